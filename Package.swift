@@ -1,0 +1,93 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// QUINIELA_STRICT=1 (`make check`, CI) turns every warning of this package into an error. Users do not set it, so
+// a newer compiler with a new warning never keeps them from building.
+let isStrict = Context.environment["QUINIELA_STRICT"] == "1"
+
+let settings: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableExperimentalFeature("Lifetimes"),
+    ] + (isStrict ? [.treatAllWarnings(as: .error)] : [])
+
+let package = Package(
+    name: "quiniela",
+    products: [
+        .executable(name: "bet-ingest", targets: ["BetIngest"]),
+        .executable(name: "winners-service", targets: ["WinnersService"]),
+        .executable(name: "agency", targets: ["Agency"]),
+    ],
+    dependencies: [
+        // Sockets and event loops: epoll, partial writes, accept back-off and name resolution are its job, not ours.
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        // Subcommands, flags and a --help that teaches.
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        // Precedence file < environment < flags, and the naming of environment variables. JSON is not needed.
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        // config.yaml with line numbers and every key that is in it: swift-configuration's own YAML provider
+        // (built on Yams too) can look a known key up but cannot say which unknown ones a file holds.
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        // Log levels and the in-memory handler that the catalogue's tests read.
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        // Deque: the connection queue and the frames that wait in a connection.
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        // SHA-256 of the sealed ledger, of result.json and of rejected chunks.
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    ],
+    targets: [
+        // What Swift cannot say: the CRC32C instruction, O_DIRECT and fallocate.
+        .target(name: "CLinux"),
+        .target(
+            name: "Shared",
+            dependencies: [
+                "CLinux",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Yams", package: "Yams"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "BetIngest",
+            dependencies: [
+                "Shared",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "WinnersService",
+            dependencies: [
+                "Shared",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "Agency",
+            dependencies: [
+                "Shared",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
+    ]
+)

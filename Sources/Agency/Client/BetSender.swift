@@ -1,0 +1,111 @@
+import DequeModule
+import Shared
+
+/// Sends a file's bets: up to `window` chunks in flight, answered in order; after a lost connection goes on where the
+/// service says the stream stands.
+///
+/// Isolation: the main thread.
+struct BetSender {
+    /// What has come of the agency's bets, over all its runs.
+    struct Totals: Equatable {
+        var stored = 0
+        /// Refused by the service.
+        var refused = 0
+    }
+
+    let path: String
+    let log: EventLog
+    private var stream: BetStream
+    private var totals = Totals()
+    private var inFlight: Deque<BetStream.Packed> = []
+    /// Places to go back to after a lost connection: the chunks that were in flight then.
+    private var known: [BetFileReader.Position] = []
+    private let bar = ProgressBar(label: "bets", unit: "bets")
+
+    init(path: String, stream: BetStream, log: EventLog) {
+        self.path = path
+        self.stream = stream
+        self.log = log
+    }
+
+    /// Sends everything.
+    ///
+    /// Blocks until the last chunk is answered.
+    ///
+    /// - Returns: the totals, those of earlier runs included.
+    mutating func run(_ dialog: inout ServiceDialog) throws -> Totals {
+        var sender = self
+        defer {
+            sender.bar.finish()
+            self = sender
+        }
+        var unacknowledged: UInt32?
+        return try dialog.run(unacknowledged: { unacknowledged }) { dialog, connection, welcome in
+            defer { unacknowledged = sender.inFlight.first?.chunk.sequence }
+            return try sender.send(&dialog, connection, welcome)
+        }
+    }
+
+    private mutating func send(
+        _ dialog: inout ServiceDialog, _ connection: ServiceConnection, _ welcome: Welcome
+    ) throws -> Totals {
+        try resume(welcome)
+        var sequence = welcome.nextSequence
+        var isFinished = welcome.isFinished
+        var hasSentLast = isFinished
+        while !isFinished {
+            while !hasSentLast, inFlight.count < welcome.window {
+                let packed = try stream.nextChunk(sequence: sequence)
+                connection.send(.chunk(packed.chunk))
+                inFlight.append(packed)
+                hasSentLast = packed.chunk.isLast
+                sequence += 1
+            }
+            let message = try dialog.waitForNextMessage()
+            guard let oldest = inFlight.popFirst() else {
+                throw ConnectionFailure(reason: "the service answered a chunk that was not sent")
+            }
+            let isStored = try settle(oldest, message)
+            if oldest.chunk.isLast {
+                isFinished = isStored
+                hasSentLast = isStored  // a refused last chunk leaves the stream open: send another
+            }
+        }
+        return totals
+    }
+
+    /// Takes up the stream where the service says it stands.
+    private mutating func resume(_ welcome: Welcome) throws {
+        known = inFlight.map(\.start) + known.suffix(1)
+        inFlight.removeAll()
+        totals = Totals(stored: Int(welcome.storedBets), refused: Int(welcome.rejectedBets))
+        let bets = totals.stored + totals.refused
+        guard try stream.seek(toBets: bets, known: known) else {
+            throw AgencyError.fileTooShort(
+                path: path, storedBets: bets, fileBets: stream.position.bets)
+        }
+    }
+
+    /// - Returns: whether the chunk is stored.
+    private mutating func settle(
+        _ packed: BetStream.Packed, _ answer: Message
+    ) throws -> Bool {
+        let chunk = packed.chunk
+        switch answer {
+        case .chunkProcessed(let processed) where processed.sequence == chunk.sequence:
+            totals.stored += chunk.count
+            log(.betsSent(count: chunk.count, sequence: chunk.sequence))
+            bar.update(packed.start.byteOffset, of: stream.fileBytes, count: totals.stored)
+            return true
+        case .chunkRejected(let rejected) where rejected.sequence == chunk.sequence:
+            totals.refused += chunk.count
+            let reason = "refused by the service (\(rejected.code)): \(rejected.message)"
+            log(.betsRefused(count: chunk.count, sequence: chunk.sequence, reason: reason))
+            try stream.reject(packed, reason: reason)
+            return false
+        default:
+            throw ConnectionFailure(
+                reason: "the service answered sequence \(chunk.sequence) with something else")
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import DequeModule
+import Shared
+
+/// What reaches the agency's main thread: messages and ends of its connections, and the stop signal.
+///
+/// Isolation: event loops and the signal thread post; the main thread waits.
+final class Mailbox: Sendable {
+    enum Event: Sendable {
+        case message(Message)
+        case closed(String)
+        case stopped(String)
+        case timeout
+    }
+
+    private struct State {
+        var connection = 0
+        var messages: Deque<Message> = []
+        var closed: String?
+        var stopSignal: String?
+    }
+
+    private let monitor = Monitor(State())
+
+    /// Starts a new connection: what still comes from older ones is thrown away.
+    ///
+    /// - Returns: the number to post with.
+    func beginConnection() -> Int {
+        monitor.withLock { state in
+            state.connection += 1
+            state.messages.removeAll()
+            state.closed = nil
+            return state.connection
+        }
+    }
+
+    func post(_ message: Message, from connection: Int) {
+        post { if $0.connection == connection { $0.messages.append(message) } }
+    }
+
+    func postClosed(_ reason: String, from connection: Int) {
+        post { if $0.connection == connection, $0.closed == nil { $0.closed = reason } }
+    }
+
+    func postStop(_ signal: String) {
+        post { $0.stopSignal = signal }
+    }
+
+    /// Waits for the connection's next event.
+    ///
+    /// A stop comes first, messages before the end of their connection.
+    func waitForNextEvent(until deadline: ContinuousClock.Instant) -> Event {
+        let event = monitor.wait(until: deadline) { state -> Event? in
+            if let signal = state.stopSignal { return .stopped(signal) }
+            if let message = state.messages.popFirst() { return .message(message) }
+            return state.closed.map { .closed($0) }
+        }
+        return event ?? .timeout
+    }
+
+    /// Waits for a moment, or the stop signal.
+    ///
+    /// - Returns: the signal, if it came.
+    func waitForStop(until deadline: ContinuousClock.Instant) -> String? {
+        monitor.wait(until: deadline) { $0.stopSignal }
+    }
+
+    private func post(_ change: (inout State) -> Void) {
+        monitor.withLock(change)
+        monitor.wakeAll()
+    }
+}

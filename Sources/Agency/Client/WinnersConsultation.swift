@@ -1,0 +1,63 @@
+import Shared
+
+/// Asks for the agency's winners until the draw is published.
+///
+/// Isolation: the main thread.
+struct WinnersConsultation {
+    struct Outcome: Equatable {
+        var winningNumber: UInt16
+        var documents: [String]
+    }
+
+    let drawDeadline: Duration
+    let mailbox: Mailbox
+
+    /// The service parks a consultation this long at most before it says NOT_DRAWN_YET.
+    private static let wait = Duration.seconds(30)
+
+    /// Blocks until the winners are told.
+    ///
+    /// - Throws: ``AgencyError/notDrawn(_:)`` at the deadline.
+    func run(_ dialog: inout ServiceDialog) throws -> Outcome {
+        let end = ContinuousClock.now + drawDeadline
+        return try dialog.run { dialog, connection, _ in
+            try consult(&dialog, connection, until: end)
+        }
+    }
+
+    private func consult(
+        _ dialog: inout ServiceDialog, _ connection: ServiceConnection,
+        until end: ContinuousClock.Instant
+    ) throws -> Outcome {
+        var documents: [String] = []
+        var backoff = RetryPolicy(initial: .milliseconds(500), max: .seconds(30))
+        var dice = SystemRandomNumberGenerator()
+        connection.send(consultation(until: end))
+        while true {
+            switch try dialog.waitForNextMessage(upTo: Self.wait * 2) {
+            case .winners(let winners):
+                documents += winners.documents
+                if winners.hasMore { continue }
+                return Outcome(winningNumber: winners.winningNumber, documents: documents)
+            case .notDrawnYet(let answer):
+                guard ContinuousClock.now < end else {
+                    throw AgencyError.notDrawn(drawDeadline)
+                }
+                let asked = Duration.milliseconds(Int(answer.retryAfterMilliseconds))
+                let delay = max(asked, backoff.nextDelay(using: &dice))
+                if let signal = mailbox.waitForStop(until: .now + delay) {
+                    throw Stopped(signal: signal)
+                }
+                connection.send(consultation(until: end))
+            default:
+                throw ConnectionFailure(reason: "the service answered a consultation with something else")
+            }
+        }
+    }
+
+    private func consultation(until end: ContinuousClock.Instant) -> Message {
+        let left = max(.milliseconds(1), ContinuousClock.now.duration(to: end))
+        let wait = min(Self.wait, left)
+        return .consultWinners(waitMilliseconds: UInt32(wait / .milliseconds(1)))
+    }
+}

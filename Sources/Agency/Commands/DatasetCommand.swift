@@ -1,0 +1,63 @@
+import ArgumentParser
+import Shared
+
+struct DatasetCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dataset",
+        abstract: "Make agency files of any size from a seed.",
+        discussion: """
+            Writes agency-1.csv … and winners.csv (agency, documents of its bets on --number). The same arguments give the \
+            same bytes. Names have accents, sizes are skewed (agency n has a share of 1/n), rows end \
+            with CR LF, and one bet in 500 is on the winning number.
+            """)
+
+    @Option(help: "Bets in all.")
+    var bets = 3000
+
+    @Option(help: "Agencies.")
+    var agencies = 5
+
+    @Option(help: "The seed.")
+    var seed: UInt64 = 1
+
+    @Option(help: "The winning number, 0 to 9999.")
+    var number: UInt16 = 7574
+
+    @Option(help: "The folder to write to.")
+    var folder = "data"
+
+    func validate() throws {
+        guard bets >= 0, agencies >= 1, number <= Limits.maxNumber else {
+            throw ValidationError("--bets from 0, --agencies from 1 and --number 0 to 9999 are expected")
+        }
+    }
+
+    func run() throws {
+        try ProgramExit.run {
+            try PosixDisk().makeFolder(folder)
+            var dataset = Dataset(seed: seed, winningNumber: number)
+            let winners = try OutputFile("\(folder)/winners.csv")
+            let bar = ProgressBar(label: "dataset", unit: "bets")
+            var done = 0
+            for (index, size) in Dataset.sizes(bets: bets, agencies: agencies).enumerated() {
+                let file = try OutputFile("\(folder)/agency-\(index + 1).csv")
+                var rows: [UInt8] = []
+                var documents: [String] = []
+                for _ in 0..<size {
+                    dataset.appendRow(to: &rows, winners: &documents)
+                    if rows.count > 1 << 20 {
+                        try file.write(rows)
+                        rows.removeAll(keepingCapacity: true)
+                        bar.update(done, of: bets)
+                    }
+                    done += 1
+                }
+                try file.write(rows)
+                try winners.write(
+                    Array("\(index + 1),\(documents.joined(separator: " "))\r\n".utf8))
+            }
+            bar.finish()
+            writeOutput("\(done) bets of \(agencies) agencies in \(folder) (seed \(seed))")
+        }
+    }
+}

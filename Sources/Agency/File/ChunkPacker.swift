@@ -1,0 +1,38 @@
+import Shared
+
+/// Collects bets into chunks that keep both limits: amount of bets, and bytes of the whole frame.
+///
+/// Pure.
+struct ChunkPacker: Sendable {
+    let maxBets: Int
+    let maxBytes: Int
+    private var builder = BetColumnsBuilder()
+
+    /// - Parameters:
+    ///   - maxBets: `batch.maxAmount`, 1 … 65,535.
+    ///   - maxBytes: `batch.maxBytes`, the length field included; at least `Limits.minFrameBytes`, so that any bet fits.
+    init(maxBets: Int, maxBytes: Int) {
+        precondition(maxBytes >= Limits.minFrameBytes, "\(maxBytes) bytes may not hold a bet")
+        self.maxBets = maxBets
+        self.maxBytes = maxBytes
+    }
+
+    var count: Int { builder.count }
+
+    /// Whether a bet of so many bytes goes into the chunk under way.
+    func hasRoom(forBytes chunkBytes: Int) -> Bool {
+        builder.count < maxBets && builder.frameBytes + chunkBytes <= maxBytes
+    }
+
+    /// Adds a bet that has room, by letting `append` write it.
+    mutating func add(_ append: (inout BetColumnsBuilder) -> Void) {
+        append(&builder)
+    }
+
+    /// The chunk under way, which may be empty.
+    ///
+    /// The packer starts the next one.
+    mutating func takeChunk(sequence: UInt32, isLast: Bool) -> Chunk {
+        builder.takeChunk(sequence: sequence, isLast: isLast)
+    }
+}

@@ -1,0 +1,31 @@
+import ArgumentParser
+import Shared
+
+@main
+struct BetIngestCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bet-ingest",
+        abstract: "Takes the bets of agencies, stores them, and draws.",
+        discussion: """
+            Without a subcommand it serves: agencies connect to ingest.listen and stream their bets in chunks. \
+            A chunk is acknowledged when it would survive a power cut. When every agency has sent its \
+            last chunk, the ledger is sealed and the result published in the data folder, where \
+            winners-service finds it.
+
+            EXAMPLES
+              bet-ingest                                  serve with ./config.yaml
+              bet-ingest serve --set agencies=2 --data /tmp/draw
+              bet-ingest status                           who has sent how much
+              bet-ingest verify                           check the ledger and the result
+              bet-ingest export --output bets.csv         all bets as CSV
+
+            EXIT CODES
+              0 done · 64 usage · 65 damaged data · 70 disk or program failed · 75 try again later \
+            · 78 configuration
+            """,
+        subcommands: [
+            ServeCommand.self, VerifyCommand.self, ExportCommand.self, StatusCommand.self,
+        ],
+        defaultSubcommand: ServeCommand.self
+    )
+}

@@ -1,0 +1,32 @@
+import ArgumentParser
+import Shared
+
+struct ServeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serve agencies until the draw and beyond (the default).")
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Option(help: ArgumentHelp("The port for agencies: short for --set ingest.listen=…", valueName: "host:port"))
+    var listen: String?
+
+    @Flag(help: "End with 0 once the result is published.")
+    var exitAfterDraw = false
+
+    func run() throws {
+        StopSignals.block()
+        DescriptorLimit.raise()
+        try ProgramExit.run {
+            let configuration = try options.load(flags: ["ingest.listen": listen])
+            let log = EventLog.standardError(
+                level: configuration.logLevel, format: configuration.logFormat)
+            let inbox = MainInbox()
+            StopSignals.watch { inbox.postStop($0) }
+            let service = IngestService(
+                configuration: configuration, log: log, exitAfterDraw: exitAfterDraw,
+                inbox: inbox, disk: PosixDisk(), clock: unixMilliseconds)
+            try log.bracketing { try service.run() }
+        }
+    }
+}

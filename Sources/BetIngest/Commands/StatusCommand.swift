@@ -1,0 +1,32 @@
+import ArgumentParser
+import Shared
+
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Show how far each agency has come.",
+        discussion: "Reads the data folder, takes no lock, and may run beside the service.")
+
+    @OptionGroup var options: ConfigurationOptions
+
+    func run() throws {
+        try ProgramExit.run {
+            let configuration = try options.load()
+            let folder = configuration.folder
+            let disk = PosixDisk()
+            guard try DurableFile.exists(folder.ledger, on: disk) else {
+                writeOutput("draw \(folder.draw): nothing yet (no \(folder.ledger))")
+                return
+            }
+            let contents = try LedgerContents(reading: folder.ledger, on: disk)
+            let isPublished = try DurableFile.exists(folder.result, on: disk)
+            let state =
+                isPublished ? "published" : contents.standings.seal == nil ? "open" : "sealed"
+            let finished = contents.standings.finishedAgencies.count
+            writeOutput(
+                "draw \(folder.draw): \(state), \(finished) of \(configuration.agencies) agencies "
+                    + "finished, \(contents.standings.storedBets) bets")
+            writeOutput(contents.standings.table)
+        }
+    }
+}

@@ -1,0 +1,172 @@
+import Shared
+
+/// What has been let into the draw: everything that is durable or staged to become so, and which connection speaks for
+/// which agency.
+///
+/// Pure; decides what each arrival becomes.
+///
+/// Isolation: under the committer's staging lock, so that decision and order of staging are one.
+struct Admission {
+    private let terms: WelcomeTerms
+    private(set) var standings: DrawStandings
+    private var owners: [AgencyID: IngestConnection] = [:]
+    /// The seal is staged: nothing new enters.
+    private(set) var isSealed: Bool
+
+    init(terms: WelcomeTerms, standings: DrawStandings) {
+        self.terms = terms
+        self.standings = standings
+        isSealed = standings.seal != nil
+    }
+
+    /// A connection speaks for an agency from now on; the one that did before is closed.
+    mutating func join(_ agency: AgencyID, _ connection: IngestConnection) -> [StagedEntry] {
+        var entries: [StagedEntry] = []
+        if let previous = owners.updateValue(connection, forKey: agency), previous !== connection {
+            let text = "another connection of agency \(agency) has taken over"
+            entries.append(
+                .answer(
+                    Answer(message: .error(.superseded, text), closes: true), previous,
+                    .agencySuperseded(agency, peer: previous.peer)))
+        }
+        let standing = standings[agency]
+        entries.append(
+            .answer(
+                Answer(message: .welcome(terms.welcome(standing))), connection,
+                .agencyJoined(
+                    agency, peer: connection.peer, nextSequence: standing.nextSequence)))
+        return entries
+    }
+
+    /// A connection is done with; its answer, if there is one, is its last.
+    mutating func leave(
+        _ agency: AgencyID?, _ connection: IngestConnection, with message: Message?
+    ) -> StagedEntry {
+        if let agency, owners[agency] === connection { owners[agency] = nil }
+        return .answer(Answer(message: message, closes: true), connection, nil)
+    }
+
+    /// A chunk has come and been checked.
+    ///
+    /// - Returns: nil where the connection no longer speaks for the agency.
+    mutating func admit(
+        _ chunk: Chunk, fault: ChunkFault?, checksum: UInt32, agency: AgencyID,
+        from connection: IngestConnection
+    ) -> StagedEntry? {
+        guard owners[agency] === connection else { return nil }
+        let place = standings[agency].place(of: chunk.sequence)
+        switch place {
+        case .repeated:
+            return .repeated(chunk, agency, connection)
+        case .gap:
+            owners[agency] = nil
+            let text =
+                "sequence \(chunk.sequence); \(standings[agency].nextSequence) is the next one"
+            return .answer(
+                Answer(message: .error(.sequenceGap, text), closes: true), connection,
+                .betsRejected(
+                    count: chunk.count, agency: agency, sequence: chunk.sequence, reason: text),
+                frameBytes: chunk.frame.count)
+        case .afterLast:
+            let code: RejectionCode = isSealed ? .drawClosed : .agencyFinished
+            let text =
+                isSealed
+                ? "draw closed: nothing enters a sealed ledger"
+                : "agency \(agency) has sent its last chunk"
+            return refuse(chunk, code, text, agency, connection)
+        case .next where isSealed:
+            return refuse(
+                chunk, .drawClosed, "draw closed: nothing enters a sealed ledger", agency,
+                connection)
+        case .next:
+            return stage(chunk, fault: fault, checksum: checksum, agency, connection)
+        }
+    }
+
+    /// Closes the draw: from here on nothing new is admitted.
+    mutating func seal(_ record: SealRecord) {
+        isSealed = true
+        standings.apply(record)
+    }
+
+    private mutating func stage(
+        _ chunk: Chunk, fault: ChunkFault?, checksum: UInt32, _ agency: AgencyID,
+        _ connection: IngestConnection
+    ) -> StagedEntry {
+        var record = StagedRecord(
+            kind: chunk.isLast ? .lastChunk : .chunk, count: chunk.count, agency: agency,
+            sequence: chunk.sequence, bytes: chunk.frame, payloadIndex: Chunk.betsIndex,
+            payloadChecksum: checksum, frameBytes: chunk.frame.count)
+        if let fault {
+            let (code, betIndex) = fault.rejection
+            let rejection = RejectionRecord(
+                of: chunk, code: code, betIndex: betIndex, message: "\(fault)")
+            record.kind = .rejection
+            record.bytes = rejection.bytes
+            record.payloadIndex = 0
+            record.payloadChecksum = CRC32C.checksum(record.bytes.span.bytes)
+            record.rejection = rejection
+        }
+        standings.apply(record.kind, agency: agency, count: chunk.count)
+        return .record(record, connection)
+    }
+
+    private func refuse(
+        _ chunk: Chunk, _ code: RejectionCode, _ text: String, _ agency: AgencyID,
+        _ connection: IngestConnection
+    ) -> StagedEntry {
+        .answer(
+            Answer(
+                message: .chunkRejected(
+                    ChunkRejected(
+                        sequence: chunk.sequence, code: code, betIndex: 0, message: text))),
+            connection,
+            .betsRejected(
+                count: chunk.count, agency: agency, sequence: chunk.sequence, reason: text),
+            frameBytes: chunk.frame.count)
+    }
+}
+
+/// What WELCOME says to every agency alike.
+struct WelcomeTerms: Sendable {
+    let draw: DrawID
+    let maxFrameBytes: Int
+    let window: Int
+
+    func welcome(_ standing: AgencyStanding) -> Welcome {
+        Welcome(
+            nextSequence: standing.nextSequence, storedBets: standing.storedBets,
+            rejectedBets: standing.rejectedBets, maxFrameBytes: UInt32(maxFrameBytes),
+            window: UInt16(window), isFinished: standing.isFinished, draw: draw.name)
+    }
+}
+
+/// What waits for the committer, in the order of its answers.
+enum StagedEntry {
+    /// Goes into the ledger; answered when it is durable.
+    case record(StagedRecord, IngestConnection)
+    /// Goes out when everything staged before it is durable.
+    ///
+    /// `frameBytes` were reserved for what it answers.
+    case answer(Answer, IngestConnection, LogEvent?, frameBytes: Int = 0)
+    /// Has been sent before: answered from the ledger.
+    case repeated(Chunk, AgencyID, IngestConnection)
+    case seal(SealRecord)
+}
+
+/// A record without what only the committer knows: its time and place.
+struct StagedRecord {
+    var kind: RecordHeader.Kind
+    var count: Int
+    var agency: AgencyID
+    var sequence: UInt32
+    /// Holds the payload from `payloadIndex` on.
+    var bytes: [UInt8]
+    var payloadIndex: Int
+    var payloadChecksum: UInt32
+    /// Given back to the budget when the record is durable.
+    var frameBytes: Int
+    var rejection: RejectionRecord?
+
+    var payloadBytes: Int { bytes.count - payloadIndex }
+}

@@ -1,0 +1,57 @@
+import Shared
+
+/// Where all agencies of a draw stand, worked out from the ledger's records in their order.
+///
+/// Pure.
+struct DrawStandings: Sendable {
+    private(set) var standings: [AgencyID: AgencyStanding] = [:]
+    private(set) var storedBets: UInt64 = 0
+    private(set) var seal: SealRecord?
+
+    subscript(agency: AgencyID) -> AgencyStanding {
+        standings[agency] ?? AgencyStanding()
+    }
+
+    var finishedAgencies: [AgencyID] {
+        standings.filter(\.value.isFinished).keys.sorted()
+    }
+
+    /// Counts a chunk or rejection in that is known to be the agency's next.
+    mutating func apply(_ kind: RecordHeader.Kind, agency: AgencyID, count: Int) {
+        standings[agency, default: AgencyStanding()].apply(kind, count: count)
+        if kind != .rejection { storedBets += UInt64(count) }
+    }
+
+    mutating func apply(_ seal: SealRecord) {
+        self.seal = seal
+    }
+
+    /// Counts a record of a ledger in, and checks that it may stand there: sequences without gaps, nothing after an
+    /// agency's last chunk, nothing after the seal, positions and totals that add up.
+    ///
+    /// - Returns: what is wrong, or nil.
+    mutating func check(_ record: RecordHeader, payload: Span<UInt8>) -> String? {
+        if seal != nil { return "a record follows the seal" }
+        guard record.kind != .seal else {
+            let bytes = payload.withUnsafeBufferPointer { Array($0) }
+            guard let seal = SealRecord(bytes) else { return "the seal's payload is not version 1" }
+            guard seal.bets == storedBets else {
+                return "the seal says \(seal.bets) bets, the ledger holds \(storedBets)"
+            }
+            self.seal = seal
+            return nil
+        }
+        let standing = self[record.agency]
+        guard standing.place(of: record.sequence) == .next else {
+            return "agency \(record.agency) has sequence \(record.sequence) where "
+                + (standing.isFinished
+                    ? "it has finished" : "\(standing.nextSequence) is expected")
+        }
+        guard record.firstBetIndex == storedBets else {
+            return "the record says \(record.firstBetIndex) bets are before it, there are "
+                + "\(storedBets)"
+        }
+        apply(record.kind, agency: record.agency, count: record.count)
+        return nil
+    }
+}

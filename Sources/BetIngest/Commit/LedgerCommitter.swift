@@ -1,0 +1,309 @@
+import Shared
+
+/// Group commit: workers stage, one thread appends everything staged meanwhile under one fdatasync, and only then do the
+/// answers leave.
+///
+/// Fields and their guards:
+/// - `staging`: its lock. Workers append entries and decide on them in the same step, so the order of entries is the order
+///   of decisions. The committer thread takes all entries at once.
+/// - `ledger`: its lock, held by the committer thread through a commit. Nobody else takes it before the thread has ended.
+///
+/// All answers go through here, so that each leaves after everything that was staged before it is durable: a WELCOME
+/// never counts a bet that power loss could take back.
+final class LedgerCommitter: Sendable {
+    /// What the committer tells the rest of the service.
+    ///
+    /// Called on its thread; must not block.
+    struct Observer: Sendable {
+        /// An agency's last chunk is durable.
+        var agencyFinished: @Sendable (AgencyID) -> Void
+        /// A write or sync failed: nothing will ever be acknowledged again.
+        var failed: @Sendable (LedgerError) -> Void
+    }
+
+    private struct Staging {
+        var admission: Admission
+        var entries: [StagedEntry] = []
+        var phase = Phase.running
+        var isSealDurable = false
+    }
+
+    private enum Phase {
+        /// To `stopping` by `stop()`, to `failed` by a failed commit.
+        case running
+        /// What is staged is still committed.
+        ///
+        /// To `stopped`, or to `failed`.
+        case stopping
+        /// Final: the ledger is closed.
+        case stopped
+        /// Final: the ledger is not touched again.
+        case failed
+    }
+
+    private let staging: Monitor<Staging>
+    private let ledger: Monitor<OpenLedger>
+    private let budget: FrameBudget
+    private let observer: Observer
+    private let clock: @Sendable () -> UInt64
+    private let log: EventLog
+
+    init(
+        admission: Admission, ledger: consuming sending OpenLedger, budget: FrameBudget,
+        observer: Observer, clock: @escaping @Sendable () -> UInt64, log: EventLog
+    ) {
+        staging = Monitor(Staging(admission: admission))
+        self.ledger = Monitor(ledger)
+        self.budget = budget
+        self.observer = observer
+        self.clock = clock
+        self.log = log
+    }
+}
+
+// MARK: - Staging: workers, never blocking on the disk
+
+extension LedgerCommitter {
+    /// Stages a checked chunk.
+    ///
+    /// Its checksum is taken here, on the worker's thread and outside the lock.
+    func stage(
+        _ chunk: Chunk, fault: ChunkFault?, agency: AgencyID, from connection: IngestConnection
+    ) {
+        let checksum = fault == nil ? CRC32C.checksum(chunk.bets.bytes) : 0
+        let isStaged = append { admission in
+            admission.admit(
+                chunk, fault: fault, checksum: checksum, agency: agency, from: connection
+            ).map { [$0] } ?? []
+        }
+        if !isStaged { budget.release(chunk.frame.count) }
+    }
+
+    /// Makes a connection speak for an agency; it is welcomed when all that the agency has staged is durable.
+    func join(_ agency: AgencyID, _ connection: IngestConnection) {
+        append { $0.join(agency, connection) }
+    }
+
+    /// Lets a connection go, behind the answers it still has coming.
+    func leave(_ agency: AgencyID?, _ connection: IngestConnection, with message: Message?) {
+        append { [$0.leave(agency, connection, with: message)] }
+    }
+
+    @discardableResult
+    private func append(_ decide: (inout Admission) -> [StagedEntry]) -> Bool {
+        let (isStaged, wasEmpty) = staging.withLock { staging in
+            guard staging.phase == .running else { return (false, false) }
+            let wasEmpty = staging.entries.isEmpty
+            let entries = decide(&staging.admission)
+            staging.entries.append(contentsOf: entries)
+            return (!entries.isEmpty, wasEmpty)
+        }
+        // The committer alone waits for entries while it runs; the main thread may wait for the seal.
+        if isStaged, wasEmpty { staging.wakeAll() }
+        return isStaged
+    }
+}
+
+// MARK: - The main thread
+
+extension LedgerCommitter {
+    /// Seals the ledger: nothing enters it any more.
+    ///
+    /// Blocks until the seal and its closing group are durable.
+    ///
+    /// - Returns: whether they are; false after a failed commit or a stop.
+    func seal(winningNumber: UInt16, method: String, agencies: UInt32) -> Bool {
+        append { admission in
+            let record = SealRecord(
+                bets: admission.standings.storedBets, agencies: agencies,
+                winningNumber: winningNumber, method: method)
+            admission.seal(record)
+            return [.seal(record)]
+        }
+        return staging.wait { staging in
+            if staging.isSealDurable { return true }
+            return staging.phase == .running ? nil : false
+        } ?? false
+    }
+
+    /// Lets the committer thread commit what is staged, close the ledger and end.
+    ///
+    /// Nothing is staged afterwards.
+    func stop() {
+        staging.withLock { staging in
+            if staging.phase == .running { staging.phase = .stopping }
+        }
+        staging.wakeAll()
+    }
+}
+
+// MARK: - The committer thread
+
+extension LedgerCommitter {
+    /// Commits groups until `stop()` or a failure.
+    ///
+    /// The body of the committer thread.
+    func run() {
+        while let entries = waitForStagedEntries() {
+            guard commit(entries) else { return }
+        }
+        close()
+    }
+
+    /// Blocks until something is staged.
+    ///
+    /// - Returns: nil when there is nothing left to commit and there will not be.
+    private func waitForStagedEntries() -> [StagedEntry]? {
+        let entries = staging.wait { staging -> [StagedEntry]? in
+            if staging.entries.isEmpty, staging.phase == .running { return nil }
+            return Self.takeEntries(&staging)
+        }
+        return entries?.isEmpty == false ? entries : nil
+    }
+
+    private static func takeEntries(_ staging: inout Staging) -> [StagedEntry] {
+        var entries: [StagedEntry] = []
+        swap(&entries, &staging.entries)
+        return entries
+    }
+
+    /// Commits entries as one group, or several where one would be too large, and answers each.
+    ///
+    /// - Returns: false after a failure. Then no answer of the group leaves: whether it is durable is not known.
+    func commit(_ entries: [StagedEntry]) -> Bool {
+        let time = clock()
+        do throws(LedgerError) {
+            try ledger.withLock { (ledger: inout OpenLedger) throws(LedgerError) in
+                var rest = entries[...]
+                while !rest.isEmpty {
+                    let (group, positions) = Self.appendGroup(rest, to: &ledger, time: time)
+                    if !positions.isEmpty { try ledger.commit(time: time) }
+                    try settle(group, positions: positions, &ledger, time: time)
+                    rest = rest[group.endIndex...]
+                }
+            }
+            return true
+        } catch {
+            fail(error)
+            return false
+        }
+    }
+
+    /// Appends as many records as one group holds.
+    ///
+    /// - Returns: the entries up to there, and the position of the first bet for each record among them.
+    private static func appendGroup(
+        _ entries: ArraySlice<StagedEntry>, to ledger: inout OpenLedger, time: UInt64
+    ) -> (group: ArraySlice<StagedEntry>, positions: [UInt64]) {
+        var positions: [UInt64] = []
+        for index in entries.indices {
+            let record: StagedRecord
+            switch entries[index] {
+            case .record(let staged, _): record = staged
+            case .seal(let seal): record = StagedRecord(seal)
+            case .answer, .repeated: continue
+            }
+            guard positions.isEmpty || ledger.hasRoom(for: record) else {
+                return (entries[..<index], positions)
+            }
+            positions.append(ledger.append(record, time: time))
+        }
+        return (entries, positions)
+    }
+
+    /// Answers a group that is durable.
+    private func settle(
+        _ group: ArraySlice<StagedEntry>, positions: [UInt64], _ ledger: inout OpenLedger,
+        time: UInt64
+    ) throws(LedgerError) {
+        var positions = positions.makeIterator()
+        var releasedBytes = 0
+        for entry in group {
+            switch entry {
+            case .record(let record, let connection):
+                connection.answers.send(
+                    Answer(message: record.answer(firstBetIndex: positions.next() ?? 0)))
+                releasedBytes += record.frameBytes
+                if record.kind == .lastChunk { observer.agencyFinished(record.agency) }
+            case .answer(let answer, let connection, _, let frameBytes):
+                connection.answers.send(answer)
+                releasedBytes += frameBytes
+            case .repeated(let chunk, let agency, let connection):
+                let message = try ledger.answer(repeated: chunk, agency: agency)
+                connection.answers.send(Answer(message: message))
+                releasedBytes += chunk.frame.count
+            case .seal:
+                try ledger.close(time: time)
+                staging.withLock { $0.isSealDurable = true }
+                staging.wakeAll()
+            }
+        }
+        budget.release(releasedBytes)
+        for entry in group { logSettled(entry) }
+    }
+
+    /// Lines come after the answers: nobody waits for the log.
+    private func logSettled(_ entry: StagedEntry) {
+        switch entry {
+        case .record(let record, _):
+            if let rejection = record.rejection {
+                log(
+                    .betsRejected(
+                        count: record.count, agency: record.agency, sequence: record.sequence,
+                        reason: rejection.message))
+                return
+            }
+            if record.count == 1 {
+                let bet = BetColumns(record.bytes.span.extracting(record.payloadIndex...), count: 1)
+                    .bets[0]
+                log(.betStored(document: bet.document, number: bet.number))
+            }
+            log(
+                .betsReceived(
+                    count: record.count, agency: record.agency, sequence: record.sequence))
+        case .answer(_, _, let event?, _):
+            log(event)
+        case .answer, .repeated, .seal:
+            break
+        }
+    }
+
+    private func close() {
+        do throws(LedgerError) {
+            let time = clock()
+            try ledger.withLock { (ledger: inout OpenLedger) throws(LedgerError) in
+                try ledger.close(time: time)
+            }
+            staging.withLock { $0.phase = .stopped }
+            staging.wakeAll()
+        } catch {
+            fail(error)
+        }
+    }
+
+    private func fail(_ error: LedgerError) {
+        staging.withLock { staging in
+            staging.phase = .failed
+            staging.entries.removeAll()
+        }
+        staging.wakeAll()
+        observer.failed(error)
+    }
+}
+
+extension StagedRecord {
+    /// What the agency is told once the record is durable.
+    fileprivate func answer(firstBetIndex: UInt64) -> Message {
+        if let rejection { return rejection.message(sequence: sequence) }
+        return .chunkProcessed(
+            ChunkProcessed(
+                sequence: sequence, count: UInt16(count), firstBetIndex: firstBetIndex))
+    }
+
+    fileprivate init(_ seal: SealRecord) {
+        let bytes = seal.bytes
+        self.init(
+            kind: .seal, count: 0, agency: AgencyID(0), sequence: 0, bytes: bytes, payloadIndex: 0,
+            payloadChecksum: CRC32C.checksum(bytes.span.bytes), frameBytes: 0)
+    }
+}

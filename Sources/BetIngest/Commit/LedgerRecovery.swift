@@ -1,0 +1,64 @@
+import Shared
+
+/// Where the records of each agency lie: what a repeated chunk is compared with.
+///
+/// 8 bytes a chunk.
+struct ChunkIndex: Sendable {
+    private var offsets: [AgencyID: [Int]] = [:]
+
+    mutating func append(_ offset: Int, agency: AgencyID) {
+        offsets[agency, default: []].append(offset)
+    }
+
+    /// The byte of the ledger where the record begins.
+    func offset(agency: AgencyID, sequence: UInt32) -> Int? {
+        guard let offsets = offsets[agency], (1...offsets.count).contains(Int(sequence)) else {
+            return nil
+        }
+        return offsets[Int(sequence) - 1]
+    }
+}
+
+/// What a ledger says, read from its start and checked to the last byte.
+///
+/// Used by recovery, `verify` and `status`.
+struct LedgerContents: Sendable {
+    let header: LedgerHeader
+    private(set) var standings = DrawStandings()
+    private(set) var index = ChunkIndex()
+    private(set) var chunkCount = 0
+    private(set) var end: LedgerEnd
+
+    /// Reads a whole ledger.
+    ///
+    /// Blocks; one pass, memory is the index and one group.
+    ///
+    /// - Parameter progress: called after each group with the byte reached and the file's size.
+    /// - Throws: ``LedgerError`` at the first byte that is not as it was written.
+    init(
+        reading path: String, on disk: any Disk, progress: (Int, Int) -> Void = { _, _ in }
+    ) throws(LedgerError) {
+        var reader = try LedgerReader(path, on: disk)
+        header = reader.header
+        end = LedgerEnd(offset: 0, lastGroupNumber: 0, isClosed: false, tornBytes: 0)
+        while let records = try reader.nextGroup() {
+            for record in records {
+                let fault = reader.withPayload(of: record) { payload in
+                    standings.check(record.header, payload: payload)
+                }
+                if let fault {
+                    throw .damaged(path: path, offset: record.offset, reason: fault)
+                }
+                guard record.header.kind != .seal else { continue }
+                index.append(record.offset, agency: record.header.agency)
+                chunkCount += 1
+            }
+            progress(reader.offset, reader.fileBytes)
+        }
+        end = try reader.findEnd()
+        if standings.seal != nil, end.isClosed, end.tornBytes > 0 {
+            throw .damaged(
+                path: path, offset: end.offset, reason: "bytes follow the end of a sealed ledger")
+        }
+    }
+}

@@ -1,0 +1,155 @@
+import Shared
+
+/// A draw's ledger while the service runs: its end, to append to, and its records, to answer repetitions from.
+///
+/// Isolation: under the committer's ledger lock, which the committer thread holds while it commits; nobody else waits for
+/// it.
+struct OpenLedger: ~Copyable {
+    let path: String
+    private let disk: any Disk
+    /// Nil once the ledger is sealed: nothing enters it any more.
+    private var writer: LedgerWriter?
+    private var index: ChunkIndex
+    private(set) var storedBets: UInt64
+
+    /// Opens a ledger that was read, cuts a torn group off, and finishes a seal that was interrupted before its closing
+    /// group.
+    init(_ path: String, contents: LedgerContents, on disk: any Disk, time: UInt64)
+        throws(LedgerError)
+    {
+        writer = try Self.openWriter(path, contents: contents, on: disk, time: time)
+        self.path = path
+        self.disk = disk
+        index = contents.index
+        storedBets = contents.standings.storedBets
+    }
+
+    private static func openWriter(
+        _ path: String, contents: LedgerContents, on disk: any Disk, time: UInt64
+    ) throws(LedgerError) -> LedgerWriter? {
+        let isSealed = contents.standings.seal != nil
+        if isSealed, contents.end.isClosed { return nil }
+        var writer = try LedgerWriter(
+            path, header: contents.header, end: contents.end, on: disk)
+        guard isSealed else { return writer }
+        try writer.close(time: time)
+        return nil
+    }
+
+    /// Whether the ledger is written past the page cache.
+    ///
+    /// False for a sealed one.
+    var isDirect: Bool {
+        switch writer {
+        case .some(let writer): writer.isDirect
+        case .none: false
+        }
+    }
+
+    /// Whether the group under way has room for a record of this payload.
+    func hasRoom(for record: StagedRecord) -> Bool {
+        switch writer {
+        case .some(let writer):
+            let recordBytes = RecordHeader.byteCount + record.payloadBytes
+            return writer.groupBytes + recordBytes <= Limits.maxGroupBytes
+        case .none:
+            return true
+        }
+    }
+
+    /// Appends a record to the group under way.
+    ///
+    /// - Returns: the bets that are stored before it.
+    mutating func append(_ record: StagedRecord, time: UInt64) -> UInt64 {
+        let firstBetIndex = storedBets
+        let header = RecordHeader(
+            kind: record.kind, count: record.count, agency: record.agency,
+            sequence: record.sequence, time: time, firstBetIndex: firstBetIndex,
+            payloadBytes: record.payloadBytes, payloadChecksum: record.payloadChecksum)
+        let payload = record.bytes.span.bytes.extracting(record.payloadIndex...)
+        guard let offset = writer?.append(header, payload: payload) else {
+            preconditionFailure("a record for a sealed ledger")
+        }
+        if record.kind != .seal { index.append(offset, agency: record.agency) }
+        if record.kind == .chunk || record.kind == .lastChunk {
+            storedBets += UInt64(record.count)
+        }
+        return firstBetIndex
+    }
+
+    /// Makes the group under way durable.
+    ///
+    /// Blocks: one write, one fdatasync.
+    mutating func commit(time: UInt64) throws(LedgerError) {
+        try writer?.commit(time: time)
+    }
+
+    /// Ends the file with a closing group.
+    ///
+    /// Nothing can be appended afterwards.
+    mutating func close(time: UInt64) throws(LedgerError) {
+        try writer?.close(time: time)
+        writer = nil
+    }
+
+    /// What the agency was told, or would have been told, when it sent this chunk first.
+    ///
+    /// Blocks on the disk: one or two reads.
+    func answer(repeated chunk: Chunk, agency: AgencyID) throws(LedgerError) -> Message {
+        guard let offset = index.offset(agency: agency, sequence: chunk.sequence) else {
+            preconditionFailure("agency \(agency) has no record of sequence \(chunk.sequence)")
+        }
+        let (header, payload) = try readRecord(at: offset)
+        switch header.kind {
+        case .rejection:
+            if let rejection = RejectionRecord(payload),
+                rejection.fingerprint == RejectionRecord.fingerprint(of: chunk)
+            {
+                return rejection.message(sequence: chunk.sequence)
+            }
+        case .chunk, .lastChunk:
+            let isSame =
+                chunk.isLast == (header.kind == .lastChunk) && chunk.count == header.count
+                && chunk.frame[Chunk.betsIndex...].elementsEqual(payload)
+            if isSame {
+                return .chunkProcessed(
+                    ChunkProcessed(
+                        sequence: chunk.sequence, count: UInt16(chunk.count),
+                        firstBetIndex: header.firstBetIndex))
+            }
+        case .seal:
+            break
+        }
+        return .chunkRejected(
+            ChunkRejected(
+                sequence: chunk.sequence, code: .conflict, betIndex: 0,
+                message: "another chunk is stored under sequence \(chunk.sequence)"))
+    }
+
+    private func readRecord(at offset: Int) throws(LedgerError) -> (RecordHeader, [UInt8]) {
+        let bytes: [UInt8]
+        do throws(DiskError) {
+            let file = try disk.open(path, .readOnly)
+            let length = try file.read(at: offset, byteCount: 4)
+            let recordBytes = length.reduce(0) { $0 << 8 | Int($1) }
+            bytes = try file.read(at: offset, byteCount: min(recordBytes, Limits.maxGroupBytes))
+        } catch {
+            throw .disk(error)
+        }
+        guard let header = RecordHeader(bytes.span.bytes) else {
+            throw .damaged(
+                path: path, offset: offset,
+                reason: "a record that was durable is not what was written")
+        }
+        return (header, Array(bytes[RecordHeader.byteCount...]))
+    }
+}
+
+extension RejectionRecord {
+    /// The answer to the chunk, the first time and each time it is sent again.
+    func message(sequence: UInt32) -> Message {
+        .chunkRejected(
+            ChunkRejected(
+                sequence: sequence, code: code, betIndex: betIndex, message: self.message))
+    }
+}

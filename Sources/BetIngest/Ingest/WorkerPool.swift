@@ -1,0 +1,19 @@
+import Shared
+
+/// A fixed number of worker threads, named `ingest-0` and up.
+struct WorkerPool: Sendable {
+    private let threads: [NamedThread]
+
+    init(count: Int, worker: IngestWorker) {
+        threads = (0..<count).map { number in
+            NamedThread("ingest-\(number)") { worker.run() }
+        }
+    }
+
+    /// Blocks until every worker has ended its turn.
+    ///
+    /// Shut the queue down first.
+    func join() {
+        for thread in threads { thread.join() }
+    }
+}

@@ -1,0 +1,158 @@
+import NIOCore
+import Shared
+
+/// The ingest service from start to exit: opens everything in order, waits, draws, and closes everything in the reverse
+/// order.
+///
+/// Isolation: the main thread.
+struct IngestService {
+    let configuration: ServiceConfiguration
+    let log: EventLog
+    let exitAfterDraw: Bool
+    let inbox: MainInbox
+    let disk: any Disk
+    let clock: @Sendable () -> UInt64
+
+    private var folder: DrawFolder { configuration.folder }
+
+    /// Serves until a stop signal, a fatal fault, or the draw where it is to exit after it.
+    ///
+    /// Blocks.
+    func run() throws {
+        log(.config(configuration.values))
+        try disk.makeFolder(folder.path)
+        let lock = try takeLock()
+        let contents = try openLedger()
+        let published = try PublishedDraw(folder: folder, disk: disk).load(contents: contents)
+        let running = try RunningIngest(
+            configuration: configuration, contents: contents, inbox: inbox, disk: disk,
+            clock: clock, log: log)
+        let outcome = Result { try serve(running, contents: contents, published: published) }
+        running.stop()
+        withExtendedLifetime(lock) {}
+        log(.closed("lock \(folder.lock)"))
+        try outcome.get()
+    }
+
+    /// The main thread's loop: progress, the draw, the end.
+    private func serve(
+        _ running: RunningIngest, contents: LedgerContents, published: DrawResult?
+    ) throws {
+        var progress = DrawProgress(
+            draw: folder.draw, state: published == nil ? .open : .published,
+            expectedAgencies: configuration.agencies,
+            finishedAgencies: contents.standings.finishedAgencies)
+        try write(progress)
+        var isPublished = published != nil
+        while !(isPublished && exitAfterDraw) {
+            switch inbox.waitForNextEvent() {
+            case .failed(let error):
+                throw error
+            case .stop(let signal):
+                log(.stopRequested(by: signal))
+                return
+            case .agenciesFinished(let agencies):
+                progress.finishedAgencies = (progress.finishedAgencies + agencies).sorted()
+                try write(progress)
+            case .allAgenciesFinished:
+                guard !isPublished, try draw(running, &progress) else { continue }
+                isPublished = true
+            }
+        }
+    }
+
+    /// Seals, draws, publishes.
+    ///
+    /// - Returns: false where a stop or a failure came first; the next event says which.
+    private func draw(_ running: RunningIngest, _ progress: inout DrawProgress) throws -> Bool {
+        guard
+            running.committer.seal(
+                winningNumber: configuration.winningNumber, method: "configured",
+                agencies: configuration.agencies)
+        else { return false }
+        progress.state = .sealed
+        try write(progress)
+        let standings = try LedgerContents(reading: folder.ledger, on: disk).standings
+        let draw = Draw(folder: folder, disk: disk) { inbox.isStopping }
+        guard let result = try draw.run(standings: standings) else { return false }
+        try DurableFile.replace(folder.result, with: result.fileBytes, on: disk)
+        progress.state = .published
+        try write(progress)
+        log(
+            .drawn(
+                number: result.winningNumber, bets: result.bets,
+                winners: result.agencies.reduce(0) { $0 + $1.winners.count }))
+        log(.published(path: folder.result))
+        return true
+    }
+
+    private func write(_ progress: DrawProgress) throws {
+        try DurableFile.replace(folder.progress, with: progress.fileBytes, on: disk)
+    }
+
+    private func takeLock() throws -> FileLock {
+        let holder = "bet-ingest, process \(processName()), on \(configuration.ingest.listen)"
+        return try FileLock(folder.lock, holder: holder, deadline: .seconds(2))
+    }
+
+    /// Reads the draw's ledger, or makes an empty one.
+    private func openLedger() throws -> LedgerContents {
+        if try DurableFile.exists(folder.ledger, on: disk) == false {
+            let header = LedgerHeader(
+                draw: folder.draw, ledgerID: .random(in: 1...UInt64.max), createdAt: clock())
+            try LedgerWriter.create(at: folder.ledger, header: header, on: disk)
+        }
+        let contents = try LedgerContents(reading: folder.ledger, on: disk)
+        guard contents.header.draw == folder.draw else {
+            throw LedgerError.badHeader(
+                path: folder.ledger,
+                reason: "the ledger belongs to draw \(contents.header.draw), not \(folder.draw)")
+        }
+        let highest = contents.standings.standings.keys.max()?.rawValue ?? 0
+        if highest > configuration.agencies {
+            throw ConfigurationError([
+                "agencies is \(configuration.agencies) and the ledger holds bets of agency "
+                    + "\(highest); set agencies to \(highest) or more, or draw.id to another draw"
+            ])
+        }
+        return contents
+    }
+}
+
+/// The result that a restart finds.
+struct PublishedDraw {
+    let folder: DrawFolder
+    let disk: any Disk
+
+    /// The published result of the ledger; nil where the draw is still to be made.
+    ///
+    /// - Throws: ``PublishedDrawError`` for a result that is damaged, or of another ledger: publishing a second one in its
+    ///   place is a person's decision.
+    func load(contents: LedgerContents) throws -> DrawResult? {
+        guard let bytes = try DurableFile.read(folder.result, on: disk) else { return nil }
+        let result: DrawResult
+        do throws(DrawResultError) {
+            result = try DrawResult(fileBytes: bytes)
+        } catch {
+            throw PublishedDrawError(path: folder.result, reason: "\(error)")
+        }
+        guard let seal = contents.standings.seal, contents.end.offset == result.ledgerBytes,
+            result.bets == seal.bets, result.winningNumber == seal.winningNumber
+        else {
+            throw PublishedDrawError(
+                path: folder.result, reason: "it is not the result of the ledger beside it")
+        }
+        return result
+    }
+}
+
+struct PublishedDrawError: ProgramError, CustomStringConvertible {
+    var path: String
+    var reason: String
+    var exit: ProgramExit { .data }
+
+    var description: String {
+        "\(path): \(reason); compare it with `bet-ingest verify`, then move it away to let the "
+            + "draw be published again from the sealed ledger"
+    }
+}

@@ -1,0 +1,297 @@
+import NIOCore
+import Shared
+
+/// The socket side of one connection: bytes to frames, answers to bytes, and when to read.
+///
+/// Isolation: its event loop only. It reads and frames; what a frame says is the workers' business.
+///
+/// It reads only while `heldFrames < window`, nothing received is left unframed, its frame has its memory, and the peer
+/// takes its answers. So a connection costs what it holds, and that is reserved from the budget.
+final class IngestChannelHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    struct Settings: Sendable {
+        var window: Int
+        var maxFrameBytes: Int
+        var helloDeadline: Duration
+        var frameDeadline: Duration
+        var idleDeadline: Duration
+    }
+
+    private enum State {
+        /// To `closing` by a last answer or a length that is none, to `closed`.
+        case open
+        /// The last answer is on its way: what still comes in is thrown away.
+        ///
+        /// To `closed` by the peer's end, or soon.
+        case closing(deadline: NIODeadline)
+        /// Final.
+        case closed
+    }
+
+    private let loop: IngestLoop
+    private let budget: FrameBudget
+    private let settings: Settings
+    private let makeConnection: (any AnswerSink) -> IngestConnection
+    private var connection: IngestConnection?
+    private var channel: AgencyChannel?
+    private var context: ChannelHandlerContext?
+    private var state = State.open
+    private var decoder: FrameDecoder
+    /// Received and not yet framed.
+    private var unread: ByteBuffer?
+    /// Frames handed over and not yet answered.
+    private var heldFrames = 0
+    private var isWaitingForBudget = false
+    private var isReadWanted = false
+    private var isInputClosed = false
+    private var hasFramed = false
+    /// When the hello, the frame under way, or the last thing that happened began.
+    private var since: NIODeadline
+    private var collected: [UInt8] = []
+    private var isCollecting = false
+    private var closesAfterFlush = false
+
+    init(
+        loop: IngestLoop, budget: FrameBudget, settings: Settings,
+        makeConnection: @escaping (any AnswerSink) -> IngestConnection
+    ) {
+        self.loop = loop
+        self.budget = budget
+        self.settings = settings
+        self.makeConnection = makeConnection
+        decoder = FrameDecoder(maxFrameBytes: settings.maxFrameBytes)
+        since = .now()
+    }
+
+    // MARK: Life
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        let channel = AgencyChannel(
+            outbox: loop.outbox,
+            handler: NIOLoopBoundBox<IngestChannelHandler?>(self, eventLoop: context.eventLoop))
+        self.channel = channel
+        connection = makeConnection(channel)
+        loop.add(self)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end()
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        end()
+        self.context = nil
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)  // a reset by the peer: channelInactive follows
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent {
+            isInputClosed = true
+            if case .closing = state {
+                context.close(promise: nil)
+            } else {
+                handOver(.hungUp)
+            }
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    private func end() {
+        if case .closed = state { return }
+        state = .closed
+        channel?.handler.value = nil
+        channel = nil
+        loop.remove(self)
+        unread = nil
+        budget.release(decoder.admittedBytes)
+        if !isInputClosed { handOver(.hungUp) }
+        connection = nil
+    }
+
+    // MARK: Bytes in
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard case .open = state else { return }
+        var bytes = unwrapInboundIn(data)
+        if var rest = unread {
+            rest.writeBuffer(&bytes)
+            unread = rest
+        } else {
+            unread = bytes
+        }
+        frameUnread()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        isReadWanted = true
+        readIfAllowed()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        readIfAllowed()
+        context.fireChannelWritabilityChanged()
+    }
+
+    private func readIfAllowed() {
+        guard isReadWanted, let context else { return }
+        switch state {
+        case .open:
+            let isFull = heldFrames >= settings.window || unread != nil || isWaitingForBudget
+            guard !isFull, context.channel.isWritable else { return }
+        case .closing:
+            break
+        case .closed:
+            return
+        }
+        isReadWanted = false
+        context.read()
+    }
+
+    /// Cuts what was received into frames, as far as window and budget allow.
+    private func frameUnread() {
+        guard case .open = state, !isWaitingForBudget, let bytes = unread else { return }
+        var index = 0
+        let input = bytes.readableBytesSpan
+        framing: while heldFrames < settings.window {
+            switch decoder.next(input, from: &index) {
+            case .needsBytes:
+                break framing
+            case .frameBegins(let byteCount):
+                guard reserve(byteCount) else { break framing }
+                decoder.admitFrame()
+                if hasFramed { since = .now() }
+            case .frame(let frame):
+                heldFrames += 1
+                hasFramed = true
+                since = .now()
+                handOver(.frame(frame))
+            case .invalid(let length):
+                state = .closing(deadline: .now() + .seconds(5))
+                handOver(.badLength(length))
+                index = input.byteCount
+                break framing
+            }
+        }
+        if index == input.byteCount {
+            unread = nil
+        } else {
+            unread = bytes.getSlice(
+                at: bytes.readerIndex + index, length: bytes.readableBytes - index)
+        }
+    }
+
+    private func reserve(_ byteCount: Int) -> Bool {
+        guard let channel else { return false }
+        let (budget, eventLoop) = (budget, loop.eventLoop)
+        let isReserved = budget.reserve(byteCount) {
+            eventLoop.execute {
+                guard let handler = channel.handler.value else {
+                    budget.release(byteCount)  // it has gone meanwhile
+                    return
+                }
+                handler.beginFrame(byteCount)
+            }
+        }
+        isWaitingForBudget = !isReserved
+        return isReserved
+    }
+
+    /// The memory for the announced frame has come.
+    private func beginFrame(_ byteCount: Int) {
+        isWaitingForBudget = false
+        guard case .open = state else {
+            budget.release(byteCount)
+            return
+        }
+        decoder.admitFrame()
+        if hasFramed { since = .now() }
+        frameUnread()
+        readIfAllowed()
+    }
+
+    private func handOver(_ item: IngestConnection.Item) {
+        if let connection, connection.append(item) { loop.handOver(connection) }
+    }
+
+    // MARK: Answers out
+
+    /// Takes an answer; ``flushCollected()`` sends it.
+    ///
+    /// - Returns: whether it is the first since the last flush.
+    func collect(_ answer: Answer) -> Bool {
+        guard !closesAfterFlush else { return false }
+        if let message = answer.message { message.encode(into: &collected) }
+        if answer.closes { closesAfterFlush = true } else { heldFrames -= 1 }
+        defer { isCollecting = true }
+        return !isCollecting
+    }
+
+    /// Sends everything collected in one write.
+    func flushCollected() {
+        isCollecting = false
+        guard let context else { return }
+        if !collected.isEmpty {
+            let bytes = ByteBuffer(bytes: collected)
+            collected.removeAll(keepingCapacity: true)
+            context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        }
+        if closesAfterFlush {
+            close(context)
+            return
+        }
+        since = .now()
+        frameUnread()
+        readIfAllowed()
+    }
+
+    /// Ends the outgoing side and waits a little for the peer's end: a plain close would reset the connection while input
+    /// is unread, and the peer could lose its last answer.
+    private func close(_ context: ChannelHandlerContext) {
+        unread = nil
+        if isInputClosed {
+            context.close(promise: nil)
+            return
+        }
+        state = .closing(deadline: .now() + .seconds(2))
+        context.close(mode: .output, promise: nil)
+        readIfAllowed()
+    }
+
+    // MARK: Deadlines
+
+    /// Ends the connection where its hello, its frame or anything at all is overdue.
+    func expire(now: NIODeadline) {
+        switch state {
+        case .closing(let deadline):
+            if now >= deadline { context?.close(promise: nil) }
+        case .closed:
+            break
+        case .open:
+            guard let what = overdue(now: now) else { return }
+            state = .closing(deadline: now + .seconds(5))
+            handOver(.expired(what))
+        }
+    }
+
+    private func overdue(now: NIODeadline) -> String? {
+        let waited = now - since
+        if !hasFramed {
+            return waited >= TimeAmount(settings.helloDeadline)
+                ? "no HELLO within \(settings.helloDeadline)" : nil
+        }
+        if decoder.isInsideFrame {
+            let isOverdue = !isWaitingForBudget && waited >= TimeAmount(settings.frameDeadline)
+            return isOverdue ? "a frame was not whole within \(settings.frameDeadline)" : nil
+        }
+        let isIdle = heldFrames == 0 && waited >= TimeAmount(settings.idleDeadline)
+        return isIdle ? "nothing was sent within \(settings.idleDeadline)" : nil
+    }
+}

@@ -1,0 +1,20 @@
+/// What Swift's Glibc module does not offer: the CRC32C instruction, O_DIRECT and fallocate.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/// CRC-32C (Castagnoli, reflected, as in RFC 3720) of `count` bytes at `bytes`, continued from `crc` (0 to begin).
+/// Uses the CPU's instruction where there is one (x86-64 with SSE4.2, arm64 with CRC), else a table.
+uint32_t clinux_crc32c(uint32_t crc, const void *bytes, size_t count);
+
+/// The table alone: what machines without the instruction run, and what the tests compare the instruction with.
+uint32_t clinux_crc32c_table(uint32_t crc, const void *bytes, size_t count);
+
+/// open(2)'s O_DIRECT, whose value differs between architectures.
+extern const int clinux_o_direct;
+
+/// fallocate(2) in its plain mode: reserves blocks and extends the size; they read as zeros. 0, or -1 and errno.
+int clinux_fallocate(int fd, int64_t offset, int64_t length);
+
+/// Names the calling thread, at most 15 characters, as `top -H` and `perf` show it.
+void clinux_name_thread(const char *name);

@@ -1,0 +1,11 @@
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
+
+#include "CLinux.h"
+
+const int clinux_o_direct = O_DIRECT;
+
+int clinux_fallocate(int fd, int64_t offset, int64_t length) { return fallocate(fd, 0, offset, length); }
+
+void clinux_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

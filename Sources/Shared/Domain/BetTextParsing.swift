@@ -1,0 +1,30 @@
+extension BetRules {
+    /// Reads `yyyy-mm-dd`.
+    ///
+    /// Whether the date exists is not checked here.
+    package static func birthdate(_ bytes: Span<UInt8>) throws(BetFault) -> Birthdate {
+        guard bytes.count == 10, bytes[4] == UInt8(ascii: "-"), bytes[7] == UInt8(ascii: "-") else {
+            throw .birthdateFormat
+        }
+        var packed: UInt32 = 0
+        for index in 0..<10 where index != 4 && index != 7 {
+            let digit = bytes[index] &- UInt8(ascii: "0")
+            guard digit < 10 else { throw .birthdateFormat }
+            packed = packed * 10 + UInt32(digit)
+        }
+        return Birthdate(packed: packed)
+    }
+
+    /// Reads a number of decimal digits, 0 … 9999; leading zeros say nothing: `0007` is 7.
+    package static func number(_ bytes: Span<UInt8>) throws(BetFault) -> UInt16 {
+        guard (1...20).contains(bytes.count) else { throw .numberFormat }
+        var number: UInt32 = 0
+        for index in bytes.indices {
+            let digit = bytes[index] &- UInt8(ascii: "0")
+            guard digit < 10 else { throw .numberFormat }
+            number = min(number * 10 + UInt32(digit), 1_000_000)
+        }
+        try check(number: number)
+        return UInt16(number)
+    }
+}

@@ -1,0 +1,60 @@
+/// Every fixed limit, with its arithmetic.
+///
+/// Limits that an operator may choose are in `ConfigurationKey`.
+package enum Limits {
+    // MARK: A bet
+
+    /// A name's length is one byte on the wire and may not be 0.
+    package static let maxNameBytes = 255
+    package static let maxDocumentBytes = 20
+    package static let maxNumber: UInt16 = 9999
+    package static let minBirthdate = Birthdate(packed: 1900_01_01)
+    /// Bytes of a bet without its text: number 2 + birthdate 4 + three lengths of 1.
+    package static let fixedBetBytes = 9
+    /// 9 + 255 + 255 + 20 = 539.
+    package static let maxBetBytes = fixedBetBytes + 2 * maxNameBytes + maxDocumentBytes
+
+    // MARK: A frame
+
+    /// The length field itself.
+    package static let frameLengthBytes = 4
+    /// Length 4 + type 1 + sequence 4 + count 2.
+    package static let chunkOverheadBytes = frameLengthBytes + 7
+    /// A count is 16 bits wide on the wire.
+    package static let maxChunkBets = 65_535
+    /// The smallest chunk limit that an operator may set must hold the largest bet: 11 + 539 = 550 < 1024.
+    package static let minFrameBytes = 1024
+    /// The largest frame an operator may allow.
+    ///
+    /// With a record's and a group's header it must fit a commit group: 4 MiB + 36 + 48 < 8 MiB.
+    package static let maxFrameBytesCeiling = 4 << 20
+    /// Frames to the winners' port are HELLO (8 + 1 + 64 + 1 + 255 bytes at most) and CONSULT (5).
+    package static let maxConsultFrameBytes = 512
+    /// An INFORM_AGENCY_WINNERS frame: it must pass an agency that allows no more than the smallest frame, so
+    /// a long list of winners travels as several frames with `more` set.
+    package static let maxInformFrameBytes = 64 << 10
+
+    // MARK: Names
+
+    package static let maxDrawNameBytes = 64
+    package static let maxReasonBytes = 1024
+
+    // MARK: The ledger
+
+    /// What O_DIRECT asks for on every disk in use, and the unit that a group is padded to.
+    package static let blockBytes = 4096
+    /// One commit group, its header and padding included: what recovery and every reader hold in memory.
+    package static let maxGroupBytes = 8 << 20
+    /// Space is preallocated in steps of the ledger's own size between these two, so that a small ledger stays
+    /// small and a large one grows in few steps.
+    package static let minPreallocationBytes = 1 << 20
+    package static let maxPreallocationBytes = 64 << 20
+
+    // MARK: A connection's memory
+
+    /// The most one read takes from a socket.
+    ///
+    /// The bytes of it that are not yet framed belong to no reservation, so the ceiling of the ingest service is
+    /// `bufferBytes` + connections × this + a fixed cost of about 3 KiB each; see docs/operations.md.
+    package static let maxReadBytes = 128 << 10
+}

@@ -1,0 +1,121 @@
+/// The system calls that the ledger and the published files need.
+///
+/// The seam between what is written and when it is durable: the tests' conformer fails, tears and forgets as a disk
+/// can.
+package protocol Disk: Sendable {
+    /// Opens a file.
+    ///
+    /// The caller's last reference closes it.
+    ///
+    /// - Throws: ``DiskError`` with ENOENT where `mode` does not create it, EEXIST where it must create it.
+    func open(_ path: String, _ mode: DiskOpenMode) throws(DiskError) -> any DiskFile
+
+    /// Replaces `target` by `source` in one step.
+    ///
+    /// Durable only after ``syncFolder(_:)``.
+    func rename(_ source: String, to target: String) throws(DiskError)
+
+    /// Makes the names in a folder durable.
+    func syncFolder(_ path: String) throws(DiskError)
+
+    /// Makes a folder and those above it, durably.
+    ///
+    /// Nothing happens where it exists.
+    func makeFolder(_ path: String) throws(DiskError)
+}
+
+/// An open file.
+///
+/// Calls block; none of them runs on an event loop.
+package protocol DiskFile: Sendable {
+    /// Whether writes go past the page cache: then addresses, offsets and lengths are multiples of 4096.
+    var isDirect: Bool { get }
+
+    /// The file's size in bytes.
+    func size() throws(DiskError) -> Int
+
+    /// Reads up to `buffer.count` bytes at `offset`; fewer only at the end of the file.
+    func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(DiskError) -> Int
+
+    /// Writes some bytes, one at least.
+    ///
+    /// Not durable before ``sync()``.
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(DiskError) -> Int
+
+    /// Makes everything written durable (fdatasync).
+    ///
+    /// After it has failed nothing is known about the file: read the truth after a restart, never call it again.
+    func sync() throws(DiskError)
+
+    /// Cuts the file, or extends it with zeros.
+    func truncate(to size: Int) throws(DiskError)
+
+    /// Reserves blocks behind the end and extends the file with zeros.
+    func allocate(from offset: Int, byteCount: Int) throws(DiskError)
+}
+
+extension DiskFile {
+    /// Writes all bytes, however short each write is.
+    package func writeAll(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(DiskError) {
+        var done = 0
+        while done < bytes.count {
+            done += try write(
+                UnsafeRawBufferPointer(rebasing: bytes[done...]), at: offset + done)
+        }
+    }
+
+    /// Reads a range into an array, which is shorter only at the end of the file.
+    package func read(at offset: Int, byteCount: Int) throws(DiskError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: byteCount)
+        var done = 0
+        while done < byteCount {
+            let start = done
+            // A rethrowing closure would erase the error's type: the result carries it out.
+            let result = bytes.withUnsafeMutableBytes { buffer -> Result<Int, DiskError> in
+                Result { () throws(DiskError) -> Int in
+                    try read(
+                        at: offset + start,
+                        into: UnsafeMutableRawBufferPointer(rebasing: buffer[start...]))
+                }
+            }
+            let count = try result.get()
+            if count == 0 { break }
+            done += count
+        }
+        bytes.removeSubrange(done...)
+        return bytes
+    }
+}
+
+package enum DiskOpenMode: Sendable {
+    case readOnly
+    /// Read and write, past the page cache where the file system allows it.
+    case readWriteDirect
+    case readWrite
+    /// A new, empty file, read and write.
+    ///
+    /// One that exists is emptied.
+    case replace
+}
+
+/// A system call failed.
+package struct DiskError: Error, Equatable, Sendable, CustomStringConvertible {
+    package var call: String
+    package var path: String
+    package var errno: Int32
+
+    package init(call: String, path: String, errno: Int32) {
+        self.call = call
+        self.path = path
+        self.errno = errno
+    }
+
+    package var description: String {
+        "\(call) \(path): \(errorText(errno))"
+    }
+}
+
+extension DiskError {
+    /// ENOENT: there is no such file.
+    package var isMissingFile: Bool { errno == 2 }
+}

@@ -1,0 +1,17 @@
+/// Where the files of a data folder are.
+package struct DrawFolder: Sendable {
+    package let data: String
+    package let draw: DrawID
+
+    package init(data: String, draw: DrawID) {
+        self.data = data
+        self.draw = draw
+    }
+
+    /// Held by the one ingest service of the data folder as long as it has a ledger open.
+    package var lock: String { data + "/ingest.lock" }
+    package var path: String { data + "/draws/" + draw.name }
+    package var ledger: String { path + "/bets.ledger" }
+    package var result: String { path + "/result.json" }
+    package var progress: String { path + "/progress.json" }
+}

@@ -1,0 +1,76 @@
+private import Glibc
+
+/// An exclusive `flock(2)` on a lock file of its own.
+///
+/// It belongs to this open file, not to the process: two locks in one process exclude each other, and the kernel drops
+/// it when the holder dies.
+///
+/// `fcntl` locks are wrong here: they belong to the process, and closing any descriptor of the file drops them.
+package final class FileLock: Sendable {
+    private let fd: Int32
+    package let path: String
+
+    /// Takes the lock: tries, waits a little, tries again.
+    ///
+    /// Blocks up to `deadline`; not for event loops.
+    ///
+    /// - Parameters:
+    ///   - holder: a line about this process, written into the file for whoever is refused.
+    ///   - deadline: how long to try; at least one try is made.
+    /// - Throws: ``FileLockError/held(path:holder:)`` when another open file has it, ``FileLockError/disk(_:)``
+    ///   when the file cannot be opened.
+    package init(
+        _ path: String, holder: String, deadline: Duration
+    ) throws(FileLockError) {
+        let fd = retryingInterrupted { Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644) }
+        guard fd >= 0 else {
+            throw .disk(DiskError(call: "open", path: path, errno: errno))
+        }
+        let end = ContinuousClock.now + deadline
+        while retryingInterrupted({ flock(fd, LOCK_EX | LOCK_NB) }) != 0 {
+            let code = errno
+            guard code == EWOULDBLOCK else {
+                close(fd)
+                throw .disk(DiskError(call: "flock", path: path, errno: code))
+            }
+            guard ContinuousClock.now < end else {
+                let current = Self.readHolder(fd)
+                close(fd)
+                throw .held(path: path, holder: current)
+            }
+            usleep(20_000)
+        }
+        self.fd = fd
+        self.path = path
+        let line = Array((holder + "\n").utf8)
+        _ = ftruncate(fd, 0)
+        _ = pwrite(fd, line, line.count, 0)  // for people; the lock does not depend on it
+    }
+
+    /// The kernel drops the lock with the descriptor.
+    deinit {
+        close(fd)
+    }
+
+    private static func readHolder(_ fd: Int32) -> String {
+        var line = [UInt8](repeating: 0, count: 256)
+        let count = max(0, pread(fd, &line, line.count, 0))
+        let text = String(decoding: line[..<count], as: UTF8.self)
+        return text.split(separator: "\n").first.map(String.init) ?? "unknown"
+    }
+}
+
+package enum FileLockError: Error, Equatable, Sendable, CustomStringConvertible {
+    case held(path: String, holder: String)
+    case disk(DiskError)
+
+    package var description: String {
+        switch self {
+        case .held(let path, let holder):
+            "\(path) is held by \(holder); one ingest service at a time may use a data folder: "
+                + "stop that one, or give this one another folder (data in config.yaml, or --data)"
+        case .disk(let error):
+            "the lock cannot be taken: \(error)"
+        }
+    }
+}

@@ -1,0 +1,215 @@
+/// Reads a ledger from its start, group by group, and checks every byte: what recovery, the draw, `export`, `verify`
+/// and `status` see.
+///
+/// Takes no lock; memory is one group and a window of 1 MiB at most.
+///
+/// Isolation: one thread. Its calls block on the disk.
+package struct LedgerReader {
+    package let header: LedgerHeader
+    package let path: String
+    /// The file's size when the reader was opened.
+    ///
+    /// It may have grown since.
+    package let fileBytes: Int
+    /// The byte at which the next group is expected.
+    package private(set) var offset = Limits.blockBytes
+    private let file: any DiskFile
+    private var nextNumber: UInt64 = 1
+    private var lastKind: GroupHeader.Kind?
+    /// The bytes of the file from `windowOffset` on.
+    private var window: [UInt8] = []
+    private var windowOffset = 0
+
+    /// Opens a ledger and checks its header.
+    ///
+    /// - Throws: `disk` with ENOENT where there is none, `badHeader` for anything else than a ledger of version 1.
+    package init(_ path: String, on disk: any Disk) throws(LedgerError) {
+        self.path = path
+        let block: [UInt8]
+        do throws(DiskError) {
+            file = try disk.open(path, .readOnly)
+            fileBytes = try file.size()
+            block = try file.read(at: 0, byteCount: Limits.blockBytes)
+        } catch {
+            throw .disk(error)
+        }
+        header = try LedgerHeader(block: block, path: path)
+    }
+
+    /// A record of the current group.
+    package struct Record: Sendable {
+        package let header: RecordHeader
+        /// The record's first byte in the ledger.
+        package let offset: Int
+    }
+
+    /// The next group's records, or nil at the end: then ``findEnd()`` tells what is there.
+    ///
+    /// - Throws: `damaged` for a group that was durable and is not what was written; `disk` where it cannot be read.
+    package mutating func nextGroup() throws(LedgerError) -> [Record]? {
+        var outcome = try readGroup()
+        if case .failure = outcome, try hasGroup(behind: offset) {
+            // Beside a running service the group may have become whole since it was read.
+            window = []
+            outcome = try readGroup()
+            if case .failure(let fault) = outcome {
+                throw .damaged(path: path, offset: offset + fault.index, reason: fault.text)
+            }
+        }
+        return try? outcome.get()
+    }
+
+    /// Runs `body` with the payload of a record of the group that ``nextGroup()`` returned last.
+    ///
+    /// Nothing is copied.
+    package func withPayload<Result, Failure: Error>(
+        of record: Record, _ body: (Span<UInt8>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let start = record.offset - windowOffset + RecordHeader.byteCount
+        return try body(window.span.extracting(start..<start + record.header.payloadBytes))
+    }
+
+    /// What lies behind the last group, once ``nextGroup()`` has returned nil.
+    package mutating func findEnd() throws(LedgerError) -> LedgerEnd {
+        var tornBytes = 0
+        var position = offset
+        while true {
+            try fill(from: position, byteCount: Limits.blockBytes)
+            let available = windowOffset + window.count - position
+            if available <= 0 { break }
+            let rest = window.span.bytes.extracting((position - windowOffset)...)
+            if let last = rest.lastNonzeroOffset { tornBytes = position + last + 1 - offset }
+            position += available
+        }
+        return LedgerEnd(
+            offset: offset, lastGroupNumber: nextNumber - 1, isClosed: lastKind == .closing,
+            tornBytes: tornBytes)
+    }
+
+    private struct GroupFault: Error {
+        /// The byte at fault, from the group's first.
+        var index: Int
+        var text: String
+    }
+
+    private mutating func readGroup() throws(LedgerError) -> Result<[Record], GroupFault> {
+        try fill(from: offset, byteCount: Limits.blockBytes)
+        var start = offset - windowOffset
+        guard window.count >= start + Limits.blockBytes else {
+            return .failure(GroupFault(index: 0, text: "the file ends inside a group's first block"))
+        }
+        guard let group = GroupHeader(window.span.bytes.extracting(start...)) else {
+            return .failure(GroupFault(index: 0, text: "here is no group header that holds"))
+        }
+        guard group.ledgerID == header.ledgerID, group.number == nextNumber else {
+            return .failure(
+                GroupFault(
+                    index: 16,
+                    text: "group \(group.number) of ledger \(group.ledgerID) stands where group "
+                        + "\(nextNumber) of \(header.ledgerID) is expected"))
+        }
+        try fill(from: offset, byteCount: group.paddedBytes)
+        start = offset - windowOffset
+        guard window.count >= start + group.paddedBytes else {
+            return .failure(GroupFault(index: 8, text: "the file ends inside a group"))
+        }
+        let outcome = parse(
+            group, window.span.bytes.extracting(start..<start + group.paddedBytes))
+        if case .success = outcome {
+            offset += group.paddedBytes
+            nextNumber += 1
+            lastKind = group.kind
+        }
+        return outcome
+    }
+
+    private func parse(_ group: GroupHeader, _ bytes: RawSpan) -> Result<[Record], GroupFault> {
+        var records: [Record] = []
+        records.reserveCapacity(min(group.recordCount, group.groupBytes / RecordHeader.byteCount))
+        var index = GroupHeader.byteCount
+        var checksum: UInt32 = 0
+        while index < group.groupBytes {
+            guard let record = RecordHeader(bytes.extracting(index..<group.groupBytes)) else {
+                return .failure(GroupFault(index: index, text: "a record's checksum does not hold"))
+            }
+            records.append(Record(header: record, offset: offset + index))
+            checksum = CRC32C.checksum(bytes.extracting(index + 4..<index + 8), continuing: checksum)
+            index += RecordHeader.byteCount + record.payloadBytes
+        }
+        guard records.count == group.recordCount, checksum == group.recordsChecksum else {
+            return .failure(
+                GroupFault(index: 0, text: "the group's checksum does not match its records"))
+        }
+        let padding = bytes.extracting(group.groupBytes...)
+        for offset in padding.byteOffsets where padding.integer(at: offset, as: UInt8.self) != 0 {
+            return .failure(
+                GroupFault(
+                    index: group.groupBytes + offset, text: "the padding of a group is not zero"))
+        }
+        return .success(records)
+    }
+
+    /// Whether a group of this ledger that was written later begins behind `start`.
+    ///
+    /// Then what stands at `start` had been durable: it is damaged, not torn.
+    private mutating func hasGroup(behind start: Int) throws(LedgerError) -> Bool {
+        var position = start + Limits.blockBytes
+        while true {
+            try fill(from: position, byteCount: Limits.blockBytes)
+            guard windowOffset + window.count >= position + Limits.blockBytes else { return false }
+            let bytes = window.span.bytes.extracting((position - windowOffset)...)
+            if let group = GroupHeader(bytes), group.ledgerID == header.ledgerID,
+                group.number > nextNumber
+            {
+                return true
+            }
+            position += Limits.blockBytes
+        }
+    }
+
+    /// Makes the window hold the file's bytes from `position` on: `byteCount` of them, or all up to the end.
+    private mutating func fill(from position: Int, byteCount: Int) throws(LedgerError) {
+        let holds =
+            position >= windowOffset && position + byteCount <= windowOffset + window.count
+        if holds { return }
+        do throws(DiskError) {
+            window = try file.read(at: position, byteCount: max(byteCount, 1 << 20))
+        } catch {
+            throw .disk(error)
+        }
+        windowOffset = position
+    }
+}
+
+extension RawSpan {
+    /// The last byte that is not zero.
+    ///
+    /// Eight bytes a step.
+    fileprivate var lastNonzeroOffset: Int? {
+        var end = byteCount
+        while end >= 8, unsafeLoadUnaligned(fromByteOffset: end - 8, as: UInt64.self) == 0 {
+            end -= 8
+        }
+        while end > 0, unsafeLoad(fromByteOffset: end - 1, as: UInt8.self) == 0 { end -= 1 }
+        return end == 0 ? nil : end - 1
+    }
+}
+
+/// What lies behind a ledger's last valid group.
+package struct LedgerEnd: Equatable, Sendable {
+    /// Behind the last valid group: where the next one will be written.
+    package var offset: Int
+    /// 0 for a ledger without groups.
+    package var lastGroupNumber: UInt64
+    /// Whether the last group is a closing one: the service was stopped cleanly, or the ledger is sealed.
+    package var isClosed: Bool
+    /// Bytes up to the last one that is not zero: what is left of a group that was being written.
+    package var tornBytes: Int
+
+    package init(offset: Int, lastGroupNumber: UInt64, isClosed: Bool, tornBytes: Int) {
+        self.offset = offset
+        self.lastGroupNumber = lastGroupNumber
+        self.isClosed = isClosed
+        self.tornBytes = tornBytes
+    }
+}

@@ -1,0 +1,177 @@
+/// Appends commit groups to a ledger.
+///
+/// Isolation: one thread at a time; the committer owns it. Every call that touches the disk blocks.
+///
+/// A group is one write (more where the kernel takes less) and one fdatasync, at a block's boundary. The next group is
+/// written only after that, so power loss can tear the last group only.
+package struct LedgerWriter: ~Copyable {
+    package let header: LedgerHeader
+    package let path: String
+    private let disk: any Disk
+    private var file: any DiskFile
+    private var group = GroupBuffer()
+    private var recordsChecksum: UInt32 = 0
+    private var recordCount = 0
+    private var nextNumber: UInt64
+    /// Where the next group begins: `endOffset <= allocatedBytes`.
+    package private(set) var endOffset: Int
+    private var allocatedBytes: Int
+    private var canPreallocate = true
+
+    /// Writes a new, empty ledger with its header.
+    ///
+    /// Durable on return; a crash before leaves no ledger.
+    package static func create(
+        at path: String, header: LedgerHeader, on disk: any Disk
+    ) throws(LedgerError) {
+        do throws(DiskError) {
+            try disk.makeFolder(folder(of: path))
+            try DurableFile.replace(path, with: header.block, on: disk)
+        } catch {
+            throw .disk(error)
+        }
+    }
+
+    /// Opens a ledger to append behind its last valid group.
+    ///
+    /// A torn group behind it is cut off, durably, before anything is written.
+    ///
+    /// - Parameter end: what ``LedgerReader`` found.
+    package init(_ path: String, header: LedgerHeader, end: LedgerEnd, on disk: any Disk)
+        throws(LedgerError)
+    {
+        file = try Self.openEnd(path, end: end, on: disk)
+        self.path = path
+        self.disk = disk
+        self.header = header
+        endOffset = end.offset
+        allocatedBytes = end.offset
+        nextNumber = end.lastGroupNumber + 1
+    }
+
+    private static func openEnd(
+        _ path: String, end: LedgerEnd, on disk: any Disk
+    ) throws(LedgerError) -> any DiskFile {
+        do throws(DiskError) {
+            let file = try disk.open(path, .readWriteDirect)
+            if try file.size() != end.offset {
+                try file.truncate(to: end.offset)
+                try file.sync()
+            }
+            return file
+        } catch {
+            throw .disk(error)
+        }
+    }
+
+    /// Whether the ledger is written past the page cache.
+    package var isDirect: Bool { file.isDirect }
+
+    /// Bytes that the group under way has: what is left of `Limits.maxGroupBytes` may still be appended.
+    package var groupBytes: Int { max(group.count, GroupHeader.byteCount) }
+
+    /// Appends a record to the group under way.
+    ///
+    /// Nothing is written yet.
+    ///
+    /// - Returns: the byte of the ledger at which the record will begin.
+    package mutating func append(_ record: RecordHeader, payload: RawSpan) -> Int {
+        if group.count == 0 { reserveGroupHeader() }
+        let offset = endOffset + group.count
+        group.append(record.bytes.span.bytes)
+        group.append(payload)
+        recordsChecksum = CRC32C.checksum(
+            checksumBytes(record.checksum).span.bytes, continuing: recordsChecksum)
+        recordCount += 1
+        return offset
+    }
+
+    /// Writes the group under way and makes it durable: one pwrite, one fdatasync.
+    ///
+    /// Durability: on return every appended record survives power loss. After a throw nothing is known: the group may
+    /// be durable, in part or not at all. The writer must not be used again; a restart reads the truth.
+    package mutating func commit(
+        _ kind: GroupHeader.Kind = .records, time: UInt64
+    ) throws(LedgerError) {
+        if group.count == 0 { reserveGroupHeader() }
+        let header = GroupHeader(
+            kind: kind, groupBytes: group.count, recordCount: recordCount, number: nextNumber,
+            ledgerID: header.ledgerID, time: time, recordsChecksum: recordsChecksum)
+        group.replace(at: 0, with: header.bytes)
+        group.padToBlock()
+        do throws(DiskError) {
+            try preallocate(through: endOffset + group.count)
+            try writeGroup()
+            try file.sync()
+        } catch {
+            throw .disk(error)
+        }
+        endOffset += group.count
+        nextNumber += 1
+        recordsChecksum = 0
+        recordCount = 0
+        group.removeAll()
+    }
+
+    /// Ends the file with a closing group and gives preallocated space back.
+    ///
+    /// Later groups may follow it.
+    package mutating func close(time: UInt64) throws(LedgerError) {
+        precondition(group.count == 0, "records are waiting to be committed")
+        try commit(.closing, time: time)
+        do throws(DiskError) {
+            try file.truncate(to: endOffset)
+            try file.sync()
+        } catch {
+            throw .disk(error)
+        }
+        allocatedBytes = endOffset
+    }
+
+    private mutating func reserveGroupHeader() {
+        group.append([UInt8](repeating: 0, count: GroupHeader.byteCount).span.bytes)
+    }
+
+    private func checksumBytes(_ checksum: UInt32) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(bigEndian: checksum)
+        return bytes
+    }
+
+    /// Reserves blocks ahead of the end, so that a commit need not find any.
+    ///
+    /// A file system that cannot is written without; a full one may still have room for the group itself.
+    private mutating func preallocate(through end: Int) throws(DiskError) {
+        guard canPreallocate, end > allocatedBytes else { return }
+        let step = min(
+            max(allocatedBytes, Limits.minPreallocationBytes), Limits.maxPreallocationBytes)
+        let byteCount = max(step, end - allocatedBytes)
+        do throws(DiskError) {
+            try file.allocate(from: allocatedBytes, byteCount: byteCount)
+            allocatedBytes += byteCount
+        } catch {
+            guard error.isOutOfSpace || error.isUnsupported else { throw error }
+            canPreallocate = false
+        }
+    }
+
+    private mutating func writeGroup() throws(DiskError) {
+        do throws(DiskError) {
+            try file.writeAll(group.bytes, at: endOffset)
+        } catch {
+            // Some file systems accept O_DIRECT when opening and refuse it when writing.
+            guard file.isDirect, error.isInvalidArgument else { throw error }
+            file = try disk.open(path, .readWrite)
+            try file.writeAll(group.bytes, at: endOffset)
+        }
+    }
+}
+
+extension DiskError {
+    /// ENOSPC or EDQUOT.
+    package var isOutOfSpace: Bool { errno == 28 || errno == 122 }
+    /// EOPNOTSUPP or ENOSYS.
+    fileprivate var isUnsupported: Bool { errno == 95 || errno == 38 }
+    /// EINVAL.
+    fileprivate var isInvalidArgument: Bool { errno == 22 }
+}

@@ -1,0 +1,121 @@
+private import CLinux
+private import Glibc
+
+/// The real disk.
+package struct PosixDisk: Disk {
+    package init() {}
+
+    package func open(_ path: String, _ mode: DiskOpenMode) throws(DiskError) -> any DiskFile {
+        let flags =
+            switch mode {
+            case .readOnly: O_RDONLY
+            case .readWriteDirect: O_RDWR | clinux_o_direct
+            case .readWrite: O_RDWR
+            case .replace: O_RDWR | O_CREAT | O_TRUNC
+            }
+        let fd = retryingInterrupted { Glibc.open(path, flags | O_CLOEXEC, 0o644) }
+        if fd < 0, errno == EINVAL, mode == .readWriteDirect {
+            return try open(path, .readWrite)  // a file system without O_DIRECT
+        }
+        guard fd >= 0 else { throw DiskError(call: "open", path: path, errno: errno) }
+        return PosixFile(fd: fd, path: path, isDirect: mode == .readWriteDirect)
+    }
+
+    package func rename(_ source: String, to target: String) throws(DiskError) {
+        guard Glibc.rename(source, target) == 0 else {
+            throw DiskError(call: "rename", path: source, errno: errno)
+        }
+    }
+
+    package func syncFolder(_ path: String) throws(DiskError) {
+        let fd = retryingInterrupted { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        guard fd >= 0 else { throw DiskError(call: "open", path: path, errno: errno) }
+        defer { close(fd) }
+        guard fsync(fd) == 0 else { throw DiskError(call: "fsync", path: path, errno: errno) }
+    }
+
+    package func makeFolder(_ path: String) throws(DiskError) {
+        guard access(path, F_OK) != 0 else { return }
+        let parent = folder(of: path)
+        if parent != path { try makeFolder(parent) }
+        if mkdir(path, 0o755) != 0, errno != EEXIST {
+            throw DiskError(call: "mkdir", path: path, errno: errno)
+        }
+        try syncFolder(parent)
+    }
+}
+
+/// A file descriptor, closed with the last reference.
+private final class PosixFile: DiskFile {
+    let isDirect: Bool
+    private let fd: Int32
+    private let path: String
+
+    init(fd: Int32, path: String, isDirect: Bool) {
+        self.fd = fd
+        self.path = path
+        self.isDirect = isDirect
+    }
+
+    deinit {
+        close(fd)
+    }
+
+    func size() throws(DiskError) -> Int {
+        var status = stat()
+        guard fstat(fd, &status) == 0 else { throw failure("fstat") }
+        return Int(status.st_size)
+    }
+
+    func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(DiskError) -> Int {
+        let count = retryingInterrupted { pread(fd, buffer.baseAddress, buffer.count, offset) }
+        guard count >= 0 else { throw failure("pread") }
+        return count
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(DiskError) -> Int {
+        let count = retryingInterrupted { pwrite(fd, bytes.baseAddress, bytes.count, offset) }
+        guard count > 0 else { throw failure("pwrite") }
+        return count
+    }
+
+    func sync() throws(DiskError) {
+        // Not repeated after EINTR either: a failed sync may have dropped the dirty pages.
+        guard fdatasync(fd) == 0 else { throw failure("fdatasync") }
+    }
+
+    func truncate(to size: Int) throws(DiskError) {
+        guard retryingInterrupted({ ftruncate(fd, size) }) == 0 else { throw failure("ftruncate") }
+    }
+
+    func allocate(from offset: Int, byteCount: Int) throws(DiskError) {
+        let result = retryingInterrupted {
+            clinux_fallocate(fd, Int64(offset), Int64(byteCount))
+        }
+        guard result == 0 else { throw failure("fallocate") }
+    }
+
+    private func failure(_ call: String) -> DiskError {
+        DiskError(call: call, path: path, errno: errno)
+    }
+}
+
+/// Repeats a system call as long as a signal interrupts it.
+@inline(__always)
+func retryingInterrupted<Value: SignedInteger>(_ call: () -> Value) -> Value {
+    while true {
+        let result = call()
+        if result != -1 || errno != EINTR { return result }
+    }
+}
+
+/// What strerror(3) says, with the number.
+package func errorText(_ code: Int32) -> String {
+    "\(String(cString: strerror(code))) (errno \(code))"
+}
+
+/// The path of the folder that holds `path`.
+package func folder(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+}

@@ -1,0 +1,95 @@
+private import Glibc
+package import Logging
+
+package enum LogFormat: String, Sendable, CaseIterable {
+    /// The course's lines: `2026-11-20 22:11:15 INFO     action: … | result: … | key: value`.
+    case text
+    /// One JSON object a line.
+    case json
+}
+
+extension LogEvent {
+    /// What follows the time and level in the course's format.
+    ///
+    /// Control characters are escaped, so that no peer can forge a line.
+    package var text: String {
+        var text = "action: \(action) | result: \(result)"
+        for (key, value) in fields {
+            switch value {
+            case .text(let value): text += " | \(key): \(escaped(value, quote: false))"
+            case .number(let value): text += " | \(key): \(value)"
+            }
+        }
+        return text
+    }
+
+    /// The whole line as one JSON object.
+    ///
+    /// - Parameter time: for example `2026-11-20T22:11:15-0300`.
+    package func json(time: String) -> String {
+        var text = #"{"time":"\#(time)","level":"\#(level.courseName)""#
+        text += #","action":"\#(action)","result":"\#(result)""#
+        for (key, value) in fields {
+            switch value {
+            case .text(let value): text += ",\"\(key)\":\"\(escaped(value, quote: true))\""
+            case .number(let value): text += ",\"\(key)\":\(value)"
+            }
+        }
+        return text + "}"
+    }
+}
+
+extension Logger.Level {
+    /// The name that Python's logging gives the level, as the course's lines show it.
+    package var courseName: String {
+        switch self {
+        case .trace, .debug: "DEBUG"
+        case .info, .notice: "INFO"
+        case .warning: "WARNING"
+        case .error: "ERROR"
+        case .critical: "CRITICAL"
+        }
+    }
+
+    /// Reads a level's name in any case.
+    package init?(courseName: String) {
+        switch courseName.uppercased() {
+        case "DEBUG": self = .debug
+        case "INFO": self = .info
+        case "WARNING", "WARN": self = .warning
+        case "ERROR": self = .error
+        case "CRITICAL": self = .critical
+        default: return nil
+        }
+    }
+}
+
+private func escaped(_ text: String, quote: Bool) -> String {
+    let needsEscape = text.unicodeScalars.contains {
+        $0.value < 0x20 || $0.value == 0x7F || quote && ($0 == "\"" || $0 == "\\")
+    }
+    guard needsEscape else { return text }
+    var result = ""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "\"" where quote, "\\" where quote:
+            result += "\\" + String(scalar)
+        case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+            let digits = String(scalar.value, radix: 16)
+            result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        default:
+            result.unicodeScalars.append(scalar)
+        }
+    }
+    return result
+}
+
+/// The local time by a strftime(3) pattern.
+func localTime(_ pattern: String) -> String {
+    var now = time(nil)
+    var parts = tm()
+    localtime_r(&now, &parts)
+    var buffer = [CChar](repeating: 0, count: 64)
+    let count = strftime(&buffer, buffer.count, pattern, &parts)
+    return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}

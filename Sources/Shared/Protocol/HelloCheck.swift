@@ -1,0 +1,25 @@
+extension Hello {
+    /// Why this HELLO is refused, on either port; nil where it is welcome.
+    ///
+    /// - Parameters:
+    ///   - draw: the service's current draw.
+    ///   - agencies: how many there are, numbered from 1.
+    package func fault(draw: DrawID, agencies: UInt32) -> (ErrorCode, String)? {
+        if version != Message.version {
+            return (
+                .unsupportedVersion,
+                "version \(version) of the protocol; this service speaks \(Message.version)"
+            )
+        }
+        guard agency.rawValue >= 1, agency.rawValue <= agencies else {
+            return (.unknownAgency, "agency \(agency); the agencies of this draw are 1 to \(agencies)")
+        }
+        guard self.draw.isEmpty || self.draw == draw.name else {
+            return (.unknownDraw, "draw \(self.draw); the current draw is \(draw)")
+        }
+        guard token.isEmpty else {
+            return (.tokenNotAccepted, "a token; this service asks for none and cannot check it")
+        }
+        return nil
+    }
+}

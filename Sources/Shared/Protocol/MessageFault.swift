@@ -1,0 +1,25 @@
+/// Why a frame is no message.
+///
+/// Byte positions count from the frame's type byte, which is byte 0.
+package enum MessageFault: Error, Equatable, Sendable, CustomStringConvertible {
+    case unknownType(UInt8)
+    case truncated(atByte: Int)
+    case trailingBytes(atByte: Int, count: Int)
+    case textNotUTF8(atByte: Int)
+    case unknownCode(UInt16, atByte: Int)
+
+    package var description: String {
+        switch self {
+        case .unknownType(let type):
+            "0x\(String(type, radix: 16)) is no message type"
+        case .truncated(let index):
+            "the message ends at byte \(index), before its last field"
+        case .trailingBytes(let index, let count):
+            "\(count) bytes follow the message at byte \(index)"
+        case .textNotUTF8(let index):
+            "the text at byte \(index) is not valid UTF-8"
+        case .unknownCode(let code, let index):
+            "\(code) at byte \(index) is no known code"
+        }
+    }
+}

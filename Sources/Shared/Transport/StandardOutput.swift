@@ -1,0 +1,63 @@
+private import Glibc
+
+/// Writes a line to standard error: messages of commands that do not log.
+package func writeError(_ text: String) {
+    writeAll(Array((text + "\n").utf8), to: STDERR_FILENO)
+}
+
+/// Writes a line to standard output: results.
+package func writeOutput(_ text: String) {
+    writeAll(Array((text + "\n").utf8), to: STDOUT_FILENO)
+}
+
+@discardableResult
+private func writeAll(_ bytes: [UInt8], to fd: Int32) -> Bool {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+        let count = rest.withUnsafeBytes { buffer in
+            retryingInterrupted { write(fd, buffer.baseAddress, buffer.count) }
+        }
+        if count <= 0 { return false }
+        rest = rest.dropFirst(count)
+    }
+    return true
+}
+
+/// A file to write results to, or standard output.
+package final class OutputFile {
+    private let fd: Int32
+    private let path: String
+
+    /// Makes or empties the file; nil means standard output.
+    package init(_ path: String?) throws(DiskError) {
+        self.path = path ?? "standard output"
+        guard let path else {
+            fd = STDOUT_FILENO
+            return
+        }
+        fd = retryingInterrupted {
+            open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        }
+        if fd < 0 { throw DiskError(call: "open", path: path, errno: errno) }
+    }
+
+    deinit {
+        if fd > STDERR_FILENO { close(fd) }
+    }
+
+    /// Writes all bytes.
+    ///
+    /// Blocks.
+    package func write(_ bytes: [UInt8]) throws(DiskError) {
+        guard writeAll(bytes, to: fd) else {
+            throw DiskError(call: "write", path: path, errno: errno)
+        }
+    }
+
+    /// Makes a file durable; does nothing for standard output.
+    package func finish() throws(DiskError) {
+        if fd > STDERR_FILENO, fsync(fd) != 0 {
+            throw DiskError(call: "fsync", path: path, errno: errno)
+        }
+    }
+}

@@ -1,0 +1,169 @@
+import NIOCore
+import Shared
+
+/// The socket side of one connection to the winners' port.
+///
+/// Isolation: its event loop only. Everything is answered from memory there: a queue and workers between would only cost a
+/// hand-over each way (docs/adr/0007).
+final class ConsultChannelHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private(set) var agency: AgencyID?
+    private let queue: ConsultQueue
+    private var session: ConsultSession
+    private var decoder = FrameDecoder(maxFrameBytes: Limits.maxConsultFrameBytes)
+    private var context: ChannelHandlerContext?
+    /// Received and not yet framed: while a consultation is parked, nothing more is read.
+    private var unread: ByteBuffer?
+    private var isParked = false
+    private var isClosing = false
+    private var isReadWanted = false
+    private var since = NIODeadline.now()
+
+    init(queue: ConsultQueue, session: ConsultSession) {
+        self.queue = queue
+        self.session = session
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        queue.add(self)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        queue.remove(self)
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        queue.remove(self)
+        self.context = nil
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)  // a reset by the peer: channelInactive follows
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isClosing else { return }
+        var bytes = unwrapInboundIn(data)
+        since = .now()
+        if var rest = unread {
+            rest.writeBuffer(&bytes)
+            unread = rest
+        } else {
+            unread = bytes
+        }
+        frameUnread()
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        context.flush()
+        context.fireChannelReadComplete()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        isReadWanted = true
+        readIfAllowed()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        readIfAllowed()
+        context.fireChannelWritabilityChanged()
+    }
+
+    private func readIfAllowed() {
+        guard isReadWanted, let context else { return }
+        guard isClosing || !isParked && context.channel.isWritable else { return }
+        isReadWanted = false
+        context.read()
+    }
+
+    private func frameUnread() {
+        guard !isParked, !isClosing, let bytes = unread else { return }
+        var index = 0
+        let input = bytes.readableBytesSpan
+        framing: while !isParked, !isClosing {
+            switch decoder.next(input, from: &index) {
+            case .needsBytes: break framing
+            case .frameBegins: decoder.admitFrame()
+            case .frame(let frame): receive(frame)
+            case .invalid(let length): perform(session.receive(.badLength(length)))
+            }
+        }
+        unread = bytes.getSlice(
+            at: bytes.readerIndex + index, length: bytes.readableBytes - index)
+        if unread?.readableBytes == 0 { unread = nil }
+    }
+
+    private func receive(_ frame: [UInt8]) {
+        do throws(MessageFault) {
+            perform(session.receive(.message(try Message(frame: frame))))
+        } catch {
+            perform(session.receive(.malformed(error)))
+        }
+    }
+
+    private func perform(_ action: ConsultSession.Action) {
+        switch action {
+        case .welcome(let agency):
+            self.agency = agency
+            write(queue.welcome(agency))
+        case .consult(let agency, let waitMilliseconds):
+            if let answer = queue.consult(agency, waitMilliseconds: waitMilliseconds, from: self) {
+                write(answer)
+            } else {
+                isParked = true
+            }
+        case .fail(let code, let text):
+            fail(code, text)
+        case .ignore:
+            break
+        }
+    }
+
+    /// The answer to a parked consultation; what came behind it is looked at next.
+    func answer(_ bytes: ByteBuffer) {
+        isParked = false
+        since = .now()
+        write(bytes)
+        frameUnread()
+        context?.flush()
+        readIfAllowed()
+    }
+
+    private func write(_ bytes: ByteBuffer) {
+        context?.write(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    /// Answers ERROR and closes once it is sent.
+    func fail(_ code: ErrorCode, _ text: String) {
+        guard let context, !isClosing else { return }
+        isClosing = true
+        unread = nil
+        since = .now()
+        let bytes = ByteBuffer(bytes: Message.error(code, text).encoded)
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        context.close(mode: .output, promise: nil)
+        readIfAllowed()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        // The peer has said all it will say: what it asked is answered where that needs no waiting.
+        if case .inputClosed? = event as? ChannelEvent, !isParked || isClosing {
+            context.close(promise: nil)
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    /// Ends a connection that says nothing.
+    func expire(now: NIODeadline, idleDeadline: TimeAmount) {
+        if isClosing {
+            if now - since >= .seconds(2) { context?.close(promise: nil) }
+        } else if now - since >= idleDeadline {
+            perform(session.receive(.expired("nothing was said within \(idleDeadline.nanoseconds / 1_000_000_000) s")))
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import NIOCore
+import Shared
+
+/// The consultations of one event loop: those that wait for the publication are parked here, without a thread and without
+/// polling, and answered all at once.
+///
+/// Isolation: its event loop only.
+final class ConsultQueue {
+    private var handlers: [ObjectIdentifier: ConsultChannelHandler] = [:]
+    private var parked: [ObjectIdentifier: (handler: ConsultChannelHandler, deadline: NIODeadline)] =
+        [:]
+    private var answers: PublishedAnswers?
+    private var progress: DrawProgress
+    private let idleDeadline: TimeAmount
+
+    /// - Parameter idleDeadline: how long a connection may say nothing while nothing is owed to it.
+    init(progress: DrawProgress, idleDeadline: TimeAmount) {
+        self.progress = progress
+        self.idleDeadline = idleDeadline
+    }
+
+    func add(_ handler: ConsultChannelHandler) {
+        handlers[ObjectIdentifier(handler)] = handler
+    }
+
+    func remove(_ handler: ConsultChannelHandler) {
+        handlers[ObjectIdentifier(handler)] = nil
+        parked[ObjectIdentifier(handler)] = nil
+    }
+
+    /// The draw is published: answers everybody who waits, each connection with one write.
+    ///
+    /// - Returns: how many were waiting.
+    @discardableResult
+    func publish(_ answers: PublishedAnswers) -> Int {
+        self.answers = answers
+        let waiting = parked
+        parked.removeAll()
+        for (handler, _) in waiting.values {
+            if let agency = handler.agency { handler.answer(answers.winners(agency)) }
+        }
+        return waiting.count
+    }
+
+    /// What is said before the draw has changed.
+    func update(_ progress: DrawProgress) {
+        self.progress = progress
+    }
+
+    func welcome(_ agency: AgencyID) -> ByteBuffer {
+        if let answers { return answers.welcome(agency) }
+        let welcome = Welcome(
+            nextSequence: 0, storedBets: 0, rejectedBets: 0,
+            maxFrameBytes: UInt32(Limits.maxConsultFrameBytes), window: 1,
+            isFinished: progress.finishedAgencies.contains(agency), draw: progress.draw.name)
+        return ByteBuffer(bytes: Message.welcome(welcome).encoded)
+    }
+
+    /// Answers a consultation, or parks its connection.
+    ///
+    /// - Returns: the answer; nil while it is parked.
+    func consult(
+        _ agency: AgencyID, waitMilliseconds: UInt32, from handler: ConsultChannelHandler
+    ) -> ByteBuffer? {
+        if let answers { return answers.winners(agency) }
+        guard waitMilliseconds > 0 else { return notDrawnYet }
+        let deadline = NIODeadline.now() + .milliseconds(Int64(waitMilliseconds))
+        parked[ObjectIdentifier(handler)] = (handler, deadline)
+        return nil
+    }
+
+    /// Answers those who have waited as long as they wanted to, and ends silent connections.
+    ///
+    /// Called four times a second.
+    func sweep(now: NIODeadline) {
+        for (id, entry) in parked where entry.deadline <= now {
+            parked[id] = nil
+            entry.handler.answer(notDrawnYet)
+        }
+        for (id, handler) in handlers where parked[id] == nil {
+            handler.expire(now: now, idleDeadline: idleDeadline)
+        }
+    }
+
+    /// Tells everybody to come back later, and closes.
+    func closeAll() {
+        for handler in Array(handlers.values) {
+            handler.fail(.shuttingDown, "the service is stopping; connect again later")
+        }
+    }
+
+    /// With a random delay, so that agencies that ask at the same moment do not come back at the same moment.
+    private var notDrawnYet: ByteBuffer {
+        let answer = NotDrawnYet(
+            finishedAgencies: UInt32(progress.finishedAgencies.count),
+            expectedAgencies: progress.expectedAgencies,
+            retryAfterMilliseconds: .random(in: 500...1500))
+        return ByteBuffer(bytes: Message.notDrawnYet(answer).encoded)
+    }
+}

@@ -1,0 +1,75 @@
+import Shared
+
+/// What one connection to the winners' port may say next.
+///
+/// Pure: messages in, actions out.
+struct ConsultSession: Sendable {
+    enum Event: Sendable {
+        case message(Message)
+        case malformed(MessageFault)
+        case badLength(UInt32)
+        case expired(String)
+    }
+
+    enum Action: Equatable, Sendable {
+        case welcome(AgencyID)
+        /// Answer now where the draw is published; else park up to `waitMilliseconds`.
+        case consult(AgencyID, waitMilliseconds: UInt32)
+        /// Answer ERROR and close.
+        case fail(ErrorCode, String)
+        case ignore
+    }
+
+    private enum State: Sendable {
+        /// To `welcomed` by HELLO, to `closed` by anything else.
+        case awaitingHello
+        /// To `closed`.
+        case welcomed(AgencyID)
+        /// Final.
+        case closed
+    }
+
+    private let draw: DrawID
+    private let agencies: UInt32
+    private var state = State.awaitingHello
+
+    init(draw: DrawID, agencies: UInt32) {
+        self.draw = draw
+        self.agencies = agencies
+    }
+
+    mutating func receive(_ event: Event) -> Action {
+        switch (state, event) {
+        case (.closed, _):
+            return .ignore
+        case (_, .malformed(let fault)):
+            return fail(.malformedMessage, "\(fault)")
+        case (_, .badLength(let length)):
+            return fail(
+                .malformedFrame,
+                "a frame of \(length) bytes; 1 to \(Limits.maxConsultFrameBytes) are expected")
+        case (_, .expired(let what)):
+            return fail(.deadline, what)
+        case (.awaitingHello, .message(.hello(let hello))):
+            if let (code, text) = hello.fault(draw: draw, agencies: agencies) {
+                return fail(code, text)
+            }
+            state = .welcomed(hello.agency)
+            return .welcome(hello.agency)
+        case (.awaitingHello, .message):
+            return fail(.unexpectedMessage, "HELLO comes first")
+        case (.welcomed(let agency), .message(.consultWinners(let waitMilliseconds))):
+            return .consult(agency, waitMilliseconds: waitMilliseconds)
+        case (.welcomed, .message(.chunk)):
+            return fail(
+                .unexpectedMessage, "bets are taken by the ingest service, on its own port")
+        case (.welcomed, .message):
+            return fail(.unexpectedMessage, "only consultations are expected after HELLO")
+        }
+    }
+
+    private mutating func fail(_ code: ErrorCode, _ text: String) -> Action {
+        state = .closed
+        return .fail(code, text)
+    }
+}

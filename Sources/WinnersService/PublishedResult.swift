@@ -1,0 +1,76 @@
+import Glibc
+import Shared
+
+/// Watches the published files of a draw: `result.json` and, before it is there, `progress.json`.
+///
+/// Isolation: one thread, which blocks on the disk. Files are looked at by name and time, and read when they changed; they
+/// are only ever replaced whole.
+struct PublishedResult {
+    enum Change {
+        case result(DrawResult)
+        case progress(DrawProgress)
+        /// The file is there and is not served.
+        case refused(path: String, reason: String)
+    }
+
+    private struct Stamp: Equatable {
+        var inode: UInt64
+        var size: Int
+        var seconds: Int
+        var nanoseconds: Int
+    }
+
+    private let folder: DrawFolder
+    private let disk: any Disk
+    private var resultStamp: Stamp?
+    private var progressStamp: Stamp?
+
+    init(folder: DrawFolder, disk: any Disk) {
+        self.folder = folder
+        self.disk = disk
+    }
+
+    /// What has changed since the last look.
+    ///
+    /// Two stat(2) where nothing has.
+    mutating func changes() -> [Change] {
+        var changes: [Change] = []
+        if let stamp = Self.stamp(folder.progress), stamp != progressStamp {
+            progressStamp = stamp
+            if let progress = readProgress() { changes.append(.progress(progress)) }
+        }
+        if let stamp = Self.stamp(folder.result), stamp != resultStamp {
+            resultStamp = stamp
+            changes.append(readResult())
+        }
+        return changes
+    }
+
+    private func readProgress() -> DrawProgress? {
+        let bytes = try? DurableFile.read(folder.progress, on: disk)
+        guard let bytes, let progress = DrawProgress(fileBytes: bytes) else { return nil }
+        return progress.draw == folder.draw ? progress : nil
+    }
+
+    private func readResult() -> Change {
+        do {
+            let bytes = try DurableFile.read(folder.result, on: disk) ?? []
+            let result = try DrawResult(fileBytes: bytes)
+            guard result.draw == folder.draw else {
+                return .refused(
+                    path: folder.result, reason: "it is of draw \(result.draw)")
+            }
+            return .result(result)
+        } catch {
+            return .refused(path: folder.result, reason: "\(error)")
+        }
+    }
+
+    private static func stamp(_ path: String) -> Stamp? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return Stamp(
+            inode: UInt64(status.st_ino), size: Int(status.st_size),
+            seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
+    }
+}

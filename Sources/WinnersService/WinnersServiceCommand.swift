@@ -1,0 +1,44 @@
+import ArgumentParser
+import Shared
+
+@main
+struct WinnersServiceCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "winners-service",
+        abstract: "Tells each agency its own winners, once the draw is published.",
+        discussion: """
+            Reads result.json from the data folder and answers on winners.listen. Before the draw an agency is parked as long as it \
+            wants to wait, or told how many agencies have finished. It may be started before, during \
+            or after bet-ingest.
+
+            EXAMPLES
+              winners-service                             serve with ./config.yaml
+              winners-service --listen 0.0.0.0:9000 --data /srv/quiniela
+
+            EXIT CODES
+              0 done · 64 usage · 70 program failed · 78 configuration
+            """)
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Option(help: ArgumentHelp("The port for agencies: short for --set winners.listen=…", valueName: "host:port"))
+    var listen: String?
+
+    func run() throws {
+        StopSignals.block()
+        DescriptorLimit.raise()
+        try ProgramExit.run {
+            let configuration = try options.load(flags: ["winners.listen": listen])
+            let log = EventLog.standardError(
+                level: configuration.logLevel, format: configuration.logFormat)
+            let stopSignal = Monitor<String?>(nil)
+            StopSignals.watch { signal in
+                stopSignal.withLock { $0 = signal }
+                stopSignal.wakeAll()
+            }
+            let service = ConsultService(
+                configuration: configuration, log: log, stopSignal: stopSignal, disk: PosixDisk())
+            try log.bracketing { try service.run() }
+        }
+    }
+}
