@@ -89,5 +89,42 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // What tests share: a disk that fails as disks do, sample bets, real programs as child processes.
+        .target(
+            name: "TestKit",
+            dependencies: [
+                "Shared",
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ],
+            path: "Tests/TestKit",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SharedTests",
+            dependencies: [
+                "Shared", "TestKit",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "InMemoryLogging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "BetIngestTests",
+            dependencies: ["BetIngest", "TestKit", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "WinnersServiceTests",
+            dependencies: ["WinnersService", "TestKit", .product(name: "NIOEmbedded", package: "swift-nio")],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "AgencyTests", dependencies: ["Agency", "TestKit"], swiftSettings: settings),
+        // Real processes over both ports: it needs the programs, and links none of them.
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["Shared", "TestKit", "BetIngest", "WinnersService", "Agency"],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "TidyTests", dependencies: ["Shared", "TestKit"], swiftSettings: settings),
     ]
 )

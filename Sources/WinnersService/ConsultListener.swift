@@ -9,6 +9,8 @@ final class ConsultListener: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let queues: [NIOLoopBound<ConsultQueue>]
     private let server: any Channel
+    /// The address that the port really has.
+    let address: String
     private let connectionCount: ConnectionCount
 
     /// Opens the port.
@@ -62,6 +64,7 @@ final class ConsultListener: Sendable {
             try? group.syncShutdownGracefully()
             throw error
         }
+        address = server.localAddress?.hostAndPort ?? "\(endpoint)"
         for queue in queues {
             queue.eventLoop.scheduleRepeatedTask(
                 initialDelay: .milliseconds(250), delay: .milliseconds(250)
@@ -69,8 +72,6 @@ final class ConsultListener: Sendable {
         }
     }
 
-    /// The address that the port really has.
-    var address: String { server.localAddress?.hostAndPort ?? "unknown" }
 
     /// Answers everybody who waits, on all loops.
     func publish(_ answers: PublishedAnswers) {

@@ -144,21 +144,27 @@ extension LedgerCommitter {
     ///
     /// The body of the committer thread.
     func run() {
-        while let entries = waitForStagedEntries() {
-            guard commit(entries) else { return }
+        while waitForStagedEntries() {
+            guard commitStaged() else { return }
         }
         close()
     }
 
     /// Blocks until something is staged.
     ///
-    /// - Returns: nil when there is nothing left to commit and there will not be.
-    private func waitForStagedEntries() -> [StagedEntry]? {
-        let entries = staging.wait { staging -> [StagedEntry]? in
-            if staging.entries.isEmpty, staging.phase == .running { return nil }
-            return Self.takeEntries(&staging)
-        }
-        return entries?.isEmpty == false ? entries : nil
+    /// - Returns: false when there is nothing left to commit and there will not be.
+    private func waitForStagedEntries() -> Bool {
+        staging.wait { staging -> Bool? in
+            if !staging.entries.isEmpty { return true }
+            return staging.phase == .running ? nil : false
+        } ?? false
+    }
+
+    /// Commits everything that is staged now. Tests and simulations call it in their own thread.
+    ///
+    /// - Returns: false after a failure.
+    func commitStaged() -> Bool {
+        commit(staging.withLock { Self.takeEntries(&$0) })
     }
 
     private static func takeEntries(_ staging: inout Staging) -> [StagedEntry] {
@@ -170,7 +176,7 @@ extension LedgerCommitter {
     /// Commits entries as one group, or several where one would be too large, and answers each.
     ///
     /// - Returns: false after a failure. Then no answer of the group leaves: whether it is durable is not known.
-    func commit(_ entries: [StagedEntry]) -> Bool {
+    private func commit(_ entries: [StagedEntry]) -> Bool {
         let time = clock()
         do throws(LedgerError) {
             try ledger.withLock { (ledger: inout OpenLedger) throws(LedgerError) in
@@ -268,7 +274,8 @@ extension LedgerCommitter {
         }
     }
 
-    private func close() {
+    /// Ends the ledger with a closing group.
+    func close() {
         do throws(LedgerError) {
             let time = clock()
             try ledger.withLock { (ledger: inout OpenLedger) throws(LedgerError) in

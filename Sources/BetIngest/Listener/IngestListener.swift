@@ -9,6 +9,8 @@ final class IngestListener: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let loops: [NIOLoopBound<IngestLoop>]
     private let server: any Channel
+    /// The address that the port really has.
+    let address: String
     private let connectionCount: ConnectionCount
 
     /// Opens the port.
@@ -68,6 +70,7 @@ final class IngestListener: Sendable {
             try? group.syncShutdownGracefully()
             throw error
         }
+        address = server.localAddress?.hostAndPort ?? "\(endpoint)"
         for loop in loops {
             loop.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) {
                 _ in loop.value.sweep(now: .now())
@@ -75,8 +78,6 @@ final class IngestListener: Sendable {
         }
     }
 
-    /// The address that the port really has.
-    var address: String { server.localAddress?.hostAndPort ?? "unknown" }
 
     /// Closes the port.
     ///

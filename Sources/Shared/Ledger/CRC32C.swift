@@ -8,4 +8,9 @@ package enum CRC32C {
     package static func checksum(_ bytes: RawSpan, continuing crc: UInt32 = 0) -> UInt32 {
         bytes.withUnsafeBytes { clinux_crc32c(crc, $0.baseAddress, $0.count) }
     }
+
+    /// The same without the instruction: what other machines run.
+    package static func tableChecksum(_ bytes: RawSpan) -> UInt32 {
+        bytes.withUnsafeBytes { clinux_crc32c_table(0, $0.baseAddress, $0.count) }
+    }
 }

@@ -66,23 +66,22 @@ extension DiskFile {
 
     /// Reads a range into an array, which is shorter only at the end of the file.
     package func read(at offset: Int, byteCount: Int) throws(DiskError) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: byteCount)
-        var done = 0
-        while done < byteCount {
-            let start = done
-            // A rethrowing closure would erase the error's type: the result carries it out.
-            let result = bytes.withUnsafeMutableBytes { buffer -> Result<Int, DiskError> in
-                Result { () throws(DiskError) -> Int in
-                    try read(
-                        at: offset + start,
-                        into: UnsafeMutableRawBufferPointer(rebasing: buffer[start...]))
+        var failure: DiskError?
+        // A rethrowing closure would erase the error's type: a variable carries it out.
+        let bytes = [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, done in
+            while done < byteCount {
+                do throws(DiskError) {
+                    let rest = UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: buffer[done...]))
+                    let count = try read(at: offset + done, into: rest)
+                    if count == 0 { return }
+                    done += count
+                } catch {
+                    failure = error
+                    return
                 }
             }
-            let count = try result.get()
-            if count == 0 { break }
-            done += count
         }
-        bytes.removeSubrange(done...)
+        if let failure { throw failure }
         return bytes
     }
 }

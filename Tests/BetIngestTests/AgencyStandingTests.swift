@@ -1,0 +1,40 @@
+import Shared
+import Testing
+
+@testable import BetIngest
+
+struct AgencyStandingTests {
+    @Test("a sequence is the next, a repetition, beyond a gap, or after the last chunk")
+    func places() {
+        var standing = AgencyStanding()
+        #expect(standing.place(of: 0) == .gap)
+        #expect(standing.place(of: 1) == .next)
+        #expect(standing.place(of: 2) == .gap)
+        standing.apply(.chunk, count: 10)
+        standing.apply(.rejection, count: 3)
+        #expect(standing.place(of: 1) == .repeated)
+        #expect(standing.place(of: 2) == .repeated)
+        #expect(standing.place(of: 3) == .next)
+        standing.apply(.lastChunk, count: 0)
+        #expect(standing.place(of: 3) == .repeated)
+        #expect(standing.place(of: 4) == .afterLast)
+        #expect(standing.place(of: 9) == .afterLast)
+        #expect(standing.storedBets == 10 && standing.rejectedBets == 3 && standing.isFinished)
+    }
+
+    @Test("a rejected last chunk leaves the agency unfinished")
+    func rejectedLast() {
+        var standing = AgencyStanding()
+        standing.apply(.rejection, count: 5)
+        #expect(!standing.isFinished && standing.nextSequence == 2)
+    }
+
+    @Test("nothing can be counted in after the last chunk")
+    func precondition() async {
+        await #expect(processExitsWith: .failure) {
+            var standing = AgencyStanding()
+            standing.apply(.lastChunk, count: 1)
+            standing.apply(.chunk, count: 1)
+        }
+    }
+}

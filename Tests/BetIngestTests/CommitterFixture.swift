@@ -1,0 +1,92 @@
+import Logging
+import NIOConcurrencyHelpers
+import Shared
+import TestKit
+import Testing
+
+@testable import BetIngest
+
+/// Answers that a connection got, in order.
+final class RecordingSink: AnswerSink {
+    private let answers = NIOLockedValueBox<[Answer]>([])
+
+    func send(_ answer: Answer) {
+        answers.withLockedValue { $0.append(answer) }
+    }
+
+    var messages: [Message] { answers.withLockedValue { $0.compactMap(\.message) } }
+    var isClosed: Bool { answers.withLockedValue { $0.contains(where: \.closes) } }
+
+    /// `ok 1`, `no 2 invalidBet`, `welcome 3`, `error superseded`.
+    var summary: [String] {
+        messages.map { message in
+            switch message {
+            case .chunkProcessed(let processed): "ok \(processed.sequence)"
+            case .chunkRejected(let rejected): "no \(rejected.sequence) \(rejected.code)"
+            case .welcome(let welcome): "welcome \(welcome.nextSequence)"
+            case .error(let code, _): "error \(code)"
+            default: "\(message)"
+            }
+        }
+    }
+}
+
+/// A committer over a simulated disk, stepped by the test's own thread.
+final class CommitterFixture: Sendable {
+    static let folder = DrawFolder(data: "data", draw: Samples.draw)
+
+    let disk: SimulatedDisk
+    let committer: LedgerCommitter
+    let budget = FrameBudget(byteCount: 1 << 24)
+    private let finished = NIOLockedValueBox<[AgencyID]>([])
+    private let failures = NIOLockedValueBox<[LedgerError]>([])
+
+    /// Agencies whose last chunk became durable, in order.
+    var finishedAgencies: [AgencyID] { finished.withLockedValue { $0 } }
+    var failureCount: Int { failures.withLockedValue { $0.count } }
+
+    /// Opens the ledger of the disk, or makes one where there is none.
+    init(disk: SimulatedDisk = SimulatedDisk()) throws {
+        self.disk = disk
+        let path = Self.folder.ledger
+        if disk.bytes(path) == nil {
+            let header = LedgerHeader(draw: Samples.draw, ledgerID: 7, createdAt: 1)
+            try LedgerWriter.create(at: path, header: header, on: disk)
+        }
+        let contents = try LedgerContents(reading: path, on: disk)
+        let (finished, failures) = (finished, failures)
+        committer = LedgerCommitter(
+            admission: Admission(
+                terms: WelcomeTerms(draw: Samples.draw, maxFrameBytes: 1 << 20, window: 8),
+                standings: contents.standings),
+            ledger: try OpenLedger(path, contents: contents, on: disk, time: 2), budget: budget,
+            observer: LedgerCommitter.Observer(
+                agencyFinished: { agency in finished.withLockedValue { $0.append(agency) } },
+                failed: { error in failures.withLockedValue { $0.append(error) } }),
+            clock: { 1_763_676_675_000 }, log: .silent)
+    }
+
+    /// A connection that has said HELLO.
+    func join(_ agency: UInt32) -> (IngestConnection, RecordingSink) {
+        let sink = RecordingSink()
+        let connection = IngestConnection(
+            peer: "test", session: IngestSession(draw: Samples.draw, agencies: 100), answers: sink)
+        committer.join(AgencyID(agency), connection)
+        return (connection, sink)
+    }
+
+    func stage(_ chunk: Chunk, _ agency: UInt32, _ connection: IngestConnection, fault: ChunkFault? = nil) {
+        #expect(budget.reserve(chunk.frame.count) {})
+        committer.stage(chunk, fault: fault, agency: AgencyID(agency), from: connection)
+    }
+
+    /// What the ledger holds for anybody who reads it now.
+    func contents() throws -> LedgerContents {
+        try LedgerContents(reading: Self.folder.ledger, on: disk)
+    }
+}
+
+extension EventLog {
+    /// A log that nobody reads.
+    static let silent = EventLog(Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, format: .text)
+}

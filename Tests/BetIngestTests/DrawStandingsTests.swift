@@ -1,0 +1,37 @@
+import Shared
+import TestKit
+import Testing
+
+@testable import BetIngest
+
+struct DrawStandingsTests {
+    private func record(
+        _ kind: RecordHeader.Kind, agency: UInt32 = 1, sequence: UInt32, count: Int = 2, before: UInt64
+    ) -> RecordHeader {
+        RecordHeader(
+            kind: kind, count: count, agency: AgencyID(agency), sequence: sequence, time: 0, firstBetIndex: before,
+            payloadBytes: 0, payloadChecksum: 0)
+    }
+
+    private func check(_ standings: inout DrawStandings, _ record: RecordHeader, _ payload: [UInt8] = []) -> String? {
+        standings.check(record, payload: payload.span)
+    }
+
+    @Test("records that may follow each other do, and those that may not are named")
+    func rules() {
+        var standings = DrawStandings()
+        #expect(check(&standings, record(.chunk, sequence: 1, before: 0)) == nil)
+        #expect(check(&standings, record(.rejection, sequence: 2, before: 2)) == nil)
+        #expect(check(&standings, record(.chunk, sequence: 2, before: 2))?.contains("3 is expected") == true)
+        #expect(check(&standings, record(.chunk, sequence: 4, before: 2))?.contains("3 is expected") == true)
+        #expect(check(&standings, record(.chunk, sequence: 3, before: 9))?.contains("there are 2") == true)
+        #expect(check(&standings, record(.lastChunk, sequence: 3, before: 2)) == nil)
+        #expect(check(&standings, record(.chunk, sequence: 4, before: 4))?.contains("finished") == true)
+        let wrong = SealRecord(bets: 5, agencies: 1, winningNumber: 1, method: "configured").bytes
+        #expect(check(&standings, record(.seal, sequence: 0, before: 4), wrong)?.contains("seal says 5") == true)
+        let seal = SealRecord(bets: 4, agencies: 1, winningNumber: 1, method: "configured").bytes
+        #expect(check(&standings, record(.seal, sequence: 0, before: 4), seal) == nil)
+        #expect(check(&standings, record(.chunk, agency: 2, sequence: 1, before: 4)) == "a record follows the seal")
+        #expect(standings.finishedAgencies == [AgencyID(1)])
+    }
+}

@@ -1,0 +1,82 @@
+import Shared
+import TestKit
+import Testing
+
+@testable import BetIngest
+
+struct DrawTests {
+    /// A sealed ledger of two agencies.
+    private func sealedLedger(winningNumber: UInt16) throws -> CommitterFixture {
+        let fixture = try CommitterFixture()
+        let (first, _) = fixture.join(1)
+        let (second, _) = fixture.join(2)
+        func bet(_ document: String, _ number: UInt16) -> Bet {
+            var bet = Samples.bet(1)
+            bet.document = document
+            bet.number = number
+            return bet
+        }
+        let bets = [bet("A1", 7), bet("A2", 8), bet("A3", 7)]
+        fixture.stage(Samples.chunk(sequence: 1, bets: bets), 1, first)
+        let refused = Samples.chunk(sequence: 2, bets: [bet("A4", 7)])
+        fixture.stage(refused, 1, first, fault: .bet(index: 0, .documentCharacter))
+        fixture.stage(Samples.chunk(sequence: 3, bets: [bet("A1", 7)], isLast: true), 1, first)
+        fixture.stage(Samples.chunk(sequence: 1, bets: [bet("B1", 9)], isLast: true), 2, second)
+        let committer = fixture.committer
+        let thread = NamedThread("committer") { committer.run() }
+        #expect(committer.seal(winningNumber: winningNumber, method: "configured", agencies: 3))
+        committer.stop()
+        thread.join()
+        return fixture
+    }
+
+    @Test("each agency has its own winners, in the order of the ledger, and none is not one")
+    func winners() throws {
+        let fixture = try sealedLedger(winningNumber: 7)
+        let draw = Draw(folder: CommitterFixture.folder, disk: fixture.disk) { false }
+        let result = try #require(try draw.run(standings: try fixture.contents().standings))
+        #expect(result.agencies.map(\.winners) == [["A1", "A3", "A1"], [], []])
+        #expect(result.agencies.map(\.bets) == [4, 1, 0])
+        #expect(result.agencies.map(\.rejectedBets) == [1, 0, 0])
+        #expect(result.bets == 5 && result.winningNumber == 7)
+        #expect(result.ledgerBytes == fixture.disk.bytes(CommitterFixture.folder.ledger)?.count)
+    }
+
+    @Test("the number of the seal decides, and a stop ends a draw without a result")
+    func stop() throws {
+        let fixture = try sealedLedger(winningNumber: 9)
+        let standings = try fixture.contents().standings
+        let draw = Draw(folder: CommitterFixture.folder, disk: fixture.disk) { false }
+        #expect(try draw.run(standings: standings)?.agencies[1].winners == ["B1"])
+        let stopped = Draw(folder: CommitterFixture.folder, disk: fixture.disk) { true }
+        #expect(try stopped.run(standings: standings) == nil)
+    }
+
+    @Test("a damaged ledger gives no result")
+    func damage() throws {
+        let fixture = try sealedLedger(winningNumber: 7)
+        let standings = try fixture.contents().standings
+        var bytes = try #require(fixture.disk.bytes(CommitterFixture.folder.ledger))
+        bytes[4096 + GroupHeader.byteCount + RecordHeader.byteCount] ^= 1
+        fixture.disk.put(CommitterFixture.folder.ledger, bytes)
+        let draw = Draw(folder: CommitterFixture.folder, disk: fixture.disk) { false }
+        #expect(throws: LedgerError.self) { try draw.run(standings: standings) }
+    }
+
+    @Test("a restart takes only the result of the ledger beside it")
+    func published() throws {
+        let fixture = try sealedLedger(winningNumber: 7)
+        let contents = try fixture.contents()
+        let published = PublishedDraw(folder: CommitterFixture.folder, disk: fixture.disk)
+        #expect(try published.load(contents: contents) == nil)
+        let draw = Draw(folder: CommitterFixture.folder, disk: fixture.disk) { false }
+        var result = try #require(try draw.run(standings: contents.standings))
+        fixture.disk.put(CommitterFixture.folder.result, result.fileBytes)
+        #expect(try published.load(contents: contents) == result)
+        result.winningNumber = 8
+        fixture.disk.put(CommitterFixture.folder.result, result.fileBytes)
+        #expect(throws: PublishedDrawError.self) { try published.load(contents: contents) }
+        fixture.disk.put(CommitterFixture.folder.result, [1, 2, 3])
+        #expect(throws: PublishedDrawError.self) { try published.load(contents: contents) }
+    }
+}

@@ -1,0 +1,13 @@
+import Shared
+import Testing
+
+struct DrawIDTests {
+    @Test("a draw's name is safe as the name of a folder")
+    func names() {
+        #expect(DrawID("default") != nil)
+        #expect(DrawID("2026-11-21_Nocturna") != nil)
+        for name in ["", "..", "a/b", "a b", "ñ", "a.b", String(repeating: "a", count: 65)] {
+            #expect(DrawID(name) == nil)
+        }
+    }
+}

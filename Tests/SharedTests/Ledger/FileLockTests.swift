@@ -1,0 +1,48 @@
+import Glibc
+import Shared
+import TestKit
+import Testing
+
+struct FileLockTests {
+    @Test("two locks in one process exclude each other, and the second says who has it")
+    func exclusion() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/lock"
+        var first: FileLock? = try FileLock(path, holder: "the first", deadline: .zero)
+        #expect(throws: FileLockError.held(path: path, holder: "the first")) {
+            try FileLock(path, holder: "the second", deadline: .milliseconds(30))
+        }
+        #expect(first?.path == path)
+        first = nil
+        _ = try FileLock(path, holder: "the third", deadline: .zero)
+    }
+
+    @Test("a lock is waited for up to its deadline")
+    func waiting() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/lock"
+        let first = Monitor<FileLock?>(try FileLock(path, holder: "the first", deadline: .zero))
+        let waiter = NamedThread("waiter") {
+            first.withLock { $0 = nil }
+        }
+        _ = try FileLock(path, holder: "the second", deadline: .seconds(20))
+        waiter.join()
+    }
+
+    @Test("closing another descriptor of the file does not drop the lock, as fcntl's would")
+    func otherDescriptor() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/lock"
+        let first = try FileLock(path, holder: "the first", deadline: .zero)
+        close(open(path, O_RDONLY))
+        #expect(throws: FileLockError.self) { try FileLock(path, holder: "x", deadline: .zero) }
+        withExtendedLifetime(first) {}
+    }
+
+    @Test("a folder that is not there is an error of the disk")
+    func noFolder() {
+        #expect(throws: FileLockError.disk(DiskError(call: "open", path: "/nowhere/lock", errno: ENOENT))) {
+            try FileLock("/nowhere/lock", holder: "x", deadline: .zero)
+        }
+    }
+}

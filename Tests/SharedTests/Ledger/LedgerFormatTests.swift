@@ -1,0 +1,75 @@
+import Shared
+import TestKit
+import Testing
+
+/// The bytes of the ledger are those that docs/ledger.md shows; the dumps there were made by another program.
+struct LedgerFormatTests {
+    private let chunk = Samples.chunk(sequence: 1, bets: Samples.documentedBets)
+
+    private var record: RecordHeader {
+        let payload = chunk.bets.bytes
+        return RecordHeader(
+            kind: .chunk, count: 2, agency: AgencyID(1), sequence: 1, time: 1_763_676_675_123, firstBetIndex: 0,
+            payloadBytes: payload.byteCount, payloadChecksum: CRC32C.checksum(payload))
+    }
+
+    @Test("the header block has the bytes of its dump")
+    func header() throws {
+        let block = LedgerFixture.header.block
+        let dump = try Repository.dump("ledger-header", in: "docs/ledger.md")
+        #expect(block.count == Limits.blockBytes)
+        #expect(Array(block[..<64]) + Array(block[4092...]) == dump)
+        #expect(block[64..<4092].allSatisfy { $0 == 0 })
+        #expect(try LedgerHeader(block: block, path: "") == LedgerFixture.header)
+    }
+
+    @Test("group and record have the bytes of their dumps, through the writer too")
+    func groupAndRecord() throws {
+        #expect(record.bytes == (try Repository.dump("record-header", in: "docs/ledger.md")))
+        let disk = SimulatedDisk()
+        try LedgerWriter.create(at: LedgerFixture.path, header: LedgerFixture.header, on: disk)
+        var writer = try LedgerWriter(
+            LedgerFixture.path, header: LedgerFixture.header,
+            end: LedgerEnd(offset: Limits.blockBytes, lastGroupNumber: 0, isClosed: false, tornBytes: 0), on: disk)
+        #expect(writer.append(record, payload: chunk.bets.bytes) == Limits.blockBytes + GroupHeader.byteCount)
+        try writer.commit(time: 1_763_676_675_123)
+        let written = try #require(disk.bytes(LedgerFixture.path))
+        let group = Array(written[4096..<4096 + GroupHeader.byteCount])
+        #expect(group == (try Repository.dump("group-header", in: "docs/ledger.md")))
+        let body = record.bytes + chunk.frame[Chunk.betsIndex...]
+        #expect(Array(written[4096 + GroupHeader.byteCount..<4096 + GroupHeader.byteCount + body.count]) == body)
+    }
+
+    @Test("the payloads of rejections and seals have the bytes of their dumps, and back")
+    func payloads() throws {
+        let rejection = RejectionRecord(
+            of: chunk, code: .invalidBet, betIndex: 1,
+            message: "bet 1: the document has a character that is no ASCII letter or digit")
+        #expect(rejection.bytes == (try Repository.dump("rejection-payload", in: "docs/ledger.md")))
+        #expect(RejectionRecord(rejection.bytes) == rejection)
+        #expect(RejectionRecord(Array(rejection.bytes.dropLast())) == nil)
+        let seal = SealRecord(bets: 2, agencies: 5, winningNumber: 7574, method: "configured")
+        #expect(seal.bytes == (try Repository.dump("seal-payload", in: "docs/ledger.md")))
+        #expect(SealRecord(seal.bytes) == seal)
+        #expect(SealRecord(seal.bytes + [0]) == nil)
+    }
+
+    @Test("the checksum is CRC-32C, with the instruction and without")
+    func checksum() {
+        // RFC 3720, B.4.
+        #expect(CRC32C.checksum([UInt8](repeating: 0, count: 32).span.bytes) == 0x8A91_36AA)
+        #expect(CRC32C.checksum([UInt8](repeating: 0xFF, count: 32).span.bytes) == 0x62A8_AB43)
+        #expect(CRC32C.checksum([UInt8](0..<32).span.bytes) == 0x46DD_794E)
+        var random = SeededGenerator(seed: 11)
+        let bytes = (0..<20_000).map { _ in UInt8.random(in: 0...255, using: &random) }
+        for _ in 0..<200 {
+            let start = Int.random(in: 0..<20_000, using: &random)
+            let end = Int.random(in: start...20_000, using: &random)
+            let cut = Int.random(in: start...end, using: &random)
+            let whole = CRC32C.checksum(bytes.span.bytes.extracting(start..<end))
+            let first = CRC32C.checksum(bytes.span.bytes.extracting(start..<cut))
+            #expect(CRC32C.checksum(bytes.span.bytes.extracting(cut..<end), continuing: first) == whole)
+            #expect(CRC32C.tableChecksum(bytes.span.bytes.extracting(start..<end)) == whole)
+        }
+    }
+}

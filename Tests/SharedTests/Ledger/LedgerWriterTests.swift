@@ -1,0 +1,77 @@
+import Shared
+import TestKit
+import Testing
+
+struct LedgerWriterTests {
+    private static let end = LedgerEnd(
+        offset: Limits.blockBytes, lastGroupNumber: 0, isClosed: false, tornBytes: 0)
+
+    @Test("a commit is one allocate at most, one write and one sync")
+    func calls() throws {
+        let disk = SimulatedDisk()
+        try LedgerWriter.create(at: LedgerFixture.path, header: LedgerFixture.header, on: disk)
+        var writer = try LedgerWriter(LedgerFixture.path, header: LedgerFixture.header, end: Self.end, on: disk)
+        disk.setPlan { _ in nil }
+        try writer.commit(time: 1)
+        try writer.commit(time: 1)
+        #expect(
+            disk.calls == [
+                "allocate bets.ledger", "write bets.ledger", "sync bets.ledger", "write bets.ledger",
+                "sync bets.ledger",
+            ])
+    }
+
+    @Test("short writes are carried on to the end")
+    func shortWrites() throws {
+        let disk = SimulatedDisk()
+        try LedgerWriter.create(at: LedgerFixture.path, header: LedgerFixture.header, on: disk)
+        var writer = try LedgerWriter(LedgerFixture.path, header: LedgerFixture.header, end: Self.end, on: disk)
+        let payload = [UInt8](repeating: 5, count: 20_000)
+        _ = writer.append(Self.record(payload), payload: payload.span.bytes)
+        disk.setPlan { $0.name == "write" ? .takesOnly(bytes: 4096) : nil }
+        try writer.commit(time: 1)
+        #expect(disk.calls.count { $0.hasPrefix("write") } == 5)
+        let (groups, _) = try LedgerFixture.read(disk.bytes(LedgerFixture.path) ?? [])
+        #expect(groups == [[payload]])
+    }
+
+    @Test("a disk that refuses O_DIRECT or preallocation is written without")
+    func fallbacks() throws {
+        let disk = SimulatedDisk()
+        try LedgerWriter.create(at: LedgerFixture.path, header: LedgerFixture.header, on: disk)
+        var writer = try LedgerWriter(LedgerFixture.path, header: LedgerFixture.header, end: Self.end, on: disk)
+        disk.setPlan { call in
+            switch (call.name, call.index) {
+            case ("allocate", _): .failsAndIsNotPersisted(errno: 95)
+            case ("write", 1): .failsAndIsNotPersisted(errno: 22)
+            default: nil
+            }
+        }
+        let isDirect = writer.isDirect
+        #expect(isDirect)
+        try writer.commit(time: 1)
+        let isStillDirect = writer.isDirect
+        #expect(!isStillDirect)
+        try writer.close(time: 1)
+        #expect(try LedgerFixture.read(disk.bytes(LedgerFixture.path) ?? []).end.isClosed)
+    }
+
+    @Test("closing gives preallocated space back, and later groups may follow")
+    func closing() throws {
+        let ledger = try LedgerFixture(groupCount: 1, isClosed: true)
+        let (_, end) = try LedgerFixture.read(ledger.bytes)
+        #expect(ledger.bytes.count == end.offset)
+        var writer = try LedgerWriter(LedgerFixture.path, header: LedgerFixture.header, end: end, on: ledger.disk)
+        let payload: [UInt8] = [1, 2, 3]
+        _ = writer.append(Self.record(payload), payload: payload.span.bytes)
+        try writer.commit(time: 3)
+        let (groups, _) = try LedgerFixture.read(ledger.bytes)
+        #expect(groups.last == [payload])
+    }
+
+    private static func record(_ payload: [UInt8]) -> RecordHeader {
+        RecordHeader(
+            kind: .chunk, count: 1, agency: AgencyID(1), sequence: 1, time: 1, firstBetIndex: 0,
+            payloadBytes: payload.count, payloadChecksum: CRC32C.checksum(payload.span.bytes))
+    }
+}

@@ -1,0 +1,82 @@
+import InMemoryLogging
+import Logging
+import Shared
+import Testing
+
+struct LogEventTests {
+    @Test(
+        "the course's lines are to the letter",
+        arguments: [
+            (
+                .betsReceived(count: 100, agency: AgencyID(3), sequence: 7),
+                "action: apuesta_recibida | result: success | cantidad: 100 | agency: 3 | sequence: 7"
+            ),
+            (
+                .betsRejected(count: 2, agency: AgencyID(3), sequence: 7, reason: "bet 1: no"),
+                "action: apuesta_recibida | result: fail | cantidad: 2 | agency: 3 | sequence: 7 | error: bet 1: no"
+            ),
+            (
+                .betStored(document: "30904465", number: 7574),
+                "action: apuesta_almacenada | result: success | dni: 30904465 | numero: 7574"
+            ),
+            (
+                .betSent(document: "30904465", number: 7574),
+                "action: apuesta_enviada | result: success | dni: 30904465 | numero: 7574"
+            ),
+            (
+                .betsSent(count: 100, sequence: 1),
+                "action: apuesta_enviada | result: success | cantidad: 100 | sequence: 1"
+            ),
+            (
+                .betsUnknown(sequence: 17),
+                "action: apuesta_enviada | result: fail | sequence: 17 | error: unknown: sequence 17 was sent and not "
+                    + "acknowledged"
+            ),
+            (
+                .drawn(number: 7574, bets: 9, winners: 2),
+                "action: sorteo | result: success | numero: 7574 | apuestas: 9 | cant_ganadores: 2"
+            ),
+            (
+                .winnersConsulted(count: 0, agency: AgencyID(5)),
+                "action: consulta_ganadores | result: success | cant_ganadores: 0 | agency: 5"
+            ),
+            (
+                .acceptConnections(port: "ingest", address: "0.0.0.0:12345"),
+                "action: accept_connections | result: in_progress | port: ingest | address: 0.0.0.0:12345"
+            ),
+            (.loopFinished, "action: loop_finished | result: success"),
+            (.exit(code: 0), "action: exit | result: success | code: 0"),
+            (.exit(code: 70), "action: exit | result: fail | code: 70"),
+            (.closed("workers"), "action: close | result: success | resource: workers"),
+        ] as [(Shared.LogEvent, String)])
+    func lines(_ event: Shared.LogEvent, _ text: String) {
+        #expect(event.text == text)
+    }
+
+    @Test("a peer's text cannot forge a line")
+    func forgery() {
+        let event = Shared.LogEvent.messageFailed(peer: "x", reason: "a\naction: exit | result: success\u{1B}[2J")
+        #expect(!event.text.contains("\n") && !event.text.contains("\u{1B}"))
+        #expect(event.text.contains("a\\u000aaction"))
+    }
+
+    @Test("JSON lines escape quotes and keep numbers numbers")
+    func json() {
+        let line = Shared.LogEvent.betsRejected(count: 2, agency: AgencyID(3), sequence: 7, reason: "a \"b\"\n\\")
+            .json(time: "T")
+        #expect(
+            line == #"{"time":"T","level":"WARNING","action":"apuesta_recibida","result":"fail","cantidad":2,"#
+                + #""agency":3,"sequence":7,"error":"a \"b\"\u000a\\"}"#)
+    }
+
+    @Test("a log keeps what its level lets through")
+    func levels() {
+        let handler = InMemoryLogHandler()
+        var logger = Logger(label: "test") { _ in handler }
+        logger.logLevel = .warning
+        let log = EventLog(logger, format: .text)
+        log(.loopFinished)
+        log(.failed("x"))
+        #expect(handler.entries.map { "\($0.message)" } == ["action: run | result: fail | error: x"])
+    }
+}

@@ -1,0 +1,94 @@
+import Shared
+import TestKit
+import Testing
+
+struct FrameDecoderTests {
+    /// Frames cut from bytes that arrive in pieces of the given sizes.
+    private func decode(_ bytes: [UInt8], pieces: [Int], maxFrameBytes: Int = 100) -> ([[UInt8]], FrameDecoder) {
+        var decoder = FrameDecoder(maxFrameBytes: maxFrameBytes)
+        var frames: [[UInt8]] = []
+        var start = 0
+        for size in pieces {
+            let piece = Array(bytes[start..<start + size])
+            start += size
+            var index = 0
+            piece: while true {
+                switch decoder.next(piece.span.bytes, from: &index) {
+                case .needsBytes, .invalid: break piece
+                case .frameBegins: decoder.admitFrame()
+                case .frame(let frame): frames.append(frame)
+                }
+            }
+        }
+        return (frames, decoder)
+    }
+
+    private func encode(_ frames: [[UInt8]]) -> [UInt8] {
+        frames.flatMap { frame in
+            var bytes: [UInt8] = []
+            bytes.append(bigEndian: UInt32(frame.count))
+            return bytes + frame
+        }
+    }
+
+    @Test("two cuts at any two places give the same frames")
+    func everySlicing() {
+        let frames: [[UInt8]] = [[1], [2, 3, 4, 5, 6], [UInt8](repeating: 7, count: 20), [8, 9]]
+        let bytes = encode(frames)
+        for first in 0...bytes.count {
+            for second in first...bytes.count {
+                let (decoded, decoder) = decode(bytes, pieces: [first, second - first, bytes.count - second])
+                #expect(decoded == frames)
+                #expect(!decoder.isInsideFrame)
+            }
+        }
+    }
+
+    @Test("one byte at a time, and all at once, give the same frames")
+    func extremes() {
+        let frames: [[UInt8]] = (1...50).map { [UInt8](repeating: UInt8($0), count: $0) }
+        let bytes = encode(frames)
+        #expect(decode(bytes, pieces: [Int](repeating: 1, count: bytes.count)).0 == frames)
+        #expect(decode(bytes, pieces: [bytes.count]).0 == frames)
+    }
+
+    @Test("a frame's bytes wait until it is admitted")
+    func admission() {
+        var decoder = FrameDecoder(maxFrameBytes: 10)
+        let bytes: [UInt8] = [0, 0, 0, 2, 5, 6]
+        var index = 0
+        #expect(decoder.next(bytes.span.bytes, from: &index) == .frameBegins(byteCount: 2))
+        #expect(decoder.next(bytes.span.bytes, from: &index) == .frameBegins(byteCount: 2))
+        #expect(index == 4)
+        #expect(decoder.admittedBytes == 0)
+        decoder.admitFrame()
+        #expect(decoder.admittedBytes == 2)
+        #expect(decoder.next(bytes.span.bytes, from: &index) == .frame([5, 6]))
+        #expect(decoder.admittedBytes == 0)
+    }
+
+    @Test("a length of 0 or above the limit is invalid for ever", arguments: [0, 11, 4_000_000_000] as [UInt32])
+    func lengths(_ length: UInt32) {
+        var decoder = FrameDecoder(maxFrameBytes: 10)
+        var bytes: [UInt8] = []
+        bytes.append(bigEndian: length)
+        bytes += [0, 0, 0, 1, 9]
+        var index = 0
+        #expect(decoder.next(bytes.span.bytes, from: &index) == .invalid(length: length))
+        #expect(decoder.next(bytes.span.bytes, from: &index) == .invalid(length: length))
+    }
+
+    @Test("the largest frame passes")
+    func largest() {
+        #expect(decode(encode([[UInt8](repeating: 1, count: 10)]), pieces: [14], maxFrameBytes: 10).0.count == 1)
+    }
+
+    @Test("half a message is known to be half")
+    func halfMessages() {
+        let bytes = encode([[1, 2, 3]])
+        for cut in 1..<bytes.count {
+            #expect(decode(bytes, pieces: [cut]).1.isInsideFrame)
+        }
+        #expect(!decode(bytes, pieces: [bytes.count]).1.isInsideFrame)
+    }
+}

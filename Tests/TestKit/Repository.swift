@@ -1,0 +1,41 @@
+import Foundation
+
+/// Where the repository's own files are.
+package enum Repository {
+    package static let root: String = {
+        var url = URL(fileURLWithPath: #filePath)
+        for _ in 0..<3 { url.deleteLastPathComponent() }
+        return url.path
+    }()
+
+    package static func text(_ path: String) throws -> String {
+        try String(contentsOfFile: root + "/" + path, encoding: .utf8)
+    }
+
+    /// The files below a folder whose names end so, as paths from the root, in order.
+    package static func files(below folder: String, ending suffix: String) -> [String] {
+        let base = root + "/" + folder
+        let found = FileManager.default.enumerator(atPath: base)?.compactMap { $0 as? String } ?? []
+        return found.filter { $0.hasSuffix(suffix) }.map { folder + "/" + $0 }.sorted()
+    }
+
+    /// The bytes of a dump in a document: a block opened with ```hex NAME, lines of byte pairs and an explanation.
+    package static func dump(_ name: String, in path: String) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        var isInside = false
+        for line in try text(path).split(separator: "\n", omittingEmptySubsequences: false) {
+            if line == "```hex \(name)" {
+                isInside = true
+            } else if isInside, line.hasPrefix("```") {
+                return bytes
+            } else if isInside {
+                let pairs = line.split(separator: "  ", maxSplits: 1).first ?? ""
+                bytes += pairs.split(separator: " ").compactMap { UInt8($0, radix: 16) }
+            }
+        }
+        return []
+    }
+
+    /// The folder of real agency files, where the machine has one.
+    package static let dataset = ProcessInfo.processInfo.environment["QUINIELA_DATASET"]
+}

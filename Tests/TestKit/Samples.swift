@@ -1,0 +1,65 @@
+package import Shared
+
+/// Bets and chunks that tests are made of.
+package enum Samples {
+    /// The two bets of docs/protocol.md.
+    package static let documentedBets = [
+        Bet(
+            firstName: "Santiago Lionel", lastName: "Lorca", document: "30904465",
+            birthdate: Birthdate(packed: 19_990_317), number: 7574),
+        Bet(
+            firstName: "Tiago Nicolás", lastName: "Rivera", document: "34407251",
+            birthdate: Birthdate(packed: 20_010_829), number: 1033),
+    ]
+
+    package static let today = Birthdate(packed: 20_261_121)
+
+    /// A valid bet that differs with its number.
+    package static func bet(_ index: Int) -> Bet {
+        Bet(
+            firstName: index % 3 == 0 ? "José \(index)" : "Ana", lastName: "Núñez\(index % 7)",
+            document: "\(30_000_000 + index)", birthdate: Birthdate(packed: 19_900_101 + UInt32(index % 28)),
+            number: UInt16(index % 10_000))
+    }
+
+    package static func chunk(
+        sequence: UInt32, bets: [Bet], isLast: Bool = false
+    ) -> Chunk {
+        var builder = BetColumnsBuilder()
+        for bet in bets { builder.append(bet) }
+        return builder.takeChunk(sequence: sequence, isLast: isLast)
+    }
+
+    /// A chunk of `count` bets that no other agency and sequence has.
+    package static func chunk(
+        agency: Int, sequence: UInt32, count: Int = 3, isLast: Bool = false
+    ) -> Chunk {
+        let first = agency * 100_000 + Int(sequence) * 100
+        return chunk(sequence: sequence, bets: (first..<first + count).map(bet), isLast: isLast)
+    }
+}
+
+/// A generator that gives the same numbers for the same seed.
+package struct SeededGenerator: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+
+    package init(seed: UInt64) {
+        state = seed
+    }
+
+    package mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+extension Samples {
+    /// The draw `default`.
+    package static let draw: DrawID = {
+        guard let draw = DrawID("default") else { preconditionFailure("default is the name of a draw") }
+        return draw
+    }()
+}

@@ -1,0 +1,251 @@
+import NIOConcurrencyHelpers
+package import Shared
+
+/// A disk in memory that knows what would survive power loss, and fails where it is told to.
+///
+/// Written bytes are durable after the file's sync, names after their folder's. ``losePower(_:)`` leaves what is durable,
+/// and of the rest what the mode says.
+///
+/// Isolation: any thread; one lock for everything.
+package final class SimulatedDisk: Disk {
+    /// One system call, before it is carried out.
+    package struct Call: Sendable {
+        /// From 0, counted since the plan was set.
+        package var index: Int
+        package var name: String
+        package var path: String
+    }
+
+    package enum Fault: Sendable {
+        /// The call fails and has no effect.
+        case failsAndIsNotPersisted(errno: Int32)
+        /// The call fails, and its effect is there all the same, durable even.
+        case failsButIsPersisted(errno: Int32)
+        /// A write takes only so many bytes.
+        case takesOnly(bytes: Int)
+    }
+
+    /// What becomes of bytes that were written and not synced.
+    package enum PowerLoss: Sendable, CaseIterable {
+        case losesUnsynced
+        case keepsUnsynced
+        /// Every other block of 512 bytes is written.
+        case tearsSectors
+        /// The last half is written, the first is not.
+        case reorders
+    }
+
+    fileprivate struct Inode: Sendable {
+        var content: [UInt8] = []
+        var durable: [UInt8] = []
+    }
+
+    fileprivate struct State: Sendable {
+        var names: [String: Int] = [:]
+        var durableNames: [String: Int] = [:]
+        var inodes: [Int: Inode] = [:]
+        var nextInode = 0
+        var callCount = 0
+        var calls: [String] = []
+        var plan: @Sendable (Call) -> Fault? = { _ in nil }
+    }
+
+    fileprivate let state = NIOLockedValueBox(State())
+
+    package init() {}
+
+    // MARK: For tests
+
+    /// Sets what fails from now on, and starts counting calls from 0.
+    package func setPlan(_ plan: @escaping @Sendable (Call) -> Fault?) {
+        state.withLockedValue {
+            $0.plan = plan
+            $0.callCount = 0
+            $0.calls = []
+        }
+    }
+
+    /// The calls since the plan was set, for example `write bets.ledger`.
+    package var calls: [String] { state.withLockedValue(\.calls) }
+
+    /// Cuts the power: open files and everything volatile are gone.
+    package func losePower(_ mode: PowerLoss) {
+        state.withLockedValue { state in
+            state.plan = { _ in nil }
+            for (number, inode) in state.inodes {
+                let survivor = inode.afterPowerLoss(mode)
+                state.inodes[number] = Inode(content: survivor, durable: survivor)
+            }
+            if mode == .losesUnsynced { state.names = state.durableNames }
+            state.durableNames = state.names
+        }
+    }
+
+    /// The bytes of a file as a reader sees them now.
+    package func bytes(_ path: String) -> [UInt8]? {
+        state.withLockedValue { state in
+            state.names[path].flatMap { state.inodes[$0]?.content }
+        }
+    }
+
+    /// Puts a file there, durably.
+    package func put(_ path: String, _ bytes: [UInt8]) {
+        state.withLockedValue { state in
+            state.inodes[state.nextInode] = Inode(content: bytes, durable: bytes)
+            state.names[path] = state.nextInode
+            state.durableNames[path] = state.nextInode
+            state.nextInode += 1
+        }
+    }
+
+    // MARK: Disk
+
+    package func open(_ path: String, _ mode: DiskOpenMode) throws(DiskError) -> any DiskFile {
+        let number = try perform("open", path) { state throws(DiskError) -> Int in
+            if let number = state.names[path] {
+                if mode == .replace { state.inodes[number]?.content = [] }
+                return number
+            }
+            guard mode == .replace else { throw DiskError(call: "open", path: path, errno: 2) }
+            state.inodes[state.nextInode] = Inode()
+            state.names[path] = state.nextInode
+            state.nextInode += 1
+            return state.nextInode - 1
+        }
+        return SimulatedFile(disk: self, number: number, path: path, isDirect: mode == .readWriteDirect)
+    }
+
+    package func rename(_ source: String, to target: String) throws(DiskError) {
+        try perform("rename", source) { state throws(DiskError) in
+            state.names[target] = state.names.removeValue(forKey: source)
+        }
+    }
+
+    package func syncFolder(_ path: String) throws(DiskError) {
+        try perform("syncFolder", path) { state throws(DiskError) in
+            state.durableNames = state.names
+        }
+    }
+
+    package func makeFolder(_ path: String) throws(DiskError) {}
+
+    /// Carries out a call as the plan says.
+    fileprivate func perform<Result: Sendable>(
+        _ name: String, _ path: String, short: ((inout State, Int) -> Result)? = nil,
+        _ body: (inout State) throws(DiskError) -> Result
+    ) throws(DiskError) -> Result {
+        let outcome = state.withLockedValue { state -> Swift.Result<Result, DiskError> in
+            let call = Call(index: state.callCount, name: name, path: path)
+            state.callCount += 1
+            state.calls.append("\(name) \(path.split(separator: "/").last ?? "")")
+            switch state.plan(call) {
+            case .failsAndIsNotPersisted(let errno):
+                return .failure(DiskError(call: name, path: path, errno: errno))
+            case .failsButIsPersisted(let errno):
+                _ = Swift.Result { () throws(DiskError) in try body(&state) }
+                for (number, inode) in state.inodes { state.inodes[number]?.durable = inode.content }
+                state.durableNames = state.names
+                return .failure(DiskError(call: name, path: path, errno: errno))
+            case .takesOnly(let bytes):
+                if let short { return .success(short(&state, bytes)) }
+                return Swift.Result { () throws(DiskError) in try body(&state) }
+            case nil:
+                return Swift.Result { () throws(DiskError) in try body(&state) }
+            }
+        }
+        return try outcome.get()
+    }
+}
+
+extension SimulatedDisk.Inode {
+    fileprivate func afterPowerLoss(_ mode: SimulatedDisk.PowerLoss) -> [UInt8] {
+        switch mode {
+        case .losesUnsynced: return durable
+        case .keepsUnsynced: return content
+        case .tearsSectors, .reorders:
+            var survivor = content
+            let changed = content.indices.filter { $0 >= durable.count || durable[$0] != content[$0] }
+            guard let first = changed.first, let last = changed.last else { return survivor }
+            for index in first...last {
+                let isLost =
+                    mode == .tearsSectors ? (index / 512) % 2 == 1 : index < (first + last) / 2
+                if isLost { survivor[index] = index < durable.count ? durable[index] : 0 }
+            }
+            return survivor
+        }
+    }
+}
+
+private struct SimulatedFile: DiskFile {
+    let disk: SimulatedDisk
+    let number: Int
+    let path: String
+    let isDirect: Bool
+
+    func size() throws(DiskError) -> Int {
+        try disk.perform("size", path) { [number] state throws(DiskError) in
+            state.inodes[number]?.content.count ?? 0
+        }
+    }
+
+    func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(DiskError) -> Int {
+        let limit = buffer.count
+        let bytes = try disk.perform("read", path) { [number] state throws(DiskError) -> [UInt8] in
+            guard let content = state.inodes[number]?.content, offset < content.count else { return [] }
+            return Array(content[offset..<min(offset + limit, content.count)])
+        }
+        buffer.copyBytes(from: bytes)
+        return bytes.count
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(DiskError) -> Int {
+        let copy = Array(bytes)
+        let number = number
+        if isDirect {
+            precondition(
+                offset % 4096 == 0 && copy.count % 4096 == 0,
+                "O_DIRECT takes whole blocks only, not \(copy.count) bytes at \(offset)")
+        }
+        func put(_ state: inout SimulatedDisk.State, _ count: Int) -> Int {
+            state.inodes[number]?.overwrite(copy[..<count], at: offset)
+            return count
+        }
+        return try disk.perform("write", path, short: { put(&$0, min($1, copy.count)) }) { state throws(DiskError) in
+            put(&state, copy.count)
+        }
+    }
+
+    func sync() throws(DiskError) {
+        try disk.perform("sync", path) { [number] state throws(DiskError) in
+            let content = state.inodes[number]?.content ?? []
+            state.inodes[number]?.durable = content
+        }
+    }
+
+    func truncate(to size: Int) throws(DiskError) {
+        try disk.perform("truncate", path) { [number] state throws(DiskError) in
+            state.inodes[number]?.resize(to: size)
+        }
+    }
+
+    func allocate(from offset: Int, byteCount: Int) throws(DiskError) {
+        try disk.perform("allocate", path) { [number] state throws(DiskError) in
+            state.inodes[number]?.resize(to: offset + byteCount)
+        }
+    }
+}
+
+extension SimulatedDisk.Inode {
+    fileprivate mutating func resize(to size: Int) {
+        if size < content.count {
+            content.removeSubrange(size...)
+        } else {
+            content.append(contentsOf: repeatElement(0, count: size - content.count))
+        }
+    }
+
+    fileprivate mutating func overwrite(_ bytes: ArraySlice<UInt8>, at offset: Int) {
+        if content.count < offset + bytes.count { resize(to: offset + bytes.count) }
+        content.replaceSubrange(offset..<offset + bytes.count, with: bytes)
+    }
+}

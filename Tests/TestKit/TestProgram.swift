@@ -1,0 +1,140 @@
+import Foundation
+package import Shared
+
+/// One of the three programs as a child process.
+///
+/// Isolation: any thread. What it logs is collected by a thread and waited for with a deadline.
+package final class TestProgram: Sendable {
+    private struct Output {
+        var lines: [String] = []
+        var exitCode: Int32?
+        var openPipes = 2
+    }
+
+    package enum Failure: Error, CustomStringConvertible {
+        case deadline(String, log: String)
+
+        package var description: String {
+            switch self {
+            case .deadline(let what, let log): "\(what) did not happen in time; the log:\n\(log)"
+            }
+        }
+    }
+
+    package let processID: Int32
+    private let output = Monitor(Output())
+    private let errors = Monitor<[String]>([])
+
+    /// Where the programs were built: beside the test bundle.
+    private static let folder: String = {
+        let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
+        return URL(fileURLWithPath: bundle).deletingLastPathComponent().path
+    }()
+
+    /// Starts a program.
+    ///
+    /// - Parameters:
+    ///   - environment: added to an environment without any variable of Quiniela.
+    ///   - folder: its working folder: no config.yaml is found there unless the test puts one.
+    package init(
+        _ name: String, _ arguments: [String], environment: [String: String] = [:], in folder: String
+    ) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: Self.folder + "/" + name)
+        process.arguments = arguments
+        process.currentDirectoryURL = URL(fileURLWithPath: folder)
+        var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("QUINIELA_") }
+        variables.merge(environment) { $1 }
+        process.environment = variables
+        let (out, log) = (Pipe(), Pipe())
+        process.standardOutput = out
+        process.standardError = log
+        process.standardInput = FileHandle.nullDevice
+        let (output, errors) = (output, errors)
+        process.terminationHandler = { ended in
+            let code =
+                ended.terminationReason == .exit ? ended.terminationStatus : -ended.terminationStatus
+            output.withLock { $0.exitCode = code }
+            output.wakeAll()
+        }
+        try process.run()
+        processID = process.processIdentifier
+        Self.collect(log.fileHandleForReading) { line in
+            errors.withLock { if let line { $0.append(line) } }
+            errors.wakeAll()
+            if line == nil {
+                output.withLock { $0.openPipes -= 1 }
+                output.wakeAll()
+            }
+        }
+        Self.collect(out.fileHandleForReading) { line in
+            output.withLock { output in
+                if let line { output.lines.append(line) } else { output.openPipes -= 1 }
+            }
+            output.wakeAll()
+        }
+    }
+
+    deinit {
+        if output.withLock({ $0.exitCode }) == nil { kill(processID, SIGKILL) }
+    }
+
+    /// Waits for a line of the log that contains a text.
+    @discardableResult
+    package func waitForLog(_ text: String, count: Int = 1, seconds: Int = 60) throws -> String {
+        let line = errors.wait(until: .now + .seconds(seconds)) { lines -> String? in
+            let matches = lines.filter { $0.contains(text) }
+            return matches.count >= count ? matches[count - 1] : nil
+        }
+        guard let line else { throw Failure.deadline("a log line with \"\(text)\"", log: log) }
+        return line
+    }
+
+    /// Waits for the end.
+    ///
+    /// - Returns: the exit code; the signal's number, negative, where one ended it.
+    package func waitForExit(seconds: Int = 60) throws -> Int32 {
+        let code = output.wait(until: .now + .seconds(seconds)) { output in
+            output.openPipes == 0 ? output.exitCode : nil
+        }
+        guard let code else { throw Failure.deadline("the end of process \(processID)", log: log) }
+        return code
+    }
+
+    package func signal(_ number: Int32) {
+        kill(processID, number)
+    }
+
+    /// The address of a service, from its log.
+    package func waitForAddress() throws -> Endpoint {
+        let line = try waitForLog("action: accept_connections")
+        let text = line.split(separator: " ").last.map(String.init) ?? ""
+        guard let endpoint = Endpoint(text) else { throw Failure.deadline("an address", log: line) }
+        return endpoint
+    }
+
+    package var log: String { errors.withLock { $0.joined(separator: "\n") } }
+    package var standardOutput: String { output.withLock { $0.lines.joined(separator: "\n") } }
+
+    /// Reads lines on a thread of its own; nil is the end.
+    private static func collect(_ handle: FileHandle, _ take: @escaping @Sendable (String?) -> Void) {
+        let fd = handle.fileDescriptor
+        _ = NamedThread("collect") {
+            var rest: [UInt8] = []
+            var buffer = [UInt8](repeating: 0, count: 65_536)
+            while true {
+                let count = read(fd, &buffer, buffer.count)
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else { break }
+                rest += buffer[..<count]
+                while let end = rest.firstIndex(of: 10) {
+                    take(String(decoding: rest[..<end], as: UTF8.self))
+                    rest.removeSubrange(...end)
+                }
+            }
+            if !rest.isEmpty { take(String(decoding: rest, as: UTF8.self)) }
+            take(nil)
+            withExtendedLifetime(handle) {}
+        }
+    }
+}
