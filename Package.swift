@@ -115,7 +115,11 @@ let package = Package(
         ),
         .testTarget(
             name: "WinnersServiceTests",
-            dependencies: ["WinnersService", "TestKit", .product(name: "NIOEmbedded", package: "swift-nio")],
+            dependencies: [
+                "WinnersService", "TestKit",
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(name: "AgencyTests", dependencies: ["Agency", "TestKit"], swiftSettings: settings),

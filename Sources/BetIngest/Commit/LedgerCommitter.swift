@@ -52,7 +52,8 @@ final class LedgerCommitter: Sendable {
         admission: Admission, ledger: consuming sending OpenLedger, budget: FrameBudget,
         observer: Observer, clock: @escaping @Sendable () -> UInt64, log: EventLog
     ) {
-        staging = Monitor(Staging(admission: admission))
+        // A ledger that was found sealed has its seal: a draw that was interrupted behind it goes on from there.
+        staging = Monitor(Staging(admission: admission, isSealDurable: admission.isSealed))
         self.ledger = Monitor(ledger)
         self.budget = budget
         self.observer = observer
@@ -107,13 +108,14 @@ extension LedgerCommitter {
 // MARK: - The main thread
 
 extension LedgerCommitter {
-    /// Seals the ledger: nothing enters it any more.
+    /// Seals the ledger, unless it is: nothing enters it any more.
     ///
     /// Blocks until the seal and its closing group are durable.
     ///
     /// - Returns: whether they are; false after a failed commit or a stop.
     func seal(winningNumber: UInt16, method: String, agencies: UInt32) -> Bool {
         append { admission in
+            guard !admission.isSealed else { return [] }
             let record = SealRecord(
                 bets: admission.standings.storedBets, agencies: agencies,
                 winningNumber: winningNumber, method: method)

@@ -1,0 +1,127 @@
+import Foundation
+import Glibc
+import Shared
+import TestKit
+import Testing
+
+/// A data folder with the two services over it, as real processes on free ports.
+final class Services {
+    let folder: TemporaryFolder
+    let agencies: Int
+    private let settings: [String]
+    private(set) var ingest: TestProgram
+    private(set) var winners: TestProgram
+    private(set) var ingestAddress: Endpoint
+    private(set) var winnersAddress: Endpoint
+
+    var data: String { folder.path + "/data" }
+    var ledger: String { data + "/draws/default/bets.ledger" }
+
+    init(agencies: Int, settings: [String] = []) throws {
+        folder = try TemporaryFolder()
+        self.agencies = agencies
+        self.settings = settings
+        let data = folder.path + "/data"
+        winners = try Self.start("winners-service", agencies, data, settings, listen: "127.0.0.1:0", folder)
+        ingest = try Self.start("bet-ingest", agencies, data, settings, listen: "127.0.0.1:0", folder)
+        ingestAddress = try ingest.waitForAddress()
+        winnersAddress = try winners.waitForAddress()
+    }
+
+    private static func start(
+        _ program: String, _ agencies: Int, _ data: String, _ settings: [String], listen: String,
+        _ folder: TemporaryFolder
+    ) throws -> TestProgram {
+        let arguments = ["--data", data, "--set", "agencies=\(agencies)", "--listen", listen]
+        return try TestProgram(
+            program, arguments + settings.flatMap { ["--set", $0] }, in: folder.path)
+    }
+
+    /// Starts the ingest service again on the port that it had.
+    func restartIngest() throws {
+        ingest = try Self.start("bet-ingest", agencies, data, settings, listen: "\(ingestAddress)", folder)
+        _ = try ingest.waitForAddress()
+    }
+
+    func restartWinners() throws {
+        winners = try Self.start("winners-service", agencies, data, settings, listen: "\(winnersAddress)", folder)
+        _ = try winners.waitForAddress()
+    }
+
+    /// Starts an agency on a file.
+    func agency(_ id: Int, file: String, arguments: [String] = []) throws -> TestProgram {
+        try TestProgram(
+            "agency",
+            ["--id", "\(id)", "--file", file, "--output", "json", "--set", "ingest.address=\(ingestAddress)"]
+                + ["--set", "winners.address=\(winnersAddress)"] + arguments, in: folder.path)
+    }
+
+    /// Runs a subcommand of bet-ingest on the data folder.
+    func command(_ name: String, _ arguments: [String] = []) throws -> (code: Int32, output: String, errors: String) {
+        let program = try TestProgram(
+            "bet-ingest", [name, "--data", data, "--set", "agencies=\(agencies)"] + arguments, in: folder.path)
+        let code = try program.waitForExit()
+        return (code, program.standardOutput, program.log)
+    }
+
+    /// A connection that has said HELLO, and its WELCOME.
+    func join(_ agency: Int) throws -> (TestSocket, Welcome) {
+        let socket = try TestSocket(ingestAddress)
+        try socket.send(.hello(Hello(agency: AgencyID(UInt32(agency)))))
+        guard case .welcome(let welcome) = try socket.receiveMessage() else {
+            throw TestProgram.Failure.deadline("WELCOME", log: ingest.log)
+        }
+        return (socket, welcome)
+    }
+
+    /// Asks for an agency's winners, parked until the draw.
+    func consult(_ agency: Int, waitMilliseconds: UInt32 = 30_000) throws -> Message {
+        let socket = try TestSocket(winnersAddress)
+        try socket.send(.hello(Hello(agency: AgencyID(UInt32(agency)))))
+        try socket.send(.consultWinners(waitMilliseconds: waitMilliseconds))
+        _ = try socket.receiveMessage()
+        return try socket.receiveMessage()
+    }
+
+    /// Ends both services, and checks what they leave: exit codes, and a ledger that verifies.
+    func stop(_ location: SourceLocation = #_sourceLocation) throws {
+        ingest.signal(SIGTERM)
+        winners.signal(SIGTERM)
+        #expect(try ingest.waitForExit() == 0, "\(ingest.log)", sourceLocation: location)
+        #expect(try winners.waitForExit() == 0, "\(winners.log)", sourceLocation: location)
+        let verified = try command("verify")
+        #expect(verified.code == 0, "\(verified.errors)", sourceLocation: location)
+    }
+
+    /// The rows of the export, without order.
+    func exportedRows() throws -> [String] {
+        let file = folder.path + "/export.csv"
+        let (code, _, errors) = try command("export", ["--output", file])
+        #expect(code == 0, "\(errors)")
+        return Self.rows(try Data(contentsOf: URL(fileURLWithPath: file)))
+    }
+
+    /// The rows of agency files, each with its agency in front, without order.
+    static func inputRows(_ files: [String]) throws -> [String] {
+        try files.enumerated().flatMap { index, file in
+            rows(try Data(contentsOf: URL(fileURLWithPath: file))).map { "\(index + 1),\($0)" }
+        }.sorted()
+    }
+
+    private static func rows(_ bytes: Data) -> [String] {
+        String(decoding: bytes, as: UTF8.self).split(separator: "\r\n").map(String.init).sorted()
+    }
+}
+
+/// What an agency prints with `--output json`.
+struct AgencyOutput: Decodable {
+    var agency: Int
+    var bets: Int
+    var rejectedRows: Int
+    var winningNumber: Int
+    var winners: [String]
+
+    init(_ program: TestProgram) throws {
+        self = try JSONDecoder().decode(AgencyOutput.self, from: Data(program.standardOutput.utf8))
+    }
+}

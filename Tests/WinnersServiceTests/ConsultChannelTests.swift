@@ -1,0 +1,155 @@
+import NIOCore
+import NIOEmbedded
+import Shared
+import TestKit
+import Testing
+
+@testable import WinnersService
+
+/// A connection to the winners' port without a socket: the handler on an embedded loop, its answers as messages.
+struct ConsultChannelTests {
+    private let queue = ConsultQueue(
+        progress: DrawProgress(
+            draw: Samples.draw, state: .open, expectedAgencies: 5, finishedAgencies: [AgencyID(2)]),
+        idleDeadline: .seconds(100))
+
+    private static let result = DrawResult(
+        draw: Samples.draw, winningNumber: 7574, method: "configured", bets: 9, ledgerBytes: 1, ledgerSHA256: "",
+        agencies: [
+            .init(agency: AgencyID(1), bets: 5, rejectedBets: 0, winners: ["A1", "A2"]),
+            .init(agency: AgencyID(2), bets: 4, rejectedBets: 1, winners: []),
+        ])
+
+    private func connect() throws -> EmbeddedChannel {
+        let channel = EmbeddedChannel(
+            handler: ConsultChannelHandler(
+                queue: queue, session: ConsultSession(draw: Samples.draw, agencies: 5)))
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        return channel
+    }
+
+    private func send(_ messages: [Message], to channel: EmbeddedChannel) throws {
+        try channel.writeInbound(ByteBuffer(bytes: messages.flatMap(\.encoded)))
+    }
+
+    private func answers(_ channel: EmbeddedChannel) throws -> [Message] {
+        var bytes: [UInt8] = []
+        while let buffer = try channel.readOutbound(as: ByteBuffer.self) { bytes += Array(buffer.readableBytesView) }
+        var messages: [Message] = []
+        while bytes.count >= 4 {
+            let length = bytes[..<4].reduce(0) { $0 << 8 | Int($1) }
+            messages.append(try Message(frame: Array(bytes[4..<4 + length])))
+            bytes.removeSubrange(..<(4 + length))
+        }
+        return messages
+    }
+
+    private let hello = Message.hello(Hello(agency: AgencyID(1)))
+
+    @Test("before the draw a consultation is told so, never an empty list")
+    func notDrawnYet() throws {
+        let channel = try connect()
+        try send([hello, .consultWinners(waitMilliseconds: 0)], to: channel)
+        let messages = try answers(channel)
+        guard case .welcome = messages[0], case .notDrawnYet(let answer) = messages[1] else {
+            Issue.record("\(messages)")
+            return
+        }
+        #expect(answer.finishedAgencies == 1 && answer.expectedAgencies == 5)
+        #expect((500...1500).contains(answer.retryAfterMilliseconds))
+        _ = try channel.finish()
+    }
+
+    @Test("a parked consultation is answered at publication, each agency with its own winners")
+    func parked() throws {
+        let (first, second) = (try connect(), try connect())
+        try send([hello, .consultWinners(waitMilliseconds: 60_000)], to: first)
+        try send(
+            [.hello(Hello(agency: AgencyID(2))), .consultWinners(waitMilliseconds: 60_000)], to: second)
+        #expect(try answers(first).count == 1)
+        #expect(try answers(second).count == 1)
+        #expect(queue.publish(PublishedAnswers(Self.result)) == 2)
+        #expect(
+            try answers(first) == [
+                .winners(Winners(winningNumber: 7574, hasMore: false, documents: ["A1", "A2"]))
+            ])
+        #expect(try answers(second) == [.winners(Winners(winningNumber: 7574, hasMore: false, documents: []))])
+        _ = try first.finish()
+        _ = try second.finish()
+    }
+
+    @Test("who waits as long as it wanted to is told that the draw is not yet, and may ask again")
+    func expiredWait() throws {
+        let channel = try connect()
+        try send(
+            [hello, .consultWinners(waitMilliseconds: 1000), .consultWinners(waitMilliseconds: 0)], to: channel)
+        #expect(try answers(channel).count == 1)
+        queue.sweep(now: .now() + .seconds(2))
+        let messages = try answers(channel)
+        #expect(messages.count == 2)
+        for message in messages {
+            guard case .notDrawnYet = message else {
+                Issue.record("\(message)")
+                continue
+            }
+        }
+        _ = try channel.finish()
+    }
+
+    @Test("who has gone is not answered")
+    func gone() throws {
+        let channel = try connect()
+        try send([hello, .consultWinners(waitMilliseconds: 60_000)], to: channel)
+        _ = try channel.finish()
+        #expect(queue.publish(PublishedAnswers(Self.result)) == 0)
+    }
+
+    @Test("winners that do not fit one message travel in several, the last one saying so")
+    func manyWinners() throws {
+        var result = Self.result
+        result.agencies[0].winners = (0..<20_000).map { "\(30_000_000 + $0)" }
+        queue.publish(PublishedAnswers(result))
+        let channel = try connect()
+        try send([hello, .consultWinners(waitMilliseconds: 0)], to: channel)
+        let messages = Array(try answers(channel).dropFirst())
+        var documents: [String] = []
+        for (index, message) in messages.enumerated() {
+            guard case .winners(let winners) = message else {
+                Issue.record("\(message)")
+                continue
+            }
+            #expect(winners.hasMore == (index < messages.count - 1))
+            #expect(message.encoded.count <= Limits.maxInformFrameBytes + 4)
+            documents += winners.documents
+        }
+        #expect(messages.count == 3)
+        #expect(documents == result.agencies[0].winners)
+        _ = try channel.finish()
+    }
+
+    @Test("garbage is answered with an error, and the connection closes")
+    func garbage() throws {
+        let channel = try connect()
+        try channel.writeInbound(ByteBuffer(bytes: [0xFF, 0xFF, 0xFF, 0xFF, 1, 2, 3]))
+        guard case .error(.malformedFrame, _)? = try answers(channel).first else {
+            Issue.record("no error")
+            return
+        }
+        queue.sweep(now: .now() + .seconds(3))
+        #expect(!channel.isActive)
+    }
+
+    @Test("a silent connection is closed, a parked one is not")
+    func idle() throws {
+        let (silent, parked) = (try connect(), try connect())
+        try send([hello, .consultWinners(waitMilliseconds: 1_000_000)], to: parked)
+        queue.sweep(now: .now() + .seconds(101))
+        guard case .error(.deadline, _)? = try answers(silent).first else {
+            Issue.record("no error")
+            return
+        }
+        #expect(parked.isActive)
+        _ = try? silent.finish()
+        _ = try parked.finish()
+    }
+}

@@ -1,0 +1,61 @@
+import Shared
+import TestKit
+import Testing
+
+@testable import WinnersService
+
+/// Every state of the session × every event.
+struct ConsultSessionTests {
+    private static let events: [ConsultSession.Event] = [
+        .message(.hello(Hello(agency: AgencyID(1)))), .message(.consultWinners(waitMilliseconds: 9)),
+        .message(.chunk(Samples.chunk(agency: 1, sequence: 1))), .malformed(.unknownType(9)), .badLength(0),
+        .expired("late"),
+    ]
+
+    private func kind(_ action: ConsultSession.Action) -> String {
+        switch action {
+        case .welcome(let agency): "welcome \(agency)"
+        case .consult(let agency, let wait): "consult \(agency) \(wait)"
+        case .fail(let code, _): "fail \(code)"
+        case .ignore: "ignore"
+        }
+    }
+
+    @Test("before HELLO nothing else is taken, after it consultations are")
+    func walk() {
+        let before = Self.events.map { event in
+            var session = ConsultSession(draw: Samples.draw, agencies: 5)
+            return kind(session.receive(event))
+        }
+        #expect(
+            before == [
+                "welcome 1", "fail unexpectedMessage", "fail unexpectedMessage", "fail malformedMessage",
+                "fail malformedFrame", "fail deadline",
+            ])
+        let after = Self.events.map { event in
+            var session = ConsultSession(draw: Samples.draw, agencies: 5)
+            _ = session.receive(Self.events[0])
+            return kind(session.receive(event))
+        }
+        #expect(
+            after == [
+                "fail unexpectedMessage", "consult 1 9", "fail unexpectedMessage", "fail malformedMessage",
+                "fail malformedFrame", "fail deadline",
+            ])
+        for first in Self.events.dropFirst() {
+            for second in Self.events {
+                var session = ConsultSession(draw: Samples.draw, agencies: 5)
+                _ = session.receive(first)
+                #expect(session.receive(second) == .ignore)
+            }
+        }
+    }
+
+    @Test("an agency that is not in the draw is refused")
+    func strangers() {
+        for number in [0, 6] as [UInt32] {
+            var session = ConsultSession(draw: Samples.draw, agencies: 5)
+            #expect(kind(session.receive(.message(.hello(Hello(agency: AgencyID(number)))))) == "fail unknownAgency")
+        }
+    }
+}
