@@ -118,7 +118,7 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
                 isParked = true
             }
         case .fail(let code, let text):
-            fail(code, text)
+            fail(with: .error(code, text))
         case .ignore:
             break
         }
@@ -139,12 +139,12 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
     }
 
     /// Answers ERROR and closes once it is sent.
-    func fail(_ code: ErrorCode, _ text: String) {
+    func fail(with message: Message) {
         guard let context, !isClosing else { return }
         isClosing = true
         unread = nil
         since = .now()
-        let bytes = ByteBuffer(bytes: Message.error(code, text).encoded)
+        let bytes = ByteBuffer(bytes: message.encoded)
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
         context.close(mode: .output, promise: nil)
         readIfAllowed()

@@ -49,7 +49,7 @@ final class ConsultListener: Sendable {
                 )
                 .childChannelInitializer { channel in
                     guard count.admit(channel) else {
-                        return channel.refuseBusy(maxConnections: maxConnections)
+                        return channel.refuse(with: Message.busy(maxConnections: maxConnections).encoded)
                     }
                     return channel.eventLoop.makeCompletedFuture {
                         guard
@@ -71,7 +71,6 @@ final class ConsultListener: Sendable {
             ) { _ in queue.value.sweep(now: .now()) }
         }
     }
-
 
     /// Answers everybody who waits, on all loops.
     func publish(_ answers: PublishedAnswers) {

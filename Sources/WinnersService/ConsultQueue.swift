@@ -85,7 +85,7 @@ final class ConsultQueue {
     /// Tells everybody to come back later, and closes.
     func closeAll() {
         for handler in Array(handlers.values) {
-            handler.fail(.shuttingDown, "the service is stopping; connect again later")
+            handler.fail(with: .shuttingDown)
         }
     }
 

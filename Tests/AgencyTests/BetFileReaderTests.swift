@@ -29,7 +29,8 @@ struct BetFileReaderTests {
 
     @Test("a byte order mark, accents, quotes and a last line without its end are read")
     func oddities() throws {
-        let text = "\u{FEFF}Tiago Nicolás,Rivera,34407251,2001-08-29,0007\r\n\r\n\"Ana, \"\"la\"\"\",Paz,A1,1900-01-01,9999"
+        let text =
+            "\u{FEFF}Tiago Nicolás,Rivera,34407251,2001-08-29,0007\r\n\r\n\"Ana, \"\"la\"\"\",Paz,A1,1900-01-01,9999"
         let (bets, faults) = try read(Array(text.utf8))
         #expect(faults.isEmpty)
         #expect(bets.map(\.firstName) == ["Tiago Nicolás", "Ana, \"la\""])

@@ -4,8 +4,9 @@ import Testing
 
 @testable import BetIngest
 
-/// Every step of a commit fails, in two variants: it had no effect, or it had its effect and failed all the same. Then the
-/// power goes, in every way, and the service starts again.
+/// Every step of a commit fails, in two variants: it had no effect, or it had its effect and failed all the same.
+///
+/// Then the power goes, in every way, and the service starts again.
 ///
 /// Goal: what was acknowledged is there, once; what was not is there whole or not at all; nothing was acknowledged in the
 /// failed group; the agency that goes on ends with every chunk stored once.

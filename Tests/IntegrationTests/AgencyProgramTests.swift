@@ -9,7 +9,8 @@ struct AgencyProgramTests {
     @Test("rows that are no bets go to the rejected file, the rest is sent, and the exit code is 65")
     func rejectedRows() throws {
         let services = try Services(agencies: 1)
-        let text = "\u{FEFF}Ana,Paz,1,1999-03-17,7574\r\nbad\r\nJosé,Ñu,2,1999-02-30,1\r\n\"Eva, la\",Gil,3,1999-03-17,7574"
+        let text =
+            "\u{FEFF}Ana,Paz,1,1999-03-17,7574\r\nbad\r\nJosé,Ñu,2,1999-02-30,1\r\n\"Eva, la\",Gil,3,1999-03-17,7574"
         let file = try services.folder.write("bets.csv", Array(text.utf8))
         let agency = try services.agency(1, file: file)
         #expect(try agency.waitForExit() == 65)

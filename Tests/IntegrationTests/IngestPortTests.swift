@@ -109,7 +109,8 @@ struct IngestPortTests {
         let (again, _) = try services.join(1)
         try again.send(chunk)
         try again.send(last(1, sequence: 2))
-        guard case .chunkProcessed = try again.receiveMessage(), case .chunkProcessed = try again.receiveMessage() else {
+        guard case .chunkProcessed = try again.receiveMessage(), case .chunkProcessed = try again.receiveMessage()
+        else {
             Issue.record("not served")
             return
         }

@@ -59,8 +59,10 @@ struct WholeDrawTests {
         try killTenTimes(files: Self.sample, maxAmount: 1, winners: [5, 2, 2, 2, 0])
     }
 
-    /// Goal: kill -9 at ten moments of one run, agencies left running. Method: each kill waits for a random number of chunks
-    /// more in the log, so that all ten fall into the stream; small chunks make it long enough.
+    /// Goal: kill -9 at ten moments of one run, agencies left running.
+    ///
+    /// Method: each kill waits for a random number of chunks more in the log, so that all ten fall into the stream;
+    /// small chunks make it long enough.
     private func killTenTimes(files: [String], maxAmount: Int, winners: [Int]) throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         var random = SeededGenerator(seed: seed)

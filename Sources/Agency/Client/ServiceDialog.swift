@@ -106,7 +106,7 @@ struct ServiceDialog {
 /// What a failed connect says, without NIO's wrapping.
 private func connectionErrorText(_ error: any Error) -> String {
     switch error {
-    case let error as IOError: errorText(error.errnoCode)
+    case let error as IOError: SystemCall.errorText(error.errnoCode)
     default: "\(error)"
     }
 }

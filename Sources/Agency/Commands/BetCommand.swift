@@ -66,6 +66,7 @@ struct BetCommand: ParsableCommand {
             if environment[name] == nil { faults.append("\(name): the variable is not set") }
             return Array((environment[name] ?? "").utf8)
         }
+        // Reads one variable; a fault is noted and the next one is read.
         func check<Value>(_ name: String, _ read: (Span<UInt8>) throws(BetFault) -> Value) -> Value? {
             let bytes = bytes(name)
             do throws(BetFault) {
@@ -75,7 +76,7 @@ struct BetCommand: ParsableCommand {
                 return nil
             }
         }
-        let today = Birthdate(unixMilliseconds: unixMilliseconds())
+        let today = Birthdate(unixMilliseconds: SystemCall.unixMilliseconds())
         _ = check("NOMBRE") { bytes throws(BetFault) in try BetRules.check(name: bytes, .first) }
         _ = check("APELLIDO") { bytes throws(BetFault) in try BetRules.check(name: bytes, .last) }
         _ = check("DOCUMENTO") { bytes throws(BetFault) in try BetRules.check(document: bytes) }
@@ -92,6 +93,7 @@ struct BetCommand: ParsableCommand {
     }
 }
 
+/// The service did not take the bet.
 struct BetRefused: ProgramError, CustomStringConvertible {
     var reason: String
     var exit: ProgramExit { .data }

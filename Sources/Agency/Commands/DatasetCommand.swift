@@ -26,6 +26,7 @@ struct DatasetCommand: ParsableCommand {
     @Option(help: "The folder to write to.")
     var folder = "data"
 
+    /// Checks the numbers that ArgumentParser cannot.
     func validate() throws {
         guard bets >= 0, agencies >= 1, number <= Limits.maxNumber else {
             throw ValidationError("--bets from 0, --agencies from 1 and --number 0 to 9999 are expected")

@@ -67,7 +67,7 @@ struct SendCommand: ParsableCommand {
         do throws(DiskError) {
             let reader = try BetFileReader(
                 configuration.agencyFile,
-                today: Birthdate(unixMilliseconds: unixMilliseconds()), on: PosixDisk())
+                today: Birthdate(unixMilliseconds: SystemCall.unixMilliseconds()), on: PosixDisk())
             let packer = ChunkPacker(
                 maxBets: configuration.maxChunkBets, maxBytes: configuration.maxChunkBytes)
             return BetStream(reader: reader, packer: packer, rejected: rejected)

@@ -25,7 +25,7 @@ struct ServeCommand: ParsableCommand {
             StopSignals.watch { inbox.postStop($0) }
             let service = IngestService(
                 configuration: configuration, log: log, exitAfterDraw: exitAfterDraw,
-                inbox: inbox, disk: PosixDisk(), clock: unixMilliseconds)
+                inbox: inbox, disk: PosixDisk(), clock: SystemCall.unixMilliseconds)
             try log.bracketing { try service.run() }
         }
     }

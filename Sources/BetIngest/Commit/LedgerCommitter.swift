@@ -162,7 +162,9 @@ extension LedgerCommitter {
         } ?? false
     }
 
-    /// Commits everything that is staged now. Tests and simulations call it in their own thread.
+    /// Commits everything that is staged now.
+    ///
+    /// Tests and simulations call it in their own thread.
     ///
     /// - Returns: false after a failure.
     func commitStaged() -> Bool {

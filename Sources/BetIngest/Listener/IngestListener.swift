@@ -51,7 +51,7 @@ final class IngestListener: Sendable {
                 )
                 .childChannelInitializer { channel in
                     guard count.admit(channel) else {
-                        return channel.refuseBusy(maxConnections: maxConnections)
+                        return channel.refuse(with: Message.busy(maxConnections: maxConnections).encoded)
                     }
                     return channel.eventLoop.makeCompletedFuture {
                         guard let loop = loops.first(where: { $0.eventLoop === channel.eventLoop })
@@ -77,7 +77,6 @@ final class IngestListener: Sendable {
             }
         }
     }
-
 
     /// Closes the port.
     ///

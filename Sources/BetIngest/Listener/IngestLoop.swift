@@ -46,12 +46,10 @@ final class IngestLoop {
 
     /// Tells every agency that the service stops, and closes.
     func closeAll() {
-        let error = Message.error(.shuttingDown, "the service is stopping; connect again later")
         for handler in Array(handlers.values) {
-            _ = handler.collect(Answer(message: error, closes: true))
+            _ = handler.collect(Answer(message: .shuttingDown, closes: true))
             handler.flushCollected()
         }
     }
 
-    var connectionCount: Int { handlers.count }
 }

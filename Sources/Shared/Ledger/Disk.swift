@@ -86,6 +86,7 @@ extension DiskFile {
     }
 }
 
+/// What a file is opened for.
 package enum DiskOpenMode: Sendable {
     case readOnly
     /// Read and write, past the page cache where the file system allows it.
@@ -110,7 +111,7 @@ package struct DiskError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     package var description: String {
-        "\(call) \(path): \(errorText(errno))"
+        "\(call) \(path): \(SystemCall.errorText(errno))"
     }
 }
 

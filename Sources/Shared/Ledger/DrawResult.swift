@@ -76,6 +76,7 @@ package struct DrawResult: Codable, Equatable, Sendable {
     }
 }
 
+/// Why a file is no draw result.
 package enum DrawResultError: Error, Equatable, Sendable, CustomStringConvertible {
     case notAResult
     case checksum

@@ -22,12 +22,12 @@ package final class FileLock: Sendable {
     package init(
         _ path: String, holder: String, deadline: Duration
     ) throws(FileLockError) {
-        let fd = retryingInterrupted { Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644) }
+        let fd = SystemCall.retryingInterrupted { Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644) }
         guard fd >= 0 else {
             throw .disk(DiskError(call: "open", path: path, errno: errno))
         }
         let end = ContinuousClock.now + deadline
-        while retryingInterrupted({ flock(fd, LOCK_EX | LOCK_NB) }) != 0 {
+        while SystemCall.retryingInterrupted({ flock(fd, LOCK_EX | LOCK_NB) }) != 0 {
             let code = errno
             guard code == EWOULDBLOCK else {
                 close(fd)
@@ -60,6 +60,7 @@ package final class FileLock: Sendable {
     }
 }
 
+/// Why a lock could not be taken.
 package enum FileLockError: Error, Equatable, Sendable, CustomStringConvertible {
     case held(path: String, holder: String)
     case disk(DiskError)

@@ -13,7 +13,7 @@ package struct PosixDisk: Disk {
             case .readWrite: O_RDWR
             case .replace: O_RDWR | O_CREAT | O_TRUNC
             }
-        let fd = retryingInterrupted { Glibc.open(path, flags | O_CLOEXEC, 0o644) }
+        let fd = SystemCall.retryingInterrupted { Glibc.open(path, flags | O_CLOEXEC, 0o644) }
         if fd < 0, errno == EINVAL, mode == .readWriteDirect {
             return try open(path, .readWrite)  // a file system without O_DIRECT
         }
@@ -28,7 +28,7 @@ package struct PosixDisk: Disk {
     }
 
     package func syncFolder(_ path: String) throws(DiskError) {
-        let fd = retryingInterrupted { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        let fd = SystemCall.retryingInterrupted { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         guard fd >= 0 else { throw DiskError(call: "open", path: path, errno: errno) }
         defer { close(fd) }
         guard fsync(fd) == 0 else { throw DiskError(call: "fsync", path: path, errno: errno) }
@@ -68,13 +68,13 @@ private final class PosixFile: DiskFile {
     }
 
     func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(DiskError) -> Int {
-        let count = retryingInterrupted { pread(fd, buffer.baseAddress, buffer.count, offset) }
+        let count = SystemCall.retryingInterrupted { pread(fd, buffer.baseAddress, buffer.count, offset) }
         guard count >= 0 else { throw failure("pread") }
         return count
     }
 
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(DiskError) -> Int {
-        let count = retryingInterrupted { pwrite(fd, bytes.baseAddress, bytes.count, offset) }
+        let count = SystemCall.retryingInterrupted { pwrite(fd, bytes.baseAddress, bytes.count, offset) }
         guard count > 0 else { throw failure("pwrite") }
         return count
     }
@@ -85,11 +85,11 @@ private final class PosixFile: DiskFile {
     }
 
     func truncate(to size: Int) throws(DiskError) {
-        guard retryingInterrupted({ ftruncate(fd, size) }) == 0 else { throw failure("ftruncate") }
+        guard SystemCall.retryingInterrupted({ ftruncate(fd, size) }) == 0 else { throw failure("ftruncate") }
     }
 
     func allocate(from offset: Int, byteCount: Int) throws(DiskError) {
-        let result = retryingInterrupted {
+        let result = SystemCall.retryingInterrupted {
             clinux_fallocate(fd, Int64(offset), Int64(byteCount))
         }
         guard result == 0 else { throw failure("fallocate") }
@@ -98,20 +98,6 @@ private final class PosixFile: DiskFile {
     private func failure(_ call: String) -> DiskError {
         DiskError(call: call, path: path, errno: errno)
     }
-}
-
-/// Repeats a system call as long as a signal interrupts it.
-@inline(__always)
-func retryingInterrupted<Value: SignedInteger>(_ call: () -> Value) -> Value {
-    while true {
-        let result = call()
-        if result != -1 || errno != EINTR { return result }
-    }
-}
-
-/// What strerror(3) says, with the number.
-package func errorText(_ code: Int32) -> String {
-    "\(String(cString: strerror(code))) (errno \(code))"
 }
 
 /// The path of the folder that holds `path`.

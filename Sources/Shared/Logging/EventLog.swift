@@ -54,7 +54,7 @@ private struct StandardErrorHandler: LogHandler {
             line = "\(localTime("%Y-%m-%d %H:%M:%S")) \(name)\(padding) \(line)"
         }
         line.withUTF8 { bytes in
-            _ = retryingInterrupted { write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+            _ = SystemCall.retryingInterrupted { write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
         }
     }
 }

@@ -16,6 +16,15 @@ package enum Message: Equatable, Sendable {
 
     /// The version of the protocol that HELLO names.
     package static let version: UInt8 = 1
+
+    /// What a connection beyond the ceiling is told.
+    package static func busy(maxConnections: Int) -> Message {
+        .error(.busy, "\(maxConnections) connections are open, which is all; connect again later")
+    }
+
+    /// What every connection is told when its service stops.
+    package static let shuttingDown = Message.error(
+        .shuttingDown, "the service is stopping; connect again later")
 }
 
 /// A frame's type byte.

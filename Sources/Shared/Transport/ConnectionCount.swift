@@ -44,11 +44,9 @@ extension SocketAddress {
 }
 
 extension Channel {
-    /// Answers ERROR busy to a connection beyond the ceiling, and closes it.
-    package func refuseBusy(maxConnections: Int) -> EventLoopFuture<Void> {
-        let text = "\(maxConnections) connections are open, which is all; connect again later"
-        let bytes = ByteBuffer(bytes: Message.error(.busy, text).encoded)
-        writeAndFlush(bytes).whenComplete { _ in self.close(promise: nil) }
+    /// Sends a last word to a connection that is not let in, and closes it.
+    package func refuse(with bytes: [UInt8]) -> EventLoopFuture<Void> {
+        writeAndFlush(ByteBuffer(bytes: bytes)).whenComplete { _ in self.close(promise: nil) }
         return eventLoop.makeSucceededVoidFuture()
     }
 }

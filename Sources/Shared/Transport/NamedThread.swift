@@ -22,7 +22,7 @@ package struct NamedThread: Sendable {
                 start.body()
                 return nil
             }, start.toOpaque())
-        precondition(result == 0, "pthread_create: \(errorText(result))")
+        precondition(result == 0, "pthread_create: \(SystemCall.errorText(result))")
         self.handle = handle
     }
 

@@ -1,5 +1,6 @@
-@testable import Shared
 import Testing
+
+@testable import Shared
 
 struct TextTableTests {
     @Test("columns are as wide as their widest cell, numbers stand to the right")

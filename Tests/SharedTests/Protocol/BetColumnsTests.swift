@@ -120,7 +120,8 @@ struct BetColumnsTests {
     func frameBytes() {
         var builder = BetColumnsBuilder()
         for index in 0..<20 {
-            #expect(builder.frameBytes == Samples.chunk(sequence: 1, bets: (0..<index).map(Samples.bet)).frame.count + 4)
+            #expect(
+                builder.frameBytes == Samples.chunk(sequence: 1, bets: (0..<index).map(Samples.bet)).frame.count + 4)
             builder.append(Samples.bet(index))
         }
     }

@@ -1,6 +1,7 @@
 private import Glibc
 package import Logging
 
+/// How log lines look.
 package enum LogFormat: String, Sendable, CaseIterable {
     /// The course's lines: `2026-11-20 22:11:15 INFO     action: … | result: … | key: value`.
     case text

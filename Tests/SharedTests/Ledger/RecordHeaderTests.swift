@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 /// The bytes of the ledger are those that docs/ledger.md shows; the dumps there were made by another program.
-struct LedgerFormatTests {
+struct RecordHeaderTests {
     private let chunk = Samples.chunk(sequence: 1, bets: Samples.documentedBets)
 
     private var record: RecordHeader {

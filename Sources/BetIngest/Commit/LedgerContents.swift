@@ -1,24 +1,5 @@
 import Shared
 
-/// Where the records of each agency lie: what a repeated chunk is compared with.
-///
-/// 8 bytes a chunk.
-struct ChunkIndex: Sendable {
-    private var offsets: [AgencyID: [Int]] = [:]
-
-    mutating func append(_ offset: Int, agency: AgencyID) {
-        offsets[agency, default: []].append(offset)
-    }
-
-    /// The byte of the ledger where the record begins.
-    func offset(agency: AgencyID, sequence: UInt32) -> Int? {
-        guard let offsets = offsets[agency], (1...offsets.count).contains(Int(sequence)) else {
-            return nil
-        }
-        return offsets[Int(sequence) - 1]
-    }
-}
-
 /// What a ledger says, read from its start and checked to the last byte.
 ///
 /// Used by recovery, `verify` and `status`.

@@ -15,7 +15,7 @@ private func writeAll(_ bytes: [UInt8], to fd: Int32) -> Bool {
     var rest = bytes[...]
     while !rest.isEmpty {
         let count = rest.withUnsafeBytes { buffer in
-            retryingInterrupted { write(fd, buffer.baseAddress, buffer.count) }
+            SystemCall.retryingInterrupted { write(fd, buffer.baseAddress, buffer.count) }
         }
         if count <= 0 { return false }
         rest = rest.dropFirst(count)
@@ -35,7 +35,7 @@ package final class OutputFile {
             fd = STDOUT_FILENO
             return
         }
-        fd = retryingInterrupted {
+        fd = SystemCall.retryingInterrupted {
             open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         }
         if fd < 0 { throw DiskError(call: "open", path: path, errno: errno) }

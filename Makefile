@@ -1,0 +1,40 @@
+# Quiniela. `make help` lists what there is; `make demo` and `make test` need nothing before them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+.PHONY: help build demo test check lint format dataset clean toolchain
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 22
+
+toolchain:
+	@scripts/toolchain
+
+build: toolchain ## Build the three programs (release)
+	swift build -c release --product bet-ingest
+	swift build -c release --product winners-service
+	swift build -c release --product agency
+
+demo: build ## Five agencies, a draw, their winners
+	scripts/demo
+
+test: toolchain ## All tests (set QUINIELA_DATASET to a folder of agency files to include those on it)
+	swift build --build-tests --explicit-target-dependency-import-check error
+	swift test --skip-build
+
+check: export QUINIELA_STRICT = 1
+check: toolchain lint test ## What CI runs: format, warnings as errors, import direction, all tests
+
+lint: toolchain ## Check the format
+	swift format lint --strict --parallel --recursive Sources Tests Package.swift
+
+format: toolchain ## Apply the format
+	swift format --in-place --parallel --recursive Sources Tests Package.swift
+
+dataset: toolchain ## Make sample files: make dataset BETS=3000 SEED=39 AGENCIES=5 FOLDER=data
+	swift build -c release --product agency
+	.build/release/agency dataset --bets $(or $(BETS),3000) --seed $(or $(SEED),39) \
+	  --agencies $(or $(AGENCIES),5) --folder $(or $(FOLDER),data)
+
+clean: ## Remove what was built and the draws of ./data
+	rm -rf .build data/draws data/ingest.lock

@@ -1,0 +1,52 @@
+import Shared
+
+/// Bets as rows of CSV.
+struct BetRows {
+    private(set) var bytes: [UInt8] = []
+
+    /// Appends a row for each bet of a chunk.
+    ///
+    /// Text is copied as bytes.
+    mutating func append(_ columns: borrowing BetColumns, agency: AgencyID) {
+        var cursor = BetTextCursor(columns)
+        let prefix = Array("\(agency),".utf8)
+        for bet in 0..<columns.count {
+            let text = cursor.next(columns, bet: bet)
+            bytes.append(contentsOf: prefix)
+            append(field: columns.bytes.extracting(text.firstName))
+            bytes.append(UInt8(ascii: ","))
+            append(field: columns.bytes.extracting(text.lastName))
+            bytes.append(UInt8(ascii: ","))
+            append(field: columns.bytes.extracting(text.document))
+            bytes.append(
+                contentsOf: ",\(columns.birthdate(at: bet)),\(columns.number(at: bet))\r\n".utf8)
+        }
+    }
+
+    mutating func take() -> [UInt8] {
+        defer { bytes.removeAll(keepingCapacity: true) }
+        return bytes
+    }
+
+    /// Quotes a field as RFC 4180 says, where it holds a comma, a quote or the end of a line.
+    private mutating func append(field: Span<UInt8>) {
+        var needsQuotes = false
+        for index in field.indices {
+            switch field[index] {
+            case UInt8(ascii: ","), UInt8(ascii: "\""), UInt8(ascii: "\r"), UInt8(ascii: "\n"):
+                needsQuotes = true
+            default: break
+            }
+        }
+        guard needsQuotes else {
+            field.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
+            return
+        }
+        bytes.append(UInt8(ascii: "\""))
+        for index in field.indices {
+            if field[index] == UInt8(ascii: "\"") { bytes.append(UInt8(ascii: "\"")) }
+            bytes.append(field[index])
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+}

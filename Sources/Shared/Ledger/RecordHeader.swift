@@ -1,0 +1,90 @@
+/// The head of a record.
+///
+/// 36 bytes; the payload follows.
+package struct RecordHeader: Equatable, Sendable {
+    package enum Kind: UInt8, Sendable {
+        /// Payload: the bets by column, as they came.
+        case chunk = 1
+        /// The same, and the agency has finished.
+        case lastChunk = 2
+        /// Payload: ``RejectionRecord``.
+        case rejection = 3
+        /// Payload: ``SealRecord``.
+        ///
+        /// Nothing but the closing group follows.
+        case seal = 4
+    }
+
+    package static let byteCount = 36
+
+    package var kind: Kind
+    /// Bets in the chunk, stored or rejected.
+    package var count: Int
+    package var agency: AgencyID
+    package var sequence: UInt32
+    /// Server time, milliseconds since 1970.
+    package var time: UInt64
+    /// Bets stored in the ledger before this record.
+    package var firstBetIndex: UInt64
+    package var payloadBytes: Int
+    package var checksum: UInt32
+
+    package init(
+        kind: Kind, count: Int, agency: AgencyID, sequence: UInt32, time: UInt64,
+        firstBetIndex: UInt64, payloadBytes: Int, payloadChecksum: UInt32
+    ) {
+        self.kind = kind
+        self.count = count
+        self.agency = agency
+        self.sequence = sequence
+        self.time = time
+        self.firstBetIndex = firstBetIndex
+        self.payloadBytes = payloadBytes
+        checksum = 0
+        checksum = CRC32C.checksum(
+            bytes.span.bytes.extracting(8...), continuing: payloadChecksum)
+    }
+
+    /// Record length and checksum, then the fields that the checksum covers after the payload: so that a worker can
+    /// check the payload before the committer knows time and position.
+    package var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(Self.byteCount)
+        bytes.append(bigEndian: UInt32(Self.byteCount + payloadBytes))
+        bytes.append(bigEndian: checksum)
+        bytes.append(kind.rawValue)
+        bytes.append(0)
+        bytes.append(bigEndian: UInt16(count))
+        bytes.append(bigEndian: agency.rawValue)
+        bytes.append(bigEndian: sequence)
+        bytes.append(bigEndian: time)
+        bytes.append(bigEndian: firstBetIndex)
+        return bytes
+    }
+
+    /// Reads a record at the front of `bytes`; nil where none is whole or its checksum does not hold.
+    package init?(_ bytes: RawSpan) {
+        guard bytes.byteCount >= Self.byteCount else { return nil }
+        let recordBytes = Int(bytes.integer(at: 0, as: UInt32.self))
+        guard recordBytes >= Self.byteCount, recordBytes <= bytes.byteCount,
+            let kind = Kind(rawValue: bytes.integer(at: 8)),
+            bytes.integer(at: 9, as: UInt8.self) == 0
+        else { return nil }
+        let payload = bytes.extracting(Self.byteCount..<recordBytes)
+        self.init(
+            kind: kind, count: Int(bytes.integer(at: 10, as: UInt16.self)),
+            agency: AgencyID(bytes.integer(at: 12)), sequence: bytes.integer(at: 16),
+            time: bytes.integer(at: 20), firstBetIndex: bytes.integer(at: 28),
+            payloadBytes: payload.byteCount, payloadChecksum: CRC32C.checksum(payload))
+        guard checksum == bytes.integer(at: 4) else { return nil }
+    }
+}
+
+extension RawSpan {
+    /// A big-endian integer at a byte position.
+    func integer<Value: FixedWidthInteger & BitwiseCopyable>(
+        at offset: Int, as type: Value.Type = Value.self
+    ) -> Value {
+        Value(bigEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: Value.self))
+    }
+}

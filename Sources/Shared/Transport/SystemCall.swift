@@ -1,0 +1,34 @@
+private import Glibc
+
+/// What every caller of the system needs.
+package enum SystemCall {
+    /// Repeats a call as long as a signal interrupts it.
+    @inline(__always)
+    static func retryingInterrupted<Value: SignedInteger>(_ call: () -> Value) -> Value {
+        while true {
+            let result = call()
+            if result != -1 || errno != EINTR { return result }
+        }
+    }
+
+    /// What strerror(3) says, with the number.
+    package static func errorText(_ code: Int32) -> String {
+        "\(String(cString: strerror(code))) (errno \(code))"
+    }
+
+    /// The server's clock: milliseconds since 1970.
+    @Sendable
+    package static func unixMilliseconds() -> UInt64 {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return UInt64(now.tv_sec) * 1000 + UInt64(now.tv_nsec) / 1_000_000
+    }
+
+    /// This process, across containers too: for example `4711 on ingest-host`.
+    package static func processName() -> String {
+        var name = [CChar](repeating: 0, count: 256)
+        gethostname(&name, name.count - 1)
+        let host = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return "\(getpid()) on \(host)"
+    }
+}
