@@ -5,12 +5,13 @@ import Shared
 struct AgencyReport {
     let agency: AgencyID
     let totals: BetSender.Totals
-    /// Rows in the rejected file of this run.
-    let rejectedRows: Int
+    /// Rows of the file that are no bets.
+    let faultyRows: Int
     let winners: WinnersConsultation.Outcome
 
-    /// Rows of the file that are not in the draw: faulty ones, and those of refused chunks of this and earlier runs.
-    var lostRows: Int { max(rejectedRows, totals.refused) }
+    /// Rows of the file that are not in the draw: faulty ones, and those of chunks that the service refused in this run
+    /// and earlier ones.
+    var lostRows: Int { faultyRows + totals.refused }
 
     var text: String {
         var text = "agency \(agency): \(totals.stored) bets stored, \(winners.documents.count) winners "

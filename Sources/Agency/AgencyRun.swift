@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import NIOPosix
 import Shared
@@ -10,7 +11,10 @@ struct AgencyRun {
 
     init(configuration: ServiceConfiguration) {
         self.configuration = configuration
-        log = .standardError(level: configuration.logLevel, format: configuration.logFormat)
+        // On a terminal the progress bar says what the lines of the chunks would.
+        let isQuiet = configuration.logLevel == .info && ProgressBar.isTerminal
+        log = .standardError(
+            level: isQuiet ? .warning : configuration.logLevel, format: configuration.logFormat)
     }
 
     func dialog(_ endpoint: Endpoint, _ group: any EventLoopGroup) -> ServiceDialog {

@@ -21,8 +21,12 @@ struct IngestService {
     func run() throws {
         log(.config(configuration.values))
         try disk.makeFolder(folder.path)
+        for parent in [folder.data, folder.data + "/draws"] { try disk.syncFolder(parent) }
         let lock = try takeLock()
-        let contents = try openLedger()
+        guard let contents = try openLedger() else {
+            log(.stopRequested(by: "a signal, while the ledger was read"))
+            return
+        }
         let published = try PublishedDraw(folder: folder, disk: disk).load(contents: contents)
         let running = try RunningIngest(
             configuration: configuration, contents: contents, inbox: inbox, disk: disk,
@@ -32,6 +36,7 @@ struct IngestService {
         withExtendedLifetime(lock) {}
         log(.closed("lock \(folder.lock)"))
         try outcome.get()
+        if let failure = inbox.failure { throw failure }  // while everything was closed
     }
 
     /// The main thread's loop: progress, the draw, the end.
@@ -39,7 +44,8 @@ struct IngestService {
         _ running: RunningIngest, contents: LedgerContents, published: DrawResult?
     ) throws {
         var progress = DrawProgress(
-            draw: folder.draw, state: published == nil ? .open : .published,
+            draw: folder.draw,
+            state: published != nil ? .published : contents.standings.seal != nil ? .sealed : .open,
             expectedAgencies: configuration.agencies,
             finishedAgencies: contents.standings.finishedAgencies)
         try write(progress)
@@ -65,16 +71,14 @@ struct IngestService {
     ///
     /// - Returns: false where a stop or a failure came first; the next event says which.
     private func draw(_ running: RunningIngest, _ progress: inout DrawProgress) throws -> Bool {
-        guard
-            running.committer.seal(
-                winningNumber: configuration.winningNumber, method: "configured",
-                agencies: configuration.agencies)
-        else { return false }
+        let seal = running.committer.seal(
+            winningNumber: configuration.winningNumber, method: "configured",
+            agencies: configuration.agencies)
+        guard let seal else { return false }
         progress.state = .sealed
         try write(progress)
-        let standings = try LedgerContents(reading: folder.ledger, on: disk).standings
         let draw = Draw(folder: folder, disk: disk) { inbox.isStopping }
-        guard let result = try draw.run(standings: standings) else { return false }
+        guard let result = try draw.run(seal) else { return false }
         try DurableFile.replace(folder.result, with: result.fileBytes, on: disk)
         progress.state = .published
         try write(progress)
@@ -86,7 +90,9 @@ struct IngestService {
         return true
     }
 
+    /// Replaces progress.json where it says something else.
     private func write(_ progress: DrawProgress) throws {
+        guard try DurableFile.read(folder.progress, on: disk) != progress.fileBytes else { return }
         try DurableFile.replace(folder.progress, with: progress.fileBytes, on: disk)
     }
 
@@ -96,13 +102,17 @@ struct IngestService {
     }
 
     /// Reads the draw's ledger, or makes an empty one.
-    private func openLedger() throws -> LedgerContents {
+    ///
+    /// - Returns: nil after a stop signal; nothing has been changed then.
+    private func openLedger() throws -> LedgerContents? {
         if try DurableFile.exists(folder.ledger, on: disk) == false {
             let header = LedgerHeader(
                 draw: folder.draw, ledgerID: .random(in: 1...UInt64.max), createdAt: clock())
             try LedgerWriter.create(at: folder.ledger, header: header, on: disk)
         }
-        let contents = try LedgerContents(reading: folder.ledger, on: disk)
+        try disk.forgetCached(folder.ledger)
+        let contents = try LedgerContents(reading: folder.ledger, on: disk) { _, _ in !inbox.isStopping }
+        guard let contents else { return nil }
         guard contents.header.draw == folder.draw else {
             throw LedgerError.badHeader(
                 path: folder.ledger,

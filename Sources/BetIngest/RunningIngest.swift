@@ -30,9 +30,10 @@ struct RunningIngest {
             .ledgerOpened(
                 path: folder.ledger, bets: contents.standings.storedBets,
                 isDirect: ledger.isDirect))
-        let expected = Int(configuration.agencies)
+        // A sealed draw has the agencies of its seal, whatever the configuration says by now.
+        let expected = Int(contents.standings.seal?.agencies ?? configuration.agencies)
         let latch = CompletionLatch(
-            remaining: expected - contents.standings.finishedAgencies.count,
+            remaining: max(0, expected - contents.standings.finishedAgencies.count),
             onDone: { inbox.postAllFinished() })
         let observer = LedgerCommitter.Observer(
             agencyFinished: { agency in

@@ -12,6 +12,7 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
 
     private(set) var agency: AgencyID?
     private let queue: ConsultQueue
+    private let slot: ConnectionSlot?
     private var session: ConsultSession
     private var decoder = FrameDecoder(maxFrameBytes: Limits.maxConsultFrameBytes)
     private var context: ChannelHandlerContext?
@@ -22,8 +23,10 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
     private var isReadWanted = false
     private var since = NIODeadline.now()
 
-    init(queue: ConsultQueue, session: ConsultSession) {
+    /// - Parameter slot: the connection's place below the ceiling, kept as long as the handler.
+    init(queue: ConsultQueue, session: ConsultSession, slot: ConnectionSlot? = nil) {
         self.queue = queue
+        self.slot = slot
         self.session = session
     }
 
@@ -151,19 +154,25 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        // The peer has said all it will say: what it asked is answered where that needs no waiting.
-        if case .inputClosed? = event as? ChannelEvent, !isParked || isClosing {
-            context.close(promise: nil)
+        // The peer has said all it will say, and what it asked has been answered. One that is parked is let go: nobody
+        // could tell it from one that has gone.
+        if case .inputClosed? = event as? ChannelEvent {
+            let written = context.eventLoop.makePromise(of: Void.self)
+            written.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
         }
         context.fireUserInboundEventTriggered(event)
     }
 
     /// Ends a connection that says nothing.
-    func expire(now: NIODeadline, idleDeadline: TimeAmount) {
+    func expire(now: NIODeadline, helloDeadline: TimeAmount, idleDeadline: TimeAmount) {
+        let deadline = agency == nil ? helloDeadline : idleDeadline
         if isClosing {
             if now - since >= .seconds(2) { context?.close(promise: nil) }
-        } else if now - since >= idleDeadline {
-            perform(session.receive(.expired("nothing was said within \(idleDeadline.nanoseconds / 1_000_000_000) s")))
+        } else if now - since >= deadline {
+            let seconds = deadline.nanoseconds / 1_000_000_000
+            let what = agency == nil ? "no HELLO" : "nothing was said"
+            perform(session.receive(.expired("\(what) within \(seconds) s")))
         }
     }
 }

@@ -20,14 +20,15 @@ final class ConsultListener: Sendable {
     /// - Throws: the system's error, for example that the address is in use.
     init(
         _ endpoint: Endpoint, maxConnections: Int, progress: DrawProgress,
-        session: ConsultSession, idleDeadline: TimeAmount
+        session: ConsultSession, helloDeadline: TimeAmount, idleDeadline: TimeAmount
     ) throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 2))
         self.group = group
         let queues = try group.makeIterator().map { eventLoop in
             try eventLoop.submit {
                 NIOLoopBound(
-                    ConsultQueue(progress: progress, idleDeadline: idleDeadline),
+                    ConsultQueue(
+                        progress: progress, helloDeadline: helloDeadline, idleDeadline: idleDeadline),
                     eventLoop: eventLoop)
             }.wait()
         }
@@ -48,7 +49,7 @@ final class ConsultListener: Sendable {
                     .writeBufferWaterMark, value: .init(low: 16 << 10, high: 64 << 10)
                 )
                 .childChannelInitializer { channel in
-                    guard count.admit(channel) else {
+                    guard let slot = count.admit(channel) else {
                         return channel.refuse(with: Message.busy(maxConnections: maxConnections).encoded)
                     }
                     return channel.eventLoop.makeCompletedFuture {
@@ -56,7 +57,7 @@ final class ConsultListener: Sendable {
                             let queue = queues.first(where: { $0.eventLoop === channel.eventLoop })
                         else { preconditionFailure("a connection on an unknown event loop") }
                         try channel.pipeline.syncOperations.addHandler(
-                            ConsultChannelHandler(queue: queue.value, session: session))
+                            ConsultChannelHandler(queue: queue.value, session: session, slot: slot))
                     }
                 }
                 .bind(host: endpoint.host, port: endpoint.port).wait()

@@ -11,11 +11,17 @@ final class ConsultQueue {
         [:]
     private var answers: PublishedAnswers?
     private var progress: DrawProgress
+    private var finished: Set<AgencyID>
+    private let helloDeadline: TimeAmount
     private let idleDeadline: TimeAmount
 
-    /// - Parameter idleDeadline: how long a connection may say nothing while nothing is owed to it.
-    init(progress: DrawProgress, idleDeadline: TimeAmount) {
+    /// - Parameters:
+    ///   - helloDeadline: how long a connection may take to say HELLO.
+    ///   - idleDeadline: how long it may say nothing while nothing is owed to it.
+    init(progress: DrawProgress, helloDeadline: TimeAmount, idleDeadline: TimeAmount) {
         self.progress = progress
+        finished = Set(progress.finishedAgencies)
+        self.helloDeadline = helloDeadline
         self.idleDeadline = idleDeadline
     }
 
@@ -45,6 +51,7 @@ final class ConsultQueue {
     /// What is said before the draw has changed.
     func update(_ progress: DrawProgress) {
         self.progress = progress
+        finished = Set(progress.finishedAgencies)
     }
 
     func welcome(_ agency: AgencyID) -> ByteBuffer {
@@ -52,7 +59,7 @@ final class ConsultQueue {
         let welcome = Welcome(
             nextSequence: 0, storedBets: 0, rejectedBets: 0,
             maxFrameBytes: UInt32(Limits.maxConsultFrameBytes), window: 1,
-            isFinished: progress.finishedAgencies.contains(agency), draw: progress.draw.name)
+            isFinished: finished.contains(agency), draw: progress.draw.name)
         return ByteBuffer(bytes: Message.welcome(welcome).encoded)
     }
 
@@ -64,7 +71,8 @@ final class ConsultQueue {
     ) -> ByteBuffer? {
         if let answers { return answers.winners(agency) }
         guard waitMilliseconds > 0 else { return notDrawnYet }
-        let deadline = NIODeadline.now() + .milliseconds(Int64(waitMilliseconds))
+        let wait = min(waitMilliseconds, Limits.maxWaitMilliseconds)
+        let deadline = NIODeadline.now() + .milliseconds(Int64(wait))
         parked[ObjectIdentifier(handler)] = (handler, deadline)
         return nil
     }
@@ -78,7 +86,7 @@ final class ConsultQueue {
             entry.handler.answer(notDrawnYet)
         }
         for (id, handler) in handlers where parked[id] == nil {
-            handler.expire(now: now, idleDeadline: idleDeadline)
+            handler.expire(now: now, helloDeadline: helloDeadline, idleDeadline: idleDeadline)
         }
     }
 
@@ -92,7 +100,7 @@ final class ConsultQueue {
     /// With a random delay, so that agencies that ask at the same moment do not come back at the same moment.
     private var notDrawnYet: ByteBuffer {
         let answer = NotDrawnYet(
-            finishedAgencies: UInt32(progress.finishedAgencies.count),
+            finishedAgencies: UInt32(finished.count),
             expectedAgencies: progress.expectedAgencies,
             retryAfterMilliseconds: .random(in: 500...1500))
         return ByteBuffer(bytes: Message.notDrawnYet(answer).encoded)

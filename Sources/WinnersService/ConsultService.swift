@@ -28,6 +28,7 @@ struct ConsultService {
             configuration.winners.listen, maxConnections: configuration.winners.maxConnections,
             progress: nothingYet,
             session: ConsultSession(draw: folder.draw, agencies: configuration.agencies),
+            helloDeadline: TimeAmount(configuration.ingest.helloDeadline),
             idleDeadline: TimeAmount(configuration.ingest.idleDeadline))
         log(.acceptConnections(port: "winners", address: listener.address))
         var published = PublishedResult(folder: folder, disk: disk)

@@ -32,33 +32,31 @@ struct PublishedResult {
 
     /// What has changed since the last look.
     ///
-    /// Two stat(2) where nothing has.
+    /// Two stat(2) where nothing has. A file that cannot be read now is looked at again the next time.
     mutating func changes() -> [Change] {
         var changes: [Change] = []
-        if let stamp = Self.stamp(folder.progress), stamp != progressStamp {
+        if let stamp = Self.stamp(folder.progress), stamp != progressStamp,
+            let bytes = try? DurableFile.read(folder.progress, on: disk)
+        {
             progressStamp = stamp
-            if let progress = readProgress() { changes.append(.progress(progress)) }
+            if let progress = DrawProgress(fileBytes: bytes), progress.draw == folder.draw {
+                changes.append(.progress(progress))
+            }
         }
-        if let stamp = Self.stamp(folder.result), stamp != resultStamp {
+        if let stamp = Self.stamp(folder.result), stamp != resultStamp,
+            let bytes = try? DurableFile.read(folder.result, on: disk)
+        {
             resultStamp = stamp
-            changes.append(readResult())
+            changes.append(result(bytes))
         }
         return changes
     }
 
-    private func readProgress() -> DrawProgress? {
-        let bytes = try? DurableFile.read(folder.progress, on: disk)
-        guard let bytes, let progress = DrawProgress(fileBytes: bytes) else { return nil }
-        return progress.draw == folder.draw ? progress : nil
-    }
-
-    private func readResult() -> Change {
-        do {
-            let bytes = try DurableFile.read(folder.result, on: disk) ?? []
+    private func result(_ bytes: [UInt8]) -> Change {
+        do throws(DrawResultError) {
             let result = try DrawResult(fileBytes: bytes)
             guard result.draw == folder.draw else {
-                return .refused(
-                    path: folder.result, reason: "it is of draw \(result.draw)")
+                return .refused(path: folder.result, reason: "it is of draw \(result.draw)")
             }
             return .result(result)
         } catch {

@@ -10,6 +10,7 @@ struct AgencyStandingTests {
         #expect(standing.place(of: 0) == .gap)
         #expect(standing.place(of: 1) == .next)
         #expect(standing.place(of: 2) == .gap)
+        #expect(standing.place(of: .max) == .gap)
         standing.apply(.chunk, count: 10)
         standing.apply(.rejection, count: 3)
         #expect(standing.place(of: 1) == .repeated)

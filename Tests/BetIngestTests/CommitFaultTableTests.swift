@@ -97,7 +97,7 @@ struct CommitFaultTableTests {
                     }
                     let committer = first.committer
                     let thread = NamedThread("committer") { committer.run() }
-                    #expect(!committer.seal(winningNumber: 1, method: "configured", agencies: 1))
+                    #expect(committer.seal(winningNumber: 1, method: "configured", agencies: 1) == nil)
                     thread.join()
                     disk.losePower(loss)
                     let second = try CommitterFixture(disk: disk)

@@ -24,17 +24,21 @@ struct DrawTests {
         fixture.stage(Samples.chunk(sequence: 1, bets: [bet("B1", 9)], isLast: true), 2, second)
         let committer = fixture.committer
         let thread = NamedThread("committer") { committer.run() }
-        #expect(committer.seal(winningNumber: winningNumber, method: "configured", agencies: 3))
+        #expect(committer.seal(winningNumber: winningNumber, method: "configured", agencies: 3) != nil)
         committer.stop()
         thread.join()
         return fixture
+    }
+
+    private func seal(_ fixture: CommitterFixture) throws -> SealRecord {
+        try #require(try fixture.contents().standings.seal)
     }
 
     @Test("each agency has its own winners, in the order of the ledger, and none is not one")
     func winners() throws {
         let fixture = try sealedLedger(winningNumber: 7)
         let draw = Draw(folder: CommitterFixture.folder, disk: fixture.disk) { false }
-        let result = try #require(try draw.run(standings: try fixture.contents().standings))
+        let result = try #require(try draw.run(try seal(fixture)))
         #expect(result.agencies.map(\.winners) == [["A1", "A3", "A1"], [], []])
         #expect(result.agencies.map(\.bets) == [4, 1, 0])
         #expect(result.agencies.map(\.rejectedBets) == [1, 0, 0])
@@ -45,22 +49,22 @@ struct DrawTests {
     @Test("the number of the seal decides, and a stop ends a draw without a result")
     func stop() throws {
         let fixture = try sealedLedger(winningNumber: 9)
-        let standings = try fixture.contents().standings
+        let seal = try seal(fixture)
         let draw = Draw(folder: CommitterFixture.folder, disk: fixture.disk) { false }
-        #expect(try draw.run(standings: standings)?.agencies[1].winners == ["B1"])
+        #expect(try draw.run(seal)?.agencies[1].winners == ["B1"])
         let stopped = Draw(folder: CommitterFixture.folder, disk: fixture.disk) { true }
-        #expect(try stopped.run(standings: standings) == nil)
+        #expect(try stopped.run(seal) == nil)
     }
 
     @Test("a damaged ledger gives no result")
     func damage() throws {
         let fixture = try sealedLedger(winningNumber: 7)
-        let standings = try fixture.contents().standings
+        let seal = try seal(fixture)
         var bytes = try #require(fixture.disk.bytes(CommitterFixture.folder.ledger))
         bytes[4096 + GroupHeader.byteCount + RecordHeader.byteCount] ^= 1
         fixture.disk.put(CommitterFixture.folder.ledger, bytes)
         let draw = Draw(folder: CommitterFixture.folder, disk: fixture.disk) { false }
-        #expect(throws: LedgerError.self) { try draw.run(standings: standings) }
+        #expect(throws: LedgerError.self) { try draw.run(seal) }
     }
 
     @Test("a restart takes only the result of the ledger beside it")
@@ -70,7 +74,7 @@ struct DrawTests {
         let published = PublishedDraw(folder: CommitterFixture.folder, disk: fixture.disk)
         #expect(try published.load(contents: contents) == nil)
         let draw = Draw(folder: CommitterFixture.folder, disk: fixture.disk) { false }
-        var result = try #require(try draw.run(standings: contents.standings))
+        var result = try #require(try draw.run(try seal(fixture)))
         fixture.disk.put(CommitterFixture.folder.result, result.fileBytes)
         #expect(try published.load(contents: contents) == result)
         result.winningNumber = 8

@@ -74,6 +74,7 @@ struct IngestPortTests {
             (Array("GET / HTTP/1.1\r\n\r\n".utf8), .malformedFrame), ([0, 0, 0, 1, 0x77], .malformedMessage),
             ([0, 0, 0, 2, 1, 1], .malformedMessage), ([0, 0, 0, 5, 4, 0, 0, 0, 0], .unexpectedMessage),
             ([0, 0, 0, 7, 2, 0, 0, 0, 1, 0, 0], .unexpectedMessage),
+            ([0, 0, 0, 4, 1, 2, 9, 9], .unsupportedVersion),
         ] as [([UInt8], ErrorCode)])
     func garbage(_ bytes: [UInt8], _ code: ErrorCode) throws {
         let services = try Services(agencies: 1)
@@ -214,6 +215,26 @@ struct IngestPortTests {
             return
         }
         withExtendedLifetime((first, second)) {}
+        try services.stop()
+    }
+
+    @Test("agencies that connect and vanish faster than they are served never overflow the queue")
+    func churn() throws {
+        let services = try Services(agencies: 1, settings: ["ingest.queueCapacity=2"])
+        let hello = Message.hello(Hello(agency: AgencyID(1))).encoded
+        for _ in 0..<500 {
+            let socket = try TestSocket(services.ingestAddress)
+            try? socket.send(hello)
+            socket.reset()
+        }
+        // A slot comes back when a worker has seen its connection's end.
+        var welcomes = 0
+        for _ in 0..<1000 where welcomes == 0 {
+            let socket = try TestSocket(services.ingestAddress)
+            try socket.send(hello)
+            if case .welcome = try socket.receiveMessage() { welcomes += 1 }
+        }
+        #expect(welcomes == 1)
         try services.stop()
     }
 }

@@ -93,7 +93,7 @@ struct RestartTests {
         let again = try TestProgram(
             "bet-ingest",
             [
-                "serve", "--exit-after-draw", "--data", services.data, "--set", "agencies=1", "--set",
+                "serve", "--exit-after-draw", "--data", services.data, "--set", "agencies=3", "--set",
                 "draw.winningNumber=1", "--listen", "127.0.0.1:0",
             ], in: services.folder.path)
         #expect(try again.waitForExit() == 0, "\(again.log)")
@@ -189,5 +189,19 @@ struct RestartTests {
             Issue.record("no winners after a restart")
             return
         }
+    }
+
+    @Test("zeros behind a sealed ledger, as a crash before its last truncate leaves them, are cut off")
+    func zerosBehindSeal() throws {
+        let services = try Services(agencies: 1)
+        try sendLast(services, agency: 1)
+        guard case .winners = try services.consult(1) else { return }
+        services.ingest.signal(SIGKILL)
+        _ = try services.ingest.waitForExit()
+        let sealed = try Data(contentsOf: URL(fileURLWithPath: services.ledger))
+        try (sealed + Data(repeating: 0, count: 100_000)).write(to: URL(fileURLWithPath: services.ledger))
+        try services.restartIngest()
+        #expect(try Data(contentsOf: URL(fileURLWithPath: services.ledger)) == sealed)
+        try services.stop()
     }
 }

@@ -129,6 +129,8 @@ package final class SimulatedDisk: Disk {
 
     package func makeFolder(_ path: String) throws(DiskError) {}
 
+    package func forgetCached(_ path: String) throws(DiskError) {}
+
     /// Carries out a call as the plan says.
     fileprivate func perform<Result: Sendable>(
         _ name: String, _ path: String, short: ((inout State, Int) -> Result)? = nil,

@@ -11,7 +11,7 @@ struct ConsultChannelTests {
     private let queue = ConsultQueue(
         progress: DrawProgress(
             draw: Samples.draw, state: .open, expectedAgencies: 5, finishedAgencies: [AgencyID(2)]),
-        idleDeadline: .seconds(100))
+        helloDeadline: .seconds(50), idleDeadline: .seconds(100))
 
     private static let result = DrawResult(
         draw: Samples.draw, winningNumber: 7574, method: "configured", bets: 9, ledgerBytes: 1, ledgerSHA256: "",
@@ -151,5 +151,29 @@ struct ConsultChannelTests {
         #expect(parked.isActive)
         _ = try? silent.finish()
         _ = try parked.finish()
+    }
+
+    @Test("a parked peer that ends its side is let go: nobody could tell whether it is still there")
+    func parkedAndGone() throws {
+        let channel = try connect()
+        try send([hello, .consultWinners(waitMilliseconds: .max)], to: channel)
+        channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        channel.embeddedEventLoop.run()
+        #expect(!channel.isActive)
+        #expect(queue.publish(PublishedAnswers(Self.result)) == 0)
+    }
+
+    @Test("a connection without HELLO has the shorter deadline")
+    func noHello() throws {
+        let (mute, greeted) = (try connect(), try connect())
+        try send([hello], to: greeted)
+        queue.sweep(now: .now() + .seconds(60))
+        guard case .error(.deadline, _)? = try answers(mute).first else {
+            Issue.record("no error")
+            return
+        }
+        #expect(greeted.isActive)
+        _ = try? mute.finish()
+        _ = try greeted.finish()
     }
 }

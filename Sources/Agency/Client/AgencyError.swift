@@ -11,6 +11,10 @@ enum AgencyError: ProgramError, CustomStringConvertible {
     case refused(ErrorCode, String)
     /// The service has more bets of this agency than the file.
     case fileTooShort(path: String, storedBets: Int, fileBets: Int)
+    /// The agency has finished and its file has more bets.
+    case fileTooLong(path: String, unsentBets: Int)
+    /// The service takes nothing more of this agency.
+    case notAdmitted(String)
     case file(DiskError)
 
     var description: String {
@@ -27,6 +31,11 @@ enum AgencyError: ProgramError, CustomStringConvertible {
         case .fileTooShort(let path, let stored, let bets):
             return "\(path) has \(bets) valid bets and the service already holds \(stored) of this "
                 + "agency: this is not the file that was being sent"
+        case .fileTooLong(let path, let unsent):
+            return "\(path) has \(unsent) more valid bets than this agency sent before its last chunk: they "
+                + "are not in the draw"
+        case .notAdmitted(let text):
+            return "the service takes no more bets of this agency: \(text)"
         case .file(let error):
             return "\(error)"
         }
@@ -36,7 +45,7 @@ enum AgencyError: ProgramError, CustomStringConvertible {
         switch self {
         case .deadline, .notDrawn, .refused(.superseded, _): .tryLater
         case .refused: .configuration
-        case .fileTooShort: .data
+        case .fileTooShort, .fileTooLong, .notAdmitted: .data
         case .file: .data
         }
     }

@@ -18,8 +18,6 @@ struct BetSender {
     private var stream: BetStream
     private var totals = Totals()
     private var inFlight: Deque<BetStream.Packed> = []
-    /// Places to go back to after a lost connection: the chunks that were in flight then.
-    private var known: [BetFileReader.Position] = []
     private let bar = ProgressBar(label: "bets", unit: "bets")
 
     init(path: String, stream: BetStream, log: EventLog) {
@@ -53,6 +51,7 @@ struct BetSender {
         var sequence = welcome.nextSequence
         var isFinished = welcome.isFinished
         var hasSentLast = isFinished
+        if isFinished { try checkRest() }
         while !isFinished {
             while !hasSentLast, inFlight.count < welcome.window {
                 let packed = try stream.nextChunk(sequence: sequence)
@@ -76,7 +75,8 @@ struct BetSender {
 
     /// Takes up the stream where the service says it stands.
     private mutating func resume(_ welcome: Welcome) throws {
-        known = inFlight.map(\.start) + known.suffix(1)
+        // One of these is where the service stands, unless this is the first connection.
+        let known = inFlight.map(\.start) + [stream.nextStart]
         inFlight.removeAll()
         totals = Totals(stored: Int(welcome.storedBets), refused: Int(welcome.rejectedBets))
         let bets = totals.stored + totals.refused
@@ -86,7 +86,16 @@ struct BetSender {
         }
     }
 
+    /// The agency has finished: the file must not have more bets than were sent.
+    private mutating func checkRest() throws {
+        let unsent = try stream.countRest()
+        if unsent > 0 { throw AgencyError.fileTooLong(path: path, unsentBets: unsent) }
+    }
+
+    /// Counts an answer in.
+    ///
     /// - Returns: whether the chunk is stored.
+    /// - Throws: ``AgencyError/notAdmitted(_:)`` where the service takes nothing more of this agency.
     private mutating func settle(
         _ packed: BetStream.Packed, _ answer: Message
     ) throws -> Bool {
@@ -97,6 +106,9 @@ struct BetSender {
             log(.betsSent(count: chunk.count, sequence: chunk.sequence))
             bar.update(packed.start.byteOffset, of: stream.fileBytes, count: totals.stored)
             return true
+        case .chunkRejected(let rejected)
+        where rejected.code == .agencyFinished || rejected.code == .drawClosed:
+            throw AgencyError.notAdmitted(rejected.message)
         case .chunkRejected(let rejected) where rejected.sequence == chunk.sequence:
             totals.refused += chunk.count
             let reason = "refused by the service (\(rejected.code)): \(rejected.message)"

@@ -58,13 +58,16 @@ struct ServiceDialog {
         }
     }
 
+    /// A connection that is silent for so long is given up and made again: the machine at its other end may be gone.
+    private static let maxSilence = Duration.seconds(30)
+
     /// The next message of the service.
     ///
-    /// Blocks up to the deadline.
+    /// Blocks up to `limit`, or 30 s.
     ///
     /// - Throws: ``ConnectionFailure`` where trying again helps, ``AgencyError`` where it does not, ``Stopped``.
     mutating func waitForNextMessage(upTo limit: Duration? = nil) throws -> Message {
-        let silence = min(limit ?? deadline, deadline)
+        let silence = min(limit ?? Self.maxSilence, deadline)
         switch mailbox.waitForNextEvent(until: .now + silence) {
         case .message(.error(let code, let text)):
             if code.isTransient { throw ConnectionFailure(reason: text) }

@@ -12,7 +12,7 @@ struct WinnersConsultation {
     let drawDeadline: Duration
     let mailbox: Mailbox
 
-    /// The service parks a consultation this long at most before it says NOT_DRAWN_YET.
+    /// How long a consultation asks to be parked, at most.
     private static let wait = Duration.seconds(30)
 
     /// Blocks until the winners are told.
@@ -32,7 +32,8 @@ struct WinnersConsultation {
         var documents: [String] = []
         var backoff = RetryPolicy(initial: .milliseconds(500), max: .seconds(30))
         var dice = SystemRandomNumberGenerator()
-        connection.send(consultation(until: end))
+        var asked = ContinuousClock.now
+        connection.send(consultation(dialog, until: end))
         while true {
             switch try dialog.waitForNextMessage(upTo: Self.wait * 2) {
             case .winners(let winners):
@@ -43,21 +44,25 @@ struct WinnersConsultation {
                 guard ContinuousClock.now < end else {
                     throw AgencyError.notDrawn(drawDeadline)
                 }
-                let asked = Duration.milliseconds(Int(answer.retryAfterMilliseconds))
-                let delay = max(asked, backoff.nextDelay(using: &dice))
+                // A service that parks has made the agency wait already; one that does not is asked less and less often.
+                if asked.duration(to: .now) > Self.wait / 2 { backoff.reset() }
+                let asks = Duration.milliseconds(Int(answer.retryAfterMilliseconds))
+                let delay = max(asks, backoff.nextDelay(using: &dice))
                 if let signal = mailbox.waitForStop(until: .now + delay) {
                     throw Stopped(signal: signal)
                 }
-                connection.send(consultation(until: end))
+                asked = .now
+                connection.send(consultation(dialog, until: end))
             default:
                 throw ConnectionFailure(reason: "the service answered a consultation with something else")
             }
         }
     }
 
-    private func consultation(until end: ContinuousClock.Instant) -> Message {
+    /// Asks to be parked: up to 30 s, to the end, and well below what the dialog takes for silence.
+    private func consultation(_ dialog: ServiceDialog, until end: ContinuousClock.Instant) -> Message {
         let left = max(.milliseconds(1), ContinuousClock.now.duration(to: end))
-        let wait = min(Self.wait, left)
+        let wait = min(Self.wait, left, dialog.deadline / 2)
         return .consultWinners(waitMilliseconds: UInt32(wait / .milliseconds(1)))
     }
 }

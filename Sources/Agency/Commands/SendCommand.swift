@@ -51,13 +51,11 @@ struct SendCommand: ParsableCommand {
         run.log(
             .winnersConsulted(count: winners.documents.count, agency: configuration.agency))
         let report = AgencyReport(
-            agency: configuration.agency, totals: totals, rejectedRows: rejected.count,
+            agency: configuration.agency, totals: totals, faultyRows: rejected.faultyCount,
             winners: winners)
         writeOutput(output == .json ? report.json : report.text)
         guard report.lostRows > 0 else { return }
-        if rejected.count > 0 {
-            run.log(.rowsRejected(count: rejected.count, path: rejected.path))
-        }
+        run.log(.rowsRejected(count: report.lostRows, path: rejected.path))
         throw RowsRejected(count: report.lostRows, path: rejected.path)
     }
 

@@ -24,6 +24,8 @@ struct BetStream {
     }
 
     var position: BetFileReader.Position { reader.position }
+    /// Where the next chunk's first bet stands, or a faulty row before it.
+    var nextStart: BetFileReader.Position { waiting?.start ?? reader.position }
     var fileBytes: Int { reader.fileBytes }
 
     /// The next chunk; the last one, which may be empty, says so.
@@ -77,6 +79,20 @@ struct BetStream {
             }
         }
         return true
+    }
+
+    /// Reads to the end of the file, noting faulty rows.
+    ///
+    /// - Returns: the valid bets that were left.
+    mutating func countRest() throws(DiskError) -> Int {
+        var count = 0
+        while let row = try reader.nextRow() {
+            switch row {
+            case .bet: count += 1
+            case .fault(let fault): try rejected.append(row: reader.position.rows, reason: "\(fault)")
+            }
+        }
+        return count
     }
 
     /// Notes every row of a chunk that the service refused, with its reason.

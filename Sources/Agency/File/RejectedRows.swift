@@ -5,7 +5,10 @@ import Shared
 /// Made when the first one comes; a row is written once, however often the file is read again after a lost connection.
 final class RejectedRows {
     let path: String
-    private(set) var count = 0
+    /// Rows that are no bets.
+    private(set) var faultyCount = 0
+    /// Rows of chunks that the service refused.
+    private(set) var refusedCount = 0
     private var lastRow = 0
     private var output: OutputFile?
 
@@ -19,11 +22,13 @@ final class RejectedRows {
     func append(row: Int, reason: String) throws(DiskError) {
         guard row > lastRow else { return }
         lastRow = row
+        faultyCount += 1
         try write(row: row, reason: reason)
     }
 
     /// Writes a row that was sent and refused by the service.
     func appendRefused(row: Int, reason: String) throws(DiskError) {
+        refusedCount += 1
         try write(row: row, reason: reason)
     }
 
@@ -32,7 +37,6 @@ final class RejectedRows {
             output = try OutputFile(path)
             try output?.write(Array("row,reason\r\n".utf8))
         }
-        count += 1
         let quoted = reason.replacing("\"", with: "\"\"")
         try output?.write(Array("\(row),\"\(quoted)\"\r\n".utf8))
     }

@@ -19,12 +19,11 @@ extension LedgerContents {
     /// What a ledger is, in a few lines for people.
     func summary(path: String) -> String {
         let ending =
-            end.isClosed
-            ? "closed cleanly"
-            : end.tornBytes > 0
-                ? "a group of \(end.tornBytes) bytes is incomplete at byte \(end.offset): it is being "
-                    + "written, or was when the service died; none of it was acknowledged"
-                : "open: no closing group, as while the service runs or after a crash"
+            end.tornBytes > 0
+            ? "a group of \(end.tornBytes) bytes is incomplete at byte \(end.offset): it is being written, or was when "
+                + "the service died"
+            : end.isClosed
+                ? "closed cleanly" : "open: no closing group, as while the service runs or after a crash"
         return """
             ledger    \(path)
             draw      \(header.draw)

@@ -20,8 +20,10 @@ struct VerifyCommand: ParsableCommand {
             let bar = ProgressBar(label: "verify", unit: "bytes")
             let contents = try LedgerContents(reading: folder.ledger, on: disk) { done, all in
                 bar.update(done, of: all)
+                return true
             }
             bar.finish()
+            guard let contents else { return }
             writeOutput(contents.summary(path: folder.ledger))
             writeOutput(contents.standings.table)
             guard let bytes = try DurableFile.read(folder.result, on: disk) else {
@@ -41,13 +43,11 @@ struct VerifyCommand: ParsableCommand {
         } catch {
             throw PublishedDrawError(path: folder.result, reason: "\(error)")
         }
-        guard contents.standings.seal != nil else {
+        guard let seal = contents.standings.seal else {
             throw PublishedDrawError(path: folder.result, reason: "its ledger is not sealed")
         }
         let draw = Draw(folder: folder, disk: disk) { false }
-        guard let recomputed = try draw.run(standings: contents.standings),
-            recomputed == published
-        else {
+        guard let recomputed = try draw.run(seal), recomputed == published else {
             throw PublishedDrawError(
                 path: folder.result, reason: "it is not what the ledger beside it gives")
         }

@@ -58,6 +58,10 @@ struct Admission {
         switch place {
         case .repeated:
             return .repeated(chunk, agency, connection)
+        case .next where isSealed, .gap where isSealed:
+            return refuse(
+                chunk, .drawClosed, "draw closed: nothing enters a sealed ledger", agency,
+                connection)
         case .gap:
             owners[agency] = nil
             let text =
@@ -74,10 +78,6 @@ struct Admission {
                 ? "draw closed: nothing enters a sealed ledger"
                 : "agency \(agency) has sent its last chunk"
             return refuse(chunk, code, text, agency, connection)
-        case .next where isSealed:
-            return refuse(
-                chunk, .drawClosed, "draw closed: nothing enters a sealed ledger", agency,
-                connection)
         case .next:
             return stage(chunk, fault: fault, checksum: checksum, agency, connection)
         }

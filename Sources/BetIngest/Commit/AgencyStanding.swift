@@ -22,7 +22,8 @@ struct AgencyStanding: Equatable, Sendable {
     }
 
     func place(of sequence: UInt32) -> Place {
-        if sequence == 0 || sequence > nextSequence { return isFinished ? .afterLast : .gap }
+        // The highest sequence is never taken, so that there is always a next one.
+        if sequence == 0 || sequence > nextSequence || sequence == .max { return isFinished ? .afterLast : .gap }
         if sequence < nextSequence { return .repeated }
         return isFinished ? .afterLast : .next
     }

@@ -112,8 +112,8 @@ extension LedgerCommitter {
     ///
     /// Blocks until the seal and its closing group are durable.
     ///
-    /// - Returns: whether they are; false after a failed commit or a stop.
-    func seal(winningNumber: UInt16, method: String, agencies: UInt32) -> Bool {
+    /// - Returns: the seal; nil after a failed commit or a stop.
+    func seal(winningNumber: UInt16, method: String, agencies: UInt32) -> SealRecord? {
         append { admission in
             guard !admission.isSealed else { return [] }
             let record = SealRecord(
@@ -122,10 +122,11 @@ extension LedgerCommitter {
             admission.seal(record)
             return [.seal(record)]
         }
-        return staging.wait { staging in
-            if staging.isSealDurable { return true }
-            return staging.phase == .running ? nil : false
-        } ?? false
+        let outcome = staging.wait { staging -> SealRecord?? in
+            if staging.isSealDurable { return staging.admission.standings.seal }
+            return staging.phase == .running ? nil : .some(nil)
+        }
+        return outcome ?? nil
     }
 
     /// Lets the committer thread commit what is staged, close the ledger and end.

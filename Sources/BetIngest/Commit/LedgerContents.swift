@@ -14,10 +14,11 @@ struct LedgerContents: Sendable {
     ///
     /// Blocks; one pass, memory is the index and one group.
     ///
-    /// - Parameter progress: called after each group with the byte reached and the file's size.
+    /// - Parameter goesOn: asked after each group, with the byte reached and the file's size.
+    /// - Returns: nil where it was told to stop.
     /// - Throws: ``LedgerError`` at the first byte that is not as it was written.
-    init(
-        reading path: String, on disk: any Disk, progress: (Int, Int) -> Void = { _, _ in }
+    init?(
+        reading path: String, on disk: any Disk, goesOn: (Int, Int) -> Bool
     ) throws(LedgerError) {
         var reader = try LedgerReader(path, on: disk)
         header = reader.header
@@ -34,12 +35,20 @@ struct LedgerContents: Sendable {
                 index.append(record.offset, agency: record.header.agency)
                 chunkCount += 1
             }
-            progress(reader.offset, reader.fileBytes)
+            guard goesOn(reader.offset, reader.fileBytes) else { return nil }
         }
         end = try reader.findEnd()
         if standings.seal != nil, end.isClosed, end.tornBytes > 0 {
             throw .damaged(
                 path: path, offset: end.offset, reason: "bytes follow the end of a sealed ledger")
         }
+    }
+
+    /// Reads a whole ledger to its end.
+    init(reading path: String, on disk: any Disk) throws(LedgerError) {
+        guard let contents = try LedgerContents(reading: path, on: disk, goesOn: { _, _ in true }) else {
+            preconditionFailure("nobody told it to stop")
+        }
+        self = contents
     }
 }

@@ -27,12 +27,12 @@ struct OpenLedger: ~Copyable {
     private static func openWriter(
         _ path: String, contents: LedgerContents, on disk: any Disk, time: UInt64
     ) throws(LedgerError) -> LedgerWriter? {
-        let isSealed = contents.standings.seal != nil
-        if isSealed, contents.end.isClosed { return nil }
+        // Also for a sealed ledger: it may lack its closing group, or have preallocated zeros behind it, where the
+        // service died while it closed it.
         var writer = try LedgerWriter(
             path, header: contents.header, end: contents.end, on: disk)
-        guard isSealed else { return writer }
-        try writer.close(time: time)
+        guard contents.standings.seal != nil else { return writer }
+        if !contents.end.isClosed { try writer.close(time: time) }
         return nil
     }
 

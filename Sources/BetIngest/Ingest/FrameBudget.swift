@@ -55,5 +55,8 @@ final class FrameBudget: Sendable {
         for waiter in granted { waiter.grant() }
     }
 
+    /// Somebody waits in line: what is reserved and not used is in the way.
+    var isShort: Bool { state.withLockedValue { !$0.waiters.isEmpty } }
+
     var availableBytes: Int { state.withLockedValue(\.availableBytes) }
 }

@@ -41,10 +41,16 @@ final class IngestConnection: Sendable {
     /// For example `127.0.0.1:51234`.
     let peer: String
     let answers: any AnswerSink
+    private let slot: ConnectionSlot?
     private let inbox = NIOLockedValueBox(Inbox())
     private let session: NIOLockedValueBox<IngestSession>
 
-    init(peer: String, session: IngestSession, answers: any AnswerSink) {
+    /// - Parameter slot: its place below the listener's ceiling. The connection may stand in the queue, closed already,
+    ///   until a worker has seen it: so the ceiling on slots is the ceiling on the queue.
+    init(
+        peer: String, session: IngestSession, answers: any AnswerSink, slot: ConnectionSlot? = nil
+    ) {
+        self.slot = slot
         self.peer = peer
         self.answers = answers
         self.session = NIOLockedValueBox(session)

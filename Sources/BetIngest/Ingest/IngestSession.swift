@@ -56,7 +56,7 @@ struct IngestSession: Sendable {
         case (_, .badLength(let length)):
             return fail(
                 .malformedFrame,
-                "a frame of \(length) bytes; 1 to the maxFrameBytes of WELCOME are expected")
+                "a frame of \(length) bytes; 1 to maxFrameBytes, which WELCOME tells, are expected")
         case (_, .expired(let what)):
             return fail(.deadline, what)
         case (.awaitingHello, .message(.hello(let hello))):

@@ -58,6 +58,10 @@ final class MainInbox: Sendable {
         return event
     }
 
+    /// What ended the committer, if something did.
+    var failure: LedgerError? { monitor.withLock(\.failure) }
+
+    /// A stop signal or a failure has come.
     var isStopping: Bool {
         monitor.withLock { $0.stopSignal != nil || $0.failure != nil }
     }

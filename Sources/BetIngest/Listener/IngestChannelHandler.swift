@@ -53,6 +53,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     private var collected: [UInt8] = []
     private var isCollecting = false
     private var closesAfterFlush = false
+    private var isLastAnswerSent = false
 
     init(
         loop: IngestLoop, budget: FrameBudget, settings: Settings,
@@ -95,10 +96,11 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .inputClosed? = event as? ChannelEvent {
             isInputClosed = true
-            if case .closing = state {
-                context.close(promise: nil)
-            } else {
-                handOver(.hungUp)
+            switch state {
+            case .open: handOver(.hungUp)
+            // The last answer may still be on its way; it closes when it has gone.
+            case .closing: if isLastAnswerSent { context.close(promise: nil) }
+            case .closed: break
             }
         }
         context.fireUserInboundEventTriggered(event)
@@ -159,6 +161,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     private func frameUnread() {
         guard case .open = state, !isWaitingForBudget, let bytes = unread else { return }
         var index = 0
+        var hasNewFrame = !decoder.isInsideFrame
         let input = bytes.readableBytesSpan
         framing: while heldFrames < settings.window {
             switch decoder.next(input, from: &index) {
@@ -167,10 +170,10 @@ final class IngestChannelHandler: ChannelDuplexHandler {
             case .frameBegins(let byteCount):
                 guard reserve(byteCount) else { break framing }
                 decoder.admitFrame()
-                if hasFramed { since = .now() }
             case .frame(let frame):
                 heldFrames += 1
                 hasFramed = true
+                hasNewFrame = true
                 since = .now()
                 handOver(.frame(frame))
             case .invalid(let length):
@@ -180,6 +183,8 @@ final class IngestChannelHandler: ChannelDuplexHandler {
                 break framing
             }
         }
+        // A frame's time begins with the first byte of its length.
+        if hasFramed, hasNewFrame, decoder.isInsideFrame { since = .now() }
         if index == input.byteCount {
             unread = nil
         } else {
@@ -238,29 +243,32 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     func flushCollected() {
         isCollecting = false
         guard let context else { return }
-        if !collected.isEmpty {
-            let bytes = ByteBuffer(bytes: collected)
-            collected.removeAll(keepingCapacity: true)
-            context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-        }
+        let bytes = ByteBuffer(bytes: collected)
+        collected.removeAll(keepingCapacity: true)
         if closesAfterFlush {
-            close(context)
+            unread = nil
+            state = .closing(deadline: .now() + .seconds(2))
+            let written = context.eventLoop.makePromise(of: Void.self)
+            written.futureResult.assumeIsolated().whenComplete { [self] _ in endOutput() }
+            context.writeAndFlush(wrapOutboundOut(bytes), promise: written)
             return
         }
-        since = .now()
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        if hasFramed, !decoder.isInsideFrame { since = .now() }
         frameUnread()
         readIfAllowed()
     }
 
-    /// Ends the outgoing side and waits a little for the peer's end: a plain close would reset the connection while input
-    /// is unread, and the peer could lose its last answer.
-    private func close(_ context: ChannelHandlerContext) {
-        unread = nil
+    /// The last answer has been written: ends the outgoing side and waits a little for the peer's end.
+    ///
+    /// A plain close would reset the connection while input is unread, and the peer could lose its last answer.
+    private func endOutput() {
+        guard let context else { return }
+        isLastAnswerSent = true
         if isInputClosed {
             context.close(promise: nil)
             return
         }
-        state = .closing(deadline: .now() + .seconds(2))
         context.close(mode: .output, promise: nil)
         readIfAllowed()
     }
@@ -268,28 +276,29 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     // MARK: Deadlines
 
     /// Ends the connection where its hello, its frame or anything at all is overdue.
-    func expire(now: NIODeadline) {
+    func expire(now: NIODeadline, isMemoryShort: Bool) {
         switch state {
         case .closing(let deadline):
             if now >= deadline { context?.close(promise: nil) }
         case .closed:
             break
         case .open:
-            guard let what = overdue(now: now) else { return }
+            guard let what = overdue(now: now, isMemoryShort: isMemoryShort) else { return }
             state = .closing(deadline: now + .seconds(5))
             handOver(.expired(what))
         }
     }
 
-    private func overdue(now: NIODeadline) -> String? {
+    private func overdue(now: NIODeadline, isMemoryShort: Bool) -> String? {
         let waited = now - since
         if !hasFramed {
             return waited >= TimeAmount(settings.helloDeadline)
                 ? "no HELLO within \(settings.helloDeadline)" : nil
         }
         if decoder.isInsideFrame {
-            let isOverdue = !isWaitingForBudget && waited >= TimeAmount(settings.frameDeadline)
-            return isOverdue ? "a frame was not whole within \(settings.frameDeadline)" : nil
+            let deadline = isMemoryShort ? min(settings.frameDeadline, .seconds(2)) : settings.frameDeadline
+            let isOverdue = !isWaitingForBudget && waited >= TimeAmount(deadline)
+            return isOverdue ? "a frame was not whole within \(deadline)" : nil
         }
         let isIdle = heldFrames == 0 && waited >= TimeAmount(settings.idleDeadline)
         return isIdle ? "nothing was sent within \(settings.idleDeadline)" : nil

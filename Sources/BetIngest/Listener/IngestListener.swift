@@ -28,7 +28,7 @@ final class IngestListener: Sendable {
         let loops = try group.makeIterator().map { eventLoop in
             try eventLoop.submit {
                 NIOLoopBound(
-                    IngestLoop(eventLoop: eventLoop, queue: queue), eventLoop: eventLoop)
+                    IngestLoop(eventLoop: eventLoop, queue: queue, budget: budget), eventLoop: eventLoop)
             }.wait()
         }
         self.loops = loops
@@ -50,7 +50,7 @@ final class IngestListener: Sendable {
                     .writeBufferWaterMark, value: .init(low: 16 << 10, high: 64 << 10)
                 )
                 .childChannelInitializer { channel in
-                    guard count.admit(channel) else {
+                    guard let slot = count.admit(channel) else {
                         return channel.refuse(with: Message.busy(maxConnections: maxConnections).encoded)
                     }
                     return channel.eventLoop.makeCompletedFuture {
@@ -60,7 +60,7 @@ final class IngestListener: Sendable {
                         let handler = IngestChannelHandler(
                             loop: loop.value, budget: budget, settings: settings
                         ) { answers in
-                            IngestConnection(peer: peer, session: session, answers: answers)
+                            IngestConnection(peer: peer, session: session, answers: answers, slot: slot)
                         }
                         try channel.pipeline.syncOperations.addHandler(handler)
                     }

@@ -8,12 +8,14 @@ final class IngestLoop {
     let eventLoop: any EventLoop
     let outbox: LoopOutbox
     private let queue: ConnectionQueue
+    private let budget: FrameBudget
     private var handlers: [ObjectIdentifier: IngestChannelHandler] = [:]
     private var ready: [IngestConnection] = []
 
-    init(eventLoop: any EventLoop, queue: ConnectionQueue) {
+    init(eventLoop: any EventLoop, queue: ConnectionQueue, budget: FrameBudget) {
         self.eventLoop = eventLoop
         self.queue = queue
+        self.budget = budget
         outbox = LoopOutbox(eventLoop: eventLoop)
     }
 
@@ -39,9 +41,11 @@ final class IngestLoop {
 
     /// Ends connections whose deadline has passed.
     ///
-    /// Called every second; 15,000 connections cost about a millisecond.
+    /// Called every second; 15,000 connections cost about a millisecond. While somebody waits for memory, a frame must
+    /// become whole within 2 s: who announces frames and does not send them holds nobody up for longer.
     func sweep(now: NIODeadline) {
-        for handler in handlers.values { handler.expire(now: now) }
+        let isShort = budget.isShort
+        for handler in handlers.values { handler.expire(now: now, isMemoryShort: isShort) }
     }
 
     /// Tells every agency that the service stops, and closes.

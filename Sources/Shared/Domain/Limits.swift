@@ -28,11 +28,14 @@ package enum Limits {
     ///
     /// With a record's and a group's header it must fit a commit group: 4 MiB + 36 + 48 < 8 MiB.
     package static let maxFrameBytesCeiling = 4 << 20
-    /// Frames to the winners' port are HELLO (8 + 1 + 64 + 1 + 255 bytes at most) and CONSULT (5).
-    package static let maxConsultFrameBytes = 512
-    /// An INFORM_AGENCY_WINNERS frame: it must pass an agency that allows no more than the smallest frame, so
-    /// a long list of winners travels as several frames with `more` set.
+    /// Frames to the winners' port are HELLO (type 1, version 1, agency 4, two strings of 1 + 255 at most: 518) and
+    /// CONSULT (5).
+    package static let maxConsultFrameBytes = 1024
+    /// An INFORM_AGENCY_WINNERS frame: a long list of winners travels as several frames with `more` set, so that an
+    /// agency never needs more than this for one.
     package static let maxInformFrameBytes = 64 << 10
+    /// A consultation is parked no longer than this, whatever it asks for: a peer that has silently gone is found out.
+    package static let maxWaitMilliseconds: UInt32 = 600_000
 
     // MARK: Names
 

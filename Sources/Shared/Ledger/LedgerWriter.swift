@@ -7,8 +7,7 @@
 package struct LedgerWriter: ~Copyable {
     package let header: LedgerHeader
     package let path: String
-    private let disk: any Disk
-    private var file: any DiskFile
+    private let file: any DiskFile
     private var group = GroupBuffer()
     private var recordsChecksum: UInt32 = 0
     private var recordCount = 0
@@ -42,25 +41,42 @@ package struct LedgerWriter: ~Copyable {
     {
         file = try Self.openEnd(path, end: end, on: disk)
         self.path = path
-        self.disk = disk
         self.header = header
         endOffset = end.offset
         allocatedBytes = end.offset
         nextNumber = end.lastGroupNumber + 1
     }
 
+    /// Opens the file for writing and makes it end at its last valid group.
+    ///
+    /// Syncs even where nothing is cut: what recovery has read, and agencies will be told is theirs, may be in the page
+    /// cache only.
     private static func openEnd(
         _ path: String, end: LedgerEnd, on disk: any Disk
     ) throws(LedgerError) -> any DiskFile {
         do throws(DiskError) {
-            let file = try disk.open(path, .readWriteDirect)
-            if try file.size() != end.offset {
-                try file.truncate(to: end.offset)
-                try file.sync()
-            }
+            let file = try openDirect(path, on: disk)
+            if try file.size() != end.offset { try file.truncate(to: end.offset) }
+            try file.sync()
             return file
         } catch {
             throw .disk(error)
+        }
+    }
+
+    /// Opens past the page cache, or through it where the file system refuses: some when opening, some when reading.
+    private static func openDirect(_ path: String, on disk: any Disk) throws(DiskError) -> any DiskFile {
+        let file = try disk.open(path, .readWriteDirect)
+        guard file.isDirect else { return file }
+        let block = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: Limits.blockBytes, alignment: Limits.blockBytes)
+        defer { block.deallocate() }
+        do throws(DiskError) {
+            _ = try file.read(at: 0, into: block)
+            return file
+        } catch {
+            guard error.isInvalidArgument else { throw error }
+            return try disk.open(path, .readWrite)
         }
     }
 
@@ -101,7 +117,7 @@ package struct LedgerWriter: ~Copyable {
         group.padToBlock()
         do throws(DiskError) {
             try preallocate(through: endOffset + group.count)
-            try writeGroup()
+            try file.writeAll(group.bytes, at: endOffset)
             try file.sync()
         } catch {
             throw .disk(error)
@@ -152,17 +168,6 @@ package struct LedgerWriter: ~Copyable {
         } catch {
             guard error.isOutOfSpace || error.isUnsupported else { throw error }
             canPreallocate = false
-        }
-    }
-
-    private mutating func writeGroup() throws(DiskError) {
-        do throws(DiskError) {
-            try file.writeAll(group.bytes, at: endOffset)
-        } catch {
-            // Some file systems accept O_DIRECT when opening and refuse it when writing.
-            guard file.isDirect, error.isInvalidArgument else { throw error }
-            file = try disk.open(path, .readWrite)
-            try file.writeAll(group.bytes, at: endOffset)
         }
     }
 }

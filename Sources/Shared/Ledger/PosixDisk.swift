@@ -34,6 +34,13 @@ package struct PosixDisk: Disk {
         guard fsync(fd) == 0 else { throw DiskError(call: "fsync", path: path, errno: errno) }
     }
 
+    package func forgetCached(_ path: String) throws(DiskError) {
+        let fd = SystemCall.retryingInterrupted { Glibc.open(path, O_RDONLY | O_CLOEXEC) }
+        guard fd >= 0 else { throw DiskError(call: "open", path: path, errno: errno) }
+        defer { close(fd) }
+        posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED)  // a file system without it has no such cache
+    }
+
     package func makeFolder(_ path: String) throws(DiskError) {
         guard access(path, F_OK) != 0 else { return }
         let parent = folder(of: path)

@@ -14,8 +14,11 @@ package final class ProgressBar {
     package init(label: String, unit: String) {
         self.label = label
         self.unit = unit
-        isShown = isatty(STDERR_FILENO) == 1
+        isShown = Self.isTerminal
     }
+
+    /// Whether standard error is a terminal.
+    package static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
     /// Shows `done` of `all` as a bar, with the rate of `count` (or of `done`) and the time left.
     package func update(_ done: Int, of all: Int, count: Int? = nil) {
@@ -26,13 +29,13 @@ package final class ProgressBar {
         let line = Self.line(
             label: label, unit: unit, done: done, of: all, count: count ?? done,
             elapsed: start.duration(to: now))
-        write("\r\u{1B}[K" + line)
+        write("\r\u{1B}[K" + line + "\r")  // a log line that comes now begins at the left
     }
 
     /// Clears the line.
     package func finish() {
         guard isShown, lastShown != nil else { return }
-        write("\r\u{1B}[K")
+        write("\u{1B}[K")
     }
 
     /// The line's text, for example `export [#########...........]  45%  1.2M bets  0.8M bets/s  3 s left`.

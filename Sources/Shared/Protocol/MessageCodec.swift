@@ -17,9 +17,15 @@ extension Message {
                     frame: frame))
             return  // the bets behind the count are checked by BetColumns
         case .hello:
+            let version = try reader.readInteger(UInt8.self)
+            guard version == Message.version else {
+                // What another version says behind its number is not ours to judge.
+                self = .hello(Hello(version: version, agency: AgencyID(0)))
+                return
+            }
             self = .hello(
                 Hello(
-                    version: try reader.readInteger(),
+                    version: version,
                     agency: AgencyID(try reader.readInteger()),
                     draw: try reader.readString8(),
                     token: try reader.readString8()))

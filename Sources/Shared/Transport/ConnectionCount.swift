@@ -1,37 +1,60 @@
 package import NIOCore
 
-/// Counts a listener's open connections against its ceiling.
+/// Counts a listener's connections against its ceiling.
 ///
 /// Isolation: any thread.
 package final class ConnectionCount: Sendable {
-    private let monitor = Monitor(0)
+    private struct State {
+        var openChannels = 0
+        var slots = 0
+    }
+
+    private let monitor = Monitor(State())
     private let max: Int
 
     package init(max: Int) {
         self.max = max
     }
 
-    /// Counts a channel in until it closes.
+    /// Counts a channel in.
     ///
-    /// - Returns: false, and counts nothing, where the ceiling is reached.
-    package func admit(_ channel: any Channel) -> Bool {
-        let isAdmitted = monitor.withLock { count in
-            guard count < max else { return false }
-            count += 1
+    /// - Returns: the connection's slot, to keep as long as anything of the connection is left; nil, and nothing is
+    ///   counted, where the ceiling is reached.
+    package func admit(_ channel: any Channel) -> ConnectionSlot? {
+        let isAdmitted = monitor.withLock { state in
+            guard state.slots < max else { return false }
+            state.slots += 1
+            state.openChannels += 1
             return true
         }
-        if isAdmitted {
-            channel.closeFuture.whenComplete { _ in
-                self.monitor.withLock { $0 -= 1 }
-                self.monitor.wakeAll()
-            }
+        guard isAdmitted else { return nil }
+        channel.closeFuture.whenComplete { _ in
+            self.monitor.withLock { $0.openChannels -= 1 }
+            self.monitor.wakeAll()
         }
-        return isAdmitted
+        return ConnectionSlot(count: self)
     }
 
-    /// Blocks until every connection is closed, or to the deadline.
+    /// Blocks until every channel is closed, or to the deadline.
     package func waitForNone(until deadline: ContinuousClock.Instant) {
-        _ = monitor.wait(until: deadline) { $0 == 0 ? true : nil }
+        _ = monitor.wait(until: deadline) { $0.openChannels == 0 ? true : nil }
+    }
+
+    fileprivate func releaseSlot() {
+        monitor.withLock { $0.slots -= 1 }
+    }
+}
+
+/// One place below a listener's ceiling, given back with its last reference.
+package final class ConnectionSlot: Sendable {
+    private let count: ConnectionCount
+
+    fileprivate init(count: ConnectionCount) {
+        self.count = count
+    }
+
+    deinit {
+        count.releaseSlot()
     }
 }
 
