@@ -48,6 +48,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     private var isReadWanted = false
     private var isInputClosed = false
     private var hasFramed = false
+    private var hasHandedOverEnd = false
     /// When the hello, the frame under way, or the last thing that happened began.
     private var since: NIODeadline
     private var collected: [UInt8] = []
@@ -97,7 +98,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         if case .inputClosed? = event as? ChannelEvent {
             isInputClosed = true
             switch state {
-            case .open: handOver(.hungUp)
+            case .open: handOverEnd()
             // The last answer may still be on its way; it closes when it has gone.
             case .closing: if isLastAnswerSent { context.close(promise: nil) }
             case .closed: break
@@ -114,7 +115,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         loop.remove(self)
         unread = nil
         budget.release(decoder.admittedBytes)
-        if !isInputClosed { handOver(.hungUp) }
+        handOverEnd()
         connection = nil
     }
 
@@ -187,6 +188,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         if hasFramed, hasNewFrame, decoder.isInsideFrame { since = .now() }
         if index == input.byteCount {
             unread = nil
+            if isInputClosed { handOverEnd() }
         } else {
             unread = bytes.getSlice(
                 at: bytes.readerIndex + index, length: bytes.readableBytes - index)
@@ -220,6 +222,13 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         if hasFramed { since = .now() }
         frameUnread()
         readIfAllowed()
+    }
+
+    /// The peer has said all it will say: told once, behind every frame that was received.
+    private func handOverEnd() {
+        guard unread == nil, !hasHandedOverEnd else { return }
+        hasHandedOverEnd = true
+        handOver(.hungUp)
     }
 
     private func handOver(_ item: IngestConnection.Item) {
