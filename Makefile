@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: help build demo test check lint format dataset clean toolchain
+.PHONY: help build demo test check tsan lint format dataset clean toolchain
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -24,6 +24,10 @@ test: toolchain ## All tests (set QUINIELA_DATASET to a folder of agency files t
 
 check: export QUINIELA_STRICT = 1
 check: toolchain lint test ## What CI runs: format, warnings as errors, import direction, all tests
+
+tsan: toolchain ## The tests of everything that has threads under the thread sanitizer (ten minutes)
+	TSAN_OPTIONS=halt_on_error=0:exitcode=66 swift test --sanitize=thread --scratch-path .build-tsan \
+	  --filter 'BetIngestTests|WinnersServiceTests|IngestPortTests|RestartTests|MonitorTests|FileLockTests|MailboxTests'
 
 lint: toolchain ## Check the format
 	swift format lint --strict --parallel --recursive Sources Tests Package.swift

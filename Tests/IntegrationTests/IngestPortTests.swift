@@ -237,4 +237,29 @@ struct IngestPortTests {
         #expect(welcomes == 1)
         try services.stop()
     }
+
+    @Test("who announces frames and does not send them holds an honest agency up for seconds, not for the frame deadline")
+    func stalledFrames() throws {
+        // Four announced frames of 1 MiB are all of the buffer.
+        let services = try Services(agencies: 5, settings: ["ingest.bufferBytes=4194304"])
+        let stalled = try (1...4).map { agency in
+            let (socket, _) = try services.join(agency)
+            try socket.send([0, 0x10, 0, 0, 2])
+            return socket
+        }
+        let honest = try TestSocket(services.ingestAddress, receiveSeconds: 30)
+        try honest.send(.hello(Hello(agency: AgencyID(5))))
+        try honest.send(last(5))
+        guard case .welcome = try honest.receiveMessage(), case .chunkProcessed = try honest.receiveMessage() else {
+            Issue.record("the honest agency was not served")
+            return
+        }
+        for socket in stalled {
+            guard case .error(.deadline, _) = try socket.receiveMessage() else {
+                Issue.record("a stalled agency was not told")
+                continue
+            }
+        }
+        try services.stop()
+    }
 }

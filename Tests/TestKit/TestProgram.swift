@@ -119,7 +119,7 @@ package final class TestProgram: Sendable {
     /// Reads lines on a thread of its own; nil is the end.
     private static func collect(_ handle: FileHandle, _ take: @escaping @Sendable (String?) -> Void) {
         let fd = handle.fileDescriptor
-        _ = NamedThread("collect") {
+        NamedThread("collect") {
             var rest: [UInt8] = []
             var buffer = [UInt8](repeating: 0, count: 65_536)
             while true {
@@ -135,6 +135,6 @@ package final class TestProgram: Sendable {
             if !rest.isEmpty { take(String(decoding: rest, as: UTF8.self)) }
             take(nil)
             withExtendedLifetime(handle) {}
-        }
+        }.detach()
     }
 }

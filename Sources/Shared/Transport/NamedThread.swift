@@ -28,9 +28,14 @@ package struct NamedThread: Sendable {
 
     /// Blocks until the thread's body has returned.
     ///
-    /// Call it once.
+    /// Each thread is joined or detached, once.
     package func join() {
         pthread_join(handle, nil)
+    }
+
+    /// Lets the thread end by itself, with nobody waiting for it.
+    package func detach() {
+        pthread_detach(handle)
     }
 }
 

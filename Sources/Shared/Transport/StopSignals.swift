@@ -15,10 +15,10 @@ package enum StopSignals {
     ///
     /// A second signal ends the process at once, with 128 + its number.
     package static func watch(_ stop: @escaping @Sendable (String) -> Void) {
-        _ = NamedThread("signals") {
+        NamedThread("signals") {
             stop(waitForNextSignal() == SIGINT ? "SIGINT" : "SIGTERM")
             _exit(128 + waitForNextSignal())
-        }
+        }.detach()
     }
 
     private static func waitForNextSignal() -> Int32 {
