@@ -26,11 +26,15 @@ struct WinnersServiceCommand: ParsableCommand {
 
     func run() throws {
         StopSignals.block()
-        DescriptorLimit.raise()
+        let maxConnections = DescriptorLimit.raise()
         try ProgramExit.run {
-            let configuration = try options.load(flags: ["winners.listen": listen])
+            var configuration = try options.load(flags: ["winners.listen": listen])
             let log = EventLog.standardError(
                 level: configuration.logLevel, format: configuration.logFormat)
+            if maxConnections < configuration.winners.maxConnections {
+                log(.clamped(key: "winners.maxConnections", from: configuration.winners.maxConnections, to: maxConnections))
+                configuration.winners.maxConnections = maxConnections
+            }
             let stopSignal = Monitor<String?>(nil)
             StopSignals.watch { signal in
                 stopSignal.withLock { $0 = signal }

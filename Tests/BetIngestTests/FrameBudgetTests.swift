@@ -9,7 +9,7 @@ struct FrameBudgetTests {
         let budget = FrameBudget(byteCount: 100)
         let granted = NIOLockedValueBox<[Int]>([])
         func reserve(_ byteCount: Int) -> Bool {
-            budget.reserve(byteCount) { granted.withLockedValue { $0.append(byteCount) } }
+            budget.reserve(byteCount) { granted.withLockedValue { $0.append(byteCount) } } == nil
         }
         #expect(reserve(60))
         #expect(reserve(40))
@@ -23,5 +23,20 @@ struct FrameBudgetTests {
         budget.release(80)
         #expect(budget.availableBytes == 100)
         #expect(reserve(100))
+    }
+
+    @Test("who leaves the line lets the next one in, and what may not wait does not")
+    func leaving() {
+        let budget = FrameBudget(byteCount: 100)
+        let granted = NIOLockedValueBox<[Int]>([])
+        #expect(budget.reserve(50) {} == nil)
+        let large = budget.reserve(90) { granted.withLockedValue { $0.append(90) } }
+        _ = budget.reserve(40) { granted.withLockedValue { $0.append(40) } }
+        #expect(budget.isShort)
+        if let large { budget.cancel(large) }
+        #expect(granted.withLockedValue { $0 } == [40])
+        #expect(!budget.isShort)
+        budget.reserveNow(30)
+        #expect(budget.availableBytes == -20)
     }
 }

@@ -16,11 +16,15 @@ struct ServeCommand: ParsableCommand {
 
     func run() throws {
         StopSignals.block()
-        DescriptorLimit.raise()
+        let maxConnections = DescriptorLimit.raise()
         try ProgramExit.run {
-            let configuration = try options.load(flags: ["ingest.listen": listen])
+            var configuration = try options.load(flags: ["ingest.listen": listen])
             let log = EventLog.standardError(
                 level: configuration.logLevel, format: configuration.logFormat)
+            if maxConnections < configuration.ingest.queueCapacity {
+                log(.clamped(key: "ingest.queueCapacity", from: configuration.ingest.queueCapacity, to: maxConnections))
+                configuration.ingest.queueCapacity = maxConnections
+            }
             let inbox = MainInbox()
             StopSignals.watch { inbox.postStop($0) }
             let service = IngestService(

@@ -6,7 +6,8 @@ import Shared
 /// it.
 struct OpenLedger: ~Copyable {
     let path: String
-    private let disk: any Disk
+    /// Open as long as the ledger: repetitions must not depend on a free descriptor.
+    private let file: any DiskFile
     /// Nil once the ledger is sealed: nothing enters it any more.
     private var writer: LedgerWriter?
     private var index: ChunkIndex
@@ -17,11 +18,20 @@ struct OpenLedger: ~Copyable {
     init(_ path: String, contents: LedgerContents, on disk: any Disk, time: UInt64)
         throws(LedgerError)
     {
+        let file = try Self.openReader(path, on: disk)
         writer = try Self.openWriter(path, contents: contents, on: disk, time: time)
+        self.file = file
         self.path = path
-        self.disk = disk
         index = contents.index
         storedBets = contents.standings.storedBets
+    }
+
+    private static func openReader(_ path: String, on disk: any Disk) throws(LedgerError) -> any DiskFile {
+        do throws(DiskError) {
+            return try disk.open(path, .readOnly)
+        } catch {
+            throw .disk(error)
+        }
     }
 
     private static func openWriter(
@@ -129,7 +139,6 @@ struct OpenLedger: ~Copyable {
     private func readRecord(at offset: Int) throws(LedgerError) -> (RecordHeader, [UInt8]) {
         let bytes: [UInt8]
         do throws(DiskError) {
-            let file = try disk.open(path, .readOnly)
             let length = try file.read(at: offset, byteCount: 4)
             let recordBytes = length.reduce(0) { $0 << 8 | Int($1) }
             bytes = try file.read(at: offset, byteCount: min(recordBytes, Limits.maxGroupBytes))

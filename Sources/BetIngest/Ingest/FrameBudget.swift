@@ -8,7 +8,13 @@ import NIOConcurrencyHelpers
 ///
 /// Isolation: any thread; never blocks.
 final class FrameBudget: Sendable {
+    /// A place in line.
+    struct Ticket: Equatable, Sendable {
+        fileprivate let number: UInt64
+    }
+
     private struct Waiter: Sendable {
+        var ticket: Ticket
         var byteCount: Int
         var grant: @Sendable () -> Void
     }
@@ -16,6 +22,7 @@ final class FrameBudget: Sendable {
     private struct State: Sendable {
         var availableBytes: Int
         var waiters: Deque<Waiter> = []
+        var lastTicket: UInt64 = 0
     }
 
     private let state: NIOLockedValueBox<State>
@@ -26,17 +33,32 @@ final class FrameBudget: Sendable {
 
     /// Reserves now, or puts the caller in line.
     ///
-    /// - Parameter grant: called once, by any thread, when the bytes are reserved; not called when this returns true.
-    /// - Returns: whether the bytes are reserved.
-    func reserve(_ byteCount: Int, otherwise grant: @escaping @Sendable () -> Void) -> Bool {
+    /// - Parameter grant: called once, by any thread, when the bytes are reserved; not called when this returns nil.
+    /// - Returns: nil where the bytes are reserved, else the place in line.
+    func reserve(_ byteCount: Int, otherwise grant: @escaping @Sendable () -> Void) -> Ticket? {
         state.withLockedValue { state in
             if state.waiters.isEmpty, state.availableBytes >= byteCount {
                 state.availableBytes -= byteCount
-                return true
+                return nil
             }
-            state.waiters.append(Waiter(byteCount: byteCount, grant: grant))
-            return false
+            state.lastTicket += 1
+            let ticket = Ticket(number: state.lastTicket)
+            state.waiters.append(Waiter(ticket: ticket, byteCount: byteCount, grant: grant))
+            return ticket
         }
+    }
+
+    /// Reserves what may not wait, past the line and past the end if need be: small frames only.
+    func reserveNow(_ byteCount: Int) {
+        state.withLockedValue { $0.availableBytes -= byteCount }
+    }
+
+    /// Leaves the line. A grant that is on its way comes all the same.
+    func cancel(_ ticket: Ticket) {
+        state.withLockedValue { state in
+            state.waiters.removeAll { $0.ticket == ticket }
+        }
+        release(0)  // the next in line may fit where this one did not
     }
 
     /// Gives bytes back and serves the line, in its order.
@@ -58,5 +80,6 @@ final class FrameBudget: Sendable {
     /// Somebody waits in line: what is reserved and not used is in the way.
     var isShort: Bool { state.withLockedValue { !$0.waiters.isEmpty } }
 
+    /// Bytes that nobody has reserved; tests see leaks by it.
     var availableBytes: Int { state.withLockedValue(\.availableBytes) }
 }

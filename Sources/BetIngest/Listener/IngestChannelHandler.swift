@@ -44,7 +44,8 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     private var unread: ByteBuffer?
     /// Frames handed over and not yet answered.
     private var heldFrames = 0
-    private var isWaitingForBudget = false
+    /// The place in the budget's line, while the announced frame waits for its memory.
+    private var ticket: FrameBudget.Ticket?
     private var isReadWanted = false
     private var isInputClosed = false
     private var hasFramed = false
@@ -64,7 +65,8 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         self.budget = budget
         self.settings = settings
         self.makeConnection = makeConnection
-        decoder = FrameDecoder(maxFrameBytes: settings.maxFrameBytes)
+        // A stranger may send a HELLO and nothing larger.
+        decoder = FrameDecoder(maxFrameBytes: Limits.maxConsultFrameBytes)
         since = .now()
     }
 
@@ -114,6 +116,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         channel = nil
         loop.remove(self)
         unread = nil
+        if let ticket { budget.cancel(ticket) }
         budget.release(decoder.admittedBytes)
         handOverEnd()
         connection = nil
@@ -147,7 +150,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         guard isReadWanted, let context else { return }
         switch state {
         case .open:
-            let isFull = heldFrames >= settings.window || unread != nil || isWaitingForBudget
+            let isFull = heldFrames >= settings.window || unread != nil || ticket != nil
             guard !isFull, context.channel.isWritable else { return }
         case .closing:
             break
@@ -160,7 +163,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
 
     /// Cuts what was received into frames, as far as window and budget allow.
     private func frameUnread() {
-        guard case .open = state, !isWaitingForBudget, let bytes = unread else { return }
+        guard case .open = state, ticket == nil, let bytes = unread else { return }
         var index = 0
         var hasNewFrame = !decoder.isInsideFrame
         let input = bytes.readableBytesSpan
@@ -174,6 +177,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
             case .frame(let frame):
                 heldFrames += 1
                 hasFramed = true
+                decoder.maxFrameBytes = settings.maxFrameBytes
                 hasNewFrame = true
                 since = .now()
                 handOver(.frame(frame))
@@ -195,10 +199,16 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         }
     }
 
+    /// Reserves the announced frame's memory. A HELLO does not wait for it: it is small, and nobody who is honest shall
+    /// stand in line behind strangers to be let in.
     private func reserve(_ byteCount: Int) -> Bool {
         guard let channel else { return false }
+        guard hasFramed else {
+            budget.reserveNow(byteCount)
+            return true
+        }
         let (budget, eventLoop) = (budget, loop.eventLoop)
-        let isReserved = budget.reserve(byteCount) {
+        ticket = budget.reserve(byteCount) {
             eventLoop.execute {
                 guard let handler = channel.handler.value else {
                     budget.release(byteCount)  // it has gone meanwhile
@@ -207,13 +217,12 @@ final class IngestChannelHandler: ChannelDuplexHandler {
                 handler.beginFrame(byteCount)
             }
         }
-        isWaitingForBudget = !isReserved
-        return isReserved
+        return ticket == nil
     }
 
     /// The memory for the announced frame has come.
     private func beginFrame(_ byteCount: Int) {
-        isWaitingForBudget = false
+        ticket = nil
         guard case .open = state else {
             budget.release(byteCount)
             return
@@ -305,9 +314,14 @@ final class IngestChannelHandler: ChannelDuplexHandler {
                 ? "no HELLO within \(settings.helloDeadline)" : nil
         }
         if decoder.isInsideFrame {
-            let deadline = isMemoryShort ? min(settings.frameDeadline, .seconds(2)) : settings.frameDeadline
-            let isOverdue = !isWaitingForBudget && waited >= TimeAmount(deadline)
-            return isOverdue ? "a frame was not whole within \(deadline)" : nil
+            if ticket != nil { return nil }
+            // While others wait for memory, who holds some must send: announcing a frame is not enough.
+            let expectedBytes = Int(waited.nanoseconds / 1_000_000_000) * Limits.minBytesPerSecondWhenShort
+            if isMemoryShort, waited >= .seconds(2), decoder.collectedBytes < expectedBytes {
+                return "memory is short and a frame came at less than \(Limits.minBytesPerSecondWhenShort) bytes a second"
+            }
+            return waited >= TimeAmount(settings.frameDeadline)
+                ? "a frame was not whole within \(settings.frameDeadline)" : nil
         }
         let isIdle = heldFrames == 0 && waited >= TimeAmount(settings.idleDeadline)
         return isIdle ? "nothing was sent within \(settings.idleDeadline)" : nil

@@ -41,8 +41,8 @@ final class IngestLoop {
 
     /// Ends connections whose deadline has passed.
     ///
-    /// Called every second; 15,000 connections cost about a millisecond. While somebody waits for memory, a frame must
-    /// become whole within 2 s: who announces frames and does not send them holds nobody up for longer.
+    /// Called every second; 15,000 connections cost about a millisecond. While somebody waits for memory, frames that
+    /// came to a halt are ended after 2 s: who announces frames and does not send them holds nobody up for longer.
     func sweep(now: NIODeadline) {
         let isShort = budget.isShort
         for handler in handlers.values { handler.expire(now: now, isMemoryShort: isShort) }

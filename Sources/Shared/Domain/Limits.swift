@@ -55,6 +55,10 @@ package enum Limits {
 
     // MARK: A connection's memory
 
+    /// What a frame must come at, on average, to keep its memory while others wait for some: an agency behind a line of
+    /// 128 kbit/s does.
+    package static let minBytesPerSecondWhenShort = 16 << 10
+
     /// The most one read takes from a socket.
     ///
     /// The bytes of it that are not yet framed belong to no reservation, so the ceiling of the ingest service is

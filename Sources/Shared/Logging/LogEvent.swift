@@ -223,6 +223,16 @@ extension LogEvent {
             level: .warning)
     }
 
+    /// The machine allows less than the configuration asks for.
+    package static func clamped(key: String, from: Int, to: Int) -> LogEvent {
+        LogEvent(
+            "config", "fail",
+            [
+                ("key", .text(key)), ("value", .number(from)), ("used", .number(to)),
+                ("error", .text("the limit on open files has no room for more; see ulimit -n")),
+            ], level: .warning)
+    }
+
     package static func failed(_ reason: String) -> LogEvent {
         LogEvent("run", "fail", [("error", .text(reason))], level: .error)
     }

@@ -35,11 +35,11 @@ package struct FrameDecoder: Sendable {
         case failed(length: UInt32)
     }
 
-    private let maxFrameBytes: Int
+    /// The largest frame, its length field not counted. A change holds from the next length on.
+    package var maxFrameBytes: Int
     private var state = State.length(bytesSeen: 0, value: 0)
     private var collected: [UInt8] = []
 
-    /// - Parameter maxFrameBytes: the largest frame, its length field not counted.
     package init(maxFrameBytes: Int) {
         self.maxFrameBytes = maxFrameBytes
     }
@@ -57,6 +57,9 @@ package struct FrameDecoder: Sendable {
     package var admittedBytes: Int {
         if case .body(let byteCount) = state { byteCount } else { 0 }
     }
+
+    /// The bytes that have come of the frame under way.
+    package var collectedBytes: Int { collected.count }
 
     /// Lets the bytes of the announced frame in.
     ///
