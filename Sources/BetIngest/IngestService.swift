@@ -22,19 +22,30 @@ struct IngestService {
         log(.config(configuration.values))
         try disk.makeFolder(folder.path)
         for parent in [folder.data, folder.data + "/draws"] { try disk.syncFolder(parent) }
-        let lock = try takeLock()
+        do {
+            let lock = try takeLock()
+            defer {
+                withExtendedLifetime(lock) {}
+                log(.closed("lock \(folder.lock)"))
+            }
+            try runLocked()
+        } catch FileLockError.held where inbox.isStopping {
+            log(.stopRequested(by: inbox.stopSignal ?? ""))
+        }
+    }
+
+    private func runLocked() throws {
         guard let contents = try openLedger() else {
-            log(.stopRequested(by: "a signal, while the ledger was read"))
+            log(.stopRequested(by: inbox.stopSignal ?? ""))
             return
         }
+        try disk.syncFolder(folder.path)
         let published = try PublishedDraw(folder: folder, disk: disk).load(contents: contents)
         let running = try RunningIngest(
             configuration: configuration, contents: contents, inbox: inbox, disk: disk,
             clock: clock, log: log)
         let outcome = Result { try serve(running, contents: contents, published: published) }
         running.stop()
-        withExtendedLifetime(lock) {}
-        log(.closed("lock \(folder.lock)"))
         try outcome.get()
         if let failure = inbox.failure { throw failure }  // while everything was closed
     }
@@ -98,7 +109,7 @@ struct IngestService {
 
     private func takeLock() throws -> FileLock {
         let holder = "bet-ingest, process \(SystemCall.processName()), on \(configuration.ingest.listen)"
-        return try FileLock(folder.lock, holder: holder, deadline: .seconds(2))
+        return try FileLock(folder.lock, holder: holder, deadline: .seconds(2)) { inbox.isStopping }
     }
 
     /// Reads the draw's ledger, or makes an empty one.

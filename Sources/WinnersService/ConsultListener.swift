@@ -63,7 +63,7 @@ final class ConsultListener: Sendable {
                 .bind(host: endpoint.host, port: endpoint.port).wait()
         } catch {
             try? group.syncShutdownGracefully()
-            throw error
+            throw ListenFailure(key: "winners.listen", endpoint: endpoint, error: error)
         }
         address = server.localAddress?.hostAndPort ?? "\(endpoint)"
         for queue in queues {

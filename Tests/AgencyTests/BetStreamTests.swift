@@ -12,7 +12,7 @@ struct BetStreamTests {
 
     init() throws {
         folder = try TemporaryFolder()
-        rejected = RejectedRows(path: folder.path + "/bets.csv.rejected.csv")
+        rejected = RejectedRows(path: folder.path + "/bets.csv")
         var dataset = Dataset(seed: 5, winningNumber: 7574)
         var (rows, winners): ([UInt8], [String]) = ([], [])
         for index in 0..<1000 {
@@ -87,12 +87,20 @@ struct BetStreamTests {
         var stream = try stream(maxBets: 60)
         let first = try stream.nextChunk(sequence: 1)
         try stream.reject(first, reason: "the service says \"no\"")
-        let text = try String(contentsOfFile: rejected.path, encoding: .utf8)
-        let lines = text.split(separator: "\r\n")
-        // Row 51 is no bet and was noted when it was read.
-        #expect(lines.count == 1 + 1 + 60)
-        #expect(lines[1].hasPrefix("51,\"the row has 1 fields"))
-        #expect(lines[2] == "1,\"the service says \"\"no\"\"\"")
-        #expect(lines.last?.hasPrefix("61,") == true)
+        let faulty = try String(contentsOfFile: rejected.rejectedPath, encoding: .utf8).split(separator: "\r\n")
+        let refused = try String(contentsOfFile: rejected.refusedPath, encoding: .utf8).split(separator: "\r\n")
+        #expect(faulty.count == 2 && faulty[1].hasPrefix("51,\"the row has 1 fields"))
+        #expect(refused.count == 61)
+        #expect(refused[1] == "1,\"the service says \"\"no\"\"\"")
+        #expect(refused.last?.hasPrefix("61,") == true)
+        // A later run knows of its faulty rows only, and keeps what was refused.
+        let later = RejectedRows(path: folder.path + "/bets.csv")
+        later.begin(isFreshStart: false)
+        try later.appendRefused(row: 99, reason: "again")
+        #expect(!FileManager.default.fileExists(atPath: rejected.rejectedPath))
+        let both = try String(contentsOfFile: rejected.refusedPath, encoding: .utf8)
+        #expect(both.split(separator: "\r\n").count == 62)
+        RejectedRows(path: folder.path + "/bets.csv").begin(isFreshStart: true)
+        #expect(!FileManager.default.fileExists(atPath: rejected.refusedPath))
     }
 }

@@ -13,8 +13,11 @@ struct DrawStandingsTests {
             payloadBytes: 0, payloadChecksum: 0)
     }
 
-    private func check(_ standings: inout DrawStandings, _ record: RecordHeader, _ payload: [UInt8] = []) -> String? {
-        standings.check(record, payload: payload.span)
+    /// Without a payload, that of two bets.
+    private func check(_ standings: inout DrawStandings, _ record: RecordHeader, _ payload: [UInt8]? = nil) -> String? {
+        let bets = Array(Samples.chunk(sequence: 1, bets: Samples.documentedBets).frame[Chunk.betsIndex...])
+        let bytes = payload ?? bets
+        return standings.check(record, payload: bytes.span)
     }
 
     @Test("records that may follow each other do, and those that may not are named")
@@ -33,5 +36,19 @@ struct DrawStandingsTests {
         #expect(check(&standings, record(.seal, sequence: 0, before: 4), seal) == nil)
         #expect(check(&standings, record(.chunk, agency: 2, sequence: 1, before: 4)) == "a record follows the seal")
         #expect(standings.finishedAgencies == [AgencyID(1)])
+    }
+
+    @Test("records whose checksum holds and whose content cannot be are damage too")
+    func content() {
+        var standings = DrawStandings()
+        #expect(check(&standings, record(.chunk, sequence: 1, count: 60_000, before: 0), [0])?.contains("columns") == true)
+        #expect(check(&standings, record(.chunk, agency: 0, sequence: 1, before: 0))?.contains("agency 0") == true)
+        #expect(check(&standings, record(.lastChunk, sequence: 1, before: 0)) == nil)
+        let early = SealRecord(bets: 2, agencies: 5, winningNumber: 1, method: "configured").bytes
+        #expect(check(&standings, record(.seal, sequence: 0, before: 2), early)?.contains("5 agencies, 1 of 1") == true)
+        let number = SealRecord(bets: 2, agencies: 1, winningNumber: 10_000, method: "configured").bytes
+        #expect(check(&standings, record(.seal, sequence: 0, before: 2), number) != nil)
+        let seal = SealRecord(bets: 2, agencies: 1, winningNumber: 1, method: "configured").bytes
+        #expect(check(&standings, record(.seal, sequence: 0, before: 2), seal) == nil)
     }
 }

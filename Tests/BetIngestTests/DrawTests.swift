@@ -22,6 +22,8 @@ struct DrawTests {
         fixture.stage(refused, 1, first, fault: .bet(index: 0, .documentCharacter))
         fixture.stage(Samples.chunk(sequence: 3, bets: [bet("A1", 7)], isLast: true), 1, first)
         fixture.stage(Samples.chunk(sequence: 1, bets: [bet("B1", 9)], isLast: true), 2, second)
+        let (third, _) = fixture.join(3)
+        fixture.stage(Samples.chunk(sequence: 1, bets: [], isLast: true), 3, third)
         let committer = fixture.committer
         let thread = NamedThread("committer") { committer.run() }
         #expect(committer.seal(winningNumber: winningNumber, method: "configured", agencies: 3) != nil)

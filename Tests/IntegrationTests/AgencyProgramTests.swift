@@ -16,7 +16,7 @@ struct AgencyProgramTests {
         #expect(try agency.waitForExit() == 65)
         let output = try AgencyOutput(agency)
         #expect(output.bets == 2 && output.rejectedRows == 2 && output.winners == ["1", "3"])
-        #expect(agency.log.contains("2 rows were rejected; see \(file).rejected.csv"))
+        #expect(agency.log.contains("rows: 2 | written_to: \(file).rejected.csv"))
         let rejected = try String(contentsOfFile: file + ".rejected.csv", encoding: .utf8)
         #expect(rejected.split(separator: "\r\n").map { $0.prefix(2) } == ["ro", "2,", "3,"])
         #expect(try services.exportedRows() == ["1,\"Eva, la\",Gil,3,1999-03-17,7574", "1,Ana,Paz,1,1999-03-17,7574"])

@@ -15,13 +15,17 @@ struct BetSender {
 
     let path: String
     let log: EventLog
+    private let rejected: RejectedRows
     private var stream: BetStream
     private var totals = Totals()
+    /// Stored in this run: what the bar's rate is of.
+    private var sentBets = 0
     private var inFlight: Deque<BetStream.Packed> = []
     private let bar = ProgressBar(label: "bets", unit: "bets")
 
-    init(path: String, stream: BetStream, log: EventLog) {
+    init(path: String, stream: BetStream, rejected: RejectedRows, log: EventLog) {
         self.path = path
+        self.rejected = rejected
         self.stream = stream
         self.log = log
     }
@@ -47,6 +51,7 @@ struct BetSender {
     private mutating func send(
         _ dialog: inout ServiceDialog, _ connection: ServiceConnection, _ welcome: Welcome
     ) throws -> Totals {
+        stream.limitChunks(toBytes: Int(welcome.maxFrameBytes) + Limits.frameLengthBytes)
         try resume(welcome)
         var sequence = welcome.nextSequence
         var isFinished = welcome.isFinished
@@ -65,6 +70,7 @@ struct BetSender {
                 throw ConnectionFailure(reason: "the service answered a chunk that was not sent")
             }
             let isStored = try settle(oldest, message)
+            dialog.noteAnswer()
             if oldest.chunk.isLast {
                 isFinished = isStored
                 hasSentLast = isStored  // a refused last chunk leaves the stream open: send another
@@ -80,6 +86,7 @@ struct BetSender {
         inFlight.removeAll()
         totals = Totals(stored: Int(welcome.storedBets), refused: Int(welcome.rejectedBets))
         let bets = totals.stored + totals.refused
+        rejected.begin(isFreshStart: bets == 0)
         guard try stream.seek(toBets: bets, known: known) else {
             throw AgencyError.fileTooShort(
                 path: path, storedBets: bets, fileBets: stream.position.bets)
@@ -103,8 +110,9 @@ struct BetSender {
         switch answer {
         case .chunkProcessed(let processed) where processed.sequence == chunk.sequence:
             totals.stored += chunk.count
+            sentBets += chunk.count
             log(.betsSent(count: chunk.count, sequence: chunk.sequence))
-            bar.update(packed.start.byteOffset, of: stream.fileBytes, count: totals.stored)
+            bar.update(packed.start.byteOffset, of: stream.fileBytes, count: sentBets)
             return true
         case .chunkRejected(let rejected)
         where rejected.code == .agencyFinished || rejected.code == .drawClosed:

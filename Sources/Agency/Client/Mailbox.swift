@@ -1,4 +1,5 @@
 import DequeModule
+import NIOCore
 import Shared
 
 /// What reaches the agency's main thread: messages and ends of its connections, and the stop signal.
@@ -6,6 +7,7 @@ import Shared
 /// Isolation: event loops and the signal thread post; the main thread waits.
 final class Mailbox: Sendable {
     enum Event: Sendable {
+        case connected(any Channel)
         case message(Message)
         case closed(String)
         case stopped(String)
@@ -14,6 +16,7 @@ final class Mailbox: Sendable {
 
     private struct State {
         var connection = 0
+        var channel: (any Channel)?
         var messages: Deque<Message> = []
         var closed: String?
         var stopSignal: String?
@@ -27,10 +30,22 @@ final class Mailbox: Sendable {
     func beginConnection() -> Int {
         monitor.withLock { state in
             state.connection += 1
+            state.channel = nil
             state.messages.removeAll()
             state.closed = nil
             return state.connection
         }
+    }
+
+    /// A channel whose connection nobody waits for any more is closed.
+    func postConnected(_ channel: any Channel, from connection: Int) {
+        let isWanted = monitor.withLock { state in
+            guard state.connection == connection else { return false }
+            state.channel = channel
+            return true
+        }
+        if !isWanted { channel.close(promise: nil) }
+        monitor.wakeAll()
     }
 
     func post(_ message: Message, from connection: Int) {
@@ -47,10 +62,14 @@ final class Mailbox: Sendable {
 
     /// Waits for the connection's next event.
     ///
-    /// A stop comes first, messages before the end of their connection.
+    /// A stop comes first, then the connection, its messages, its end.
     func waitForNextEvent(until deadline: ContinuousClock.Instant) -> Event {
         let event = monitor.wait(until: deadline) { state -> Event? in
             if let signal = state.stopSignal { return .stopped(signal) }
+            if let channel = state.channel {
+                state.channel = nil
+                return .connected(channel)
+            }
             if let message = state.messages.popFirst() { return .message(message) }
             return state.closed.map { .closed($0) }
         }

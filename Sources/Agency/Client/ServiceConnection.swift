@@ -12,12 +12,12 @@ struct ServiceConnection {
 
     /// Connects.
     ///
-    /// Blocks until connected, or up to 10 s.
+    /// Blocks until connected, up to 10 s, or until a stop signal.
     ///
-    /// - Throws: the system's error: refused, timed out, no such name.
+    /// - Throws: ``ConnectionFailure`` with the system's reason: refused, timed out, no such name; ``Stopped``.
     init(_ endpoint: Endpoint, mailbox: Mailbox, group: any EventLoopGroup) throws {
         let number = mailbox.beginConnection()
-        channel = try ClientBootstrap(group: group)
+        ClientBootstrap(group: group)
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .connectTimeout(.seconds(10))
             .channelInitializer { channel in
@@ -26,7 +26,19 @@ struct ServiceConnection {
                         MessageHandler(mailbox: mailbox, number: number))
                 }
             }
-            .connect(host: endpoint.host, port: endpoint.port).wait()
+            .connect(host: endpoint.host, port: endpoint.port)
+            .whenComplete { result in
+                switch result {
+                case .success(let channel): mailbox.postConnected(channel, from: number)
+                case .failure(let error): mailbox.postClosed(reasonText(error), from: number)
+                }
+            }
+        switch mailbox.waitForNextEvent(until: .now + .seconds(15)) {
+        case .connected(let channel): self.channel = channel
+        case .closed(let reason): throw ConnectionFailure(reason: reason)
+        case .stopped(let signal): throw Stopped(signal: signal)
+        case .message, .timeout: throw ConnectionFailure(reason: "no connection within 15 s")
+        }
     }
 
     /// Sends a message.
@@ -90,5 +102,20 @@ private final class MessageHandler: ChannelInboundHandler {
     private func fail(_ context: ChannelHandlerContext, _ reason: String) {
         mailbox.postClosed(reason, from: number)
         context.close(promise: nil)
+    }
+}
+
+/// What a failed connect says, without NIO's wrapping.
+private func reasonText(_ error: any Error) -> String {
+    switch error {
+    case let error as NIOConnectionError:
+        guard let attempt = error.connectionErrors.first else {
+            return "no address for the name \(error.host)"
+        }
+        return reasonText(attempt.error)
+    case let error as IOError:
+        return SystemCall.errorText(error.errnoCode)
+    default:
+        return "\(error)"
     }
 }

@@ -15,6 +15,8 @@ struct ServiceDialog {
     private var retry: RetryPolicy
     private var dice = SystemRandomNumberGenerator()
     private var lastAnswer = ContinuousClock.now
+    /// Where the stream stood when it was last said: a WELCOME that says more is an answer too.
+    private var lastSequence: UInt32?
 
     init(
         endpoint: Endpoint, agency: AgencyID, configuration: ServiceConfiguration,
@@ -37,12 +39,16 @@ struct ServiceDialog {
         unacknowledged: () -> UInt32? = { nil },
         _ work: (inout ServiceDialog, ServiceConnection, Welcome) throws -> Result
     ) throws -> Result {
-        lastAnswer = .now
+        noteAnswer()
         while true {
             do {
                 return try attempt(work)
+            } catch let stopped as Stopped {
+                if let sequence = unacknowledged() { log(.betsUnknown(sequence: sequence)) }
+                throw stopped
             } catch let failure as ConnectionFailure {
                 guard lastAnswer.duration(to: .now) < deadline else {
+                    if let sequence = unacknowledged() { log(.betsUnknown(sequence: sequence)) }
                     throw AgencyError.deadline(
                         deadline, lastFailure: failure.reason, unacknowledged: unacknowledged())
                 }
@@ -73,9 +79,9 @@ struct ServiceDialog {
             if code.isTransient { throw ConnectionFailure(reason: text) }
             throw AgencyError.refused(code, text)
         case .message(let message):
-            lastAnswer = .now
-            retry.reset()
             return message
+        case .connected:
+            preconditionFailure("connected a second time")
         case .closed(let reason):
             throw ConnectionFailure(reason: reason)
         case .timeout:
@@ -85,15 +91,16 @@ struct ServiceDialog {
         }
     }
 
+    /// The service has answered what was asked: the deadline and the waits begin again.
+    mutating func noteAnswer() {
+        lastAnswer = .now
+        retry.reset()
+    }
+
     private mutating func attempt<Result>(
         _ work: (inout ServiceDialog, ServiceConnection, Welcome) throws -> Result
     ) throws -> Result {
-        let connection: ServiceConnection
-        do {
-            connection = try ServiceConnection(endpoint, mailbox: mailbox, group: group)
-        } catch {
-            throw ConnectionFailure(reason: connectionErrorText(error))
-        }
+        let connection = try ServiceConnection(endpoint, mailbox: mailbox, group: group)
         defer {
             connection.close()
             log(.closed("connection to \(endpoint)"))
@@ -102,14 +109,19 @@ struct ServiceDialog {
         guard case .welcome(let welcome) = try waitForNextMessage() else {
             throw ConnectionFailure(reason: "the service did not answer HELLO with WELCOME")
         }
+        try check(welcome)
+        if welcome.nextSequence != lastSequence { noteAnswer() }
+        lastSequence = welcome.nextSequence
         return try work(&self, connection, welcome)
     }
-}
 
-/// What a failed connect says, without NIO's wrapping.
-private func connectionErrorText(_ error: any Error) -> String {
-    switch error {
-    case let error as IOError: SystemCall.errorText(error.errnoCode)
-    default: "\(error)"
+    /// A service that is broken, or none of ours, ends an attempt and not the agency.
+    private func check(_ welcome: Welcome) throws {
+        let bets = welcome.storedBets.addingReportingOverflow(welcome.rejectedBets)
+        guard !bets.overflow, bets.partialValue < 1 << 53, welcome.nextSequence < .max, welcome.window >= 1,
+            welcome.maxFrameBytes >= Limits.minFrameBytes
+        else {
+            throw ConnectionFailure(reason: "the service's WELCOME cannot be true: \(welcome)")
+        }
     }
 }

@@ -37,10 +37,12 @@ struct WinnersConsultation {
         while true {
             switch try dialog.waitForNextMessage(upTo: Self.wait * 2) {
             case .winners(let winners):
+                dialog.noteAnswer()
                 documents += winners.documents
                 if winners.hasMore { continue }
                 return Outcome(winningNumber: winners.winningNumber, documents: documents)
             case .notDrawnYet(let answer):
+                dialog.noteAnswer()
                 guard ContinuousClock.now < end else {
                     throw AgencyError.notDrawn(drawDeadline)
                 }
@@ -48,7 +50,7 @@ struct WinnersConsultation {
                 if asked.duration(to: .now) > Self.wait / 2 { backoff.reset() }
                 let asks = Duration.milliseconds(Int(answer.retryAfterMilliseconds))
                 let delay = max(asks, backoff.nextDelay(using: &dice))
-                if let signal = mailbox.waitForStop(until: .now + delay) {
+                if let signal = mailbox.waitForStop(until: min(end, .now + delay)) {
                     throw Stopped(signal: signal)
                 }
                 asked = .now

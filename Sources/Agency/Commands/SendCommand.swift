@@ -36,9 +36,9 @@ struct SendCommand: ParsableCommand {
         let configuration = run.configuration
         let path = configuration.agencyFile
         run.log(.config(configuration.values))
-        let rejected = RejectedRows(path: path + ".rejected.csv")
+        let rejected = RejectedRows(path: path)
         var sender = BetSender(
-            path: path, stream: try stream(configuration, rejected: rejected), log: run.log)
+            path: path, stream: try stream(run, rejected: rejected), rejected: rejected, log: run.log)
         let outcome = try run.untilStopped { group in
             var ingest = run.dialog(configuration.ingest.address, group)
             let totals = try sender.run(&ingest)
@@ -55,33 +55,25 @@ struct SendCommand: ParsableCommand {
             winners: winners)
         writeOutput(output == .json ? report.json : report.text)
         guard report.lostRows > 0 else { return }
-        run.log(.rowsRejected(count: report.lostRows, path: rejected.path))
-        throw RowsRejected(count: report.lostRows, path: rejected.path)
+        let paths = totals.refused > 0 ? "\(rejected.rejectedPath), \(rejected.refusedPath)" : rejected.rejectedPath
+        run.log(.rowsRejected(count: report.lostRows, path: paths))
+        throw ProgramExit.data.code
     }
 
-    private func stream(
-        _ configuration: ServiceConfiguration, rejected: RejectedRows
-    ) throws -> BetStream {
+    private func stream(_ run: AgencyRun, rejected: RejectedRows) throws -> BetStream {
+        let configuration = run.configuration
+        let mailbox = run.mailbox
         do throws(DiskError) {
             let reader = try BetFileReader(
                 configuration.agencyFile,
                 today: Birthdate(unixMilliseconds: SystemCall.unixMilliseconds()), on: PosixDisk())
             let packer = ChunkPacker(
                 maxBets: configuration.maxChunkBets, maxBytes: configuration.maxChunkBytes)
-            return BetStream(reader: reader, packer: packer, rejected: rejected)
+            return BetStream(reader: reader, packer: packer, rejected: rejected) {
+                mailbox.waitForStop(until: .now)
+            }
         } catch {
             throw AgencyError.file(error)
         }
-    }
-}
-
-/// Some rows are not in the draw.
-struct RowsRejected: ProgramError, CustomStringConvertible {
-    var count: Int
-    var path: String
-    var exit: ProgramExit { .data }
-
-    var description: String {
-        "\(count) rows were rejected; see \(path)"
     }
 }

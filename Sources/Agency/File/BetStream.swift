@@ -13,11 +13,17 @@ struct BetStream {
     private var reader: BetFileReader
     private var packer: ChunkPacker
     private let rejected: RejectedRows
+    /// Asked now and then while the file is read.
+    private let stopSignal: () -> String?
     /// Read, and too large for the chunk before: first of the next one.
     private var waiting: (bet: BetFileReader.ParsedBet, start: BetFileReader.Position)?
     private var isAtEnd = false
 
-    init(reader: BetFileReader, packer: ChunkPacker, rejected: RejectedRows) {
+    init(
+        reader: BetFileReader, packer: ChunkPacker, rejected: RejectedRows,
+        stopSignal: @escaping () -> String? = { nil }
+    ) {
+        self.stopSignal = stopSignal
         self.reader = reader
         self.packer = packer
         self.rejected = rejected
@@ -28,9 +34,14 @@ struct BetStream {
     var nextStart: BetFileReader.Position { waiting?.start ?? reader.position }
     var fileBytes: Int { reader.fileBytes }
 
+    /// Keeps chunks to what the service takes, the length field included.
+    mutating func limitChunks(toBytes bytes: Int) {
+        packer.limit(toBytes: bytes)
+    }
+
     /// The next chunk; the last one, which may be empty, says so.
     ///
-    mutating func nextChunk(sequence: UInt32) throws(DiskError) -> Packed {
+    mutating func nextChunk(sequence: UInt32) throws -> Packed {
         var start = waiting?.start ?? reader.position
         if let (bet, _) = waiting {
             waiting = nil
@@ -39,7 +50,7 @@ struct BetStream {
         }
         while !isAtEnd {
             let rowStart = reader.position
-            guard let row = try reader.nextRow() else {
+            guard let row = try nextRow() else {
                 isAtEnd = true
                 break
             }
@@ -66,14 +77,14 @@ struct BetStream {
     /// - Returns: false where the file has fewer bets.
     mutating func seek(
         toBets bets: Int, known: [BetFileReader.Position]
-    ) throws(DiskError) -> Bool {
+    ) throws -> Bool {
         _ = packer.takeChunk(sequence: 0, isLast: false)
         waiting = nil
         isAtEnd = false
         let nearest = known.filter { $0.bets <= bets }.max { $0.bets < $1.bets }
         reader.seek(to: nearest ?? BetFileReader.Position())
         while reader.position.bets < bets {
-            guard let row = try reader.nextRow() else { return false }
+            guard let row = try nextRow() else { return false }
             if case .fault(let fault) = row {
                 try rejected.append(row: reader.position.rows, reason: "\(fault)")
             }
@@ -84,9 +95,9 @@ struct BetStream {
     /// Reads to the end of the file, noting faulty rows.
     ///
     /// - Returns: the valid bets that were left.
-    mutating func countRest() throws(DiskError) -> Int {
+    mutating func countRest() throws -> Int {
         var count = 0
-        while let row = try reader.nextRow() {
+        while let row = try nextRow() {
             switch row {
             case .bet: count += 1
             case .fault(let fault): try rejected.append(row: reader.position.rows, reason: "\(fault)")
@@ -98,7 +109,7 @@ struct BetStream {
     /// Notes every row of a chunk that the service refused, with its reason.
     ///
     /// Reads them again.
-    func reject(_ packed: Packed, reason: String) throws(DiskError) {
+    func reject(_ packed: Packed, reason: String) throws {
         var again = reader
         again.seek(to: packed.start)
         var left = packed.chunk.count
@@ -107,5 +118,10 @@ struct BetStream {
             left -= 1
             try rejected.appendRefused(row: again.position.rows, reason: reason)
         }
+    }
+
+    private mutating func nextRow() throws -> BetFileReader.Row? {
+        if reader.position.rows % 4096 == 0, let signal = stopSignal() { throw Stopped(signal: signal) }
+        return try reader.nextRow()
     }
 }

@@ -5,7 +5,8 @@ import Shared
 /// Pure.
 struct ChunkPacker: Sendable {
     let maxBets: Int
-    let maxBytes: Int
+    /// Of the whole frame, the length field included; lowered where the service takes less.
+    private(set) var maxBytes: Int
     private var builder = BetColumnsBuilder()
 
     /// - Parameters:
@@ -18,6 +19,12 @@ struct ChunkPacker: Sendable {
     }
 
     var count: Int { builder.count }
+
+    /// Keeps to what the service takes.
+    mutating func limit(toBytes bytes: Int) {
+        precondition(bytes >= Limits.minFrameBytes, "\(bytes) bytes may not hold a bet")
+        maxBytes = min(maxBytes, bytes)
+    }
 
     /// Whether a bet of so many bytes goes into the chunk under way.
     func hasRoom(forBytes chunkBytes: Int) -> Bool {

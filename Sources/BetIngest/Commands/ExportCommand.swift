@@ -19,6 +19,7 @@ struct ExportCommand: ParsableCommand {
     func run() throws {
         try ProgramExit.run {
             let folder = try options.load().folder
+            try NoLedger.check(folder, PosixDisk())
             var reader = try LedgerReader(folder.ledger, on: PosixDisk())
             let bar = ProgressBar(label: "export", unit: "bytes")
             let target = try OutputFile(output)

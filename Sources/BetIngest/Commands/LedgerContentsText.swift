@@ -1,17 +1,22 @@
 import Shared
 
 extension DrawStandings {
-    /// A line for each agency, for people.
-    var table: String {
+    /// A line for each agency, for people: of few agencies all, of many those that have sent something.
+    func table(agencies: UInt32) -> String {
         var table = TextTable(["agency", "chunks", "bets", "rejected", "state"])
-        for agency in standings.keys.sorted() {
+        let listed = agencies <= 200 ? (0..<agencies).map { AgencyID($0 + 1) } : standings.keys.sorted()
+        for agency in listed {
             let standing = self[agency]
+            let hasSent = standings[agency] != nil
             table.append([
                 "\(agency)", "\(standing.nextSequence - 1)", "\(standing.storedBets)",
-                "\(standing.rejectedBets)", standing.isFinished ? "finished" : "sending",
+                "\(standing.rejectedBets)",
+                standing.isFinished ? "finished" : hasSent ? "sending" : "nothing yet",
             ])
         }
-        return table.text
+        let silent = Int(agencies) - standings.count
+        let rest = agencies > 200 && silent > 0 ? "\n\(silent) agencies have sent nothing yet" : ""
+        return table.text + rest
     }
 }
 

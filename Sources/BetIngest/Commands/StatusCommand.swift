@@ -26,7 +26,7 @@ struct StatusCommand: ParsableCommand {
             writeOutput(
                 "draw \(folder.draw): \(state), \(finished) of \(configuration.agencies) agencies "
                     + "finished, \(contents.standings.storedBets) bets")
-            writeOutput(contents.standings.table)
+            writeOutput(contents.standings.table(agencies: configuration.agencies))
         }
     }
 }

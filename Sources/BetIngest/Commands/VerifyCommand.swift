@@ -15,8 +15,10 @@ struct VerifyCommand: ParsableCommand {
 
     func run() throws {
         try ProgramExit.run {
-            let folder = try options.load().folder
+            let configuration = try options.load()
+            let folder = configuration.folder
             let disk = PosixDisk()
+            try NoLedger.check(folder, disk)
             let bar = ProgressBar(label: "verify", unit: "bytes")
             let contents = try LedgerContents(reading: folder.ledger, on: disk) { done, all in
                 bar.update(done, of: all)
@@ -25,7 +27,9 @@ struct VerifyCommand: ParsableCommand {
             bar.finish()
             guard let contents else { return }
             writeOutput(contents.summary(path: folder.ledger))
-            writeOutput(contents.standings.table)
+            writeOutput(
+                contents.standings.table(
+                    agencies: contents.standings.seal?.agencies ?? configuration.agencies))
             guard let bytes = try DurableFile.read(folder.result, on: disk) else {
                 writeOutput("result    none: the draw is not published")
                 return

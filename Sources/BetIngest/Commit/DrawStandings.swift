@@ -32,14 +32,14 @@ struct DrawStandings: Sendable {
     /// - Returns: what is wrong, or nil.
     mutating func check(_ record: RecordHeader, payload: Span<UInt8>) -> String? {
         if seal != nil { return "a record follows the seal" }
-        guard record.kind != .seal else {
-            let bytes = payload.withUnsafeBufferPointer { Array($0) }
-            guard let seal = SealRecord(bytes) else { return "the seal's payload is not version 1" }
-            guard seal.bets == storedBets else {
-                return "the seal says \(seal.bets) bets, the ledger holds \(storedBets)"
+        if record.kind == .seal { return check(seal: payload) }
+        if record.agency.rawValue == 0 { return "the record belongs to agency 0" }
+        if record.kind != .rejection {
+            do throws(ChunkFault) {
+                try BetColumns(payload, count: record.count).checkLayout()
+            } catch {
+                return "\(error)"
             }
-            self.seal = seal
-            return nil
         }
         let standing = self[record.agency]
         guard standing.place(of: record.sequence) == .next else {
@@ -52,6 +52,24 @@ struct DrawStandings: Sendable {
                 + "\(storedBets)"
         }
         apply(record.kind, agency: record.agency, count: record.count)
+        return nil
+    }
+
+    private mutating func check(seal payload: Span<UInt8>) -> String? {
+        let bytes = payload.withUnsafeBufferPointer { Array($0) }
+        guard let seal = SealRecord(bytes), seal.winningNumber <= Limits.maxNumber else {
+            return "the seal's payload is not version 1"
+        }
+        guard seal.bets == storedBets else {
+            return "the seal says \(seal.bets) bets, the ledger holds \(storedBets)"
+        }
+        let finished = finishedAgencies
+        guard finished.count == Int(seal.agencies), finished.last?.rawValue ?? 0 <= seal.agencies,
+            standings.count == finished.count
+        else {
+            return "the seal says \(seal.agencies) agencies, \(finished.count) of \(standings.count) have finished"
+        }
+        self.seal = seal
         return nil
     }
 }

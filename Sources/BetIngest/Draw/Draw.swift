@@ -25,11 +25,12 @@ struct Draw {
             for record in records {
                 let fault = reader.withPayload(of: record) { payload in
                     let fault = standings.check(record.header, payload: payload)
-                    guard record.header.kind == .chunk || record.header.kind == .lastChunk else { return fault }
+                    let isChunk = record.header.kind == .chunk || record.header.kind == .lastChunk
+                    guard fault == nil, isChunk else { return fault }
                     let documents = BetColumns(payload, count: record.header.count)
                         .documents(of: seal.winningNumber)
                     if !documents.isEmpty { winners[record.header.agency, default: []] += documents }
-                    return fault
+                    return nil
                 }
                 if let fault { throw .damaged(path: folder.ledger, offset: record.offset, reason: fault) }
             }

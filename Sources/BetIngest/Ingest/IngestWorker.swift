@@ -64,6 +64,7 @@ struct IngestWorker: Sendable {
     }
 
     private static func check(_ chunk: Chunk, today: Birthdate) -> ChunkFault? {
+        if chunk.count == 0, !chunk.isLast { return .noBets }
         do throws(ChunkFault) {
             try BetColumns(chunk.bets, count: chunk.count).check(today: today)
             return nil

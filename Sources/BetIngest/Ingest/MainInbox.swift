@@ -58,6 +58,9 @@ final class MainInbox: Sendable {
         return event
     }
 
+    /// The name of the stop signal that has come.
+    var stopSignal: String? { monitor.withLock(\.stopSignal) }
+
     /// What ended the committer, if something did.
     var failure: LedgerError? { monitor.withLock(\.failure) }
 

@@ -68,7 +68,7 @@ final class IngestListener: Sendable {
                 .bind(host: endpoint.host, port: endpoint.port).wait()
         } catch {
             try? group.syncShutdownGracefully()
-            throw error
+            throw ListenFailure(key: "ingest.listen", endpoint: endpoint, error: error)
         }
         address = server.localAddress?.hostAndPort ?? "\(endpoint)"
         for loop in loops {

@@ -53,6 +53,9 @@ extension EventLog {
         do {
             try body()
             self(.exit(code: 0))
+        } catch let code as ExitCode {
+            self(.exit(code: code.rawValue))  // its reason was logged
+            throw code
         } catch {
             let exit = ProgramExit(for: error)
             self(.failed("\(error)"))

@@ -166,7 +166,7 @@ private struct ConfigurationSource {
     private func find(_ path: String) -> (value: String, place: String) {
         let key = key(path)
         let lookup = AbsoluteConfigKey(key.components)
-        if let value = string(from: flags, lookup)?.value { return (value, "--set \(path)") }
+        if let value = string(from: flags, lookup)?.value { return (value, "--set") }
         if let (value, name) = string(from: environment, lookup) { return (value, name) }
         for alias in key.aliases {
             if let value = variables[alias] { return (value, alias) }

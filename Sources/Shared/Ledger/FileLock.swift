@@ -17,10 +17,11 @@ package final class FileLock: Sendable {
     /// - Parameters:
     ///   - holder: a line about this process, written into the file for whoever is refused.
     ///   - deadline: how long to try; at least one try is made.
+    ///   - isStopping: asked between tries; ends them early.
     /// - Throws: ``FileLockError/held(path:holder:)`` when another open file has it, ``FileLockError/disk(_:)``
     ///   when the file cannot be opened.
     package init(
-        _ path: String, holder: String, deadline: Duration
+        _ path: String, holder: String, deadline: Duration, isStopping: () -> Bool = { false }
     ) throws(FileLockError) {
         let fd = SystemCall.retryingInterrupted { Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644) }
         guard fd >= 0 else {
@@ -33,7 +34,7 @@ package final class FileLock: Sendable {
                 close(fd)
                 throw .disk(DiskError(call: "flock", path: path, errno: code))
             }
-            guard ContinuousClock.now < end else {
+            guard ContinuousClock.now < end, !isStopping() else {
                 let current = Self.readHolder(fd)
                 close(fd)
                 throw .held(path: path, holder: current)

@@ -28,21 +28,28 @@ package final class OutputFile {
     private let fd: Int32
     private let path: String
 
-    /// Makes or empties the file; nil means standard output.
-    package init(_ path: String?) throws(DiskError) {
+    /// Makes the file, and empties it unless it is to be appended to; nil means standard output.
+    package init(_ path: String?, appends: Bool = false) throws(DiskError) {
         self.path = path ?? "standard output"
         guard let path else {
             fd = STDOUT_FILENO
             return
         }
         fd = SystemCall.retryingInterrupted {
-            open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+            open(path, O_WRONLY | O_CREAT | (appends ? O_APPEND : O_TRUNC) | O_CLOEXEC, 0o644)
         }
         if fd < 0 { throw DiskError(call: "open", path: path, errno: errno) }
     }
 
     deinit {
         if fd > STDERR_FILENO { close(fd) }
+    }
+
+    /// Whether nothing has been written to the file.
+    package func isEmpty() throws(DiskError) -> Bool {
+        var status = stat()
+        guard fstat(fd, &status) == 0 else { throw DiskError(call: "fstat", path: path, errno: errno) }
+        return status.st_size == 0
     }
 
     /// Writes all bytes.

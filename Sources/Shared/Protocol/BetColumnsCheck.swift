@@ -2,6 +2,8 @@
 package enum ChunkFault: Error, Equatable, Sendable {
     /// The columns do not add up to the chunk's length.
     case columns(expectedBytes: Int, foundBytes: Int)
+    /// Only a last chunk may hold no bet.
+    case noBets
     /// One bet is not valid.
     ///
     /// `index` counts from 0.
@@ -13,6 +15,8 @@ extension ChunkFault: CustomStringConvertible {
         switch self {
         case .columns(let expected, let found):
             "the bets' columns need \(expected) bytes and the chunk has \(found)"
+        case .noBets:
+            "the chunk holds no bet; only a last chunk may"
         case .bet(let index, let fault):
             "bet \(index): \(fault)"
         }
@@ -21,7 +25,7 @@ extension ChunkFault: CustomStringConvertible {
     /// The code and bet index that CHUNK_REJECTED carries.
     package var rejection: (code: RejectionCode, betIndex: UInt16) {
         switch self {
-        case .columns: (.malformedChunk, 0)
+        case .columns, .noBets: (.malformedChunk, 0)
         case .bet(let index, _): (.invalidBet, UInt16(index))
         }
     }
@@ -35,6 +39,21 @@ extension BetColumns {
     ///
     /// - Parameter today: birthdates after it are in the future.
     package borrowing func check(today: Birthdate) throws(ChunkFault) {
+        let namesBytes = try checkLayout()
+        if areNumbersValid && areBirthdatesValid(today: today) && areLengthsValid
+            && areNamesValid(namesBytes: namesBytes)
+            && areDocumentsValid(from: textIndex + namesBytes)
+        {
+            return
+        }
+        try checkOneByOne(today: today)
+    }
+
+    /// Checks that the columns add up to the chunk's bytes: what everything that walks through them relies on.
+    ///
+    /// - Returns: the bytes of all names.
+    @discardableResult
+    package borrowing func checkLayout() throws(ChunkFault) -> Int {
         guard textIndex <= bytes.count else {
             throw .columns(expectedBytes: textIndex, foundBytes: bytes.count)
         }
@@ -50,14 +69,7 @@ extension BetColumns {
         guard expectedBytes == bytes.count else {
             throw .columns(expectedBytes: expectedBytes, foundBytes: bytes.count)
         }
-        let namesBytes = firstNamesBytes + lastNamesBytes
-        if areNumbersValid && areBirthdatesValid(today: today) && areLengthsValid
-            && areNamesValid(namesBytes: namesBytes)
-            && areDocumentsValid(from: textIndex + namesBytes)
-        {
-            return
-        }
-        try checkOneByOne(today: today)
+        return firstNamesBytes + lastNamesBytes
     }
 
     private var areNumbersValid: Bool {
