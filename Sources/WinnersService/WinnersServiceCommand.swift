@@ -32,7 +32,9 @@ struct WinnersServiceCommand: ParsableCommand {
             let log = EventLog.standardError(
                 level: configuration.logLevel, format: configuration.logFormat)
             if maxConnections < configuration.winners.maxConnections {
-                log(.clamped(key: "winners.maxConnections", from: configuration.winners.maxConnections, to: maxConnections))
+                log(
+                    .clamped(
+                        key: "winners.maxConnections", from: configuration.winners.maxConnections, to: maxConnections))
                 configuration.winners.maxConnections = maxConnections
             }
             let stopSignal = Monitor<String?>(nil)

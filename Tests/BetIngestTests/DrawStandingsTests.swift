@@ -41,7 +41,8 @@ struct DrawStandingsTests {
     @Test("records whose checksum holds and whose content cannot be are damage too")
     func content() {
         var standings = DrawStandings()
-        #expect(check(&standings, record(.chunk, sequence: 1, count: 60_000, before: 0), [0])?.contains("columns") == true)
+        #expect(
+            check(&standings, record(.chunk, sequence: 1, count: 60_000, before: 0), [0])?.contains("columns") == true)
         #expect(check(&standings, record(.chunk, agency: 0, sequence: 1, before: 0))?.contains("agency 0") == true)
         #expect(check(&standings, record(.lastChunk, sequence: 1, before: 0)) == nil)
         let early = SealRecord(bets: 2, agencies: 5, winningNumber: 1, method: "configured").bytes

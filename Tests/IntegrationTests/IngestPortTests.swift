@@ -238,7 +238,8 @@ struct IngestPortTests {
         try services.stop()
     }
 
-    @Test("who announces frames and does not send them holds an honest agency up for seconds, not for the frame deadline")
+    @Test(
+        "who announces frames and does not send them holds an honest agency up for seconds, not for the frame deadline")
     func stalledFrames() throws {
         // Four announced frames of 1 MiB are all of the buffer.
         let services = try Services(agencies: 5, settings: ["ingest.bufferBytes=4194304"])

@@ -204,4 +204,30 @@ struct RestartTests {
         #expect(try Data(contentsOf: URL(fileURLWithPath: services.ledger)) == sealed)
         try services.stop()
     }
+
+    @Test("a log that nobody reads holds up neither the agencies nor the end")
+    func blockedLog() throws {
+        let services = try Services(agencies: 1)
+        let blocked = try TestProgram(
+            "bet-ingest",
+            ["--data", services.folder.path + "/other", "--set", "agencies=1", "--listen", "127.0.0.1:0"],
+            in: services.folder.path)
+        let address = try blocked.waitForAddress()
+        blocked.stopReadingLog()
+        // Each refused HELLO is a line of 150 bytes; a pipe holds 64 KiB.
+        for _ in 0..<1000 {
+            let socket = try TestSocket(address)
+            try socket.send(.hello(Hello(agency: AgencyID(99))))
+            guard case .error(.unknownAgency, _) = try socket.receiveMessage() else { break }
+        }
+        let socket = try TestSocket(address)
+        try socket.send(.hello(Hello(agency: AgencyID(1))))
+        guard case .welcome = try socket.receiveMessage() else {
+            Issue.record("not served")
+            return
+        }
+        blocked.signal(SIGTERM)
+        #expect(try blocked.waitForEnd(seconds: 10) == 0)
+        try services.stop()
+    }
 }

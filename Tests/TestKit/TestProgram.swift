@@ -23,7 +23,12 @@ package final class TestProgram: Sendable {
 
     package let processID: Int32
     private let output = Monitor(Output())
-    private let errors = Monitor<[String]>([])
+    private let errors = Monitor(Log())
+
+    private struct Log {
+        var lines: [String] = []
+        var isRead = true
+    }
 
     /// Where the programs were built: beside the test bundle.
     private static let folder: String = {
@@ -60,8 +65,10 @@ package final class TestProgram: Sendable {
         try process.run()
         processID = process.processIdentifier
         Self.collect(log.fileHandleForReading) { line in
-            errors.withLock { if let line { $0.append(line) } }
+            errors.withLock { if let line { $0.lines.append(line) } }
             errors.wakeAll()
+            // Never true again for a log that is left alone: this thread stays here.
+            _ = errors.wait { $0.isRead || line == nil ? true : nil }
             if line == nil {
                 output.withLock { $0.openPipes -= 1 }
                 output.wakeAll()
@@ -82,8 +89,8 @@ package final class TestProgram: Sendable {
     /// Waits for a line of the log that contains a text.
     @discardableResult
     package func waitForLog(_ text: String, count: Int = 1, seconds: Int = 60) throws -> String {
-        let line = errors.wait(until: .now + .seconds(seconds)) { lines -> String? in
-            let matches = lines.filter { $0.contains(text) }
+        let line = errors.wait(until: .now + .seconds(seconds)) { log -> String? in
+            let matches = log.lines.filter { $0.contains(text) }
             return matches.count >= count ? matches[count - 1] : nil
         }
         guard let line else { throw Failure.deadline("a log line with \"\(text)\"", log: log) }
@@ -101,6 +108,19 @@ package final class TestProgram: Sendable {
         return code
     }
 
+    /// Waits for the end of the process, whether or not its output has been read.
+    package func waitForEnd(seconds: Int) throws -> Int32 {
+        guard let code = output.wait(until: .now + .seconds(seconds), for: { $0.exitCode }) else {
+            throw Failure.deadline("the end of process \(processID)", log: log)
+        }
+        return code
+    }
+
+    /// Leaves what the process logs from now on in its pipe, which fills.
+    package func stopReadingLog() {
+        errors.withLock { $0.isRead = false }
+    }
+
     package func signal(_ number: Int32) {
         kill(processID, number)
     }
@@ -113,7 +133,7 @@ package final class TestProgram: Sendable {
         return endpoint
     }
 
-    package var log: String { errors.withLock { $0.joined(separator: "\n") } }
+    package var log: String { errors.withLock { $0.lines.joined(separator: "\n") } }
     package var standardOutput: String { output.withLock { $0.lines.joined(separator: "\n") } }
 
     /// Reads lines on a thread of its own; nil is the end.

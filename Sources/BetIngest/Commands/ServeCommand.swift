@@ -16,6 +16,7 @@ struct ServeCommand: ParsableCommand {
 
     func run() throws {
         StopSignals.block()
+        SystemCall.returnLargeBlocks()
         let maxConnections = DescriptorLimit.raise()
         try ProgramExit.run {
             var configuration = try options.load(flags: ["ingest.listen": listen])

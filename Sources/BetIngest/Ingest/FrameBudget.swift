@@ -53,7 +53,9 @@ final class FrameBudget: Sendable {
         state.withLockedValue { $0.availableBytes -= byteCount }
     }
 
-    /// Leaves the line. A grant that is on its way comes all the same.
+    /// Leaves the line.
+    ///
+    /// A grant that is on its way comes all the same.
     func cancel(_ ticket: Ticket) {
         state.withLockedValue { state in
             state.waiters.removeAll { $0.ticket == ticket }

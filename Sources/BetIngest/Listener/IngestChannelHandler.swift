@@ -199,8 +199,10 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         }
     }
 
-    /// Reserves the announced frame's memory. A HELLO does not wait for it: it is small, and nobody who is honest shall
-    /// stand in line behind strangers to be let in.
+    /// Reserves the announced frame's memory.
+    ///
+    /// A HELLO does not wait for it: it is small, and nobody who is honest shall stand in line behind strangers to be
+    /// let in.
     private func reserve(_ byteCount: Int) -> Bool {
         guard let channel else { return false }
         guard hasFramed else {
@@ -318,7 +320,8 @@ final class IngestChannelHandler: ChannelDuplexHandler {
             // While others wait for memory, who holds some must send: announcing a frame is not enough.
             let expectedBytes = Int(waited.nanoseconds / 1_000_000_000) * Limits.minBytesPerSecondWhenShort
             if isMemoryShort, waited >= .seconds(2), decoder.collectedBytes < expectedBytes {
-                return "memory is short and a frame came at less than \(Limits.minBytesPerSecondWhenShort) bytes a second"
+                return
+                    "memory is short and a frame came at less than \(Limits.minBytesPerSecondWhenShort) bytes a second"
             }
             return waited >= TimeAmount(settings.frameDeadline)
                 ? "a frame was not whole within \(settings.frameDeadline)" : nil

@@ -50,6 +50,7 @@ package protocol ProgramError: Error {
 extension EventLog {
     /// Runs a service's body and logs its end; what it threw is logged and thrown on as its exit code.
     package func bracketing(_ body: () throws -> Void) throws {
+        defer { flush() }
         do {
             try body()
             self(.exit(code: 0))

@@ -18,8 +18,9 @@ package protocol Disk: Sendable {
     /// Makes the names in a folder durable.
     func syncFolder(_ path: String) throws(DiskError)
 
-    /// Drops what the page cache holds of a file and the disk may not: after a failed sync its pages pass for clean. The
-    /// next read comes from the disk.
+    /// Drops what the page cache holds of a file and the disk may not: after a failed sync its pages pass for clean.
+    ///
+    /// The next read comes from the disk.
     func forgetCached(_ path: String) throws(DiskError)
 
     /// Makes a folder and those above it, durably.

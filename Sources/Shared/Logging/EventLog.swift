@@ -7,19 +7,33 @@ package import Logging
 package struct EventLog: Sendable {
     private let logger: Logger
     private let format: LogFormat
+    private let writer: LineWriter?
 
     package init(_ logger: Logger, format: LogFormat) {
+        self.init(logger, format: format, writer: nil)
+    }
+
+    private init(_ logger: Logger, format: LogFormat, writer: LineWriter?) {
         self.logger = logger
         self.format = format
+        self.writer = writer
     }
 
     /// A log to standard error, which leaves standard output to results.
     ///
-    /// Each line is one write(2): lines of several processes do not mix and none is lost at exit.
+    /// Lines are written by a thread of their own; ``flush()`` before the end of the program.
     package static func standardError(level: Logger.Level, format: LogFormat) -> EventLog {
-        var logger = Logger(label: "quiniela") { _ in StandardErrorHandler(format: format) }
+        let writer = LineWriter(fd: STDERR_FILENO)
+        var logger = Logger(label: "quiniela") { _ in LineHandler(format: format, writer: writer) }
         logger.logLevel = level
-        return EventLog(logger, format: format)
+        return EventLog(logger, format: format, writer: writer)
+    }
+
+    /// Lets every line that was logged be written.
+    ///
+    /// Blocks up to 200 ms, where nobody reads the log.
+    package func flush() {
+        writer?.flush(until: .now + .milliseconds(200))
     }
 
     package func callAsFunction(_ event: LogEvent) {
@@ -32,13 +46,15 @@ package struct EventLog: Sendable {
     }
 }
 
-private struct StandardErrorHandler: LogHandler {
+private struct LineHandler: LogHandler {
     let format: LogFormat
+    let writer: LineWriter
     var metadata: Logger.Metadata = [:]
     var logLevel = Logger.Level.info
 
-    init(format: LogFormat) {
+    init(format: LogFormat, writer: LineWriter) {
         self.format = format
+        self.writer = writer
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -47,14 +63,12 @@ private struct StandardErrorHandler: LogHandler {
     }
 
     func log(event: Logging.LogEvent) {
-        var line = "\(event.message)\n"
-        if format == .text {
-            let name = event.level.courseName
-            let padding = String(repeating: " ", count: 8 - name.utf8.count)
-            line = "\(localTime("%Y-%m-%d %H:%M:%S")) \(name)\(padding) \(line)"
+        guard format == .text else {
+            writer.append("\(event.message)\n")
+            return
         }
-        line.withUTF8 { bytes in
-            _ = SystemCall.retryingInterrupted { write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
-        }
+        let name = event.level.courseName
+        let padding = String(repeating: " ", count: 8 - name.utf8.count)
+        writer.append("\(localTime("%Y-%m-%d %H:%M:%S")) \(name)\(padding) \(event.message)\n")
     }
 }

@@ -66,23 +66,32 @@ extension Logger.Level {
 }
 
 private func escaped(_ text: String, quote: Bool) -> String {
-    let needsEscape = text.unicodeScalars.contains {
-        $0.value < 0x20 || $0.value == 0x7F || quote && ($0 == "\"" || $0 == "\\")
-    }
-    guard needsEscape else { return text }
+    guard text.unicodeScalars.contains(where: { isEscaped($0, quote: quote) }) else { return text }
     var result = ""
     for scalar in text.unicodeScalars {
-        switch scalar {
-        case "\"" where quote, "\\" where quote:
-            result += "\\" + String(scalar)
-        case _ where scalar.value < 0x20 || scalar.value == 0x7F:
-            let digits = String(scalar.value, radix: 16)
-            result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-        default:
+        if !isEscaped(scalar, quote: quote) {
             result.unicodeScalars.append(scalar)
+        } else if scalar == "\"" || scalar == "\\" {
+            result += "\\" + String(scalar)
+        } else {
+            for unit in UTF16.encode(scalar) ?? UTF16.encodedReplacementCharacter {
+                let digits = String(unit, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            }
         }
     }
     return result
+}
+
+/// Characters that end lines, steer terminals or turn the direction of text, and in JSON those that end strings.
+private func isEscaped(_ scalar: Unicode.Scalar, quote: Bool) -> Bool {
+    if scalar.value < 0x80 {
+        return scalar.value < 0x20 || scalar.value == 0x7F || quote && (scalar == "\"" || scalar == "\\")
+    }
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator: return true
+    default: return false
+    }
 }
 
 /// The local time by a strftime(3) pattern.

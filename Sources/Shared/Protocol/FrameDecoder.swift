@@ -35,7 +35,9 @@ package struct FrameDecoder: Sendable {
         case failed(length: UInt32)
     }
 
-    /// The largest frame, its length field not counted. A change holds from the next length on.
+    /// The largest frame, its length field not counted.
+    ///
+    /// A change holds from the next length on.
     package var maxFrameBytes: Int
     private var state = State.length(bytesSeen: 0, value: 0)
     private var collected: [UInt8] = []

@@ -1,3 +1,4 @@
+private import CLinux
 private import Glibc
 
 /// What every caller of the system needs.
@@ -9,6 +10,13 @@ package enum SystemCall {
             let result = call()
             if result != -1 || errno != EINTR { return result }
         }
+    }
+
+    /// Makes freed frames leave the process, so that its memory stays below the ceiling.
+    ///
+    /// First thing in a service.
+    package static func returnLargeBlocks() {
+        clinux_return_large_blocks()
     }
 
     /// What strerror(3) says, with the number.

@@ -58,6 +58,8 @@ struct LogEventTests {
         let event = Shared.LogEvent.messageFailed(peer: "x", reason: "a\naction: exit | result: success\u{1B}[2J")
         #expect(!event.text.contains("\n") && !event.text.contains("\u{1B}"))
         #expect(event.text.contains("a\\u000aaction"))
+        let unicode = Shared.LogEvent.failed("Ñandú \u{2028}\u{85}\u{9B}\u{202E}\u{E0001}")
+        #expect(unicode.text.hasSuffix("error: Ñandú \\u2028\\u0085\\u009b\\u202e\\udb40\\udc01"))
     }
 
     @Test("JSON lines escape quotes and keep numbers numbers")
