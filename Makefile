@@ -42,3 +42,19 @@ dataset: toolchain ## Make sample files: make dataset BETS=3000 SEED=39 AGENCIES
 
 clean: ## Remove what was built and the draws of ./data
 	rm -rf .build data/draws data/ingest.lock
+
+# ---- Containers: Docker, or podman. COMPOSE is a file of generar-compose.sh; QUINIELA_DATASET a folder of agency files.
+
+.PHONY: docker-image docker-compose-up docker-compose-logs docker-compose-down
+
+docker-image: ## Build the images quiniela-ingest, quiniela-winners and quiniela-agency
+	scripts/containers image
+
+docker-compose-up: docker-image ## Start both services and the agencies in containers
+	scripts/containers up $(COMPOSE)
+
+docker-compose-logs: ## Their log lines; on a terminal until Ctrl-C
+	scripts/containers logs $(COMPOSE)
+
+docker-compose-down: ## Stop everything and remove it, the stored bets included
+	scripts/containers down $(COMPOSE)
