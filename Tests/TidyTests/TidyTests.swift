@@ -51,6 +51,7 @@ struct TidyTests {
             (#"\bfatalError\("#, "precondition with the value"), (#"\b(TODO|FIXME)"#, "do it, or file an issue"),
             (#"[^u]sleep\("#, "wait for the event with a deadline"),
             (#"\bfcntl\("#, "flock: fcntl locks belong to the process"),
+            (#"socketOption\(\.tcp"#, "tcpOption: at the socket's level the same number is SO_DEBUG, for root only"),
             (#"nonisolated\(unsafe\)"#, "guard it"), (#"\.\./shared"#, "only .ci/run knows where the data is"),
             (#"\bMutex[<(]"#, "NIOLockedValueBox or Monitor: the thread sanitizer knows them"),
         ]

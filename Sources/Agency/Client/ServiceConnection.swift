@@ -18,7 +18,7 @@ struct ServiceConnection {
     init(_ endpoint: Endpoint, mailbox: Mailbox, group: any EventLoopGroup) throws {
         let number = mailbox.beginConnection()
         ClientBootstrap(group: group)
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .connectTimeout(.seconds(10))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
