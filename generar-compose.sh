@@ -59,6 +59,7 @@ services:
   ingest:
     image: quiniela-ingest
     pull_policy: never
+    restart: on-failure:5
     environment:
       QUINIELA_AGENCIES: $count
       QUINIELA_DATA: /quiniela/data
@@ -76,6 +77,7 @@ services:
   winners:
     image: quiniela-winners
     pull_policy: never
+    restart: on-failure:5
     environment:
       QUINIELA_AGENCIES: $count
       QUINIELA_DATA: /quiniela/data
