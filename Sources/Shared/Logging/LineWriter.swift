@@ -62,20 +62,9 @@ final class LineWriter: Sendable {
                 }
                 return bytes
             }
-            writeAll(bytes ?? [], to: fd)
+            SystemCall.writeAll(bytes ?? [], to: fd)  // or nobody will read any more
             monitor.withLock { $0.isWriting = false }
             monitor.wakeAll()
-        }
-    }
-
-    private static func writeAll(_ bytes: [UInt8], to fd: Int32) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { buffer in
-                SystemCall.retryingInterrupted { write(fd, buffer.baseAddress, buffer.count) }
-            }
-            if count <= 0 { return }  // nobody will read any more
-            rest = rest.dropFirst(count)
         }
     }
 }

@@ -2,25 +2,12 @@ private import Glibc
 
 /// Writes a line to standard error: messages of commands that do not log.
 package func writeError(_ text: String) {
-    writeAll(Array((text + "\n").utf8), to: STDERR_FILENO)
+    SystemCall.writeAll(Array((text + "\n").utf8), to: STDERR_FILENO)
 }
 
 /// Writes a line to standard output: results.
 package func writeOutput(_ text: String) {
-    writeAll(Array((text + "\n").utf8), to: STDOUT_FILENO)
-}
-
-@discardableResult
-private func writeAll(_ bytes: [UInt8], to fd: Int32) -> Bool {
-    var rest = bytes[...]
-    while !rest.isEmpty {
-        let count = rest.withUnsafeBytes { buffer in
-            SystemCall.retryingInterrupted { write(fd, buffer.baseAddress, buffer.count) }
-        }
-        if count <= 0 { return false }
-        rest = rest.dropFirst(count)
-    }
-    return true
+    SystemCall.writeAll(Array((text + "\n").utf8), to: STDOUT_FILENO)
 }
 
 /// A file to write results to, or standard output.
@@ -56,7 +43,7 @@ package final class OutputFile {
     ///
     /// Blocks.
     package func write(_ bytes: [UInt8]) throws(DiskError) {
-        guard writeAll(bytes, to: fd) else {
+        guard SystemCall.writeAll(bytes, to: fd) else {
             throw DiskError(call: "write", path: path, errno: errno)
         }
     }

@@ -19,6 +19,24 @@ package enum SystemCall {
         clinux_return_large_blocks()
     }
 
+    /// Writes all bytes, however short each write is.
+    ///
+    /// Blocks.
+    ///
+    /// - Returns: false where a write failed; errno says why.
+    @discardableResult
+    static func writeAll(_ bytes: [UInt8], to fd: Int32) -> Bool {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { buffer in
+                retryingInterrupted { write(fd, buffer.baseAddress, buffer.count) }
+            }
+            if count <= 0 { return false }
+            rest = rest.dropFirst(count)
+        }
+        return true
+    }
+
     /// What strerror(3) says, with the number.
     package static func errorText(_ code: Int32) -> String {
         "\(String(cString: strerror(code))) (errno \(code))"
