@@ -42,7 +42,7 @@ struct IngestService {
         try disk.syncFolder(folder.path)
         let published = try PublishedDraw(folder: folder, disk: disk).load(contents: contents)
         let running = try RunningIngest(
-            configuration: configuration, contents: contents, inbox: inbox, disk: disk,
+            configuration: configuration, contents: contents, published: published, inbox: inbox, disk: disk,
             clock: clock, log: log)
         let outcome = Result { try serve(running, contents: contents, published: published) }
         running.stop()
@@ -91,6 +91,7 @@ struct IngestService {
         let draw = Draw(folder: folder, disk: disk) { inbox.isStopping }
         guard let result = try draw.run(seal) else { return false }
         try DurableFile.replace(folder.result, with: result.fileBytes, on: disk)
+        running.consultations.publish(result)
         progress.state = .published
         try write(progress)
         log(

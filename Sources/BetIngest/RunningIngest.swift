@@ -4,6 +4,7 @@ import Shared
 /// The moving parts of the ingest service, started together and stopped in the reverse order.
 struct RunningIngest {
     let committer: LedgerCommitter
+    let consultations: DialectConsultations
     private let committerThread: NamedThread
     private let queue: ConnectionQueue
     private let workers: WorkerPool
@@ -15,7 +16,7 @@ struct RunningIngest {
     ///
     /// - Throws: what keeps the ledger or the port from opening. Nothing is left running then.
     init(
-        configuration: ServiceConfiguration, contents: LedgerContents, inbox: MainInbox,
+        configuration: ServiceConfiguration, contents: LedgerContents, published: DrawResult?, inbox: MainInbox,
         disk: any Disk, clock: @escaping @Sendable () -> UInt64, log: EventLog
     ) throws {
         let ingest = configuration.ingest
@@ -49,21 +50,25 @@ struct RunningIngest {
             admission: Admission(terms: terms, standings: contents.standings), ledger: ledger,
             budget: budget, observer: observer, clock: clock, log: log)
         let queue = ConnectionQueue(capacity: ingest.queueCapacity)
+        let consultations = DialectConsultations(log: log)
+        if let published { consultations.publish(published) }
+        self.consultations = consultations
         self.committer = committer
         self.queue = queue
         listener = try IngestListener(
-            ingest.listen, maxConnections: ingest.queueCapacity, queue: queue, budget: budget,
+            configuration.ingestPorts, maxConnections: ingest.queueCapacity, queue: queue, budget: budget,
             settings: IngestChannelHandler.Settings(
                 window: ingest.window, maxFrameBytes: ingest.maxFrameBytes,
                 helloDeadline: ingest.helloDeadline, frameDeadline: ingest.frameDeadline,
                 idleDeadline: ingest.idleDeadline),
-            session: IngestSession(draw: folder.draw, agencies: configuration.agencies))
+            draw: folder.draw, agencies: configuration.agencies)
         committerThread = NamedThread("committer") { committer.run() }
         workers = WorkerPool(
             count: ingest.workers,
             worker: IngestWorker(
-                queue: queue, committer: committer, budget: budget, clock: clock, log: log))
-        log(.acceptConnections(port: "ingest", address: listener.address))
+                queue: queue, committer: committer, consultations: consultations, budget: budget, clock: clock,
+                log: log))
+        for port in listener.ports { log(.acceptConnections(port: port.name, address: port.listener.address)) }
     }
 
     /// Stops accepting, lets chunks in hand become durable and be answered, closes everything.
@@ -71,7 +76,7 @@ struct RunningIngest {
     /// Blocks under a second.
     func stop() {
         listener.stopAccepting()
-        log(.closed("port \(listener.address)"))
+        for port in listener.ports { log(.closed("port \(port.listener.address)")) }
         queue.shutDown()
         workers.join()
         log(.closed("workers"))
@@ -81,5 +86,17 @@ struct RunningIngest {
         listener.close()
         log(.closed("connections"))
         log(.loopFinished)
+    }
+}
+
+extension ServiceConfiguration {
+    /// Port 1, and those of the dialects that carry bets.
+    fileprivate var ingestPorts: [IngestListener.Port] {
+        let native = IngestListener.Port(name: "ingest", key: "ingest.listen", endpoint: ingest.listen)
+        return [native]
+            + dialects.filter { !$0.isWinners }.map { port in
+                IngestListener.Port(
+                    name: port.name, key: "dialects.\(port.name)", endpoint: port.endpoint, dialect: port.dialect)
+            }
     }
 }

@@ -13,8 +13,10 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
     private(set) var agency: AgencyID?
     private let queue: ConsultQueue
     private let slot: ConnectionSlot?
+    /// What it speaks; nil: the native protocol.
+    private let dialect: (any Dialect)?
     private var session: ConsultSession
-    private var decoder = FrameDecoder(maxFrameBytes: Limits.maxConsultFrameBytes)
+    private var decoder: FrameDecoder
     private var context: ChannelHandlerContext?
     /// Received and not yet framed: while a consultation is parked, nothing more is read.
     private var unread: ByteBuffer?
@@ -24,8 +26,12 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
     private var since = NIODeadline.now()
 
     /// - Parameter slot: the connection's place below the ceiling, kept as long as the handler.
-    init(queue: ConsultQueue, session: ConsultSession, slot: ConnectionSlot? = nil) {
+    init(
+        queue: ConsultQueue, session: ConsultSession, dialect: (any Dialect)? = nil, slot: ConnectionSlot? = nil
+    ) {
         self.queue = queue
+        self.dialect = dialect
+        decoder = FrameDecoder(dialect?.framing ?? .native, maxFrameBytes: Limits.maxConsultFrameBytes)
         self.slot = slot
         self.session = session
     }
@@ -93,7 +99,7 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
             case .needsBytes: break framing
             case .frameBegins: decoder.admitFrame()
             case .frame(let frame): receive(frame)
-            case .invalid(let length): perform(session.receive(.badLength(length)))
+            case .invalid(let fault): perform(session.receive(.badFrame(fault)))
             }
         }
         unread = bytes.getSlice(
@@ -102,6 +108,10 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
     }
 
     private func receive(_ frame: [UInt8]) {
+        if let dialect {
+            perform(session.receive(dialect.request(frame, today: Limits.minBirthdate)))
+            return
+        }
         do throws(MessageFault) {
             perform(session.receive(.message(try Message(frame: frame))))
         } catch {
@@ -114,9 +124,13 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
         case .welcome(let agency):
             self.agency = agency
             write(queue.welcome(agency))
+        case .close:
+            close()
         case .consult(let agency, let waitMilliseconds):
+            self.agency = agency
             if let answer = queue.consult(agency, waitMilliseconds: waitMilliseconds, from: self) {
                 write(answer)
+                if dialect != nil { close() }
             } else {
                 isParked = true
             }
@@ -132,6 +146,7 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
         isParked = false
         since = .now()
         write(bytes)
+        if dialect != nil { return close() }
         frameUnread()
         context?.flush()
         readIfAllowed()
@@ -143,12 +158,19 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
 
     /// Answers ERROR and closes once it is sent.
     func fail(with message: Message) {
+        guard !isClosing else { return }
+        // A message of the native protocol has no words in a dialect: its connection just closes.
+        if dialect == nil { write(ByteBuffer(bytes: message.encoded)) }
+        close()
+    }
+
+    /// Sends what was written and closes once it has gone.
+    private func close() {
         guard let context, !isClosing else { return }
         isClosing = true
         unread = nil
         since = .now()
-        let bytes = ByteBuffer(bytes: message.encoded)
-        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        context.flush()
         context.close(mode: .output, promise: nil)
         readIfAllowed()
     }
@@ -166,7 +188,8 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
 
     /// Ends a connection that says nothing.
     func expire(now: NIODeadline, helloDeadline: TimeAmount, idleDeadline: TimeAmount) {
-        let deadline = agency == nil ? helloDeadline : idleDeadline
+        // An agency of a dialect opens this port at its start and says nothing before it has sent its bets.
+        let deadline = agency == nil && dialect == nil ? helloDeadline : idleDeadline
         if isClosing {
             if now - since >= .seconds(2) { context?.close(promise: nil) }
         } else if now - since >= deadline {

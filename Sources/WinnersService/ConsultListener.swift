@@ -1,46 +1,57 @@
 import NIOCore
 import Shared
 
-/// Port 2.
+/// Port 2, or a dialect's port for winners.
 struct ConsultListener {
-    private let listener: Listener<ConsultQueue>
+    private let loops: EventLoops<ConsultQueue>
+    private let listener: Listener
+    private let dialect: (any Dialect)?
 
     /// Opens the port.
     ///
     /// Blocks until it is open.
     ///
+    /// - Parameters:
+    ///   - key: the configuration's for the endpoint.
+    ///   - dialect: what it speaks; nil: the native protocol.
     /// - Throws: ``ListenFailure``.
     init(
-        _ endpoint: Endpoint, maxConnections: Int, progress: DrawProgress, session: ConsultSession,
-        helloDeadline: TimeAmount, idleDeadline: TimeAmount
+        _ endpoint: Endpoint, key: String, dialect: (any Dialect)?, maxConnections: Int, progress: DrawProgress,
+        session: ConsultSession, helloDeadline: TimeAmount, idleDeadline: TimeAmount
     ) throws {
-        listener = try Listener(
-            endpoint,
-            .init(
-                key: "winners.listen", maxConnections: maxConnections,
-                busy: Message.busy(maxConnections: maxConnections).encoded,
-                readBytes: FixedSizeRecvByteBufferAllocator(capacity: 1024),
-                sweepInterval: .milliseconds(250)),
+        let loops = try EventLoops(
+            maxConnections: maxConnections, sweepInterval: .milliseconds(250),
             makeLoop: { _ in
                 ConsultQueue(progress: progress, helloDeadline: helloDeadline, idleDeadline: idleDeadline)
             },
-            sweep: { $0.sweep(now: .now()) },
-            makeHandler: { queue, _, slot in
-                ConsultChannelHandler(queue: queue, session: session, slot: slot)
-            })
+            sweep: { $0.sweep(now: .now()) })
+        let setup = Listener.Setup(
+            key: key, busy: dialect == nil ? Message.busy(maxConnections: maxConnections).encoded : [],
+            readBytes: FixedSizeRecvByteBufferAllocator(capacity: 1024))
+        do {
+            listener = try Listener(endpoint, setup, on: loops) { queue, _, slot in
+                ConsultChannelHandler(queue: queue, session: session, dialect: dialect, slot: slot)
+            }
+        } catch {
+            loops.end()
+            throw error
+        }
+        self.loops = loops
+        self.dialect = dialect
     }
 
     /// The address that the port really has.
     var address: String { listener.address }
 
     /// Answers everybody who waits, on all loops.
-    func publish(_ answers: PublishedAnswers) {
-        listener.onEachLoop { $0.publish(answers) }
+    func publish(_ result: DrawResult) {
+        let answers = PublishedAnswers(result, dialect: dialect)
+        loops.onEachLoop { $0.publish(answers) }
     }
 
     /// What is said before the draw has changed.
     func update(_ progress: DrawProgress) {
-        listener.onEachLoop { $0.update(progress) }
+        loops.onEachLoop { $0.update(progress) }
     }
 
     /// Closes the port.
@@ -54,6 +65,6 @@ struct ConsultListener {
     ///
     /// Blocks up to half a second.
     func close() {
-        listener.close { $0.closeAll() }
+        loops.close { $0.closeAll() }
     }
 }

@@ -67,12 +67,15 @@ final class ConsultQueue {
     ///
     /// - Returns: the answer; nil while it is parked.
     func consult(
-        _ agency: AgencyID, waitMilliseconds: UInt32, from handler: ConsultChannelHandler
+        _ agency: AgencyID, waitMilliseconds: UInt32?, from handler: ConsultChannelHandler
     ) -> ByteBuffer? {
         if let answers { return answers.winners(agency) }
-        guard waitMilliseconds > 0 else { return notDrawnYet }
-        let wait = min(waitMilliseconds, Limits.maxWaitMilliseconds)
-        let deadline = NIODeadline.now() + .milliseconds(Int64(wait))
+        var deadline = NIODeadline.distantFuture
+        if let waitMilliseconds {
+            guard waitMilliseconds > 0 else { return notDrawnYet }
+            let wait = min(waitMilliseconds, Limits.maxWaitMilliseconds)
+            deadline = .now() + .milliseconds(Int64(wait))
+        }
         parked[ObjectIdentifier(handler)] = (handler, deadline)
         return nil
     }

@@ -24,38 +24,56 @@ struct ConsultService {
         let nothingYet = DrawProgress(
             draw: folder.draw, state: .open, expectedAgencies: configuration.agencies,
             finishedAgencies: [])
-        let listener = try ConsultListener(
-            configuration.winners.listen, maxConnections: configuration.winners.maxConnections,
-            progress: nothingYet,
-            session: ConsultSession(draw: folder.draw, agencies: configuration.agencies),
-            helloDeadline: TimeAmount(configuration.ingest.helloDeadline),
-            idleDeadline: TimeAmount(configuration.ingest.idleDeadline))
-        log(.acceptConnections(port: "winners", address: listener.address))
+        let session = ConsultSession(draw: folder.draw, agencies: configuration.agencies)
+        var listeners: [ConsultListener] = []
+        defer { close(listeners) }
+        for (name, key, endpoint, dialect) in configuration.winnersPorts {
+            let listener = try ConsultListener(
+                endpoint, key: key, dialect: dialect, maxConnections: configuration.winners.maxConnections,
+                progress: nothingYet, session: session,
+                helloDeadline: TimeAmount(configuration.ingest.helloDeadline),
+                idleDeadline: TimeAmount(configuration.ingest.idleDeadline))
+            listeners.append(listener)
+            log(.acceptConnections(port: name, address: listener.address))
+        }
         var published = PublishedResult(folder: folder, disk: disk)
         while true {
-            for change in published.changes() { tell(listener, change) }
+            for change in published.changes() { tell(listeners, change) }
             let signal = stopSignal.wait(until: .now + .milliseconds(50)) { $0 }
             if let signal {
                 log(.stopRequested(by: signal))
-                break
+                return
             }
         }
-        listener.stopAccepting()
-        log(.closed("port \(listener.address)"))
-        listener.close()
+    }
+
+    private func close(_ listeners: [ConsultListener]) {
+        for listener in listeners {
+            listener.stopAccepting()
+            log(.closed("port \(listener.address)"))
+        }
+        for listener in listeners { listener.close() }
         log(.closed("connections"))
         log(.loopFinished)
     }
 
-    private func tell(_ listener: ConsultListener, _ change: PublishedResult.Change) {
+    private func tell(_ listeners: [ConsultListener], _ change: PublishedResult.Change) {
         switch change {
         case .progress(let progress):
-            listener.update(progress)
+            for listener in listeners { listener.update(progress) }
         case .result(let result):
-            listener.publish(PublishedAnswers(result))
+            for listener in listeners { listener.publish(result) }
             log(.resultLoaded(bets: result.bets, number: result.winningNumber))
         case .refused(let path, let reason):
             log(.resultRefused(path: path, reason: reason))
         }
+    }
+}
+
+extension ServiceConfiguration {
+    /// Port 2, and those of the dialects that have one of their own for winners.
+    fileprivate var winnersPorts: [(name: String, key: String, endpoint: Endpoint, dialect: (any Dialect)?)] {
+        [("winners", "winners.listen", winners.listen, nil)]
+            + dialects.filter(\.isWinners).map { ($0.name, "dialects.\($0.name)", $0.endpoint, $0.dialect) }
     }
 }

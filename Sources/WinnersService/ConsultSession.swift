@@ -7,14 +7,16 @@ struct ConsultSession: Sendable {
     enum Event: Sendable {
         case message(Message)
         case malformed(MessageFault)
-        case badLength(UInt32)
+        case badFrame(FrameFault)
         case expired(String)
     }
 
     enum Action: Equatable, Sendable {
         case welcome(AgencyID)
-        /// Answer now where the draw is published; else park up to `waitMilliseconds`.
-        case consult(AgencyID, waitMilliseconds: UInt32)
+        /// Close without a word: a dialect's connection.
+        case close
+        /// Answer now where the draw is published; else park up to `waitMilliseconds`, or without an end.
+        case consult(AgencyID, waitMilliseconds: UInt32?)
         /// Answer ERROR and close.
         case fail(ErrorCode, String)
         case ignore
@@ -38,16 +40,26 @@ struct ConsultSession: Sendable {
         self.agencies = agencies
     }
 
+    /// What an agency of a dialect asks.
+    ///
+    /// It needs no HELLO: its consultation names it, and waits as long as it takes.
+    mutating func receive(_ request: DialectRequest) -> Action {
+        if case .closed = state { return .ignore }
+        state = .closed
+        guard case .consult(let agency?, _) = request, agency.rawValue >= 1, agency.rawValue <= agencies else {
+            return .close
+        }
+        return .consult(agency, waitMilliseconds: nil)
+    }
+
     mutating func receive(_ event: Event) -> Action {
         switch (state, event) {
         case (.closed, _):
             return .ignore
         case (_, .malformed(let fault)):
             return fail(.malformedMessage, "\(fault)")
-        case (_, .badLength(let length)):
-            return fail(
-                .malformedFrame,
-                "a frame of \(length) bytes; 1 to \(Limits.maxConsultFrameBytes) are expected")
+        case (_, .badFrame(let fault)):
+            return fail(.malformedFrame, "\(fault)")
         case (_, .expired(let what)):
             return fail(.deadline, what)
         case (.awaitingHello, .message(.hello(let hello))):

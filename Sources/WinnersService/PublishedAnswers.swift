@@ -11,7 +11,8 @@ struct PublishedAnswers: Sendable {
     private let entries: [AgencyID: Entry]
     private let strangers: Entry
 
-    init(_ result: DrawResult) {
+    /// - Parameter dialect: what the agencies speak; nil: the native protocol.
+    init(_ result: DrawResult, dialect: (any Dialect)? = nil) {
         func entry(_ agency: DrawResult.Agency?) -> Entry {
             let welcome = Message.welcome(
                 Welcome(
@@ -21,7 +22,8 @@ struct PublishedAnswers: Sendable {
                     isFinished: agency != nil, draw: result.draw.name))
             return Entry(
                 welcome: ByteBuffer(bytes: welcome.encoded),
-                winners: Self.winners(agency?.winners ?? [], number: result.winningNumber))
+                winners: dialect.map { Self.winners(agency?.winners ?? [], in: $0) }
+                    ?? Self.winners(agency?.winners ?? [], number: result.winningNumber))
         }
         entries = Dictionary(
             uniqueKeysWithValues: result.agencies.map { ($0.agency, entry($0)) })
@@ -38,6 +40,12 @@ struct PublishedAnswers: Sendable {
     /// Its INFORM_AGENCY_WINNERS, as many frames as it takes.
     func winners(_ agency: AgencyID) -> ByteBuffer {
         (entries[agency] ?? strangers).winners
+    }
+
+    private static func winners(_ documents: [String], in dialect: any Dialect) -> ByteBuffer {
+        var bytes: [UInt8] = []
+        _ = dialect.encode(.winners(documents), into: &bytes)
+        return ByteBuffer(bytes: bytes)
     }
 
     /// Splits a list of documents into messages of at most `Limits.maxInformFrameBytes`.

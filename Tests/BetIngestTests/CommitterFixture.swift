@@ -70,7 +70,7 @@ final class CommitterFixture: Sendable {
     func join(_ agency: UInt32) -> (IngestConnection, RecordingSink) {
         let sink = RecordingSink()
         let connection = IngestConnection(
-            peer: "test", session: IngestSession(draw: Samples.draw, agencies: 100), answers: sink)
+            peer: "test", session: NativeSession(draw: Samples.draw, agencies: 100), answers: sink)
         committer.join(AgencyID(agency), connection)
         return (connection, sink)
     }

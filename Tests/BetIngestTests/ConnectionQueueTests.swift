@@ -7,7 +7,7 @@ import Testing
 struct ConnectionQueueTests {
     private func connection(_ peer: String) -> IngestConnection {
         IngestConnection(
-            peer: peer, session: IngestSession(draw: Samples.draw, agencies: 5), answers: RecordingSink())
+            peer: peer, session: NativeSession(draw: Samples.draw, agencies: 5), answers: RecordingSink())
     }
 
     @Test("connections are served in turn: after one item, back of the queue")

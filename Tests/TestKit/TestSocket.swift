@@ -17,18 +17,13 @@ package final class TestSocket: Sendable {
     private let fd: Int32
 
     /// Connects to a numeric IPv4 address.
-    package init(_ endpoint: Endpoint, receiveSeconds: Int = 30) throws {
+    ///
+    /// - Parameter source: the address to come from, for example `127.0.0.2`.
+    package init(_ endpoint: Endpoint, from source: String? = nil, receiveSeconds: Int = 30) throws {
         fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(endpoint.port).bigEndian
-        address.sin_addr.s_addr = inet_addr(endpoint.host == "0.0.0.0" ? "127.0.0.1" : endpoint.host)
-        let result = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        if result != 0 {
+        let isBound = source.map { Self.call(bind, fd, host: $0, port: 0) == 0 } ?? true
+        let host = endpoint.host == "0.0.0.0" ? "127.0.0.1" : endpoint.host
+        if !isBound || Self.call(connect, fd, host: host, port: endpoint.port) != 0 {
             let code = errno
             close(fd)
             throw Failure.connect(code)
@@ -37,6 +32,20 @@ package final class TestSocket: Sendable {
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         var one: Int32 = 1
         setsockopt(fd, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
+    }
+
+    private static func call(
+        _ function: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32, _ fd: Int32, host: String, port: Int
+    ) -> Int32 {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = inet_addr(host)
+        return withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                function(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
     }
 
     deinit {
@@ -86,6 +95,16 @@ package final class TestSocket: Sendable {
             done += received
         }
         return bytes
+    }
+
+    /// Waits for one read of the socket, whatever it brings.
+    ///
+    /// - Returns: nothing at the peer's end.
+    package func receiveOnce(maxBytes: Int = 65_536) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: maxBytes)
+        let received = bytes.withUnsafeMutableBytes { recv(fd, $0.baseAddress, $0.count, 0) }
+        if received < 0 { throw errno == EAGAIN ? Failure.timeout : Failure.closed }
+        return Array(bytes[..<received])
     }
 
     /// Waits for the next message.

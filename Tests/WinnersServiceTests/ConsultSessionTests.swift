@@ -8,14 +8,15 @@ import Testing
 struct ConsultSessionTests {
     private static let events: [ConsultSession.Event] = [
         .message(.hello(Hello(agency: AgencyID(1)))), .message(.consultWinners(waitMilliseconds: 9)),
-        .message(.chunk(Samples.chunk(agency: 1, sequence: 1))), .malformed(.unknownType(9)), .badLength(0),
+        .message(.chunk(Samples.chunk(agency: 1, sequence: 1))), .malformed(.unknownType(9)), .badFrame(.header),
         .expired("late"),
     ]
 
     private func kind(_ action: ConsultSession.Action) -> String {
         switch action {
         case .welcome(let agency): "welcome \(agency)"
-        case .consult(let agency, let wait): "consult \(agency) \(wait)"
+        case .consult(let agency, let wait): "consult \(agency) \(wait.map(String.init) ?? "for ever")"
+        case .close: "close"
         case .fail(let code, _): "fail \(code)"
         case .ignore: "ignore"
         }
@@ -48,6 +49,21 @@ struct ConsultSessionTests {
                 _ = session.receive(first)
                 #expect(session.receive(second) == .ignore)
             }
+        }
+    }
+
+    @Test("a dialect's consultation names its agency and waits for ever; anything else is closed")
+    func dialects() {
+        let requests: [(DialectRequest, String)] = [
+            (.consult(AgencyID(1), .init(wait: .always)), "consult 1 for ever"),
+            (.consult(AgencyID(6), .init(wait: .always)), "close"), (.consult(nil, .init(wait: .always)), "close"),
+            (.chunk(AgencyID(1), Samples.chunk(agency: 1, sequence: 0)), "close"), (.askDrawn, "close"),
+            (.unknown(reason: ""), "close"),
+        ]
+        for (request, expected) in requests {
+            var session = ConsultSession(draw: Samples.draw, agencies: 5)
+            #expect(kind(session.receive(request)) == expected)
+            #expect(kind(session.receive(request)) == "ignore")
         }
     }
 

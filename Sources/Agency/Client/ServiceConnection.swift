@@ -85,8 +85,8 @@ private final class MessageHandler: ChannelInboundHandler {
                 } catch {
                     return fail(context, "the service sent no message: \(error)")
                 }
-            case .invalid(let length):
-                return fail(context, "the service sent a frame of \(length) bytes")
+            case .invalid(let fault):
+                return fail(context, "the service sent \(fault)")
             }
         }
     }

@@ -9,7 +9,9 @@ import Shared
 struct Admission {
     private let terms: WelcomeTerms
     private(set) var standings: DrawStandings
-    private var owners: [AgencyID: IngestConnection] = [:]
+    private(set) var owners: [AgencyID: IngestConnection] = [:]
+    /// Where the chunks of dialects came from.
+    var senders = ChunkSenders()
     /// The seal is staged: nothing new enters.
     private(set) var isSealed: Bool
 
@@ -21,21 +23,22 @@ struct Admission {
 
     /// A connection speaks for an agency from now on; the one that did before is closed.
     mutating func join(_ agency: AgencyID, _ connection: IngestConnection) -> [StagedEntry] {
-        var entries: [StagedEntry] = []
-        if let previous = owners.updateValue(connection, forKey: agency), previous !== connection {
-            let text = "another connection of agency \(agency) has taken over"
-            entries.append(
-                .answer(
-                    Answer(message: .error(.superseded, text), closes: true), previous,
-                    .agencySuperseded(agency, peer: previous.peer)))
-        }
         let standing = standings[agency]
-        entries.append(
+        let welcome = StagedEntry.answer(
+            Answer(message: .welcome(terms.welcome(standing))), connection,
+            .agencyJoined(agency, peer: connection.peer, nextSequence: standing.nextSequence))
+        return takeOver(agency, connection) + [welcome]
+    }
+
+    /// - Returns: the last word to the connection that spoke for the agency before, if one did.
+    mutating func takeOver(_ agency: AgencyID, _ connection: IngestConnection) -> [StagedEntry] {
+        guard let previous = owners.updateValue(connection, forKey: agency), previous !== connection else { return [] }
+        let text = "another connection of agency \(agency) has taken over"
+        return [
             .answer(
-                Answer(message: .welcome(terms.welcome(standing))), connection,
-                .agencyJoined(
-                    agency, peer: connection.peer, nextSequence: standing.nextSequence)))
-        return entries
+                Answer(message: .error(.superseded, text), closes: true), previous,
+                .agencySuperseded(agency, peer: previous.peer))
+        ]
     }
 
     /// A connection is done with; its answer, if there is one, is its last.
@@ -59,9 +62,7 @@ struct Admission {
         case .repeated:
             return .repeated(chunk, agency, connection)
         case .next where isSealed, .gap where isSealed:
-            return refuse(
-                chunk, .drawClosed, "draw closed: nothing enters a sealed ledger", agency,
-                connection)
+            return refuse(chunk, .drawClosed, closedReason(agency), agency, connection)
         case .gap:
             owners[agency] = nil
             let text =
@@ -73,14 +74,15 @@ struct Admission {
                 frameBytes: chunk.frame.count)
         case .afterLast:
             let code: RejectionCode = isSealed ? .drawClosed : .agencyFinished
-            let text =
-                isSealed
-                ? "draw closed: nothing enters a sealed ledger"
-                : "agency \(agency) has sent its last chunk"
-            return refuse(chunk, code, text, agency, connection)
+            return refuse(chunk, code, closedReason(agency), agency, connection)
         case .next:
-            return stage(chunk, fault: fault, checksum: checksum, agency, connection)
+            return stage(
+                chunk, fault: fault, checksum: checksum, agency, connection, frameBytes: chunk.frame.count)
         }
+    }
+
+    func closedReason(_ agency: AgencyID) -> String {
+        isSealed ? "draw closed: nothing enters a sealed ledger" : "agency \(agency) has sent its last chunk"
     }
 
     /// Closes the draw: from here on nothing new is admitted.
@@ -89,14 +91,14 @@ struct Admission {
         standings.apply(record)
     }
 
-    private mutating func stage(
+    mutating func stage(
         _ chunk: Chunk, fault: ChunkFault?, checksum: UInt32, _ agency: AgencyID,
-        _ connection: IngestConnection
+        _ connection: IngestConnection, frameBytes: Int, answer: RecordAnswer = .message
     ) -> StagedEntry {
         var record = StagedRecord(
             kind: chunk.isLast ? .lastChunk : .chunk, count: chunk.count, agency: agency,
             sequence: chunk.sequence, bytes: chunk.frame, payloadIndex: Chunk.betsIndex,
-            payloadChecksum: checksum, frameBytes: chunk.frame.count)
+            payloadChecksum: checksum, frameBytes: frameBytes, answer: answer)
         if let fault {
             let (code, betIndex) = fault.rejection
             let rejection = RejectionRecord(
@@ -139,34 +141,4 @@ struct WelcomeTerms: Sendable {
             rejectedBets: standing.rejectedBets, maxFrameBytes: UInt32(maxFrameBytes),
             window: UInt16(window), isFinished: standing.isFinished, draw: draw.name)
     }
-}
-
-/// What waits for the committer, in the order of its answers.
-enum StagedEntry {
-    /// Goes into the ledger; answered when it is durable.
-    case record(StagedRecord, IngestConnection)
-    /// Goes out when everything staged before it is durable.
-    ///
-    /// `frameBytes` were reserved for what it answers.
-    case answer(Answer, IngestConnection, LogEvent?, frameBytes: Int = 0)
-    /// Has been sent before: answered from the ledger.
-    case repeated(Chunk, AgencyID, IngestConnection)
-    case seal(SealRecord)
-}
-
-/// A record without what only the committer knows: its time and place.
-struct StagedRecord {
-    var kind: RecordHeader.Kind
-    var count: Int
-    var agency: AgencyID
-    var sequence: UInt32
-    /// Holds the payload from `payloadIndex` on.
-    var bytes: [UInt8]
-    var payloadIndex: Int
-    var payloadChecksum: UInt32
-    /// Given back to the budget when the record is durable.
-    var frameBytes: Int
-    var rejection: RejectionRecord?
-
-    var payloadBytes: Int { bytes.count - payloadIndex }
 }

@@ -90,6 +90,32 @@ extension LedgerCommitter {
         append { [$0.leave(agency, connection, with: message)] }
     }
 
+    /// Stages a checked chunk of a dialect, which the service numbers.
+    func number(_ chunk: Chunk, agency: AgencyID, frameBytes: Int, from connection: IngestConnection) {
+        let checksum = CRC32C.checksum(chunk.bets.bytes)
+        let isStaged = append { admission in
+            admission.number(chunk, checksum: checksum, agency: agency, frameBytes: frameBytes, from: connection)
+        }
+        if !isStaged { budget.release(frameBytes) }
+    }
+
+    /// Stages the end of an agency's chunks.
+    ///
+    /// - Parameter reply: nil where another entry answers.
+    func finish(_ agency: AgencyID?, reply: DialectReply?, from connection: IngestConnection) {
+        append { $0.finish(agency, reply: reply, from: connection) }
+    }
+
+    /// Answers in turn: when everything that was staged before is durable and answered.
+    func answer(_ answer: Answer, _ connection: IngestConnection, _ event: LogEvent?) {
+        append { _ in [.answer(answer, connection, event)] }
+    }
+
+    /// Does something in turn, on the committer thread; it must not block.
+    func afterwards(_ body: @escaping @Sendable () -> Void) {
+        append { _ in [.afterwards(body)] }
+    }
+
     @discardableResult
     private func append(_ decide: (inout Admission) -> [StagedEntry]) -> Bool {
         let (isStaged, wasEmpty) = staging.withLock { staging in
@@ -212,7 +238,7 @@ extension LedgerCommitter {
             switch entries[index] {
             case .record(let staged, _): record = staged
             case .seal(let seal): record = StagedRecord(seal)
-            case .answer, .repeated: continue
+            case .answer, .repeated, .afterwards, .log: continue
             }
             guard positions.isEmpty || ledger.hasRoom(for: record) else {
                 return (entries[..<index], positions)
@@ -232,8 +258,9 @@ extension LedgerCommitter {
         for entry in group {
             switch entry {
             case .record(let record, let connection):
-                connection.answers.send(
-                    Answer(message: record.answer(firstBetIndex: positions.next() ?? 0)))
+                if let answer = record.answer(firstBetIndex: positions.next() ?? 0) {
+                    connection.answers.send(answer)
+                }
                 releasedBytes += record.frameBytes
                 if record.kind == .lastChunk { observer.agencyFinished(record.agency) }
             case .answer(let answer, let connection, _, let frameBytes):
@@ -243,6 +270,10 @@ extension LedgerCommitter {
                 let message = try ledger.answer(repeated: chunk, agency: agency)
                 connection.answers.send(Answer(message: message))
                 releasedBytes += chunk.frame.count
+            case .afterwards(let body):
+                body()
+            case .log:
+                break
             case .seal:
                 try ledger.close(time: time)
                 staging.withLock { $0.isSealDurable = true }
@@ -272,9 +303,9 @@ extension LedgerCommitter {
             log(
                 .betsReceived(
                     count: record.count, agency: record.agency, sequence: record.sequence))
-        case .answer(_, _, let event?, _):
+        case .answer(_, _, let event?, _), .log(let event):
             log(event)
-        case .answer, .repeated, .seal:
+        case .answer, .repeated, .afterwards, .seal:
             break
         }
     }
@@ -305,11 +336,18 @@ extension LedgerCommitter {
 
 extension StagedRecord {
     /// What the agency is told once the record is durable.
-    fileprivate func answer(firstBetIndex: UInt64) -> Message {
-        if let rejection { return rejection.message(sequence: sequence) }
-        return .chunkProcessed(
-            ChunkProcessed(
-                sequence: sequence, count: UInt16(count), firstBetIndex: firstBetIndex))
+    fileprivate func answer(firstBetIndex: UInt64) -> Answer? {
+        switch answer {
+        case .none:
+            return nil
+        case .reply(let reply):
+            return Answer(reply: reply)
+        case .message:
+            if let rejection { return Answer(message: rejection.message(sequence: sequence)) }
+            return Answer(
+                message: .chunkProcessed(
+                    ChunkProcessed(sequence: sequence, count: UInt16(count), firstBetIndex: firstBetIndex)))
+        }
     }
 
     fileprivate init(_ seal: SealRecord) {

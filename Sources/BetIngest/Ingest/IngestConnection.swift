@@ -3,8 +3,11 @@ import NIOConcurrencyHelpers
 import Shared
 
 /// An answer on its way to an agency.
-struct Answer: Sendable {
+struct Answer: Equatable, Sendable {
+    /// For a native agency.
     var message: Message?
+    /// For an agency of a dialect.
+    var reply: DialectReply?
     /// Close the connection behind it.
     var closes = false
 }
@@ -25,9 +28,9 @@ protocol AnswerSink: Sendable {
 ///   one turn at a time.
 final class IngestConnection: Sendable {
     /// What waits for a worker.
-    enum Item: Sendable {
+    enum Item: Equatable, Sendable {
         case frame([UInt8])
-        case badLength(UInt32)
+        case badFrame(FrameFault)
         case expired(String)
         case hungUp
     }
@@ -40,16 +43,20 @@ final class IngestConnection: Sendable {
 
     /// For example `127.0.0.1:51234`.
     let peer: String
+    /// What it speaks; nil: the native protocol.
+    let dialect: (any Dialect)?
     let answers: any AnswerSink
     private let slot: ConnectionSlot?
     private let inbox = NIOLockedValueBox(Inbox())
-    private let session: NIOLockedValueBox<IngestSession>
+    private let session: NIOLockedValueBox<any IngestSession>
 
     /// - Parameter slot: its place below the listener's ceiling. The connection may stand in the queue, closed already,
     ///   until a worker has seen it: so the ceiling on slots is the ceiling on the queue.
     init(
-        peer: String, session: IngestSession, answers: any AnswerSink, slot: ConnectionSlot? = nil
+        peer: String, session: any IngestSession, dialect: (any Dialect)? = nil, answers: any AnswerSink,
+        slot: ConnectionSlot? = nil
     ) {
+        self.dialect = dialect
         self.slot = slot
         self.peer = peer
         self.answers = answers
@@ -83,7 +90,13 @@ final class IngestConnection: Sendable {
     }
 
     /// Tells the session what happened.
-    func receive(_ event: IngestSession.Event) -> IngestSession.Action {
-        session.withLockedValue { $0.receive(event) }
+    func receive(_ item: Item, today: Birthdate) -> IngestAction {
+        session.withLockedValue { $0.receive(item, today: today) }
     }
+
+    /// The peer's address without its port.
+    var address: Substring { peer[..<(peer.lastIndex(of: ":") ?? peer.endIndex)] }
+
+    /// Where its chunks come from, for ``ChunkSenders``: programs of two dialects on one machine are told apart.
+    var place: String { "\(dialect?.name ?? "native") \(address)" }
 }

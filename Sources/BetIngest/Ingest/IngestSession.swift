@@ -1,89 +1,45 @@
 import Shared
 
-/// What one connection to the ingest port may say next.
+/// What one connection to the ingest service may say next: bytes of its language in, what is to be done about them out.
 ///
-/// Pure: messages in, actions out.
-struct IngestSession: Sendable {
-    /// What happened on the connection, in its order.
-    enum Event: Sendable {
-        case message(Message)
-        case malformed(MessageFault)
-        case badLength(UInt32)
-        /// HELLO, a frame or anything at all did not come in time.
-        case expired(String)
-        case hungUp
-    }
+/// Pure. A value for each connection.
+protocol IngestSession: Sendable {
+    /// Takes what happened on the connection next.
+    ///
+    /// - Parameter today: birthdates after it are in the future.
+    mutating func receive(_ item: IngestConnection.Item, today: Birthdate) -> IngestAction
+}
 
-    /// What is to be done about it.
-    enum Action: Equatable, Sendable {
-        case join(AgencyID)
-        case admit(Chunk, AgencyID)
-        /// Answer ERROR and close.
-        case fail(ErrorCode, String, AgencyID?)
-        /// Let go of the agency and close.
-        case leave(AgencyID?)
-        case ignore
-    }
+/// What a worker does about something that a connection said.
+enum IngestAction: Equatable, Sendable {
+    /// The connection speaks for the agency; it is welcomed.
+    case join(AgencyID)
+    /// A chunk with the agency's own sequence.
+    case admit(Chunk, AgencyID)
+    /// A chunk of a dialect: its bets are checked, the service numbers it.
+    case number(Chunk, AgencyID)
+    /// All is sent.
+    ///
+    /// Without an agency it is the one whose bets came from the same address.
+    case finish(AgencyID?)
+    /// Tell the agency its winners; before the draw park it where it `waits`.
+    case consult(AgencyID, finishes: Bool, waits: Bool)
+    /// Tell whether the draw is published.
+    case askDrawn
+    /// Answer in turn.
+    case answer(Answer, Complaint?)
+    /// Answer ERROR and close.
+    case fail(ErrorCode, String, AgencyID?)
+    /// Let go of the agency and close.
+    case leave(AgencyID?)
+    case ignore
+}
 
-    private enum State: Sendable {
-        /// To `streaming` by HELLO, to `closed` by anything else.
-        case awaitingHello
-        /// To `closed`.
-        case streaming(AgencyID)
-        /// Final.
-        case closed
-    }
-
-    private let draw: DrawID
-    private let agencies: UInt32
-    private var state = State.awaitingHello
-
-    init(draw: DrawID, agencies: UInt32) {
-        self.draw = draw
-        self.agencies = agencies
-    }
-
-    mutating func receive(_ event: Event) -> Action {
-        switch (state, event) {
-        case (.closed, _):
-            return .ignore
-        case (_, .hungUp):
-            let agency = agency
-            state = .closed
-            return .leave(agency)
-        case (_, .malformed(let fault)):
-            return fail(.malformedMessage, "\(fault)")
-        case (_, .badLength(let length)):
-            return fail(
-                .malformedFrame,
-                "a frame of \(length) bytes; 1 to maxFrameBytes, which WELCOME tells, are expected")
-        case (_, .expired(let what)):
-            return fail(.deadline, what)
-        case (.awaitingHello, .message(.hello(let hello))):
-            if let (code, text) = hello.fault(draw: draw, agencies: agencies) {
-                return fail(code, text)
-            }
-            state = .streaming(hello.agency)
-            return .join(hello.agency)
-        case (.awaitingHello, .message):
-            return fail(.unexpectedMessage, "HELLO comes first")
-        case (.streaming(let agency), .message(.chunk(let chunk))):
-            return .admit(chunk, agency)
-        case (.streaming, .message(.consultWinners)):
-            return fail(
-                .unexpectedMessage, "winners are told by the winners service, on its own port")
-        case (.streaming, .message):
-            return fail(.unexpectedMessage, "only chunks are expected after HELLO")
-        }
-    }
-
-    private var agency: AgencyID? {
-        if case .streaming(let agency) = state { agency } else { nil }
-    }
-
-    private mutating func fail(_ code: ErrorCode, _ text: String) -> Action {
-        let agency = agency
-        state = .closed
-        return .fail(code, text, agency)
-    }
+/// What the log says about something that was refused.
+struct Complaint: Equatable, Sendable {
+    /// The agency that it names, if it does.
+    var agency: AgencyID?
+    /// The bets of a refused chunk; nil where it was none.
+    var bets: Int?
+    var reason: String
 }

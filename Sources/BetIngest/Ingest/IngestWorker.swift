@@ -8,6 +8,7 @@ import Shared
 struct IngestWorker: Sendable {
     let queue: ConnectionQueue
     let committer: LedgerCommitter
+    let consultations: DialectConsultations
     let budget: FrameBudget
     let clock: @Sendable () -> UInt64
     let log: EventLog
@@ -28,39 +29,46 @@ struct IngestWorker: Sendable {
     }
 
     private func handle(_ item: IngestConnection.Item, of connection: IngestConnection) {
-        let event = Self.event(item)
-        let action = connection.receive(event)
+        let today = Birthdate(unixMilliseconds: clock())
+        let action = connection.receive(item, today: today)
+        var frameBytes = 0
+        if case .frame(let frame) = item { frameBytes = frame.count }
         switch action {
         case .admit(let chunk, let agency):
             // The frame's bytes stay reserved until its record is durable.
-            let fault = Self.check(chunk, today: Birthdate(unixMilliseconds: clock()))
-            committer.stage(chunk, fault: fault, agency: agency, from: connection)
+            committer.stage(chunk, fault: Self.check(chunk, today: today), agency: agency, from: connection)
+            return
+        case .number(let chunk, let agency):
+            committer.number(chunk, agency: agency, frameBytes: frameBytes, from: connection)
             return
         case .join(let agency):
             committer.join(agency, connection)
+        case .finish(let agency):
+            committer.finish(agency, reply: .finished, from: connection)
+        case .consult(let agency, let finishes, let waits):
+            if finishes { committer.finish(agency, reply: nil, from: connection) }
+            committer.afterwards { consultations.consult(agency, from: connection, waits: waits) }
+        case .askDrawn:
+            committer.afterwards { consultations.askDrawn(from: connection) }
+        case .answer(let answer, let complaint):
+            committer.answer(answer, connection, complaint.map { Self.event($0, peer: connection.peer) })
         case .fail(let code, let text, let agency):
             log(.messageFailed(peer: connection.peer, reason: text))
             committer.leave(agency, connection, with: .error(code, text))
         case .leave(let agency):
             committer.leave(agency, connection, with: nil)
+            committer.afterwards { consultations.leave(connection) }
         case .ignore:
             break
         }
-        if case .frame(let frame) = item { budget.release(frame.count) }
+        budget.release(frameBytes)
     }
 
-    private static func event(_ item: IngestConnection.Item) -> IngestSession.Event {
-        switch item {
-        case .frame(let frame):
-            do throws(MessageFault) {
-                return .message(try Message(frame: frame))
-            } catch {
-                return .malformed(error)
-            }
-        case .badLength(let length): return .badLength(length)
-        case .expired(let what): return .expired(what)
-        case .hungUp: return .hungUp
+    private static func event(_ complaint: Complaint, peer: String) -> LogEvent {
+        if let bets = complaint.bets {
+            return .chunkRefused(count: bets, agency: complaint.agency, peer: peer, reason: complaint.reason)
         }
+        return .messageFailed(peer: peer, reason: complaint.reason)
     }
 
     private static func check(_ chunk: Chunk, today: Birthdate) -> ChunkFault? {

@@ -34,6 +34,8 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     private let loop: IngestLoop
     private let budget: FrameBudget
     private let settings: Settings
+    /// What it speaks; nil: the native protocol.
+    private let dialect: (any Dialect)?
     private let makeConnection: (any AnswerSink) -> IngestConnection
     private var connection: IngestConnection?
     private var channel: AgencyChannel?
@@ -49,24 +51,30 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     private var isReadWanted = false
     private var isInputClosed = false
     private var hasFramed = false
+    /// It has to introduce itself first: no frame but a small one is taken from it.
+    private var isStranger: Bool
     private var hasHandedOverEnd = false
     /// When the hello, the frame under way, or the last thing that happened began.
     private var since: NIODeadline
     private var collected: [UInt8] = []
     private var isCollecting = false
     private var closesAfterFlush = false
+    private var closesWhenQuiet = false
     private var isLastAnswerSent = false
 
     init(
-        loop: IngestLoop, budget: FrameBudget, settings: Settings,
+        loop: IngestLoop, budget: FrameBudget, settings: Settings, dialect: (any Dialect)?,
         makeConnection: @escaping (any AnswerSink) -> IngestConnection
     ) {
         self.loop = loop
         self.budget = budget
         self.settings = settings
         self.makeConnection = makeConnection
-        // A stranger may send a HELLO and nothing larger.
-        decoder = FrameDecoder(maxFrameBytes: Limits.maxConsultFrameBytes)
+        self.dialect = dialect
+        isStranger = dialect == nil
+        decoder = FrameDecoder(
+            dialect?.framing ?? .native,
+            maxFrameBytes: dialect == nil ? Limits.maxConsultFrameBytes : settings.maxFrameBytes)
         since = .now()
     }
 
@@ -168,6 +176,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         var hasNewFrame = !decoder.isInsideFrame
         let input = bytes.readableBytesSpan
         framing: while heldFrames < settings.window {
+            let admittedBytes = decoder.admittedBytes
             switch decoder.next(input, from: &index) {
             case .needsBytes:
                 break framing
@@ -177,19 +186,23 @@ final class IngestChannelHandler: ChannelDuplexHandler {
             case .frame(let frame):
                 heldFrames += 1
                 hasFramed = true
+                isStranger = false
                 decoder.maxFrameBytes = settings.maxFrameBytes
                 hasNewFrame = true
                 since = .now()
+                // Where only its end tells a frame's size, the most it may have was reserved.
+                if frame.count < admittedBytes { budget.release(admittedBytes - frame.count) }
                 handOver(.frame(frame))
-            case .invalid(let length):
+            case .invalid(let fault):
+                budget.release(admittedBytes)
                 state = .closing(deadline: .now() + .seconds(5))
-                handOver(.badLength(length))
+                handOver(.badFrame(fault))
                 index = input.byteCount
                 break framing
             }
         }
         // A frame's time begins with the first byte of its length.
-        if hasFramed, hasNewFrame, decoder.isInsideFrame { since = .now() }
+        if !isStranger, hasNewFrame, decoder.isInsideFrame { since = .now() }
         if index == input.byteCount {
             unread = nil
             if isInputClosed { handOverEnd() }
@@ -205,7 +218,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     /// let in.
     private func reserve(_ byteCount: Int) -> Bool {
         guard let channel else { return false }
-        guard hasFramed else {
+        guard !isStranger else {
             budget.reserveNow(byteCount)
             return true
         }
@@ -230,7 +243,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
             return
         }
         decoder.admitFrame()
-        if hasFramed { since = .now() }
+        since = .now()
         frameUnread()
         readIfAllowed()
     }
@@ -253,8 +266,17 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     /// - Returns: whether it is the first since the last flush.
     func collect(_ answer: Answer) -> Bool {
         guard !closesAfterFlush else { return false }
-        if let message = answer.message { message.encode(into: &collected) }
         if answer.closes { closesAfterFlush = true } else { heldFrames -= 1 }
+        if let dialect {
+            // A message of the native protocol has no words in a dialect: its connection just closes.
+            switch answer.reply.map({ dialect.encode($0, into: &collected) }) ?? .stay {
+            case .stay: break
+            case .closeWhenQuiet: closesWhenQuiet = true
+            case .close: closesAfterFlush = true
+            }
+        } else {
+            answer.message?.encode(into: &collected)
+        }
         defer { isCollecting = true }
         return !isCollecting
     }
@@ -263,6 +285,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     func flushCollected() {
         isCollecting = false
         guard let context else { return }
+        if closesWhenQuiet, heldFrames == 0, unread == nil, !decoder.isInsideFrame { closesAfterFlush = true }
         let bytes = ByteBuffer(bytes: collected)
         collected.removeAll(keepingCapacity: true)
         if closesAfterFlush {
@@ -311,11 +334,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
 
     private func overdue(now: NIODeadline, isMemoryShort: Bool) -> String? {
         let waited = now - since
-        if !hasFramed {
-            return waited >= TimeAmount(settings.helloDeadline)
-                ? "no HELLO within \(settings.helloDeadline)" : nil
-        }
-        if decoder.isInsideFrame {
+        if !isStranger, decoder.isInsideFrame {
             if ticket != nil { return nil }
             // While others wait for memory, who holds some must send: announcing a frame is not enough.
             let expectedBytes = Int(waited.nanoseconds / 1_000_000_000) * Limits.minBytesPerSecondWhenShort
@@ -325,6 +344,10 @@ final class IngestChannelHandler: ChannelDuplexHandler {
             }
             return waited >= TimeAmount(settings.frameDeadline)
                 ? "a frame was not whole within \(settings.frameDeadline)" : nil
+        }
+        if !hasFramed {
+            return waited >= TimeAmount(settings.helloDeadline)
+                ? "no message within \(settings.helloDeadline)" : nil
         }
         let isIdle = heldFrames == 0 && waited >= TimeAmount(settings.idleDeadline)
         return isIdle ? "nothing was sent within \(settings.idleDeadline)" : nil

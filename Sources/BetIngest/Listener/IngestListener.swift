@@ -1,51 +1,75 @@
 import NIOCore
 import Shared
 
-/// Port 1.
+/// The ports of the ingest service: port 1, and one for each dialect that is switched on.
 struct IngestListener {
-    private let listener: Listener<IngestLoop>
-
-    /// Opens the port.
-    ///
-    /// Blocks until it is open.
-    ///
-    /// - Throws: ``ListenFailure``.
-    init(
-        _ endpoint: Endpoint, maxConnections: Int, queue: ConnectionQueue, budget: FrameBudget,
-        settings: IngestChannelHandler.Settings, session: IngestSession
-    ) throws {
-        listener = try Listener(
-            endpoint,
-            .init(
-                key: "ingest.listen", maxConnections: maxConnections,
-                busy: Message.busy(maxConnections: maxConnections).encoded,
-                readBytes: AdaptiveRecvByteBufferAllocator(
-                    minimum: 1024, initial: 8192, maximum: Limits.maxReadBytes),
-                sweepInterval: .seconds(1)),
-            makeLoop: { IngestLoop(eventLoop: $0, queue: queue, budget: budget) },
-            sweep: { $0.sweep(now: .now()) },
-            makeHandler: { loop, channel, slot in
-                let peer = channel.remoteAddress?.hostAndPort ?? "unknown"
-                return IngestChannelHandler(loop: loop, budget: budget, settings: settings) { answers in
-                    IngestConnection(peer: peer, session: session, answers: answers, slot: slot)
-                }
-            })
+    /// A port to open.
+    struct Port {
+        /// As log lines name it: `ingest`, or the dialect.
+        var name: String
+        /// The configuration's key for its endpoint.
+        var key: String
+        var endpoint: Endpoint
+        /// What it speaks; nil: the native protocol.
+        var dialect: (any Dialect)?
     }
 
-    /// The address that the port really has.
-    var address: String { listener.address }
+    let ports: [(name: String, listener: Listener)]
+    private let loops: EventLoops<IngestLoop>
 
-    /// Closes the port.
+    /// Opens the ports.
     ///
-    /// Connections go on. Blocks until it is closed.
+    /// Blocks until they are open.
+    ///
+    /// - Throws: ``ListenFailure``. Nothing is left open then.
+    init(
+        _ ports: [Port], maxConnections: Int, queue: ConnectionQueue, budget: FrameBudget,
+        settings: IngestChannelHandler.Settings, draw: DrawID, agencies: UInt32
+    ) throws {
+        let loops = try EventLoops(
+            maxConnections: maxConnections, sweepInterval: .seconds(1),
+            makeLoop: { IngestLoop(eventLoop: $0, queue: queue, budget: budget) },
+            sweep: { $0.sweep(now: .now()) })
+        let busy = Message.busy(maxConnections: maxConnections).encoded
+        var opened: [(name: String, listener: Listener)] = []
+        do {
+            for port in ports {
+                let dialect = port.dialect
+                let session: any IngestSession =
+                    dialect.map { DialectSession($0, agencies: agencies) }
+                    ?? NativeSession(draw: draw, agencies: agencies)
+                let setup = Listener.Setup(
+                    key: port.key, busy: dialect == nil ? busy : [],
+                    readBytes: AdaptiveRecvByteBufferAllocator(
+                        minimum: 1024, initial: 8192, maximum: Limits.maxReadBytes))
+                let listener = try Listener(port.endpoint, setup, on: loops) { loop, channel, slot in
+                    let peer = channel.remoteAddress?.hostAndPort ?? "unknown"
+                    return IngestChannelHandler(loop: loop, budget: budget, settings: settings, dialect: dialect) {
+                        IngestConnection(peer: peer, session: session, dialect: dialect, answers: $0, slot: slot)
+                    }
+                }
+                opened.append((port.name, listener))
+            }
+        } catch {
+            for (_, listener) in opened { listener.stopAccepting() }
+            loops.end()
+            throw error
+        }
+        self.loops = loops
+        self.ports = opened
+    }
+
+    /// Closes the ports.
+    ///
+    /// Connections go on. Blocks until they are closed.
     func stopAccepting() {
-        listener.stopAccepting()
+        for (_, listener) in ports { listener.stopAccepting() }
     }
 
     /// Says goodbye to every connection, and ends the loops.
     ///
     /// Blocks up to half a second.
     func close() {
-        listener.close { $0.closeAll() }
+        loops.close { $0.closeAll() }
     }
 }

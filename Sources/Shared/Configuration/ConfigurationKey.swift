@@ -8,6 +8,8 @@ package struct ConfigurationKey: Sendable {
         case integer(ClosedRange<Int>, default: Int)
         /// `host:port`.
         case endpoint(default: String)
+        /// `host:port`, or nothing: then the port is not opened.
+        case optionalEndpoint
         case draw(default: String)
         /// Any text but the empty one.
         case text(default: String)
@@ -30,7 +32,12 @@ package struct ConfigurationKey: Sendable {
         path.split(separator: ".").map(String.init)
     }
 
-    package static let all: [ConfigurationKey] = [
+    package static let all: [ConfigurationKey] = keys + dialects
+
+    /// A port for each dialect; none is open by default.
+    private static let dialects = Dialects.ports.map { ConfigurationKey("dialects.\($0.key)", .optionalEndpoint) }
+
+    private static let keys: [ConfigurationKey] = [
         ConfigurationKey("agencies", .integer(1...1_000_000, default: 5)),
         ConfigurationKey("draw.id", .draw(default: "default")),
         ConfigurationKey("draw.winningNumber", .integer(0...9999, default: 7574)),
@@ -75,7 +82,7 @@ package struct ConfigurationKey: Sendable {
     package var range: String {
         switch kind {
         case .integer(let range, _): "a whole number from \(range.lowerBound) to \(range.upperBound)"
-        case .endpoint: "host:port, for example 127.0.0.1:12345 or [::1]:12345"
+        case .endpoint, .optionalEndpoint: "host:port, for example 127.0.0.1:12345 or [::1]:12345"
         case .draw: "1 to \(Limits.maxDrawNameBytes) letters, digits, - or _"
         case .text: "text that is not empty"
         case .choice(let values, _): "one of \(values.joined(separator: ", "))"
@@ -85,6 +92,7 @@ package struct ConfigurationKey: Sendable {
     package var defaultText: String {
         switch kind {
         case .integer(_, let value): String(value)
+        case .optionalEndpoint: ""
         case .endpoint(let value), .draw(let value), .text(let value), .choice(_, let value): value
         }
     }
@@ -94,6 +102,7 @@ package struct ConfigurationKey: Sendable {
         switch kind {
         case .integer(let range, _): Int(text).map(range.contains) ?? false
         case .endpoint: Endpoint(text) != nil
+        case .optionalEndpoint: text.isEmpty || Endpoint(text) != nil
         case .draw: DrawID(text) != nil
         case .text: !text.isEmpty
         case .choice(let values, _):

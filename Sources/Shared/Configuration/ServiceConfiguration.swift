@@ -36,11 +36,23 @@ package struct ServiceConfiguration: Sendable {
         package var drawDeadline: Duration
     }
 
+    /// A port for agencies of a dialect.
+    package struct DialectPort: Sendable {
+        /// The key below `dialects`.
+        package var name: String
+        package var endpoint: Endpoint
+        package var dialect: any Dialect
+        /// It is opened by winners-service.
+        package var isWinners: Bool
+    }
+
     package var agencies: UInt32
     package var draw: DrawID
     package var winningNumber: UInt16
     package var ingest: Ingest
     package var winners: Winners
+    /// The ports that are switched on.
+    package var dialects: [DialectPort]
     package var maxChunkBets: Int
     /// The whole frame, its length field included.
     package var maxChunkBytes: Int
@@ -84,6 +96,13 @@ package struct ServiceConfiguration: Sendable {
             listen: source.parsed("winners.listen", Endpoint.init),
             address: source.parsed("winners.address", Endpoint.init),
             maxConnections: source.integer("winners.maxConnections"))
+        dialects = []
+        for port in Dialects.ports {
+            let endpoint = source.parsed("dialects.\(port.key)") { Optional(Endpoint($0)) }
+            guard let endpoint else { continue }
+            dialects.append(
+                DialectPort(name: port.key, endpoint: endpoint, dialect: port.dialect, isWinners: port.isWinners))
+        }
         maxChunkBets = source.integer("batch.maxAmount")
         maxChunkBytes = source.integer("batch.maxBytes")
         retry = Retry(

@@ -92,6 +92,17 @@ extension LogEvent {
             level: .warning)
     }
 
+    /// A chunk of a dialect was refused.
+    ///
+    /// Nothing of it is in the ledger.
+    package static func chunkRefused(count: Int, agency: AgencyID?, peer: String, reason: String) -> LogEvent {
+        let named = agency.map { [("agency", Value.number(Int($0.rawValue)))] } ?? []
+        return LogEvent(
+            "apuesta_recibida", "fail",
+            [("cantidad", .number(count))] + named + [("peer", .text(peer)), ("error", .text(reason))],
+            level: .warning)
+    }
+
     package static func drawn(number: UInt16, bets: UInt64, winners: Int) -> LogEvent {
         LogEvent(
             "sorteo", "success",
@@ -151,6 +162,20 @@ extension LogEvent {
         LogEvent(
             "agency_superseded", "success",
             [("agency", .number(Int(agency.rawValue))), ("peer", .text(peer))], level: .warning)
+    }
+
+    /// An agency of a dialect came on a new connection after chunks of it were stored.
+    ///
+    /// Where it resends one whose answer was lost, that chunk is stored twice.
+    package static func agencyReconnected(
+        _ agency: AgencyID, peer: String, storedBets: UInt64, level: Logger.Level
+    ) -> LogEvent {
+        LogEvent(
+            "agency_reconnected", "success",
+            [
+                ("agency", .number(Int(agency.rawValue))), ("peer", .text(peer)),
+                ("stored_bets", .number(Int(storedBets))),
+            ], level: level)
     }
 
     package static func agencyFinished(

@@ -5,28 +5,29 @@ import Testing
 @testable import BetIngest
 
 /// Every state of the session × every event.
-struct IngestSessionTests {
+struct NativeSessionTests {
     private static let chunk = Samples.chunk(agency: 1, sequence: 1)
-    private static let events: [IngestSession.Event] = [
+    private static let events: [NativeSession.Event] = [
         .message(.hello(Hello(agency: AgencyID(1)))), .message(.chunk(chunk)),
         .message(.consultWinners(waitMilliseconds: 0)), .message(.error(.busy, "")),
-        .malformed(.unknownType(9)), .badLength(0), .expired("late"), .hungUp,
+        .malformed(.unknownType(9)), .badFrame(.header), .expired("late"), .hungUp,
     ]
 
-    private func kind(_ action: IngestSession.Action) -> String {
+    private func kind(_ action: IngestAction) -> String {
         switch action {
         case .join(let agency): "join \(agency)"
         case .admit(_, let agency): "admit \(agency)"
         case .fail(let code, _, let agency): "fail \(code) \(agency.map { "\($0)" } ?? "-")"
         case .leave(let agency): "leave \(agency.map { "\($0)" } ?? "-")"
         case .ignore: "ignore"
+        case .number, .finish, .consult, .askDrawn, .answer: "\(action)"
         }
     }
 
     @Test("before HELLO nothing else is taken")
     func awaitingHello() {
         let actions = Self.events.map { event in
-            var session = IngestSession(draw: Samples.draw, agencies: 5)
+            var session = NativeSession(draw: Samples.draw, agencies: 5)
             return kind(session.receive(event))
         }
         #expect(
@@ -39,7 +40,7 @@ struct IngestSessionTests {
     @Test("after HELLO chunks are taken")
     func streaming() {
         let actions = Self.events.map { event in
-            var session = IngestSession(draw: Samples.draw, agencies: 5)
+            var session = NativeSession(draw: Samples.draw, agencies: 5)
             _ = session.receive(Self.events[0])
             return kind(session.receive(event))
         }
@@ -54,7 +55,7 @@ struct IngestSessionTests {
     func closed() {
         for first in Self.events.dropFirst() {
             for second in Self.events {
-                var session = IngestSession(draw: Samples.draw, agencies: 5)
+                var session = NativeSession(draw: Samples.draw, agencies: 5)
                 _ = session.receive(first)
                 #expect(session.receive(second) == .ignore)
             }
@@ -70,7 +71,7 @@ struct IngestSessionTests {
             (Hello(agency: AgencyID(1), token: "t"), .tokenNotAccepted),
         ])
     func refusedHello(_ hello: Hello, _ code: ErrorCode) {
-        var session = IngestSession(draw: Samples.draw, agencies: 5)
+        var session = NativeSession(draw: Samples.draw, agencies: 5)
         guard case .fail(let found, _, nil) = session.receive(.message(.hello(hello))) else {
             Issue.record("\(hello) was not refused")
             return

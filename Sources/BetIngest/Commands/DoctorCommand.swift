@@ -1,0 +1,112 @@
+import ArgumentParser
+import Shared
+
+struct DoctorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "Play agencies against any server, and see what it gets wrong.",
+        discussion: """
+            For people who build a server for one of the dialects: it plays all agencies of a draw, from the first chunk \
+            to the winners, and tries what servers get wrong: pieces of messages, several at once, bad bets, \
+            nonsense, an agency that stalls. It needs a server of its own, fresh, that draws when \
+            AGENCIES agencies have finished; never one that is in use.
+
+            EXAMPLES
+              bet-ingest doctor --dialect pipe --address 127.0.0.1:12355
+              bet-ingest doctor --dialect native --address 127.0.0.1:12345 --winners-address 127.0.0.1:12346
+
+            EXIT CODES
+              0 all cases hold · 65 some do not · 75 no connection
+            """)
+
+    private static let names = ["native"] + Dialects.all.map(\.name)
+
+    @Option(help: ArgumentHelp("What to speak: \(names.joined(separator: ", ")).", valueName: "name"))
+    var dialect: String
+
+    @Option(help: ArgumentHelp("The server.", valueName: "host:port"))
+    var address: String
+
+    @Option(
+        help: ArgumentHelp(
+            "The server's port for winners, in dialects that have one (native, json).", valueName: "host:port"))
+    var winnersAddress: String?
+
+    @Option(help: "How many agencies the server waits for, 2 to 100.")
+    var agencies = 5
+
+    @Option(help: "The number that wins, 0 to 9999.")
+    var winningNumber: UInt16 = 7574
+
+    @Option(help: "How long an answer may take, 1 to 600.")
+    var seconds = 5
+
+    func validate() throws {
+        let misuses: [(Bool, String)] = [
+            (
+                !Self.names.contains(dialect),
+                "--dialect \(dialect): one of \(Self.names.joined(separator: ", ")) is expected"
+            ),
+            (Endpoint(address) == nil, "--address \(address): host:port is expected"),
+            (winnersAddress.map { Endpoint($0) == nil } ?? false, "--winners-address: host:port is expected"),
+            (!(2...100).contains(agencies), "--agencies \(agencies): 2 to 100 are expected"),
+            (winningNumber > Limits.maxNumber, "--winning-number \(winningNumber): 0 to 9999 is expected"),
+            (!(1...600).contains(seconds), "--seconds \(seconds): 1 to 600 is expected"),
+            (
+                winnersAddress == nil && language?.hasWinnersPort == true,
+                "--winners-address is missing: \(dialect) asks for winners on a port of their own"
+            ),
+        ]
+        if let (_, text) = misuses.first(where: \.0) { throw ValidationError(text) }
+    }
+
+    /// What agencies speak; nil for `echo`, which carries no bets.
+    private var language: (any AgencyLanguage)? {
+        if dialect == "native" { return NativeLanguage() }
+        return Dialects.all.first { $0.name == dialect } as? any AgencyLanguage
+    }
+
+    func run() throws {
+        try ProgramExit.run {
+            guard let server = Endpoint(address) else { return }
+            var findings: [Doctor.Finding]
+            if let language {
+                writeError(
+                    """
+                    The doctor plays agencies 1 to \(agencies) against \(server): it sends \
+                    \(Doctor.betCount(agencies: agencies)) bets at most, and its server draws. \
+                    Never use it on a server that is in use.
+                    """)
+                var doctor = Doctor(
+                    Doctor.Settings(
+                        language: language, address: server,
+                        winnersAddress: winnersAddress.flatMap { Endpoint($0) } ?? server, agencies: agencies,
+                        winningNumber: winningNumber, patience: .seconds(seconds)))
+                try doctor.run()
+                findings = doctor.findings
+            } else {
+                writeError("The doctor sends one line to \(server), no bets.")
+                findings = [try EchoDoctor(address: server, patience: .seconds(seconds)).run()]
+            }
+            var table = TextTable(["", "case", "seen"])
+            for finding in findings {
+                table.append([finding.mark, finding.name, finding.seen])
+            }
+            writeOutput(table.text)
+            let broken = findings.filter { $0.holds == false }.count
+            let asked = findings.filter { $0.holds != nil }.count
+            writeOutput("\(asked - broken) of \(asked) cases hold")
+            if broken > 0 { throw ProgramExit.data.code }
+        }
+    }
+}
+
+extension Doctor.Finding {
+    fileprivate var mark: String {
+        switch holds {
+        case true?: "holds"
+        case false?: "FAILS"
+        case nil: "–"
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import Shared
+
+extension Admission {
+    /// A chunk of a dialect has come and been checked: it takes the agency's next sequence, and its connection speaks for
+    /// the agency from now on.
+    ///
+    /// - Parameter frameBytes: reserved for the message that it came in.
+    mutating func number(
+        _ chunk: Chunk, checksum: UInt32, agency: AgencyID, frameBytes: Int, from connection: IngestConnection
+    ) -> [StagedEntry] {
+        let standing = standings[agency]
+        guard !isSealed, standing.place(of: standing.nextSequence) == .next else {
+            let reason = closedReason(agency)
+            return [
+                .answer(
+                    Answer(reply: .rejected(badBets: chunk.count, reason: reason)), connection,
+                    .chunkRefused(count: chunk.count, agency: agency, peer: connection.peer, reason: reason),
+                    frameBytes: frameBytes)
+            ]
+        }
+        var entries: [StagedEntry] = []
+        let isNew = owners[agency] !== connection
+        if isNew {
+            entries = takeOver(agency, connection)
+            if standing.nextSequence > 1 {
+                let level = senders.levelOfReconnection(
+                    agency, isUsual: connection.dialect?.isOneMessagePerConnection == true)
+                entries.append(
+                    .log(
+                        .agencyReconnected(
+                            agency, peer: connection.peer, storedBets: standing.storedBets, level: level)))
+            }
+        }
+        senders.sent(agency, from: connection.place, isNewConnection: isNew)
+        var numbered = chunk
+        numbered.sequence = standing.nextSequence
+        entries.append(
+            stage(
+                numbered, fault: nil, checksum: checksum, agency, connection, frameBytes: frameBytes,
+                answer: .reply(.stored(isLast: chunk.isLast))))
+        return entries
+    }
+
+    /// An agency of a dialect says that it has sent all: an empty last chunk, unless it has finished already.
+    ///
+    /// - Parameters:
+    ///   - named: nil where neither the message nor its connection names the agency; then it is the one whose bets came
+    ///     from the same address.
+    ///   - reply: nil where another entry answers.
+    mutating func finish(
+        _ named: AgencyID?, reply: DialectReply?, from connection: IngestConnection
+    ) -> [StagedEntry] {
+        guard let agency = named ?? senders.sender(at: connection.place) else {
+            let reason = "the message names no agency, and not exactly one has sent bets from \(connection.address)"
+            return [
+                .answer(
+                    Answer(reply: .rejected(badBets: 0, reason: reason)), connection,
+                    .messageFailed(peer: connection.peer, reason: reason))
+            ]
+        }
+        senders.finished(agency)
+        guard !standings[agency].isFinished, !isSealed else {
+            return reply.map { [.answer(Answer(reply: $0), connection, nil)] } ?? []
+        }
+        var builder = BetColumnsBuilder()
+        let last = builder.takeChunk(sequence: standings[agency].nextSequence, isLast: true)
+        return [
+            stage(
+                last, fault: nil, checksum: CRC32C.checksum(last.bets.bytes), agency, connection, frameBytes: 0,
+                answer: reply.map(RecordAnswer.reply) ?? .none)
+        ]
+    }
+}

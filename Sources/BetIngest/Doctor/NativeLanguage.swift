@@ -1,0 +1,64 @@
+import Shared
+
+/// An agency that speaks the native protocol, on one connection.
+struct NativeLanguage: AgencyLanguage {
+    let hasWinnersPort = true
+    let isOneMessagePerConnection = false
+    let refusalCloses = false
+    let separator: String? = nil
+    let abilities: Set<AgencyAbility> = [.longDocuments]
+
+    let nonsense = AgencyNonsense(
+        empty: [0, 0, 0, 0], unknown: [0, 0, 0, 1, 0x77], header: [0xFF, 0xFF, 0xFF, 0xFF])
+
+    /// As WELCOME said, and one more for each chunk since.
+    private var nextSequence: UInt32 = 1
+
+    mutating func greeting(agency: String) -> [UInt8]? {
+        Message.hello(Hello(agency: AgencyID(UInt32(agency) ?? 0))).encoded
+    }
+
+    mutating func chunk(_ rows: [[String]], agency: String, isLast: Bool) -> [UInt8] {
+        var columns = BetColumnsBuilder()
+        for row in rows {
+            columns.append(
+                firstName: Array(row[0].utf8).span, lastName: Array(row[1].utf8).span,
+                document: Array(row[2].utf8).span,
+                birthdate: Birthdate(packed: UInt32(row[3].filter { $0 != "-" }) ?? 0), number: UInt16(row[4]) ?? .max)
+        }
+        defer { nextSequence += 1 }
+        return Message.chunk(columns.takeChunk(sequence: nextSequence, isLast: isLast)).encoded
+    }
+
+    mutating func finish(agency: String) -> [UInt8]? { chunk([], agency: agency, isLast: true) }
+
+    mutating func consult(agency: String) -> [UInt8] {
+        Message.consultWinners(waitMilliseconds: Limits.maxWaitMilliseconds).encoded
+    }
+
+    mutating func reply(_ bytes: [UInt8], to question: AgencyQuestion) -> AgencyReading {
+        guard bytes.count >= Limits.frameLengthBytes else { return .needsBytes }
+        let length = bytes[..<Limits.frameLengthBytes].reduce(0) { $0 << 8 | Int($1) }
+        let byteCount = Limits.frameLengthBytes + length
+        guard bytes.count >= byteCount else { return .needsBytes }
+        let message: Message
+        do throws(MessageFault) {
+            message = try Message(frame: Array(bytes[Limits.frameLengthBytes..<byteCount]))
+        } catch {
+            return .invalid
+        }
+        switch (question, message) {
+        case (.greeting, .welcome(let welcome)):
+            nextSequence = welcome.nextSequence
+            return .reply(.stored(isLast: false), byteCount: byteCount)
+        case (.chunk, .chunkProcessed): return .reply(.stored(isLast: false), byteCount: byteCount)
+        case (.finish, .chunkProcessed): return .reply(.finished, byteCount: byteCount)
+        case (_, .chunkRejected(let rejected)):
+            return .reply(.rejected(badBets: 1, reason: rejected.message), byteCount: byteCount)
+        case (.consult, .winners(let winners)): return .reply(.winners(winners.documents), byteCount: byteCount)
+        case (.consult, .notDrawnYet): return .reply(.notDrawnYet, byteCount: byteCount)
+        case (_, .error(_, let text)): return .reply(.rejected(badBets: 0, reason: text), byteCount: byteCount)
+        default: return .invalid
+        }
+    }
+}

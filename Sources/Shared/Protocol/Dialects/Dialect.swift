@@ -1,0 +1,51 @@
+/// The language of agencies that already exist: their bytes to what they ask for, and what they are told to their bytes.
+///
+/// Pure: a dialect is a value without state; what a connection has said before is the session's business.
+///
+/// Source: docs/dialects.md, which also says how to add one.
+package protocol Dialect: Sendable {
+    /// As in `dialects.<name>` of the configuration.
+    var name: String { get }
+    /// The key of a port of its own for winners, which winners-service opens; nil where one port does it all.
+    var winnersName: String? { get }
+    var framing: Framing { get }
+    /// An agency opens a connection for each message.
+    var isOneMessagePerConnection: Bool { get }
+
+    /// What a frame asks for.
+    ///
+    /// Called by a worker.
+    ///
+    /// - Parameter today: birthdates after it are in the future.
+    func request(_ frame: [UInt8], today: Birthdate) -> DialectRequest
+
+    /// Appends a reply as it goes on the wire, whole: it leaves in one write.
+    ///
+    /// - Returns: what becomes of the connection.
+    func encode(_ reply: DialectReply, into bytes: inout [UInt8]) -> DialectReply.Next
+}
+
+extension Dialect {
+    package var winnersName: String? { nil }
+    package var isOneMessagePerConnection: Bool { false }
+}
+
+/// The dialects that there are: each is registered by its line here.
+package enum Dialects {
+    package static let all: [any Dialect] = [
+        SemicolonDialect(),
+        LinesDialect(),
+        TLVDialect(),
+        JSONDialect(),
+        PipeDialect(),
+        EchoDialect(),
+    ]
+
+    /// Every port that a dialect may have: the key below `dialects`, and whether winners-service opens it.
+    package static var ports: [(key: String, dialect: any Dialect, isWinners: Bool)] {
+        all.flatMap { dialect in
+            let winners = dialect.winnersName.map { [($0, dialect, true)] } ?? []
+            return [(dialect.name, dialect, false)] + winners
+        }
+    }
+}

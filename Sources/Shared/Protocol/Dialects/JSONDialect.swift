@@ -1,0 +1,165 @@
+private import Foundation
+
+/// A length of four bytes, then JSON; bets on one port and winners on another.
+///
+/// It has no error answer: a bad chunk closes the connection.
+///
+/// Source: docs/dialects.md, "json".
+package struct JSONDialect: Dialect, AgencyLanguage {
+    package let name = "json"
+    package let winnersName: String? = "jsonWinners"
+    package let framing = Framing.counted(headerBytes: 4)
+
+    private enum Kind {
+        static let chunk = 1
+        static let lastChunk = 2
+        static let consult = 3
+        static let winners = 2
+    }
+
+    /// A message of an agency.
+    private struct Query: Decodable {
+        var kind: Int
+        var agency: String
+        var payload: [String]?
+
+        enum CodingKeys: String, CodingKey {
+            case kind = "type_message"
+            case agency, payload
+        }
+
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            kind = try values.decode(Int.self, forKey: .kind)
+            if let number = try? values.decode(UInt32.self, forKey: .agency) {
+                agency = String(number)
+            } else {
+                agency = try values.decode(String.self, forKey: .agency)
+            }
+            payload = try values.decodeIfPresent([String].self, forKey: .payload)
+        }
+    }
+
+    /// A message of the service.
+    private struct Told: Decodable {
+        var kind: Int
+        var payload: String?
+
+        enum CodingKeys: String, CodingKey {
+            case kind = "type_message"
+            case payload
+        }
+    }
+
+    package init() {}
+
+    package func request(_ frame: [UInt8], today: Birthdate) -> DialectRequest {
+        let query: Query
+        do {
+            query = try JSONDecoder().decode(Query.self, from: Data(frame))
+        } catch {
+            return .unknown(reason: "no JSON of the form {\"type_message\": 1, \"agency\": \"1\", \"payload\": […]}")
+        }
+        guard let agency = agencyID(Array(query.agency.utf8).span) else {
+            return .unknown(reason: "the agency is not a number of decimal digits")
+        }
+        switch query.kind {
+        case Kind.chunk, Kind.lastChunk:
+            var builder = DialectChunkBuilder(today: today)
+            _ = builder.name(Array(query.agency.utf8).span)
+            for row in query.payload ?? [] {
+                let bytes = Array(row.utf8)
+                let fields = bytes.span.fields(in: bytes.indices, separatedBy: ",")
+                if fields.count == 5 {
+                    builder.append(.init(bytes.span, fields[...]))
+                } else {
+                    builder.fault("\(fields.count) fields; 5 are expected, separated by commas")
+                }
+            }
+            return builder.request(
+                frame, isLast: query.kind == Kind.lastChunk, reason: query.payload == nil ? "there is no payload" : nil)
+        case Kind.consult:
+            return .consult(agency, .init(wait: .always))
+        default:
+            return .unknown(reason: "type_message \(query.kind); 1, 2 or 3 is expected")
+        }
+    }
+
+    package func encode(_ reply: DialectReply, into bytes: inout [UInt8]) -> DialectReply.Next {
+        switch reply {
+        case .stored(let isLast):
+            frame(#"{"type_message": 1, "payload": null}"#, into: &bytes)
+            return isLast ? .close : .stay
+        case .winners(let documents):
+            // Documents are letters and digits: nothing in them needs an escape.
+            frame(#"{"type_message": 2, "payload": ""# + documents.joined(separator: ",") + #""}"#, into: &bytes)
+            return .close
+        case .rejected, .finished, .notDrawnYet, .drawn, .echo, .goodbye:
+            return .close
+        }
+    }
+
+    // MARK: The agency's side
+
+    package var separator: String? { "," }
+    package var abilities: Set<AgencyAbility> { Set(AgencyAbility.allCases) }
+
+    package var nonsense: AgencyNonsense {
+        AgencyNonsense(
+            empty: framed(""), unknown: framed(#"{"type_message": 9, "agency": "1", "payload": null}"#),
+            header: [0xFF, 0xFF, 0xFF, 0xFF])
+    }
+
+    package func chunk(_ rows: [[String]], agency: String, isLast: Bool) -> [UInt8] {
+        let payload = rows.map { literal($0.joined(separator: ",")) }.joined(separator: ", ")
+        return framed(
+            #"{"type_message": \#(isLast ? Kind.lastChunk : Kind.chunk), "agency": "\#(agency)", "payload": [\#(payload)]}"#
+        )
+    }
+
+    package func finish(agency: String) -> [UInt8]? { chunk([], agency: agency, isLast: true) }
+
+    package func consult(agency: String) -> [UInt8] {
+        framed(#"{"type_message": \#(Kind.consult), "agency": "\#(agency)", "payload": null}"#)
+    }
+
+    package func reply(_ bytes: [UInt8], to question: AgencyQuestion) -> AgencyReading {
+        guard bytes.count >= 4 else { return .needsBytes }
+        let length = bytes[..<4].reduce(0) { $0 << 8 | Int($1) }
+        guard bytes.count >= 4 + length else { return .needsBytes }
+        guard let answer = try? JSONDecoder().decode(Told.self, from: Data(bytes[4..<4 + length])) else {
+            return .invalid
+        }
+        switch (question, answer.kind, answer.payload) {
+        case (.chunk, Kind.chunk, nil): return .reply(.stored(isLast: false), byteCount: 4 + length)
+        case (.finish, Kind.chunk, nil): return .reply(.finished, byteCount: 4 + length)
+        case (.consult, Kind.winners, let list?):
+            return .reply(.winners(list.split(separator: ",").map(String.init)), byteCount: 4 + length)
+        default: return .invalid
+        }
+    }
+
+    /// A string as JSON writes it in ASCII.
+    private func literal(_ text: String) -> String {
+        var literal = "\""
+        for unit in text.utf16 {
+            switch unit {
+            case 0x22, 0x5C: literal += "\\" + String(UnicodeScalar(UInt8(unit)))
+            case 0x20..<0x7F: literal += String(UnicodeScalar(UInt8(unit)))
+            default: literal += "\\u" + String(0x1_0000 + Int(unit), radix: 16).dropFirst()
+            }
+        }
+        return literal + "\""
+    }
+
+    private func framed(_ text: String) -> [UInt8] {
+        var bytes: [UInt8] = []
+        frame(text, into: &bytes)
+        return bytes
+    }
+
+    private func frame(_ text: String, into bytes: inout [UInt8]) {
+        bytes.append(bigEndian: UInt32(text.utf8.count))
+        bytes.append(contentsOf: text.utf8)
+    }
+}

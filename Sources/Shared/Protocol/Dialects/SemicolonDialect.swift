@@ -1,0 +1,109 @@
+/// Eight decimal digits of length, then text with semicolons; bets, end and winners on one connection.
+///
+/// Source: docs/dialects.md, "semicolon".
+package struct SemicolonDialect: Dialect, AgencyLanguage {
+    package let name = "semicolon"
+
+    package let framing = Framing.counted(headerBytes: 8) { header in
+        var length = 0
+        for shift in stride(from: 56, through: 0, by: -8) {
+            let digit = Int(header >> UInt64(shift) & 0xFF) - 0x30
+            guard (0...9).contains(digit) else { return nil }
+            length = length * 10 + digit
+        }
+        return length
+    }
+
+    package init() {}
+
+    package func request(_ frame: [UInt8], today: Birthdate) -> DialectRequest {
+        let text = frame.span
+        if text.equals("END") { return .consult(nil, .init(finishes: true, wait: .always)) }
+        var builder = DialectChunkBuilder(today: today)
+        let lines = text.lines(in: text.indices)
+        let head = lines.first.map { text.fields(in: $0, separatedBy: ";") } ?? []
+        guard head.count == 2, builder.name(text.extracting(head[0])),
+            let count = agencyID(text.extracting(head[1]))?.rawValue
+        else {
+            return builder.request(frame, reason: "the first line is not agency;count")
+        }
+        for line in lines.dropFirst() {
+            let fields = text.fields(in: line, separatedBy: ";")
+            if fields.count == 5 {
+                builder.append(.init(text, fields[...]))
+            } else {
+                builder.fault("\(fields.count) fields; 5 are expected, separated by semicolons")
+            }
+        }
+        let found = lines.count - 1
+        return builder.request(
+            frame, reason: count == found ? nil : "the first line says \(count) bets and \(found) follow")
+    }
+
+    package func encode(_ reply: DialectReply, into bytes: inout [UInt8]) -> DialectReply.Next {
+        switch reply {
+        case .stored:
+            frame("success;Batch stored successfully.", into: &bytes)
+            return .stay
+        case .rejected(_, let reason):
+            frame("error;" + reason, into: &bytes)
+            return .stay
+        case .winners(let documents):
+            frame(documents.isEmpty ? "NO_WINNERS" : documents.joined(separator: ";"), into: &bytes)
+            return .close
+        case .finished, .notDrawnYet, .drawn, .echo:
+            return .stay  // nothing in this dialect asks for it
+        case .goodbye:
+            return .close
+        }
+    }
+
+    // MARK: The agency's side
+
+    package var separator: String? { ";" }
+    package var abilities: Set<AgencyAbility> { Set(AgencyAbility.allCases) }
+
+    package var nonsense: AgencyNonsense {
+        AgencyNonsense(empty: framed(""), unknown: framed("HELLO"), header: Array("GARBAGE!GARBAGE!".utf8))
+    }
+
+    package func chunk(_ rows: [[String]], agency: String, isLast: Bool) -> [UInt8] {
+        let lines = ["\(agency);\(rows.count)"] + rows.map { $0.joined(separator: ";") }
+        return framed(lines.map { $0 + "\n" }.joined())
+    }
+
+    package func finish(agency: String) -> [UInt8]? { nil }
+
+    package func consult(agency: String) -> [UInt8] { framed("END") }
+
+    package func reply(_ bytes: [UInt8], to question: AgencyQuestion) -> AgencyReading {
+        guard bytes.count >= 8 else { return .needsBytes }
+        guard let length = Int(String(decoding: bytes[..<8], as: UTF8.self)), length >= 0 else { return .invalid }
+        guard bytes.count >= 8 + length else { return .needsBytes }
+        let text = String(decoding: bytes[8..<8 + length], as: UTF8.self)
+        switch question {
+        case .chunk where text.hasPrefix("success;"):
+            return .reply(.stored(isLast: false), byteCount: 8 + length)
+        case _ where text.hasPrefix("error;"):
+            return .reply(.rejected(badBets: 0, reason: String(text.dropFirst(6))), byteCount: 8 + length)
+        case .consult:
+            let documents = text == "NO_WINNERS" ? [] : text.split(separator: ";").map(String.init)
+            return .reply(.winners(documents), byteCount: 8 + length)
+        case .greeting, .chunk, .finish:
+            return .invalid
+        }
+    }
+
+    private func framed(_ text: String) -> [UInt8] {
+        var bytes: [UInt8] = []
+        frame(text, into: &bytes)
+        return bytes
+    }
+
+    private func frame(_ text: String, into bytes: inout [UInt8]) {
+        let length = String(text.utf8.count)
+        bytes.append(contentsOf: String(repeating: "0", count: max(0, 8 - length.utf8.count)).utf8)
+        bytes.append(contentsOf: length.utf8)
+        bytes.append(contentsOf: text.utf8)
+    }
+}

@@ -1,0 +1,155 @@
+/// Binary, big-endian, fields with tags; a connection for each message.
+///
+/// It has no error answer: what is refused is closed without a word. Documents are u32 in its answers, so a chunk with
+/// another document is refused.
+///
+/// Source: docs/dialects.md, "tlv".
+package struct TLVDialect: Dialect, AgencyLanguage {
+    package let name = "tlv"
+    package let isOneMessagePerConnection = true
+    package let framing = Framing.counted(headerBytes: 5, isHeaderKept: true) { Int($0 & 0xFFFF_FFFF) }
+
+    private enum Kind {
+        static let chunk: UInt8 = 1
+        static let consult: UInt8 = 2
+        static let winners: UInt8 = 3
+        static let wait: UInt8 = 4
+    }
+
+    private static let headerBytes = 5
+    private static let stored = Array("OK\n".utf8)
+
+    package init() {}
+
+    package func request(_ frame: [UInt8], today: Birthdate) -> DialectRequest {
+        var reader = ByteReader(frame)
+        reader.skip(byteCount: Self.headerBytes)
+        do throws(MessageFault) {
+            switch frame[0] {
+            case Kind.consult:
+                let agency = AgencyID(try reader.readInteger())
+                try reader.finish()
+                return .consult(agency, .init(finishes: true, wait: .never))
+            case Kind.chunk:
+                return try chunk(frame, &reader, today: today)
+            default:
+                throw .unknownType(frame[0])
+            }
+        } catch {
+            return .unknown(reason: "\(error)")
+        }
+    }
+
+    private func chunk(
+        _ frame: [UInt8], _ reader: inout ByteReader, today: Birthdate
+    ) throws(MessageFault) -> DialectRequest {
+        var builder = DialectChunkBuilder(today: today)
+        let agency: UInt32 = try reader.readInteger()
+        _ = builder.name(Array(String(agency).utf8).span)
+        while reader.remainingBytes > 0 {
+            let length = Int(try reader.readInteger(UInt32.self))
+            guard length <= reader.remainingBytes else { throw .truncated(atByte: frame.count) }
+            let end = reader.index + length
+            var fields: [Range<Int>] = []
+            while reader.index < end {
+                let tag: UInt8 = try reader.readInteger()
+                let byteCount = Int(try reader.readInteger(UInt16.self))
+                guard Int(tag) == fields.count + 1, reader.index + byteCount <= end else { break }
+                fields.append(reader.index..<reader.index + byteCount)
+                reader.skip(byteCount: byteCount)
+            }
+            if fields.count != 5 || reader.index != end {
+                builder.fault("not the tags 1 to 5 with their values")
+            } else if UInt32(String(decoding: frame[fields[2]], as: UTF8.self)) == nil {
+                builder.fault("the document is no u32: this dialect could not tell it as a winner")
+            } else {
+                builder.append(.init(frame.span, fields[...]))
+            }
+            reader.skip(byteCount: end - reader.index)
+        }
+        return builder.request(frame)
+    }
+
+    package func encode(_ reply: DialectReply, into bytes: inout [UInt8]) -> DialectReply.Next {
+        switch reply {
+        case .stored:
+            bytes.append(bigEndian: UInt32(Self.stored.count))
+            bytes.append(contentsOf: Self.stored)
+        case .winners(let documents):
+            // Another document came by another dialect: half a list would be a wrong answer.
+            let numbers = documents.compactMap { UInt32($0) }
+            guard numbers.count == documents.count else { return .close }
+            bytes.append(Kind.winners)
+            bytes.append(bigEndian: UInt32(4 * numbers.count))
+            for number in numbers { bytes.append(bigEndian: number) }
+        case .notDrawnYet:
+            bytes.append(Kind.wait)
+            bytes.append(bigEndian: UInt32(0))
+        case .rejected, .finished, .drawn, .echo, .goodbye:
+            return .close
+        }
+        return .closeWhenQuiet
+    }
+
+    // MARK: The agency's side
+
+    package var separator: String? { nil }
+    package var abilities: Set<AgencyAbility> { [.noBets, .paddedNumbers] }
+
+    package var nonsense: AgencyNonsense {
+        AgencyNonsense(
+            empty: message(Kind.chunk, []), unknown: message(9, []), header: [Kind.chunk, 0xFF, 0xFF, 0xFF, 0xFF])
+    }
+
+    package func chunk(_ rows: [[String]], agency: String, isLast: Bool) -> [UInt8] {
+        var body: [UInt8] = []
+        body.append(bigEndian: UInt32(agency) ?? 0)
+        for row in rows {
+            var bet: [UInt8] = []
+            for (index, field) in row.enumerated() {
+                bet.append(UInt8(index + 1))
+                bet.append(bigEndian: UInt16(field.utf8.count))
+                bet.append(contentsOf: field.utf8)
+            }
+            body.append(bigEndian: UInt32(bet.count))
+            body.append(contentsOf: bet)
+        }
+        return message(Kind.chunk, body)
+    }
+
+    package func finish(agency: String) -> [UInt8]? { nil }
+
+    package func consult(agency: String) -> [UInt8] {
+        var body: [UInt8] = []
+        body.append(bigEndian: UInt32(agency) ?? 0)
+        return message(Kind.consult, body)
+    }
+
+    package func reply(_ bytes: [UInt8], to question: AgencyQuestion) -> AgencyReading {
+        if case .chunk = question {
+            let expected = [0, 0, 0, 3] + Self.stored
+            guard bytes.count >= expected.count else { return expected.starts(with: bytes) ? .needsBytes : .invalid }
+            return bytes.starts(with: expected)
+                ? .reply(.stored(isLast: false), byteCount: expected.count) : .invalid
+        }
+        var reader = ByteReader(bytes)
+        do throws(MessageFault) {
+            let kind: UInt8 = try reader.readInteger()
+            let length = Int(try reader.readInteger(UInt32.self))
+            guard reader.remainingBytes >= length else { return .needsBytes }
+            if kind == Kind.wait, length == 0 { return .reply(.notDrawnYet, byteCount: Self.headerBytes) }
+            guard kind == Kind.winners, length % 4 == 0 else { return .invalid }
+            var documents: [String] = []
+            for _ in 0..<length / 4 { documents.append(String(try reader.readInteger(UInt32.self))) }
+            return .reply(.winners(documents), byteCount: Self.headerBytes + length)
+        } catch {
+            return .needsBytes
+        }
+    }
+
+    private func message(_ kind: UInt8, _ body: [UInt8]) -> [UInt8] {
+        var bytes = [kind]
+        bytes.append(bigEndian: UInt32(body.count))
+        return bytes + body
+    }
+}

@@ -1,0 +1,67 @@
+package import NIOCore
+import NIOPosix
+
+/// The event loops of a service, one for two cores, and what it keeps for each.
+///
+/// Isolation: the main thread starts and closes them; `Loop` is made, and touched, on its loop only.
+package final class EventLoops<Loop>: Sendable {
+    let group: MultiThreadedEventLoopGroup
+    private let loops: [NIOLoopBound<Loop>]
+    let connections: ConnectionCount
+
+    /// Starts the threads.
+    ///
+    /// Blocks until they run.
+    ///
+    /// - Parameters:
+    ///   - maxConnections: the ceiling over all ports that are opened on these loops.
+    ///   - makeLoop: called once on each event loop.
+    ///   - sweep: called on each loop, again and again.
+    package init(
+        maxConnections: Int, sweepInterval: TimeAmount, makeLoop: @escaping @Sendable (any EventLoop) -> Loop,
+        sweep: @escaping @Sendable (Loop) -> Void
+    ) throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 2))
+        self.group = group
+        connections = ConnectionCount(max: maxConnections)
+        loops = try group.makeIterator().map { eventLoop in
+            try eventLoop.submit { NIOLoopBound(makeLoop(eventLoop), eventLoop: eventLoop) }.wait()
+        }
+        for loop in loops {
+            loop.eventLoop.scheduleRepeatedTask(initialDelay: sweepInterval, delay: sweepInterval) { _ in
+                sweep(loop.value)
+            }
+        }
+    }
+
+    /// What is kept for an event loop.
+    ///
+    /// - Precondition: it is one of these loops, and the caller is on it.
+    func state(of eventLoop: any EventLoop) -> Loop {
+        guard let loop = loops.first(where: { $0.eventLoop === eventLoop }) else {
+            preconditionFailure("a connection on an unknown event loop")
+        }
+        return loop.value
+    }
+
+    /// Runs something on every loop, soon.
+    package func onEachLoop(_ body: @escaping @Sendable (Loop) -> Void) {
+        for loop in loops {
+            loop.eventLoop.execute { body(loop.value) }
+        }
+    }
+
+    /// Says goodbye to every connection, and ends the loops.
+    ///
+    /// Blocks up to half a second. Close the ports first.
+    package func close(_ sayGoodbye: @escaping @Sendable (Loop) -> Void) {
+        onEachLoop(sayGoodbye)
+        connections.waitForNone(until: .now + .milliseconds(400))
+        end()
+    }
+
+    /// Ends the loops at once.
+    package func end() {
+        try? group.syncShutdownGracefully()
+    }
+}

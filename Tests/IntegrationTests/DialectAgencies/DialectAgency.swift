@@ -1,0 +1,105 @@
+import TestKit
+
+/// What every one of these programs can do.
+///
+/// They are programs "that already exist": written from the description of their wire formats alone, and sharing no
+/// code with the services' side of it. They are strict: an answer that is not to the byte what they know is an error.
+protocol DialectAgency: Sendable {
+    /// Sends all rows in chunks and asks for its winners.
+    ///
+    /// - Parameter rows: first name, last name, document, birthdate, number as they are in the CSV file.
+    /// - Returns: the documents that won, as the program read them.
+    func run(rows: [[String]], chunkBets: Int) throws -> [String]
+}
+
+extension DialectAgency {
+    /// Chunks of so many rows; none for no rows.
+    func chunks(_ rows: [[String]], of count: Int) -> [[[String]]] {
+        precondition(count > 0, "chunks of \(count) bets")
+        return stride(from: 0, to: rows.count, by: count).map { Array(rows[$0..<min($0 + count, rows.count)]) }
+    }
+
+    /// Chunks as of a program that reads its file until a chunk is short: the last one may hold zero bets.
+    func chunksUntilShort(_ rows: [[String]], of count: Int) -> [[[String]]] {
+        chunks(rows, of: count) + (rows.count.isMultiple(of: count) ? [[]] : [])
+    }
+
+    /// Takes winners apart; a document is never empty.
+    static func documents(_ text: some StringProtocol, separator: Character) throws -> [String] {
+        let documents = String(text).split(separator: separator, omittingEmptySubsequences: false).map(String.init)
+        guard documents.allSatisfy({ !$0.isEmpty }) else {
+            throw DialectAgencyError(expected: "documents between \(separator)", came: Array(text.utf8))
+        }
+        return documents
+    }
+}
+
+/// An answer that one of these programs does not know.
+struct DialectAgencyError: Error, CustomStringConvertible {
+    let description: String
+
+    init(expected: String, came bytes: [UInt8], then end: String = "") {
+        let text = String(decoding: bytes, as: UTF8.self).debugDescription
+        description = "expected \(expected), came \(bytes.count) bytes \(text)\(end)"
+    }
+}
+
+extension FixedWidthInteger {
+    var bigEndianBytes: [UInt8] {
+        withUnsafeBytes(of: bigEndian) { Array($0) }
+    }
+}
+
+extension Sequence<UInt8> {
+    /// The number that these bytes are in big-endian order.
+    var bigEndianNumber: Int {
+        reduce(0) { $0 << 8 | Int($1) }
+    }
+}
+
+extension TestSocket {
+    /// Takes whatever one read with a fresh buffer brings: nothing at the service's end.
+    func takeOnce(_ what: String, maxBytes: Int = 65_536) throws -> [UInt8] {
+        do {
+            return try receiveOnce(maxBytes: maxBytes)
+        } catch {
+            throw DialectAgencyError(expected: what, came: [], then: ", then \(error)")
+        }
+    }
+
+    /// Takes exactly so many bytes, in however many reads.
+    func take(_ count: Int, of what: String) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        while bytes.count < count {
+            let more: [UInt8]
+            do {
+                more = try receiveOnce(maxBytes: min(count - bytes.count, 65_536))
+            } catch {
+                throw DialectAgencyError(expected: "\(count) bytes of \(what)", came: bytes, then: ", then \(error)")
+            }
+            if more.isEmpty {
+                throw DialectAgencyError(expected: "\(count) bytes of \(what)", came: bytes, then: ", then the end")
+            }
+            bytes += more
+        }
+        return bytes
+    }
+
+    /// Takes one read that has to be this answer, all of it and nothing else: every reply goes out in one write.
+    func expect(_ answer: [UInt8]) throws {
+        let what = String(decoding: answer, as: UTF8.self).debugDescription
+        let bytes = try takeOnce(what)
+        guard bytes == answer else { throw DialectAgencyError(expected: what, came: bytes) }
+    }
+
+    /// Waits until the service closes without another byte.
+    func expectEnd() throws {
+        let bytes: [UInt8]
+        do {
+            bytes = try receiveToEnd()
+        } catch {
+            throw DialectAgencyError(expected: "the end", came: [], then: ", then \(error)")
+        }
+        guard bytes.isEmpty else { throw DialectAgencyError(expected: "the end", came: bytes) }
+    }
+}
