@@ -125,9 +125,9 @@ package final class TestProgram: Sendable {
         kill(processID, number)
     }
 
-    /// The address of a service, from its log.
-    package func waitForAddress() throws -> Endpoint {
-        let line = try waitForLog("action: accept_connections")
+    /// The address of a service, or of one of its ports, from its log.
+    package func waitForAddress(port: String = "") throws -> Endpoint {
+        let line = try waitForLog("accept_connections | result: in_progress | port: \(port.isEmpty ? "" : port + " |")")
         let text = line.split(separator: " ").last.map(String.init) ?? ""
         guard let endpoint = Endpoint(text) else { throw Failure.deadline("an address", log: line) }
         return endpoint
