@@ -43,6 +43,13 @@ final class Services {
         _ = try ingest.waitForAddress()
     }
 
+    /// Stops the ingest service and starts it again.
+    func restartIngestAfterStop() throws {
+        ingest.signal(SIGTERM)
+        _ = try ingest.waitForExit()
+        try restartIngest()
+    }
+
     func restartWinners() throws {
         winners = try Self.start("winners-service", agencies, data, settings, listen: "\(winnersAddress)", folder)
         _ = try winners.waitForAddress()

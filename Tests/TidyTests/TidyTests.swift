@@ -131,7 +131,9 @@ struct TidyTests {
     func configurationKeys() throws {
         let text = try Repository.text("docs/operations.md")
         for key in ConfigurationKey.all {
-            #expect(text.contains("`\(key.path)`"), "docs/operations.md and \(key.path)")
+            // A dialect is one file and one line: its port needs no row of its own.
+            let name = key.path.hasPrefix("dialects.") ? "dialects.<name>" : key.path
+            #expect(text.contains("`\(name)`"), "docs/operations.md and \(name)")
         }
     }
 

@@ -41,6 +41,7 @@ struct DoctorCommand: ParsableCommand {
     @Option(help: "How long an answer may take, 1 to 600.")
     var seconds = 5
 
+    /// Checks what ArgumentParser cannot.
     func validate() throws {
         let misuses: [(Bool, String)] = [
             (

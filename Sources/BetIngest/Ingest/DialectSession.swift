@@ -37,6 +37,7 @@ struct DialectSession: IngestSession {
     }
 
     mutating func receive(_ request: DialectRequest) -> IngestAction {
+        if isClosed { return .ignore }
         if case .unknown(let reason) = request {
             // The rest of a chunk that was answered already.
             return mayRestFollow ? .answer(Answer(), nil) : refuse(reason: reason)

@@ -92,3 +92,73 @@ struct FrameDecoderTests {
         #expect(!decode(bytes, pieces: [bytes.count]).1.isInsideFrame)
     }
 }
+
+/// Frames whose end, and not their beginning, tells their size; and headers of other kinds.
+struct FramingTests {
+    private func decode(_ framing: Framing, _ bytes: [UInt8], cut: Int, maxFrameBytes: Int = 20) -> [FrameDecoder.Event]
+    {
+        var decoder = FrameDecoder(framing, maxFrameBytes: maxFrameBytes)
+        var events: [FrameDecoder.Event] = []
+        for piece in [Array(bytes[..<cut]), Array(bytes[cut...])] {
+            var index = 0
+            piece: while true {
+                let event = decoder.next(piece.span.bytes, from: &index)
+                switch event {
+                case .needsBytes: break piece
+                case .frameBegins: decoder.admitFrame()
+                case .frame: events.append(event)
+                case .invalid:
+                    events.append(event)
+                    break piece
+                }
+            }
+        }
+        return events
+    }
+
+    @Test("a message ends behind its run of newlines, wherever it is cut")
+    func newlines() {
+        let bytes = Array("a\nb\n\n\n\nc\n\nd".utf8)
+        let expected = ["a\nb\n\n", "\n\n", "c\n\n"].map { FrameDecoder.Event.frame(Array($0.utf8)) }
+        for cut in 0...bytes.count { #expect(decode(.newlines(2), bytes, cut: cut) == expected) }
+    }
+
+    @Test("a message without an end is invalid at the limit, and not before")
+    func unterminated() {
+        let endless = [UInt8](repeating: 97, count: 30)
+        for cut in 0...30 {
+            // Once in the piece that reaches the limit, and again in one that follows.
+            let events = Set(decode(.newlines(2), endless, cut: cut).map { "\($0)" })
+            #expect(events == ["\(FrameDecoder.Event.invalid(.unterminated(maxBytes: 20)))"])
+        }
+        let largest = [UInt8](repeating: 97, count: 18) + [10, 10]
+        #expect(decode(.newlines(2), largest, cut: 7) == [.frame(largest)])
+    }
+
+    @Test("a line's memory is announced before its bytes are taken: as much as it may have")
+    func announced() {
+        var decoder = FrameDecoder(.newlines(1), maxFrameBytes: 20)
+        var index = 0
+        #expect(decoder.next([97].span.bytes, from: &index) == .frameBegins(byteCount: 20))
+        #expect(index == 0)
+    }
+
+    @Test("decimal digits and a type before the length")
+    func headers() {
+        let digits = Array("00000003END00000000".utf8)
+        let type: [UInt8] = [9, 0, 0, 0, 2, 5, 6, 4, 0, 0, 0, 0]
+        for cut in 0...digits.count {
+            #expect(decode(SemicolonDialect().framing, digits, cut: cut) == [.frame(Array("END".utf8)), .frame([])])
+        }
+        for cut in 0...type.count {
+            #expect(
+                decode(TLVDialect().framing, type, cut: cut) == [
+                    .frame([9, 0, 0, 0, 2, 5, 6]), .frame([4, 0, 0, 0, 0]),
+                ])
+        }
+        #expect(decode(SemicolonDialect().framing, Array("0000000x".utf8), cut: 3) == [.invalid(.header)])
+        #expect(
+            decode(SemicolonDialect().framing, Array("00000021".utf8), cut: 8).first
+                == .invalid(.length(21, min: 0, max: 20)))
+    }
+}

@@ -27,7 +27,7 @@ struct DialectChunkBuilder {
     private var columns = BetColumnsBuilder()
     private var count = 0
     private var badBets = 0
-    private var first: (index: Int, reason: String)?
+    private var firstFault: String?
 
     init(today: Birthdate) {
         self.today = today
@@ -70,24 +70,19 @@ struct DialectChunkBuilder {
 
     /// The next bet is none.
     mutating func fault(_ reason: String) {
-        if first == nil { first = (count, "bet \(count): \(reason)") }
+        if firstFault == nil { firstFault = "bet \(count): \(reason)" }
         badBets += 1
         count += 1
     }
 
     /// The request that the message makes.
     ///
-    /// - Parameters:
-    ///   - frame: the message's bytes.
-    ///   - reason: why the message as a whole is no chunk, whatever its bets are.
-    mutating func request(_ frame: [UInt8], isLast: Bool = false, reason: String? = nil) -> DialectRequest {
-        let whole = count > Limits.maxChunkBets ? "\(count) bets; at most \(Limits.maxChunkBets) fit a chunk" : reason
-        if let text = first?.reason ?? whole {
-            return .badChunk(
-                agency,
-                BadChunk(
-                    count: count, badBets: whole == nil ? badBets : count, betIndex: first?.index ?? 0, reason: text,
-                    frame: frame))
+    /// - Parameter reason: why the message as a whole is no chunk, whatever its bets are.
+    mutating func request(isLast: Bool = false, reason: String? = nil) -> DialectRequest {
+        if let firstFault { return .badChunk(agency, BadChunk(count: count, badBets: badBets, reason: firstFault)) }
+        let tooMany = count > Limits.maxChunkBets ? "\(count) bets; at most \(Limits.maxChunkBets) fit a chunk" : nil
+        if let reason = reason ?? tooMany {
+            return .badChunk(agency, BadChunk(count: count, badBets: count, reason: reason))
         }
         return .chunk(agency, columns.takeChunk(sequence: 0, isLast: isLast))
     }

@@ -45,13 +45,16 @@ package struct BadChunk: Equatable, Sendable {
     package var count: Int
     /// Those at fault.
     package var badBets: Int
-    /// The position of the first of them, from 0.
-    package var betIndex: Int
     package var reason: String
-    /// The whole frame: a rejection keeps its fingerprint.
-    package var frame: [UInt8]
     /// Its own bytes may have ended it early: what follows and is no message is the rest of it.
-    package var mayHaveRest = false
+    package var mayHaveRest: Bool
+
+    package init(count: Int, badBets: Int, reason: String, mayHaveRest: Bool = false) {
+        self.count = count
+        self.badBets = badBets
+        self.reason = reason
+        self.mayHaveRest = mayHaveRest
+    }
 }
 
 /// What an agency of a dialect is told.

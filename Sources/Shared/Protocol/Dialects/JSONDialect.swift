@@ -77,7 +77,7 @@ package struct JSONDialect: Dialect, AgencyLanguage {
                 }
             }
             return builder.request(
-                frame, isLast: query.kind == Kind.lastChunk, reason: query.payload == nil ? "there is no payload" : nil)
+                isLast: query.kind == Kind.lastChunk, reason: query.payload == nil ? "there is no payload" : nil)
         case Kind.consult:
             return .consult(agency, .init(wait: .always))
         default:

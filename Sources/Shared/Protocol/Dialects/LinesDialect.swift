@@ -19,7 +19,7 @@ package struct LinesDialect: Dialect, AgencyLanguage {
             return .unknown(reason: "an empty message; BET, CONFIRMATION or WINNERS is expected")
         }
         let kind = text.extracting(first)
-        if kind.equals("BET") { return chunk(frame, text, bets: lines.dropFirst(), today: today) }
+        if kind.equals("BET") { return chunk(text, bets: lines.dropFirst(), today: today) }
         let agency = lines.count == 2 ? agencyID(text.extracting(lines[1])) : nil
         if let agency, kind.equals("CONFIRMATION") { return .finish(agency) }
         if let agency, kind.equals("WINNERS") { return .consult(agency, .init(wait: .afterFinish)) }
@@ -27,7 +27,7 @@ package struct LinesDialect: Dialect, AgencyLanguage {
     }
 
     private func chunk(
-        _ frame: [UInt8], _ text: borrowing Span<UInt8>, bets: ArraySlice<Range<Int>>, today: Birthdate
+        _ text: borrowing Span<UInt8>, bets: ArraySlice<Range<Int>>, today: Birthdate
     ) -> DialectRequest {
         var builder = DialectChunkBuilder(today: today)
         var rest = bets
@@ -37,10 +37,10 @@ package struct LinesDialect: Dialect, AgencyLanguage {
             }
             rest = rest.dropFirst(Self.linesOfBet)
         }
-        guard !rest.isEmpty else { return builder.request(frame) }
+        guard !rest.isEmpty else { return builder.request() }
         _ = builder.name(text.extracting(rest[rest.startIndex]))
         builder.fault("\(rest.count) lines; 6 are expected, none of them empty")
-        guard case .badChunk(let agency, var bad) = builder.request(frame) else {
+        guard case .badChunk(let agency, var bad) = builder.request() else {
             preconditionFailure("a fault was reported and the chunk is good")
         }
         bad.mayHaveRest = true

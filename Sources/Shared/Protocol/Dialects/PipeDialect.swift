@@ -33,7 +33,7 @@ package struct PipeDialect: Dialect, AgencyLanguage {
                 builder.append(.init(text, fields[1...]))
             }
         }
-        return builder.request(frame)
+        return builder.request()
     }
 
     package func encode(_ reply: DialectReply, into bytes: inout [UInt8]) -> DialectReply.Next {

@@ -25,7 +25,7 @@ package struct SemicolonDialect: Dialect, AgencyLanguage {
         guard head.count == 2, builder.name(text.extracting(head[0])),
             let count = agencyID(text.extracting(head[1]))?.rawValue
         else {
-            return builder.request(frame, reason: "the first line is not agency;count")
+            return builder.request(reason: "the first line is not agency;count")
         }
         for line in lines.dropFirst() {
             let fields = text.fields(in: line, separatedBy: ";")
@@ -37,7 +37,7 @@ package struct SemicolonDialect: Dialect, AgencyLanguage {
         }
         let found = lines.count - 1
         return builder.request(
-            frame, reason: count == found ? nil : "the first line says \(count) bets and \(found) follow")
+            reason: count == found ? nil : "the first line says \(count) bets and \(found) follow")
     }
 
     package func encode(_ reply: DialectReply, into bytes: inout [UInt8]) -> DialectReply.Next {

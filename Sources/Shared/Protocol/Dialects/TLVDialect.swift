@@ -67,7 +67,7 @@ package struct TLVDialect: Dialect, AgencyLanguage {
             }
             reader.skip(byteCount: end - reader.index)
         }
-        return builder.request(frame)
+        return builder.request()
     }
 
     package func encode(_ reply: DialectReply, into bytes: inout [UInt8]) -> DialectReply.Next {
