@@ -47,7 +47,7 @@ clean: ## Remove what was built and the draws of ./data
 
 .PHONY: docker-image docker-compose-up docker-compose-logs docker-compose-down
 
-docker-image: ## Build the images quiniela-ingest, quiniela-winners and quiniela-agency
+docker-image: ## Build the images quiniela-ingest, -winners, -agency and -netcat
 	scripts/containers image
 
 docker-compose-up: docker-image ## Start both services and the agencies in containers

@@ -64,6 +64,8 @@ services:
       QUINIELA_AGENCIES: $count
       QUINIELA_DATA: /quiniela/data
       QUINIELA_INGEST_LISTEN: 0.0.0.0:12345
+      # For validar-echo-server.sh.
+      QUINIELA_DIALECTS_ECHO: 0.0.0.0:12356
     volumes:
       - *config
       - type: volume

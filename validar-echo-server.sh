@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Sends a line to the echo port of the running service, with netcat from inside the containers' network, and says whether
+# it came back. Start the containers first: make docker-compose-up.
+#
+#   ./validar-echo-server.sh
+set -euo pipefail
+message="Testing Message From SH"
+
+answer=$("$(dirname "$0")/scripts/containers" netcat ingest 12356 <<<"$message") || answer=
+if [ "$answer" = "$message" ]; then
+  echo "action: test_echo_server | result: success"
+else
+  echo "action: test_echo_server | result: fail"
+  exit 1
+fi
