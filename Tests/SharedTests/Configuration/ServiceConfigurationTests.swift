@@ -59,6 +59,25 @@ struct ServiceConfigurationTests {
             ])
     }
 
+    @Test("no dialect has a port by default; the file's example, the environment and flags open them")
+    func dialects() throws {
+        #expect(try load().get().dialects.isEmpty)
+        let example = try Repository.text("config.yaml").replacing("\n# dialects:", with: "\ndialects:")
+            .replacing(/\n#( {3}[a-zA-Z]+: "0)/) { "\n \($0.1)" }
+        let named = try load(file: example).get().dialects
+        #expect(named.map(\.name) == ["semicolon", "lines", "tlv", "json", "jsonWinners", "pipe", "echo"])
+        #expect(named.map(\.endpoint.port) == Array(12350...12356))
+        #expect(named.filter(\.isWinners).map(\.name) == ["jsonWinners"])
+        let environment = ["QUINIELA_DIALECTS_PIPE": "[::1]:1", "QUINIELA_DIALECTS_JSON_WINNERS": "0.0.0.0:2"]
+        let both = try load(flags: ["dialects.echo": "0.0.0.0:3"], environment: environment).get().dialects
+        #expect(both.map(\.name) == ["jsonWinners", "pipe", "echo"])
+        #expect(
+            faults(load(file: "dialects:\n  pipe: here\n  pip: 0.0.0.0:1\n")) == [
+                "config.yaml:3: unknown key dialects.pip; did you mean dialects.pipe?",
+                "config.yaml:2: dialects.pipe is \"here\"; host:port, for example 127.0.0.1:12345 or [::1]:12345 is expected",
+            ])
+    }
+
     @Test("a file that is no YAML says where")
     func noYAML() {
         #expect(faults(load(file: "ingest: [1, 2")).first?.hasPrefix("config.yaml: ") == true)
@@ -70,7 +89,7 @@ struct ServiceConfigurationTests {
     func ranges() {
         for key in ConfigurationKey.all {
             #expect(key.accepts(key.defaultText), "the default of \(key.path)")
-            #expect(!key.accepts(""), "an empty \(key.path)")
+            #expect(key.accepts("") == key.path.hasPrefix("dialects."), "an empty \(key.path)")
             if case .integer(let range, _) = key.kind {
                 #expect(key.accepts("\(range.lowerBound)") && key.accepts("\(range.upperBound)"))
                 #expect(!key.accepts("\(range.lowerBound - 1)") && !key.accepts("\(range.upperBound + 1)"))
@@ -83,7 +102,7 @@ struct ServiceConfigurationTests {
         let text = try Repository.text("config.yaml")
         let file = ConfigurationFile(path: "config.yaml", text: text)
         #expect(file.faults == [])
-        for key in ConfigurationKey.all {
+        for key in ConfigurationKey.all where !key.path.hasPrefix("dialects.") {
             #expect(file.entries[key.path]?.value == key.defaultText, "config.yaml and the default of \(key.path)")
             let line = file.entries[key.path]?.line ?? 1
             let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
