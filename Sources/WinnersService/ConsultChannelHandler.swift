@@ -23,13 +23,14 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
     private var isParked = false
     private var isClosing = false
     private var isReadWanted = false
-    private var since = NIODeadline.now()
+    private var since: NIODeadline
 
     /// - Parameter slot: the connection's place below the ceiling, kept as long as the handler.
     init(
         queue: ConsultQueue, session: ConsultSession, dialect: (any Dialect)? = nil, slot: ConnectionSlot? = nil
     ) {
         self.queue = queue
+        since = queue.now
         self.dialect = dialect
         decoder = FrameDecoder(dialect?.framing ?? .native, maxFrameBytes: Limits.maxConsultFrameBytes)
         self.slot = slot
@@ -58,7 +59,7 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isClosing else { return }
         var bytes = unwrapInboundIn(data)
-        since = .now()
+        since = queue.now
         if var rest = unread {
             rest.writeBuffer(&bytes)
             unread = rest
@@ -144,7 +145,7 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
     /// The answer to a parked consultation; what came behind it is looked at next.
     func answer(_ bytes: ByteBuffer) {
         isParked = false
-        since = .now()
+        since = queue.now
         write(bytes)
         if dialect != nil { return close() }
         frameUnread()
@@ -169,7 +170,7 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
         guard let context, !isClosing else { return }
         isClosing = true
         unread = nil
-        since = .now()
+        since = queue.now
         context.flush()
         context.close(mode: .output, promise: nil)
         readIfAllowed()

@@ -21,10 +21,11 @@ struct ConsultListener {
     ) throws {
         let loops = try EventLoops(
             maxConnections: maxConnections, sweepInterval: .milliseconds(250),
-            makeLoop: { _ in
-                ConsultQueue(progress: progress, helloDeadline: helloDeadline, idleDeadline: idleDeadline)
+            makeLoop: { eventLoop in
+                ConsultQueue(
+                    eventLoop: eventLoop, progress: progress, helloDeadline: helloDeadline, idleDeadline: idleDeadline)
             },
-            sweep: { $0.sweep(now: .now()) })
+            sweep: { $0.sweep() })
         let setup = Listener.Setup(
             key: key, busy: dialect == nil ? Message.busy(maxConnections: maxConnections).encoded : [],
             readBytes: FixedSizeRecvByteBufferAllocator(capacity: 1024))

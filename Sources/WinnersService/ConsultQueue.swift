@@ -6,6 +6,7 @@ import Shared
 ///
 /// Isolation: its event loop only.
 final class ConsultQueue {
+    private let eventLoop: any EventLoop
     private var handlers: [ObjectIdentifier: ConsultChannelHandler] = [:]
     private var parked: [ObjectIdentifier: (handler: ConsultChannelHandler, deadline: NIODeadline)] =
         [:]
@@ -18,12 +19,15 @@ final class ConsultQueue {
     /// - Parameters:
     ///   - helloDeadline: how long a connection may take to say HELLO.
     ///   - idleDeadline: how long it may say nothing while nothing is owed to it.
-    init(progress: DrawProgress, helloDeadline: TimeAmount, idleDeadline: TimeAmount) {
+    init(eventLoop: any EventLoop, progress: DrawProgress, helloDeadline: TimeAmount, idleDeadline: TimeAmount) {
+        self.eventLoop = eventLoop
         self.progress = progress
         finished = Set(progress.finishedAgencies)
         self.helloDeadline = helloDeadline
         self.idleDeadline = idleDeadline
     }
+
+    var now: NIODeadline { eventLoop.now }
 
     func add(_ handler: ConsultChannelHandler) {
         handlers[ObjectIdentifier(handler)] = handler
@@ -74,7 +78,7 @@ final class ConsultQueue {
         if let waitMilliseconds {
             guard waitMilliseconds > 0 else { return notDrawnYet }
             let wait = min(waitMilliseconds, Limits.maxWaitMilliseconds)
-            deadline = .now() + .milliseconds(Int64(wait))
+            deadline = now + .milliseconds(Int64(wait))
         }
         parked[ObjectIdentifier(handler)] = (handler, deadline)
         return nil
@@ -83,7 +87,8 @@ final class ConsultQueue {
     /// Answers those who have waited as long as they wanted to, and ends silent connections.
     ///
     /// Called four times a second.
-    func sweep(now: NIODeadline) {
+    func sweep() {
+        let now = now
         for (id, entry) in parked where entry.deadline <= now {
             parked[id] = nil
             entry.handler.answer(notDrawnYet)

@@ -1,4 +1,3 @@
-import Glibc
 import Shared
 
 /// Watches the published files of a draw: `result.json` and, before it is there, `progress.json`.
@@ -13,17 +12,10 @@ struct PublishedResult {
         case refused(path: String, reason: String)
     }
 
-    private struct Stamp: Equatable {
-        var inode: UInt64
-        var size: Int
-        var seconds: Int
-        var nanoseconds: Int
-    }
-
     private let folder: DrawFolder
     private let disk: any Disk
-    private var resultStamp: Stamp?
-    private var progressStamp: Stamp?
+    private var resultStamp: FileStamp?
+    private var progressStamp: FileStamp?
 
     init(folder: DrawFolder, disk: any Disk) {
         self.folder = folder
@@ -35,7 +27,7 @@ struct PublishedResult {
     /// Two stat(2) where nothing has. A file that cannot be read now is looked at again the next time.
     mutating func changes() -> [Change] {
         var changes: [Change] = []
-        if let stamp = Self.stamp(folder.progress), stamp != progressStamp,
+        if let stamp = disk.stamp(folder.progress), stamp != progressStamp,
             let bytes = try? DurableFile.read(folder.progress, on: disk)
         {
             progressStamp = stamp
@@ -43,7 +35,7 @@ struct PublishedResult {
                 changes.append(.progress(progress))
             }
         }
-        if let stamp = Self.stamp(folder.result), stamp != resultStamp,
+        if let stamp = disk.stamp(folder.result), stamp != resultStamp,
             let bytes = try? DurableFile.read(folder.result, on: disk)
         {
             resultStamp = stamp
@@ -62,13 +54,5 @@ struct PublishedResult {
         } catch {
             return .refused(path: folder.result, reason: "\(error)")
         }
-    }
-
-    private static func stamp(_ path: String) -> Stamp? {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        return Stamp(
-            inode: UInt64(status.st_ino), size: Int(status.st_size),
-            seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
     }
 }

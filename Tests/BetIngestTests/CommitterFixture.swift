@@ -39,10 +39,13 @@ final class CommitterFixture: Sendable {
     let committer: LedgerCommitter
     let budget = FrameBudget(byteCount: 1 << 24)
     private let finished = NIOLockedValueBox<[AgencyID]>([])
+    private let seals = NIOLockedValueBox<[SealRecord]>([])
     private let failures = NIOLockedValueBox<[LedgerError]>([])
 
     /// Agencies whose last chunk became durable, in order.
     var finishedAgencies: [AgencyID] { finished.withLockedValue { $0 } }
+    /// Seals that became durable.
+    var durableSeals: [SealRecord] { seals.withLockedValue { $0 } }
     var failureCount: Int { failures.withLockedValue { $0.count } }
 
     /// Opens the ledger of the disk, or makes one where there is none.
@@ -54,7 +57,7 @@ final class CommitterFixture: Sendable {
             try LedgerWriter.create(at: path, header: header, on: disk)
         }
         let contents = try LedgerContents(reading: path, on: disk)
-        let (finished, failures) = (finished, failures)
+        let (finished, seals, failures) = (finished, seals, failures)
         committer = LedgerCommitter(
             admission: Admission(
                 terms: WelcomeTerms(draw: Samples.draw, maxFrameBytes: 1 << 20, window: 8),
@@ -62,6 +65,7 @@ final class CommitterFixture: Sendable {
             ledger: try OpenLedger(path, contents: contents, on: disk, time: 2), budget: budget,
             observer: LedgerCommitter.Observer(
                 agencyFinished: { agency in finished.withLockedValue { $0.append(agency) } },
+                sealed: { seal in seals.withLockedValue { $0.append(seal) } },
                 failed: { error in failures.withLockedValue { $0.append(error) } }),
             clock: { 1_763_676_675_000 }, log: .silent)
     }

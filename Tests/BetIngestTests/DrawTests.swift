@@ -25,10 +25,10 @@ struct DrawTests {
         let (third, _) = fixture.join(3)
         fixture.stage(Samples.chunk(sequence: 1, bets: [], isLast: true), 3, third)
         let committer = fixture.committer
-        let thread = NamedThread("committer") { committer.run() }
-        #expect(committer.seal(winningNumber: winningNumber, method: "configured", agencies: 3) != nil)
+        committer.seal(winningNumber: winningNumber, method: "configured", agencies: 3)
         committer.stop()
-        thread.join()
+        committer.run()
+        #expect(fixture.durableSeals.count == 1)
         return fixture
     }
 

@@ -113,8 +113,13 @@ struct LedgerCommitterTests {
         #expect(fixture.committer.commitStaged())
         #expect(fixture.finishedAgencies == [AgencyID(1)])
         let committer = fixture.committer
-        let thread = NamedThread("committer") { committer.run() }
-        #expect(committer.seal(winningNumber: 7574, method: "configured", agencies: 1) != nil)
+        committer.seal(winningNumber: 7574, method: "configured", agencies: 1)
+        #expect(fixture.durableSeals.isEmpty)
+        #expect(committer.commitStaged())
+        #expect(fixture.durableSeals.map(\.winningNumber) == [7574])
+        // Asked again, it says so again, and writes nothing.
+        committer.seal(winningNumber: 1, method: "configured", agencies: 1)
+        #expect(fixture.durableSeals.map(\.winningNumber) == [7574, 7574])
         let sealed = fixture.disk.bytes(CommitterFixture.folder.ledger)
         fixture.stage(Samples.chunk(agency: 1, sequence: 2), 1, connection)
         fixture.stage(last, 1, connection)
@@ -122,7 +127,7 @@ struct LedgerCommitterTests {
         fixture.stage(Samples.chunk(agency: 2, sequence: 1), 2, stranger)
         fixture.stage(Samples.chunk(agency: 2, sequence: 2), 2, stranger)
         committer.stop()
-        thread.join()
+        committer.run()
         #expect(sink.summary == ["welcome 1", "ok 1", "no 2 agencyFinished", "no 2 drawClosed", "ok 1"])
         #expect(strangerSink.summary == ["welcome 1", "no 1 drawClosed", "no 2 drawClosed"])
         #expect(fixture.disk.bytes(CommitterFixture.folder.ledger) == sealed)

@@ -25,19 +25,29 @@ package final class SimulatedDisk: Disk {
         case takesOnly(bytes: Int)
     }
 
-    /// What becomes of bytes that were written and not synced.
-    package enum PowerLoss: Sendable, CaseIterable {
+    /// What becomes of sectors of 512 bytes that were written and not synced.
+    package enum PowerLoss: Hashable, Sendable {
         case losesUnsynced
         case keepsUnsynced
-        /// Every other block of 512 bytes is written.
+        /// Every other sector is written.
         case tearsSectors
         /// The last half is written, the first is not.
         case reorders
+        /// The first sectors are written, the others are not.
+        case keepsFirst(sectors: Int)
+        /// The first sectors are not written, the others are.
+        case losesFirst(sectors: Int)
+        /// Each sector, the size and the names are decided by themselves.
+        case random(seed: UInt64)
+
+        /// Those that need no number.
+        package static let allCases: [PowerLoss] = [.losesUnsynced, .keepsUnsynced, .tearsSectors, .reorders]
     }
 
     fileprivate struct Inode: Sendable {
-        var content: [UInt8] = []
-        var durable: [UInt8] = []
+        var content = SimulatedContent()
+        var durable = SimulatedContent()
+        var changes: Int64 = 0
     }
 
     fileprivate struct State: Sendable {
@@ -72,26 +82,55 @@ package final class SimulatedDisk: Disk {
     package func losePower(_ mode: PowerLoss) {
         state.withLockedValue { state in
             state.plan = { _ in nil }
-            for (number, inode) in state.inodes {
-                let survivor = inode.afterPowerLoss(mode)
-                state.inodes[number] = Inode(content: survivor, durable: survivor)
+            var random = SeededGenerator(seed: 0)
+            if case .random(let seed) = mode { random = SeededGenerator(seed: seed) }
+            for (number, inode) in state.inodes.sorted(by: { $0.key < $1.key }) {
+                let survivor = inode.content.afterPowerLoss(mode, durable: inode.durable, &random)
+                state.inodes[number]?.content = survivor
+                state.inodes[number]?.durable = survivor
+                state.inodes[number]?.changes += 1
             }
-            if mode == .losesUnsynced { state.names = state.durableNames }
+            switch mode {
+            case .losesUnsynced: state.names = state.durableNames
+            case .random: if Bool.random(using: &random) { state.names = state.durableNames }
+            default: break
+            }
             state.durableNames = state.names
+            let named = Set(state.names.values)
+            state.inodes = state.inodes.filter { named.contains($0.key) }
         }
     }
 
     /// The bytes of a file as a reader sees them now.
     package func bytes(_ path: String) -> [UInt8]? {
         state.withLockedValue { state in
-            state.names[path].flatMap { state.inodes[$0]?.content }
+            state.names[path].flatMap { state.inodes[$0]?.content }.map { $0.read(0..<$0.size) }
         }
+    }
+
+    /// The sectors of a file that power loss can take.
+    package func unsyncedSectors(_ path: String) -> Int {
+        state.withLockedValue { state in
+            state.names[path].flatMap { state.inodes[$0] }.map { $0.content.changedSectors($0.durable).count } ?? 0
+        }
+    }
+
+    /// The same disk as it is now, to go on from in more than one way.
+    package func copy() -> SimulatedDisk {
+        let copy = SimulatedDisk()
+        let state = state.withLockedValue { $0 }
+        copy.state.withLockedValue {
+            $0 = state
+            $0.plan = { _ in nil }
+        }
+        return copy
     }
 
     /// Puts a file there, durably.
     package func put(_ path: String, _ bytes: [UInt8]) {
         state.withLockedValue { state in
-            state.inodes[state.nextInode] = Inode(content: bytes, durable: bytes)
+            let content = SimulatedContent(bytes)
+            state.inodes[state.nextInode] = Inode(content: content, durable: content)
             state.names[path] = state.nextInode
             state.durableNames[path] = state.nextInode
             state.nextInode += 1
@@ -103,7 +142,7 @@ package final class SimulatedDisk: Disk {
     package func open(_ path: String, _ mode: DiskOpenMode) throws(DiskError) -> any DiskFile {
         let number = try perform("open", path) { state throws(DiskError) -> Int in
             if let number = state.names[path] {
-                if mode == .replace { state.inodes[number]?.content = [] }
+                if mode == .replace { state.inodes[number]?.content = SimulatedContent() }
                 return number
             }
             guard mode == .replace else { throw DiskError(call: "open", path: path, errno: 2) }
@@ -130,6 +169,13 @@ package final class SimulatedDisk: Disk {
     package func makeFolder(_ path: String) throws(DiskError) {}
 
     package func forgetCached(_ path: String) throws(DiskError) {}
+
+    package func stamp(_ path: String) -> FileStamp? {
+        state.withLockedValue { state in
+            guard let number = state.names[path], let inode = state.inodes[number] else { return nil }
+            return FileStamp(inode: UInt64(number), size: inode.content.size, changed: inode.changes)
+        }
+    }
 
     /// Carries out a call as the plan says.
     fileprivate func perform<Result: Sendable>(
@@ -159,25 +205,6 @@ package final class SimulatedDisk: Disk {
     }
 }
 
-extension SimulatedDisk.Inode {
-    fileprivate func afterPowerLoss(_ mode: SimulatedDisk.PowerLoss) -> [UInt8] {
-        switch mode {
-        case .losesUnsynced: return durable
-        case .keepsUnsynced: return content
-        case .tearsSectors, .reorders:
-            var survivor = content
-            let changed = content.indices.filter { $0 >= durable.count || durable[$0] != content[$0] }
-            guard let first = changed.first, let last = changed.last else { return survivor }
-            for index in first...last {
-                let isLost =
-                    mode == .tearsSectors ? (index / 512) % 2 == 1 : index < (first + last) / 2
-                if isLost { survivor[index] = index < durable.count ? durable[index] : 0 }
-            }
-            return survivor
-        }
-    }
-}
-
 private struct SimulatedFile: DiskFile {
     let disk: SimulatedDisk
     let number: Int
@@ -186,15 +213,15 @@ private struct SimulatedFile: DiskFile {
 
     func size() throws(DiskError) -> Int {
         try disk.perform("size", path) { [number] state throws(DiskError) in
-            state.inodes[number]?.content.count ?? 0
+            state.inodes[number]?.content.size ?? 0
         }
     }
 
     func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(DiskError) -> Int {
         let limit = buffer.count
         let bytes = try disk.perform("read", path) { [number] state throws(DiskError) -> [UInt8] in
-            guard let content = state.inodes[number]?.content, offset < content.count else { return [] }
-            return Array(content[offset..<min(offset + limit, content.count)])
+            guard let content = state.inodes[number]?.content, offset < content.size else { return [] }
+            return content.read(offset..<min(offset + limit, content.size))
         }
         buffer.copyBytes(from: bytes)
         return bytes.count
@@ -209,7 +236,8 @@ private struct SimulatedFile: DiskFile {
                 "O_DIRECT takes whole blocks only, not \(copy.count) bytes at \(offset)")
         }
         func put(_ state: inout SimulatedDisk.State, _ count: Int) -> Int {
-            state.inodes[number]?.overwrite(copy[..<count], at: offset)
+            state.inodes[number]?.content.write(copy[..<count], at: offset)
+            state.inodes[number]?.changes += 1
             return count
         }
         return try disk.perform("write", path, short: { put(&$0, min($1, copy.count)) }) { state throws(DiskError) in
@@ -219,35 +247,20 @@ private struct SimulatedFile: DiskFile {
 
     func sync() throws(DiskError) {
         try disk.perform("sync", path) { [number] state throws(DiskError) in
-            let content = state.inodes[number]?.content ?? []
+            guard let content = state.inodes[number]?.content else { return }
             state.inodes[number]?.durable = content
         }
     }
 
     func truncate(to size: Int) throws(DiskError) {
         try disk.perform("truncate", path) { [number] state throws(DiskError) in
-            state.inodes[number]?.resize(to: size)
+            state.inodes[number]?.content.size = size
         }
     }
 
     func allocate(from offset: Int, byteCount: Int) throws(DiskError) {
         try disk.perform("allocate", path) { [number] state throws(DiskError) in
-            state.inodes[number]?.resize(to: offset + byteCount)
+            state.inodes[number]?.content.size = offset + byteCount
         }
-    }
-}
-
-extension SimulatedDisk.Inode {
-    fileprivate mutating func resize(to size: Int) {
-        if size < content.count {
-            content.removeSubrange(size...)
-        } else {
-            content.append(contentsOf: repeatElement(0, count: size - content.count))
-        }
-    }
-
-    fileprivate mutating func overwrite(_ bytes: ArraySlice<UInt8>, at offset: Int) {
-        if content.count < offset + bytes.count { resize(to: offset + bytes.count) }
-        content.replaceSubrange(offset..<offset + bytes.count, with: bytes)
     }
 }

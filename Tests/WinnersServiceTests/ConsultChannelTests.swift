@@ -8,10 +8,16 @@ import Testing
 
 /// A connection to the winners' port without a socket: the handler on an embedded loop, its answers as messages.
 struct ConsultChannelTests {
-    private let queue = ConsultQueue(
-        progress: DrawProgress(
-            draw: Samples.draw, state: .open, expectedAgencies: 5, finishedAgencies: [AgencyID(2)]),
-        helloDeadline: .seconds(50), idleDeadline: .seconds(100))
+    private let loop = EmbeddedEventLoop()
+    private let queue: ConsultQueue
+
+    init() {
+        queue = ConsultQueue(
+            eventLoop: loop,
+            progress: DrawProgress(
+                draw: Samples.draw, state: .open, expectedAgencies: 5, finishedAgencies: [AgencyID(2)]),
+            helloDeadline: .seconds(50), idleDeadline: .seconds(100))
+    }
 
     private static let result = DrawResult(
         draw: Samples.draw, winningNumber: 7574, method: "configured", bets: 9, ledgerBytes: 1, ledgerSHA256: "",
@@ -23,7 +29,7 @@ struct ConsultChannelTests {
     private func connect() throws -> EmbeddedChannel {
         let channel = EmbeddedChannel(
             handler: ConsultChannelHandler(
-                queue: queue, session: ConsultSession(draw: Samples.draw, agencies: 5)))
+                queue: queue, session: ConsultSession(draw: Samples.draw, agencies: 5)), loop: loop)
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         return channel
     }
@@ -84,7 +90,8 @@ struct ConsultChannelTests {
         try send(
             [hello, .consultWinners(waitMilliseconds: 1000), .consultWinners(waitMilliseconds: 0)], to: channel)
         #expect(try answers(channel).count == 1)
-        queue.sweep(now: .now() + .seconds(2))
+        loop.advanceTime(by: .seconds(2))
+        queue.sweep()
         let messages = try answers(channel)
         #expect(messages.count == 2)
         for message in messages {
@@ -135,7 +142,8 @@ struct ConsultChannelTests {
             Issue.record("no error")
             return
         }
-        queue.sweep(now: .now() + .seconds(3))
+        loop.advanceTime(by: .seconds(3))
+        queue.sweep()
         #expect(!channel.isActive)
     }
 
@@ -143,7 +151,8 @@ struct ConsultChannelTests {
     func idle() throws {
         let (silent, parked) = (try connect(), try connect())
         try send([hello, .consultWinners(waitMilliseconds: 1_000_000)], to: parked)
-        queue.sweep(now: .now() + .seconds(101))
+        loop.advanceTime(by: .seconds(101))
+        queue.sweep()
         guard case .error(.deadline, _)? = try answers(silent).first else {
             Issue.record("no error")
             return
@@ -167,7 +176,8 @@ struct ConsultChannelTests {
     func noHello() throws {
         let (mute, greeted) = (try connect(), try connect())
         try send([hello], to: greeted)
-        queue.sweep(now: .now() + .seconds(60))
+        loop.advanceTime(by: .seconds(60))
+        queue.sweep()
         guard case .error(.deadline, _)? = try answers(mute).first else {
             Issue.record("no error")
             return

@@ -17,6 +17,8 @@ final class LedgerCommitter: Sendable {
     struct Observer: Sendable {
         /// An agency's last chunk is durable.
         var agencyFinished: @Sendable (AgencyID) -> Void
+        /// The seal and its closing group are durable.
+        var sealed: @Sendable (SealRecord) -> Void
         /// A write or sync failed: nothing will ever be acknowledged again.
         var failed: @Sendable (LedgerError) -> Void
     }
@@ -125,7 +127,7 @@ extension LedgerCommitter {
             staging.entries.append(contentsOf: entries)
             return (!entries.isEmpty, wasEmpty)
         }
-        // The committer alone waits for entries while it runs; the main thread may wait for the seal.
+        // The committer alone waits here.
         if isStaged, wasEmpty { staging.wakeAll() }
         return isStaged
     }
@@ -134,12 +136,10 @@ extension LedgerCommitter {
 // MARK: - The main thread
 
 extension LedgerCommitter {
-    /// Seals the ledger, unless it is: nothing enters it any more.
+    /// Has the ledger sealed: nothing enters it any more.
     ///
-    /// Blocks until the seal and its closing group are durable.
-    ///
-    /// - Returns: the seal; nil after a failed commit or a stop.
-    func seal(winningNumber: UInt16, method: String, agencies: UInt32) -> SealRecord? {
+    /// The observer is told when the seal and its closing group are durable: at once, where the ledger was found sealed.
+    func seal(winningNumber: UInt16, method: String, agencies: UInt32) {
         append { admission in
             guard !admission.isSealed else { return [] }
             let record = SealRecord(
@@ -148,11 +148,8 @@ extension LedgerCommitter {
             admission.seal(record)
             return [.seal(record)]
         }
-        let outcome = staging.wait { staging -> SealRecord?? in
-            if staging.isSealDurable { return staging.admission.standings.seal }
-            return staging.phase == .running ? nil : .some(nil)
-        }
-        return outcome ?? nil
+        let durable = staging.withLock { $0.isSealDurable ? $0.admission.standings.seal : nil }
+        if let durable { observer.sealed(durable) }
     }
 
     /// Lets the committer thread commit what is staged, close the ledger and end.
@@ -274,10 +271,10 @@ extension LedgerCommitter {
                 body()
             case .log:
                 break
-            case .seal:
+            case .seal(let seal):
                 try ledger.close(time: time)
                 staging.withLock { $0.isSealDurable = true }
-                staging.wakeAll()
+                observer.sealed(seal)
             }
         }
         budget.release(releasedBytes)

@@ -48,6 +48,9 @@ final class ConnectionQueue: Sendable {
         return next ?? nil
     }
 
+    /// Nobody waits: a worker that asked now would block.
+    var isEmpty: Bool { monitor.withLock(\.connections.isEmpty) }
+
     /// Lets every waiting worker go.
     ///
     /// What still waits was never acknowledged and will be sent again.

@@ -10,6 +10,8 @@ final class MainInbox: Sendable {
         case allAgenciesFinished
         /// Agencies whose last chunk became durable since the last event.
         case agenciesFinished([AgencyID])
+        /// The seal and its closing group are durable.
+        case sealed(SealRecord)
     }
 
     private struct State {
@@ -17,6 +19,7 @@ final class MainInbox: Sendable {
         var stopSignal: String?
         var allFinished = false
         var finished: [AgencyID] = []
+        var seal: SealRecord?
     }
 
     private let monitor = Monitor(State())
@@ -33,6 +36,10 @@ final class MainInbox: Sendable {
         post { $0.allFinished = true }
     }
 
+    func postSealed(_ seal: SealRecord) {
+        post { $0.seal = seal }
+    }
+
     func postFinished(_ agency: AgencyID) {
         post { $0.finished.append(agency) }
     }
@@ -41,21 +48,32 @@ final class MainInbox: Sendable {
     ///
     /// A failure or a stop stays.
     func waitForNextEvent() -> Event {
-        let event = monitor.wait { state -> Event? in
-            if let failure = state.failure { return .failed(failure) }
-            if let signal = state.stopSignal { return .stop(signal) }
-            if !state.finished.isEmpty {
-                defer { state.finished.removeAll() }
-                return .agenciesFinished(state.finished)
-            }
-            if state.allFinished {
-                state.allFinished = false
-                return .allAgenciesFinished
-            }
-            return nil
-        }
+        let event = monitor.wait { Self.takeEvent(&$0) }
         guard let event else { preconditionFailure("a wait without a deadline ended") }
         return event
+    }
+
+    /// What has happened, without waiting for it.
+    func takeNextEvent() -> Event? {
+        monitor.withLock { Self.takeEvent(&$0) }
+    }
+
+    private static func takeEvent(_ state: inout State) -> Event? {
+        if let failure = state.failure { return .failed(failure) }
+        if let signal = state.stopSignal { return .stop(signal) }
+        if !state.finished.isEmpty {
+            defer { state.finished.removeAll() }
+            return .agenciesFinished(state.finished)
+        }
+        if state.allFinished {
+            state.allFinished = false
+            return .allAgenciesFinished
+        }
+        if let seal = state.seal {
+            state.seal = nil
+            return .sealed(seal)
+        }
+        return nil
     }
 
     /// The name of the stop signal that has come.

@@ -75,7 +75,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         decoder = FrameDecoder(
             dialect?.framing ?? .native,
             maxFrameBytes: dialect == nil ? Limits.maxConsultFrameBytes : settings.maxFrameBytes)
-        since = .now()
+        since = loop.eventLoop.now
     }
 
     // MARK: Life
@@ -189,20 +189,20 @@ final class IngestChannelHandler: ChannelDuplexHandler {
                 isStranger = false
                 decoder.maxFrameBytes = settings.maxFrameBytes
                 hasNewFrame = true
-                since = .now()
+                since = loop.eventLoop.now
                 // Where only its end tells a frame's size, the most it may have was reserved.
                 if frame.count < admittedBytes { budget.release(admittedBytes - frame.count) }
                 handOver(.frame(frame))
             case .invalid(let fault):
                 budget.release(admittedBytes)
-                state = .closing(deadline: .now() + .seconds(5))
+                state = .closing(deadline: loop.eventLoop.now + .seconds(5))
                 handOver(.badFrame(fault))
                 index = input.byteCount
                 break framing
             }
         }
         // A frame's time begins with the first byte of its length.
-        if !isStranger, hasNewFrame, decoder.isInsideFrame { since = .now() }
+        if !isStranger, hasNewFrame, decoder.isInsideFrame { since = loop.eventLoop.now }
         if index == input.byteCount {
             unread = nil
             if isInputClosed { handOverEnd() }
@@ -243,7 +243,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
             return
         }
         decoder.admitFrame()
-        since = .now()
+        since = loop.eventLoop.now
         frameUnread()
         readIfAllowed()
     }
@@ -290,14 +290,14 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         collected.removeAll(keepingCapacity: true)
         if closesAfterFlush {
             unread = nil
-            state = .closing(deadline: .now() + .seconds(2))
+            state = .closing(deadline: loop.eventLoop.now + .seconds(2))
             let written = context.eventLoop.makePromise(of: Void.self)
             written.futureResult.assumeIsolated().whenComplete { [self] _ in endOutput() }
             context.writeAndFlush(wrapOutboundOut(bytes), promise: written)
             return
         }
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-        if hasFramed, !decoder.isInsideFrame { since = .now() }
+        if hasFramed, !decoder.isInsideFrame { since = loop.eventLoop.now }
         frameUnread()
         readIfAllowed()
     }

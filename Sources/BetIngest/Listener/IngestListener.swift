@@ -29,7 +29,7 @@ struct IngestListener {
         let loops = try EventLoops(
             maxConnections: maxConnections, sweepInterval: .seconds(1),
             makeLoop: { IngestLoop(eventLoop: $0, queue: queue, budget: budget) },
-            sweep: { $0.sweep(now: .now()) })
+            sweep: { $0.sweep() })
         let busy = Message.busy(maxConnections: maxConnections).encoded
         var opened: [(name: String, listener: Listener)] = []
         do {

@@ -43,7 +43,8 @@ final class IngestLoop {
     ///
     /// Called every second; 15,000 connections cost about a millisecond. While somebody waits for memory, frames that
     /// came to a halt are ended after 2 s: who announces frames and does not send them holds nobody up for longer.
-    func sweep(now: NIODeadline) {
+    func sweep() {
+        let now = eventLoop.now
         let isShort = budget.isShort
         for handler in handlers.values { handler.expire(now: now, isMemoryShort: isShort) }
     }

@@ -23,10 +23,27 @@ package protocol Disk: Sendable {
     /// The next read comes from the disk.
     func forgetCached(_ path: String) throws(DiskError)
 
+    /// Tells one state of a file from another; nil where there is none.
+    func stamp(_ path: String) -> FileStamp?
+
     /// Makes a folder and those above it, durably.
     ///
     /// Nothing happens where it exists.
     func makeFolder(_ path: String) throws(DiskError)
+}
+
+/// What tells one state of a file from another, without reading it.
+package struct FileStamp: Equatable, Sendable {
+    package var inode: UInt64
+    package var size: Int
+    /// Nanoseconds since 1970, of the last change.
+    package var changed: Int64
+
+    package init(inode: UInt64, size: Int, changed: Int64) {
+        self.inode = inode
+        self.size = size
+        self.changed = changed
+    }
 }
 
 /// An open file.

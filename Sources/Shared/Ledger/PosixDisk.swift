@@ -41,6 +41,13 @@ package struct PosixDisk: Disk {
         posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED)  // a file system without it has no such cache
     }
 
+    package func stamp(_ path: String) -> FileStamp? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        let changed = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+        return FileStamp(inode: UInt64(status.st_ino), size: Int(status.st_size), changed: changed)
+    }
+
     package func makeFolder(_ path: String) throws(DiskError) {
         guard access(path, F_OK) != 0 else { return }
         let parent = folder(of: path)

@@ -13,8 +13,9 @@ package struct LinesDialect: Dialect, AgencyLanguage {
 
     package func request(_ frame: [UInt8], today: Birthdate) -> DialectRequest {
         let text = frame.span
-        // The last newline is the empty line's.
-        let lines = text.lines(in: 0..<max(0, text.count - 1))
+        // The last newline is the empty line's. One in front is what an empty last field of the message before left over.
+        let start = text.count > 2 && text[0] == UInt8(ascii: "\n") ? 1 : 0
+        let lines = text.lines(in: start..<max(start, text.count - 1))
         guard let first = lines.first else {
             return .unknown(reason: "an empty message; BET, CONFIRMATION or WINNERS is expected")
         }

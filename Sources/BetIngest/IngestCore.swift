@@ -1,0 +1,54 @@
+import Shared
+
+/// The parts of the ingest service between the sockets and the disk, wired: everything but threads and ports.
+///
+/// The service runs it on its threads (``RunningIngest``); the simulation steps through the same parts in one.
+struct IngestCore: Sendable {
+    let committer: LedgerCommitter
+    let consultations: DialectConsultations
+    let queue: ConnectionQueue
+    let budget: FrameBudget
+    let worker: IngestWorker
+
+    /// Opens the ledger for writing behind what was read.
+    ///
+    /// - Throws: ``LedgerError``.
+    init(
+        configuration: ServiceConfiguration, contents: LedgerContents, published: DrawResult?, inbox: MainInbox,
+        disk: any Disk, clock: @escaping @Sendable () -> UInt64, log: EventLog
+    ) throws(LedgerError) {
+        let ingest = configuration.ingest
+        let folder = configuration.folder
+        if contents.end.tornBytes > 0 {
+            log(.tornGroupCut(offset: contents.end.offset, bytes: contents.end.tornBytes))
+        }
+        let ledger = try OpenLedger(folder.ledger, contents: contents, on: disk, time: clock())
+        log(
+            .ledgerOpened(
+                path: folder.ledger, bets: contents.standings.storedBets,
+                isDirect: ledger.isDirect))
+        // A sealed draw has the agencies of its seal, whatever the configuration says by now.
+        let expected = Int(contents.standings.seal?.agencies ?? configuration.agencies)
+        let latch = CompletionLatch(
+            remaining: max(0, expected - contents.standings.finishedAgencies.count),
+            onDone: { inbox.postAllFinished() })
+        let observer = LedgerCommitter.Observer(
+            agencyFinished: { agency in
+                inbox.postFinished(agency)
+                let remaining = latch.countDown()
+                log(.agencyFinished(agency, remaining: remaining, expected: expected))
+            },
+            sealed: { inbox.postSealed($0) }, failed: { inbox.postFailure($0) })
+        budget = FrameBudget(byteCount: ingest.bufferBytes)
+        let terms = WelcomeTerms(
+            draw: folder.draw, maxFrameBytes: ingest.maxFrameBytes, window: ingest.window)
+        committer = LedgerCommitter(
+            admission: Admission(terms: terms, standings: contents.standings), ledger: ledger,
+            budget: budget, observer: observer, clock: clock, log: log)
+        queue = ConnectionQueue(capacity: ingest.queueCapacity)
+        consultations = DialectConsultations(log: log)
+        if let published { consultations.publish(published) }
+        worker = IngestWorker(
+            queue: queue, committer: committer, consultations: consultations, budget: budget, clock: clock, log: log)
+    }
+}
