@@ -128,6 +128,17 @@ let package = Package(
             dependencies: ["Shared", "TestKit", "BetIngest", "WinnersService", "Agency"],
             swiftSettings: settings
         ),
+        // Whole draws in one thread, over simulated network, disk and clock.
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: [
+                "Shared", "TestKit", "BetIngest", "WinnersService",
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(name: "TidyTests", dependencies: ["Shared", "TestKit"], swiftSettings: settings),
     ]
 )

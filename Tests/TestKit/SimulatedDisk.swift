@@ -23,6 +23,8 @@ package final class SimulatedDisk: Disk {
         case failsButIsPersisted(errno: Int32)
         /// A write takes only so many bytes.
         case takesOnly(bytes: Int)
+        /// A sync does nothing and says that it did; other calls are what they are.
+        case lies
     }
 
     /// What becomes of sectors of 512 bytes that were written and not synced.
@@ -56,6 +58,8 @@ package final class SimulatedDisk: Disk {
         var inodes: [Int: Inode] = [:]
         var nextInode = 0
         var callCount = 0
+        /// The sync under way is to do nothing.
+        var isLying = false
         var calls: [String] = []
         var plan: @Sendable (Call) -> Fault? = { _ in nil }
     }
@@ -197,6 +201,10 @@ package final class SimulatedDisk: Disk {
             case .takesOnly(let bytes):
                 if let short { return .success(short(&state, bytes)) }
                 return Swift.Result { () throws(DiskError) in try body(&state) }
+            case .lies:
+                state.isLying = true
+                defer { state.isLying = false }
+                return Swift.Result { () throws(DiskError) in try body(&state) }
             case nil:
                 return Swift.Result { () throws(DiskError) in try body(&state) }
             }
@@ -247,7 +255,7 @@ private struct SimulatedFile: DiskFile {
 
     func sync() throws(DiskError) {
         try disk.perform("sync", path) { [number] state throws(DiskError) in
-            guard let content = state.inodes[number]?.content else { return }
+            guard !state.isLying, let content = state.inodes[number]?.content else { return }
             state.inodes[number]?.durable = content
         }
     }

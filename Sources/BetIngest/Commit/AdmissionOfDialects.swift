@@ -9,6 +9,10 @@ extension Admission {
         _ chunk: Chunk, checksum: UInt32, agency: AgencyID, frameBytes: Int, from connection: IngestConnection
     ) -> [StagedEntry] {
         let standing = standings[agency]
+        if chunk.count == 0, standing.isFinished {
+            // An empty last chunk, once more: its answer was lost.
+            return [.answer(Answer(reply: .stored(isLast: true)), connection, nil, frameBytes: frameBytes)]
+        }
         guard !isSealed, standing.place(of: standing.nextSequence) == .next else {
             let reason = closedReason(agency)
             return [

@@ -307,8 +307,9 @@ extension LedgerCommitter {
         }
     }
 
-    /// Ends the ledger with a closing group.
+    /// Ends the ledger with a closing group; after a failure nothing is touched.
     func close() {
+        guard staging.withLock({ $0.phase != .failed }) else { return }
         do throws(LedgerError) {
             let time = clock()
             try ledger.withLock { (ledger: inout OpenLedger) throws(LedgerError) in

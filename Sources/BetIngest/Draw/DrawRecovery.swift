@@ -9,13 +9,15 @@ struct DrawRecovery: Sendable {
     ///
     /// Blocks. Changes nothing but to make an empty ledger where there is none.
     ///
+    /// - Parameter ledgerID: tells a new ledger's groups from those of any other.
     /// - Returns: nil where it was told to stop.
     /// - Throws: ``LedgerError``, ``PublishedDrawError``, or ``ConfigurationError`` where the ledger is of more agencies.
     init?(
-        _ folder: DrawFolder, agencies: UInt32, on disk: any Disk, time: UInt64, isStopping: () -> Bool
+        _ folder: DrawFolder, agencies: UInt32, on disk: any Disk, time: UInt64,
+        ledgerID: UInt64 = .random(in: 1...UInt64.max), isStopping: () -> Bool
     ) throws {
         if try DurableFile.exists(folder.ledger, on: disk) == false {
-            let header = LedgerHeader(draw: folder.draw, ledgerID: .random(in: 1...UInt64.max), createdAt: time)
+            let header = LedgerHeader(draw: folder.draw, ledgerID: ledgerID, createdAt: time)
             try LedgerWriter.create(at: folder.ledger, header: header, on: disk)
         }
         try disk.forgetCached(folder.ledger)

@@ -1,0 +1,181 @@
+import Shared
+import TestKit
+
+/// A program of an agency: does one small thing at a time, on whatever has arrived.
+protocol SimulatedAgency: AnyObject {
+    var connection: SimulatedConnection? { get }
+    /// It has its winners.
+    var isDone: Bool { get }
+    /// What it is at, for messages.
+    var state: String { get }
+
+    /// Goes on: connects, reads what has arrived, sends.
+    func step(_ draw: SimulatedDraw)
+
+    /// Its connection breaks, or the program is killed and started again.
+    func hangUp()
+}
+
+/// A native agency: windows, resumption, repeated chunks, chunks under a sequence that is taken.
+final class SimulatedNativeAgency: SimulatedAgency {
+    private enum Phase {
+        case sending
+        case consulting
+        case done
+    }
+
+    private let id: AgencyID
+    private let chunks: [Chunk]
+    private(set) var connection: SimulatedConnection?
+    private var phase = Phase.sending
+    private var isWelcome = false
+    private var window = 1
+    private var nextToSend: UInt32 = 1
+    /// Sequences in flight, and whether the chunk was another than the one that is stored under it.
+    private var inFlight: [(sequence: UInt32, isForged: Bool)] = []
+    private var isAsked = false
+
+    var isDone: Bool { phase == .done }
+    var state: String {
+        "native \(id) \(phase), in flight \(inFlight), next \(nextToSend), \(connection?.state ?? "-")"
+    }
+
+    init(_ id: AgencyID, _ planned: [LedgerAuditor.Planned]) {
+        self.id = id
+        chunks = planned.enumerated().map { index, chunk in
+            Samples.chunk(sequence: UInt32(index + 1), bets: chunk.bets, isLast: chunk.isLast)
+        }
+    }
+
+    func hangUp() {
+        connection = nil
+        isWelcome = false
+        isAsked = false
+        inFlight = []
+    }
+
+    func step(_ draw: SimulatedDraw) {
+        guard phase != .done else { return }
+        guard let connection else {
+            connect(draw)
+            return
+        }
+        while let message = takeMessage(connection, draw) {
+            receive(message, draw)
+            if self.connection == nil || phase == .done { return }
+        }
+        if connection.isEnded {
+            hangUp()
+            return
+        }
+        guard isWelcome else { return }
+        switch phase {
+        case .sending: send(on: connection, draw)
+        case .consulting: consult(on: connection, draw)
+        case .done: break
+        }
+    }
+
+    private func connect(_ draw: SimulatedDraw) {
+        connection = phase == .sending ? draw.connectIngest(nil, agency: id) : draw.connectWinners(nil)
+        connection?.send(Message.hello(Hello(agency: id)).encoded)
+    }
+
+    private func takeMessage(_ connection: SimulatedConnection, _ draw: SimulatedDraw) -> Message? {
+        let bytes = connection.received
+        guard bytes.count >= 4 else { return nil }
+        let length = bytes[..<4].reduce(0) { $0 << 8 | Int($1) }
+        guard bytes.count >= 4 + length else { return nil }
+        connection.take(4 + length)
+        do throws(MessageFault) {
+            return try Message(frame: Array(bytes[4..<4 + length]))
+        } catch {
+            draw.auditor.told(id, ["\(error)"])
+            return nil
+        }
+    }
+
+    private func receive(_ message: Message, _ draw: SimulatedDraw) {
+        draw.trace("\(id) \(message.traced)")
+        switch message {
+        case .welcome(let welcome):
+            isWelcome = true
+            guard phase == .sending else { return }
+            draw.auditor.welcomed(id, welcome)
+            window = Int(welcome.window)
+            nextToSend = welcome.nextSequence
+            if welcome.isFinished { finishSending() }
+            // What it may have sent before, once more.
+            if nextToSend > 1, draw.chance(4) { nextToSend -= UInt32(draw.number(in: 1...Int(min(3, nextToSend - 1)))) }
+        case .chunkProcessed(let processed):
+            answered(processed.sequence, message, draw)
+        case .chunkRejected(let rejected):
+            answered(rejected.sequence, message, draw)
+        case .winners(let winners):
+            draw.auditor.told(id, winners.documents)
+            connection?.endInput()
+            if draw.chance(8) { hangUp() } else { phase = .done }
+        case .notDrawnYet:
+            isAsked = false
+        case .error:
+            connection?.endInput()
+            hangUp()
+        default:
+            draw.auditor.told(id, ["\(message)"])
+        }
+    }
+
+    private func answered(_ sequence: UInt32, _ message: Message, _ draw: SimulatedDraw) {
+        guard let first = inFlight.first, first.sequence == sequence else {
+            draw.auditor.told(id, ["an answer to \(sequence) out of its turn"])
+            return
+        }
+        inFlight.removeFirst()
+        if first.isForged {
+            guard case .chunkRejected(let rejected) = message, rejected.code == .conflict else {
+                draw.auditor.told(id, ["a forged chunk \(sequence) was not a conflict: \(message)"])
+                return
+            }
+            return
+        }
+        draw.auditor.answered(id, sequence, message)
+        if sequence == UInt32(chunks.count) { finishSending() }
+    }
+
+    private func finishSending() {
+        phase = .consulting
+        connection?.endInput()
+        hangUp()
+    }
+
+    private func send(on connection: SimulatedConnection, _ draw: SimulatedDraw) {
+        while inFlight.count < window, nextToSend <= chunks.count {
+            let chunk = chunks[Int(nextToSend) - 1]
+            connection.send(Message.chunk(chunk).encoded)
+            inFlight.append((nextToSend, false))
+            nextToSend += 1
+            if draw.chance(16), inFlight.count < window {
+                var forged = Samples.chunk(agency: 77, sequence: chunk.sequence)
+                forged.isLast = false
+                connection.send(Message.chunk(forged).encoded)
+                inFlight.append((chunk.sequence, true))
+            }
+            if draw.chance(2) { return }
+        }
+    }
+
+    private func consult(on connection: SimulatedConnection, _ draw: SimulatedDraw) {
+        guard !isAsked else { return }
+        isAsked = true
+        let wait: UInt32 = draw.chance(3) ? 0 : UInt32(draw.number(in: 1...600_000))
+        connection.send(Message.consultWinners(waitMilliseconds: wait).encoded)
+    }
+}
+
+extension Message {
+    /// As the trace has it: without what is random by design.
+    fileprivate var traced: String {
+        if case .notDrawnYet(let answer) = self { return "not drawn yet, \(answer.finishedAgencies)" }
+        return "\(self)"
+    }
+}

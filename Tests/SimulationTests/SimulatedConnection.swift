@@ -1,0 +1,126 @@
+import NIOCore
+import NIOEmbedded
+import Shared
+
+/// A connection over a network that delays and slices: the service's end is the shipped channel handler on an embedded
+/// loop, the client's end are the bytes that have arrived.
+///
+/// Isolation: one thread, as everything here.
+final class SimulatedConnection {
+    /// What the network sees of the service's channel: when it reads, and that it has ended its side.
+    private final class Edge: ChannelDuplexHandler {
+        typealias InboundIn = ByteBuffer
+        typealias OutboundIn = ByteBuffer
+
+        var wantsRead = false
+        var hasEndedOutput = false
+
+        func read(context: ChannelHandlerContext) {
+            wantsRead = true
+        }
+
+        func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+            hasEndedOutput = true
+            if mode == .output {
+                promise?.succeed(())
+            } else {
+                context.close(mode: mode, promise: promise)
+            }
+        }
+    }
+
+    private let channel: EmbeddedChannel
+    private let edge = Edge()
+    /// On their way to the service.
+    private(set) var outgoing: [UInt8] = []
+    /// On their way to the client.
+    private(set) var incoming: [UInt8] = []
+    /// What the client has and has not taken.
+    private(set) var received: [UInt8] = []
+    private var hasEndedInput = false
+    private var isEndDelivered = false
+    /// The client has let it go; nothing more of it is looked at.
+    private(set) var isGone = false
+
+    init(_ handler: any ChannelHandler, loop: EmbeddedEventLoop) {
+        channel = EmbeddedChannel(handlers: [edge, handler], loop: loop)
+        channel.connect(to: Self.anywhere, promise: nil)
+        loop.run()
+        channel.pipeline.read()
+    }
+
+    private static let anywhere: SocketAddress = {
+        do {
+            return try SocketAddress(ipAddress: "127.0.0.1", port: 1)
+        } catch {
+            preconditionFailure("127.0.0.1 is an address")
+        }
+    }()
+
+    /// Everything that the service will ever say here has arrived.
+    var isEnded: Bool { (edge.hasEndedOutput || !channel.isActive) && incoming.isEmpty }
+
+    var canDeliverOutgoing: Bool {
+        channel.isActive && edge.wantsRead && (!outgoing.isEmpty || hasEndedInput && !isEndDelivered)
+    }
+
+    /// For messages.
+    var state: String {
+        "\(outgoing.count) out, \(incoming.count) in, \(received.count) received, active \(channel.isActive), gone \(isGone), ended \(edge.hasEndedOutput), fin \(hasEndedInput) \(isEndDelivered), reads \(edge.wantsRead)"
+    }
+
+    // MARK: The client
+
+    func send(_ bytes: [UInt8]) {
+        outgoing += bytes
+    }
+
+    func take(_ byteCount: Int) {
+        received.removeFirst(byteCount)
+    }
+
+    /// Ends the client's side; what was sent still arrives.
+    func endInput() {
+        hasEndedInput = true
+    }
+
+    /// Closes both sides at once: what is under way is lost.
+    func reset() {
+        isGone = true
+        channel.close(promise: nil)
+        outgoing.removeAll()
+        incoming.removeAll()
+    }
+
+    // MARK: The network
+
+    /// Some bytes arrive at the service.
+    func deliverOutgoing(_ byteCount: Int) {
+        guard canDeliverOutgoing else { return }
+        if outgoing.isEmpty {
+            isEndDelivered = true
+            channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+            return
+        }
+        let taken = min(byteCount, outgoing.count)
+        edge.wantsRead = false
+        channel.pipeline.fireChannelRead(ByteBuffer(bytes: outgoing[..<taken]))
+        channel.pipeline.fireChannelReadComplete()
+        outgoing.removeFirst(taken)
+        if channel.isActive { channel.pipeline.read() }
+    }
+
+    /// Some bytes arrive at the client.
+    func deliverIncoming(_ byteCount: Int) {
+        let taken = min(byteCount, incoming.count)
+        received += incoming[..<taken]
+        incoming.removeFirst(taken)
+    }
+
+    /// Takes over what the service has written.
+    func collect() {
+        while let buffer = try? channel.readOutbound(as: ByteBuffer.self) {
+            incoming += Array(buffer.readableBytesView)
+        }
+    }
+}

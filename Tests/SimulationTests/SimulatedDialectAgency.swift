@@ -1,0 +1,138 @@
+import Shared
+import TestKit
+
+/// An agency of a dialect: waits for each answer, and sends again what it has no answer for.
+final class SimulatedDialectAgency: SimulatedAgency {
+    private enum Phase {
+        case sending
+        case finishing
+        case consulting
+        case done
+    }
+
+    private let id: AgencyID
+    private let planned: [LedgerAuditor.Planned]
+    private var language: any Dialect & AgencyLanguage
+    private(set) var connection: SimulatedConnection?
+    private var phase = Phase.sending
+    /// The chunk to send next, or sent last.
+    private var next = 0
+    private var question: AgencyQuestion?
+
+    var isDone: Bool { phase == .done }
+    var state: String { "\(language.name) \(id) \(phase), chunk \(next), \(connection?.state ?? "-")" }
+
+    init(_ id: AgencyID, _ planned: [LedgerAuditor.Planned], _ language: any Dialect & AgencyLanguage) {
+        self.id = id
+        self.planned = planned
+        self.language = language
+    }
+
+    func hangUp() {
+        connection = nil
+        question = nil
+        // Programs whose end names no agency bind the new connection with a chunk: the last one, once more.
+        let isNameless = language.name == "pipe" || language.name == "semicolon"
+        if isNameless, phase == .finishing || phase == .consulting {
+            phase = .sending
+            next = planned.lastIndex { !$0.isBad } ?? 0
+        }
+    }
+
+    func step(_ draw: SimulatedDraw) {
+        guard phase != .done else { return }
+        guard let connection else {
+            let isConsulting = phase == .consulting && language.hasWinnersPort
+            self.connection =
+                isConsulting ? draw.connectWinners(language) : draw.connectIngest(language, agency: id)
+            return
+        }
+        guard let question else {
+            ask(on: connection, draw)
+            return
+        }
+        switch language.reply(connection.received, to: question) {
+        case .reply(let reply, let byteCount):
+            connection.take(byteCount)
+            draw.trace("\(id) \(language.name) \(reply)")
+            self.question = nil
+            receive(reply, draw)
+            if language.isOneMessagePerConnection { leave() }
+        case .invalid:
+            draw.auditor.told(id, ["no answer of \(language.name): \(connection.received)"])
+            hangUp()
+        case .needsBytes:
+            guard connection.isEnded else { return }
+            let wasRefused = phase == .sending && planned[next].isBad && language.refusalCloses
+            hangUp()
+            if wasRefused { advance() }
+        }
+    }
+
+    private func leave() {
+        connection?.endInput()
+        connection = nil
+        question = nil
+    }
+
+    private func ask(on connection: SimulatedConnection, _ draw: SimulatedDraw) {
+        let agency = "\(id)"
+        switch phase {
+        case .sending:
+            draw.auditor.attempted(id, chunk: next)
+            connection.send(language.chunk(planned[next].bets.map(\.row), agency: agency, isLast: false))
+            question = .chunk
+        case .finishing:
+            guard let bytes = language.finish(agency: agency) else {
+                phase = .consulting
+                return
+            }
+            connection.send(bytes)
+            question = .finish
+        case .consulting:
+            connection.send(language.consult(agency: agency))
+            question = .consult
+        case .done:
+            break
+        }
+    }
+
+    private func receive(_ reply: DialectReply, _ draw: SimulatedDraw) {
+        switch (phase, reply) {
+        case (.sending, .stored):
+            draw.auditor.acknowledged(id, chunk: next)
+            advance()
+        case (.sending, .rejected):
+            // A bad chunk; or the agency had finished before its connection broke.
+            advance()
+        case (.finishing, .finished):
+            phase = .consulting
+            if language.hasWinnersPort { leave() }
+        case (.finishing, .rejected):
+            hangUp()
+        case (.consulting, .winners(let documents)):
+            draw.auditor.told(id, documents)
+            phase = .done
+            connection?.endInput()
+        case (.consulting, .notDrawnYet):
+            break
+        case (.consulting, .rejected):
+            hangUp()
+        default:
+            draw.auditor.told(id, ["\(language.name) answered \(reply)"])
+        }
+    }
+
+    private func advance() {
+        next += 1
+        if next == planned.count {
+            next = planned.count - 1
+            phase = .finishing
+        }
+    }
+}
+
+extension Bet {
+    /// The fields as text.
+    var row: [String] { [firstName, lastName, document, "\(birthdate)", "\(number)"] }
+}

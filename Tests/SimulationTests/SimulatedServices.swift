@@ -1,0 +1,150 @@
+import Logging
+import NIOCore
+import NIOEmbedded
+import Shared
+import TestKit
+
+@testable import BetIngest
+@testable import WinnersService
+
+extension EventLog {
+    /// A log that nobody reads.
+    static let silent = EventLog(Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }, format: .text)
+}
+
+/// The ingest service as a process of the simulation: the shipped parts, stepped instead of run by threads.
+final class SimulatedIngest {
+    let core: IngestCore
+    private let loop: EmbeddedEventLoop
+    private let ingestLoop: IngestLoop
+    private let inbox: MainInbox
+    private var lifecycle: DrawLifecycle
+    private let configuration: ServiceConfiguration
+
+    /// Starts it: recovery, and whatever comes before the ports are open.
+    ///
+    /// - Throws: what ends the process.
+    init(
+        _ configuration: ServiceConfiguration, on disk: any Disk, loop: EmbeddedEventLoop, ledgerID: UInt64,
+        clock: @escaping @Sendable () -> UInt64
+    ) throws {
+        let inbox = MainInbox()
+        let recovery = try DrawRecovery(
+            configuration.folder, agencies: configuration.agencies, on: disk, time: clock(), ledgerID: ledgerID,
+            isStopping: { false })
+        guard let recovery else { preconditionFailure("nobody told it to stop") }
+        core = try IngestCore(
+            configuration: configuration, contents: recovery.contents, published: recovery.published, inbox: inbox,
+            disk: disk, clock: clock, log: .silent)
+        lifecycle = try DrawLifecycle(
+            configuration: configuration, contents: recovery.contents, published: recovery.published, core: core,
+            disk: disk, log: .silent, isStopping: { false })
+        ingestLoop = IngestLoop(eventLoop: loop, queue: core.queue, budget: core.budget)
+        self.inbox = inbox
+        self.loop = loop
+        self.configuration = configuration
+    }
+
+    func connect(_ dialect: (any Dialect)?, peer: String) -> SimulatedConnection {
+        let session: any IngestSession =
+            dialect.map { DialectSession($0, agencies: configuration.agencies) }
+            ?? NativeSession(draw: configuration.draw, agencies: configuration.agencies)
+        let handler = IngestChannelHandler(
+            loop: ingestLoop, budget: core.budget, settings: IngestChannelHandler.Settings(configuration.ingest),
+            dialect: dialect
+        ) { IngestConnection(peer: peer, session: session, dialect: dialect, answers: $0) }
+        return SimulatedConnection(handler, loop: loop)
+    }
+
+    /// One turn of one worker.
+    func work() {
+        guard !core.queue.isEmpty, let connection = core.queue.waitForNextConnection() else { return }
+        core.worker.takeTurn(connection)
+    }
+
+    /// One commit of the committer.
+    func commit() {
+        _ = core.committer.commitStaged()
+    }
+
+    func sweep() {
+        ingestLoop.sweep()
+    }
+
+    /// One event of the main thread.
+    ///
+    /// - Throws: what ends the process.
+    func handleEvent() throws {
+        switch inbox.takeNextEvent() {
+        case .failed(let error)?: throw error
+        case .agenciesFinished(let agencies)?: try lifecycle.agenciesFinished(agencies)
+        case .allAgenciesFinished?: lifecycle.close()
+        case .sealed(let seal)?: try lifecycle.draw(seal)
+        case .stop?, nil: break
+        }
+    }
+
+    /// A stop signal: what is staged is committed and answered, then everything is closed.
+    ///
+    /// - Throws: what went wrong at it.
+    func stop() throws {
+        core.queue.shutDown()
+        core.committer.stop()
+        core.committer.run()
+        loop.run()
+        ingestLoop.closeAll()
+        loop.run()
+        if let failure = inbox.failure { throw failure }
+    }
+}
+
+/// The winners service as a process of the simulation.
+final class SimulatedWinners {
+    private let loop: EmbeddedEventLoop
+    private let configuration: ServiceConfiguration
+    private var published: PublishedResult
+    private let native: ConsultQueue
+    private let dialect: ConsultQueue
+
+    init(_ configuration: ServiceConfiguration, on disk: any Disk, loop: EmbeddedEventLoop) {
+        self.loop = loop
+        self.configuration = configuration
+        published = PublishedResult(folder: configuration.folder, disk: disk)
+        let nothingYet = DrawProgress(
+            draw: configuration.draw, state: .open, expectedAgencies: configuration.agencies, finishedAgencies: [])
+        func queue() -> ConsultQueue {
+            ConsultQueue(
+                eventLoop: loop, progress: nothingYet, helloDeadline: .seconds(60), idleDeadline: .seconds(86_400))
+        }
+        native = queue()
+        dialect = queue()
+    }
+
+    func connect(_ language: (any Dialect)?) -> SimulatedConnection {
+        let session = ConsultSession(draw: configuration.draw, agencies: configuration.agencies)
+        let handler = ConsultChannelHandler(
+            queue: language == nil ? native : dialect, session: session, dialect: language)
+        return SimulatedConnection(handler, loop: loop)
+    }
+
+    /// One look at the published files.
+    func look() {
+        for change in published.changes() {
+            switch change {
+            case .progress(let progress):
+                native.update(progress)
+                dialect.update(progress)
+            case .result(let result):
+                native.publish(PublishedAnswers(result))
+                dialect.publish(PublishedAnswers(result, dialect: JSONDialect()))
+            case .refused:
+                break
+            }
+        }
+    }
+
+    func sweep() {
+        native.sweep()
+        dialect.sweep()
+    }
+}

@@ -1,0 +1,40 @@
+import Foundation
+import Shared
+import TestKit
+import Testing
+
+/// Whole draws, each decided by a seed: `SIMULATION_DRAWS` of them, from `SIMULATION_SEED` on.
+struct SimulationTests {
+    private static let draws = Int(ProcessInfo.processInfo.environment["SIMULATION_DRAWS"] ?? "") ?? 300
+    private static let firstSeed = UInt64(ProcessInfo.processInfo.environment["SIMULATION_SEED"] ?? "") ?? 1
+
+    @Test("no seed breaks an invariant")
+    func seeds() throws {
+        var steps = 0
+        for seed in Self.firstSeed..<Self.firstSeed + UInt64(Self.draws) {
+            let draw = try SimulatedDraw(seed: seed)
+            let faults = draw.run()
+            steps += draw.steps
+            #expect(faults.isEmpty, "SIMULATION_SEED=\(seed) SIMULATION_DRAWS=1: \(faults)")
+            if !faults.isEmpty { break }
+        }
+        writeOutput("simulated draws: \(Self.draws) from seed \(Self.firstSeed), \(steps) steps")
+    }
+
+    @Test("the same seed gives the same run")
+    func deterministic() throws {
+        for seed in Self.firstSeed..<Self.firstSeed + 20 {
+            let (first, second) = (try SimulatedDraw(seed: seed), try SimulatedDraw(seed: seed))
+            #expect(first.run() == second.run())
+            #expect(first.steps == second.steps && first.traceHash == second.traceHash, "seed \(seed)")
+        }
+    }
+
+    @Test("the canary: a disk whose sync lies is found out")
+    func canary() throws {
+        let caught = try (1...100 as ClosedRange<UInt64>).filter { seed in
+            try !SimulatedDraw(seed: seed, canary: .syncLies).run(maxSteps: 2000).allSatisfy { $0.hasPrefix("no end") }
+        }
+        #expect(caught.count > 5, "\(caught.count) of 100 draws")
+    }
+}
