@@ -15,6 +15,7 @@ extension EventLog {
 /// The ingest service as a process of the simulation: the shipped parts, stepped instead of run by threads.
 final class SimulatedIngest {
     let core: IngestCore
+    let contents: LedgerContents
     private let loop: EmbeddedEventLoop
     private let ingestLoop: IngestLoop
     private let inbox: MainInbox
@@ -39,6 +40,7 @@ final class SimulatedIngest {
         lifecycle = try DrawLifecycle(
             configuration: configuration, contents: recovery.contents, published: recovery.published, core: core,
             disk: disk, log: .silent, isStopping: { false })
+        contents = recovery.contents
         ingestLoop = IngestLoop(eventLoop: loop, queue: core.queue, budget: core.budget)
         self.inbox = inbox
         self.loop = loop

@@ -61,7 +61,18 @@ package final class SimulatedDisk: Disk {
         /// The sync under way is to do nothing.
         var isLying = false
         var calls: [String] = []
+        /// The disk before each call that changes it, while they are kept.
+        var snapshots: [(call: String, state: Box)]?
         var plan: @Sendable (Call) -> Fault? = { _ in nil }
+    }
+
+    /// A state inside a state.
+    fileprivate final class Box: Sendable {
+        let state: State
+
+        init(_ state: State) {
+            self.state = state
+        }
     }
 
     fileprivate let state = NIOLockedValueBox(State())
@@ -121,13 +132,27 @@ package final class SimulatedDisk: Disk {
 
     /// The same disk as it is now, to go on from in more than one way.
     package func copy() -> SimulatedDisk {
-        let copy = SimulatedDisk()
-        let state = state.withLockedValue { $0 }
-        copy.state.withLockedValue {
+        SimulatedDisk(state.withLockedValue { $0 })
+    }
+
+    fileprivate convenience init(_ state: State) {
+        self.init()
+        self.state.withLockedValue {
             $0 = state
             $0.plan = { _ in nil }
+            $0.snapshots = nil
         }
-        return copy
+    }
+
+    /// Runs something and keeps the disk as it was before each of its calls that change it.
+    package func snapshots(during body: () throws -> Void) rethrows -> [(call: String, disk: SimulatedDisk)] {
+        state.withLockedValue { $0.snapshots = [] }
+        try body()
+        let snapshots = state.withLockedValue { state in
+            defer { state.snapshots = nil }
+            return state.snapshots ?? []
+        }
+        return snapshots.map { ($0.call, SimulatedDisk($0.state.state)) }
     }
 
     /// Puts a file there, durably.
@@ -190,6 +215,12 @@ package final class SimulatedDisk: Disk {
             let call = Call(index: state.callCount, name: name, path: path)
             state.callCount += 1
             state.calls.append("\(name) \(path.split(separator: "/").last ?? "")")
+            if state.snapshots != nil, name != "read", name != "size" {
+                var before = state
+                before.snapshots = nil
+                before.calls = []
+                state.snapshots?.append((call.name, Box(before)))
+            }
             switch state.plan(call) {
             case .failsAndIsNotPersisted(let errno):
                 return .failure(DiskError(call: name, path: path, errno: errno))

@@ -1,0 +1,89 @@
+import Foundation
+import NIOEmbedded
+import Shared
+import TestKit
+import Testing
+
+@testable import BetIngest
+@testable import WinnersService
+
+/// Every bit of a small draw's files, flipped one at a time.
+///
+/// `FAULTS=full` flips all of the ledger, else every 61st.
+struct BitRotTests {
+    private static let isFull = ProcessInfo.processInfo.environment["FAULTS"] == "full"
+    private static let folder = DrawFolder(data: "data", draw: Samples.draw)
+
+    private final class Silence: AnswerSink {
+        func send(_ answer: Answer) {}
+    }
+
+    /// A published draw of two agencies, each of two chunks.
+    private func draw() throws -> SimulatedDisk {
+        let disk = SimulatedDisk()
+        let flags = ["agencies": "2", "data": "data", "draw.winningNumber": "7"]
+        let configuration = try ServiceConfiguration(flags: flags, environment: [:], file: nil)
+        let ingest = try SimulatedIngest(
+            configuration, on: disk, loop: EmbeddedEventLoop(), ledgerID: 7, clock: { 1_763_676_675_000 })
+        for agency in 1...2 {
+            let connection = IngestConnection(
+                peer: "test", session: NativeSession(draw: Samples.draw, agencies: 2), answers: Silence())
+            ingest.core.committer.join(AgencyID(UInt32(agency)), connection)
+            for sequence in 1...2 as ClosedRange<UInt32> {
+                let chunk = Samples.chunk(agency: agency, sequence: sequence, count: 20, isLast: sequence == 2)
+                ingest.core.committer.stage(chunk, fault: nil, agency: AgencyID(UInt32(agency)), from: connection)
+            }
+            ingest.commit()
+        }
+        for _ in 0..<4 {
+            try ingest.handleEvent()
+            ingest.commit()
+        }
+        _ = try #require(disk.bytes(Self.folder.result))
+        return disk
+    }
+
+    @Test("any bit of a sealed ledger: an error, or a torn last group; never other bets, never fewer")
+    func ledger() throws {
+        let disk = try draw()
+        let good = try #require(disk.bytes(Self.folder.ledger))
+        let whole = try LedgerContents(reading: Self.folder.ledger, on: disk)
+        var flipped = 0
+        var torn = 0
+        for bit in stride(from: 0, to: good.count * 8, by: Self.isFull ? 1 : 61) {
+            var bytes = good
+            bytes[bit / 8] ^= 1 << (bit % 8)
+            disk.put(Self.folder.ledger, bytes)
+            flipped += 1
+            do throws(LedgerError) {
+                let contents = try LedgerContents(reading: Self.folder.ledger, on: disk)
+                // Only the closing group can be taken for one that was being written: no bet is in it.
+                #expect(contents.end.tornBytes > 0 && !contents.end.isClosed, "bit \(bit) was not noticed")
+                #expect(contents.standings.standings == whole.standings.standings, "bit \(bit) changed the bets")
+                torn += 1
+            } catch {
+                continue
+            }
+        }
+        writeOutput("bit rot: \(flipped) of \(good.count * 8) bits of a ledger, \(torn) taken for a torn closing group")
+    }
+
+    @Test("any bit of result.json: refused by both services")
+    func result() throws {
+        let disk = try draw()
+        let good = try #require(disk.bytes(Self.folder.result))
+        let contents = try LedgerContents(reading: Self.folder.ledger, on: disk)
+        for bit in 0..<good.count * 8 {
+            var bytes = good
+            bytes[bit / 8] ^= 1 << (bit % 8)
+            disk.put(Self.folder.result, bytes)
+            #expect(throws: PublishedDrawError.self, "bit \(bit)") {
+                try PublishedDraw(folder: Self.folder, disk: disk).load(contents: contents)
+            }
+            var published = PublishedResult(folder: Self.folder, disk: disk)
+            let isServed = published.changes().contains { if case .result = $0 { true } else { false } }
+            #expect(!isServed, "bit \(bit)")
+        }
+        writeOutput("bit rot: \(good.count * 8) of \(good.count * 8) bits of a result")
+    }
+}

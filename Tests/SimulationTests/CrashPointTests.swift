@@ -1,0 +1,164 @@
+import Foundation
+import NIOConcurrencyHelpers
+import NIOEmbedded
+import Shared
+import TestKit
+import Testing
+
+@testable import BetIngest
+
+/// A draw cut at every call that changes the disk, in every way that power loss can leave the sectors, recovered, and the
+/// recovery cut again.
+///
+/// `FAULTS=full` takes a large draw and every cut; else a small one.
+struct CrashPointTests {
+    private static let isFull = ProcessInfo.processInfo.environment["FAULTS"] == "full"
+    private static let groups = isFull ? 60 : 3
+
+    /// Counts acknowledgements.
+    private final class Answers: AnswerSink {
+        let acknowledged = NIOLockedValueBox(0)
+
+        func send(_ answer: Answer) {
+            if case .chunkProcessed? = answer.message { acknowledged.withLockedValue { $0 += 1 } }
+        }
+    }
+
+    /// The disk before a call of the reference run, and how many chunks were acknowledged then.
+    private struct Point {
+        var call: String
+        var disk: SimulatedDisk
+        var acknowledged: Int
+    }
+
+    private static let configuration: ServiceConfiguration = {
+        let flags = ["agencies": "1", "data": "data", "draw.winningNumber": "7"]
+        do {
+            return try ServiceConfiguration(flags: flags, environment: [:], file: nil)
+        } catch {
+            preconditionFailure("\(error)")
+        }
+    }()
+
+    private static let chunks: [Chunk] = {
+        var chunks: [Chunk] = []
+        for sequence in 1...UInt32(groups * 5 / 2) {
+            chunks.append(Samples.chunk(agency: 1, sequence: sequence, count: 1 + Int(sequence % 7) * 10))
+        }
+        chunks.append(Samples.chunk(agency: 1, sequence: UInt32(chunks.count + 1), count: 1, isLast: true))
+        return chunks
+    }()
+
+    private func start(_ disk: SimulatedDisk) throws -> SimulatedIngest {
+        try SimulatedIngest(
+            Self.configuration, on: disk, loop: EmbeddedEventLoop(), ledgerID: 7, clock: { 1_763_676_675_000 })
+    }
+
+    /// Sends the chunks from a sequence on, in groups, to the publication.
+    private func send(from sequence: Int, to ingest: SimulatedIngest, _ answers: Answers) throws {
+        let connection = IngestConnection(
+            peer: "test", session: NativeSession(draw: Samples.draw, agencies: 1), answers: answers)
+        ingest.core.committer.join(AgencyID(1), connection)
+        var rest = Self.chunks[(sequence - 1)...]
+        var size = 1
+        while !rest.isEmpty {
+            for chunk in rest.prefix(size) {
+                ingest.core.committer.stage(chunk, fault: nil, agency: AgencyID(1), from: connection)
+            }
+            rest = rest.dropFirst(size)
+            size = size % 4 + 1
+            ingest.commit()
+            try ingest.handleEvent()
+        }
+        for _ in 0..<4 {
+            try ingest.handleEvent()
+            ingest.commit()
+        }
+    }
+
+    /// The whole draw, and the disk before each of its calls.
+    private func reference() throws -> (points: [Point], result: [UInt8]) {
+        let disk = SimulatedDisk()
+        let answers = Answers()
+        let counts = NIOLockedValueBox<[Int]>([])
+        disk.setPlan { call in
+            if call.name != "read", call.name != "size" {
+                let acknowledged = answers.acknowledged.withLockedValue { $0 }
+                counts.withLockedValue { $0.append(acknowledged) }
+            }
+            return nil
+        }
+        let snapshots = try disk.snapshots {
+            let ingest = try start(disk)
+            try send(from: 1, to: ingest, answers)
+        }
+        let points = zip(snapshots, counts.withLockedValue { $0 }).map {
+            Point(call: $0.call, disk: $0.disk, acknowledged: $1)
+        }
+        #expect(snapshots.count == points.count)
+        return (points, try #require(disk.bytes(Self.configuration.folder.result)))
+    }
+
+    private func losses(_ disk: SimulatedDisk) -> [SimulatedDisk.PowerLoss] {
+        let sectors = disk.unsyncedSectors(Self.configuration.folder.ledger)
+        guard sectors > 0 else { return [.losesUnsynced, .keepsUnsynced, .random(seed: 1)] }
+        let torn = (1..<max(2, sectors)).flatMap {
+            [SimulatedDisk.PowerLoss.keepsFirst(sectors: $0), .losesFirst(sectors: $0)]
+        }
+        return SimulatedDisk.PowerLoss.allCases + torn + (1...6).map { .random(seed: $0) }
+    }
+
+    /// What a recovery found: nothing is missing that was acknowledged, and nothing is there twice.
+    private func check(_ ingest: SimulatedIngest, _ acknowledged: Int, _ place: String) -> Int {
+        let standing = ingest.contents.standings[AgencyID(1)]
+        let stored = Int(standing.nextSequence) - 1
+        let bets = Self.chunks.prefix(stored).reduce(0) { $0 + $1.count }
+        #expect(stored >= acknowledged, "\(place): \(acknowledged) acknowledged, \(stored) stored")
+        #expect(standing.storedBets == UInt64(bets), "\(place): \(standing.storedBets) bets in \(stored) chunks")
+        return stored
+    }
+
+    @Test(
+        "cut at every call, in every way: nothing acknowledged is lost, nothing is stored twice, recovery may be cut too"
+    )
+    func everyCut() throws {
+        let (points, result) = try reference()
+        var cuts = 0
+        var recoveryCuts = 0
+        for (index, point) in points.enumerated() {
+            for loss in losses(point.disk) {
+                cuts += 1
+                let disk = point.disk.copy()
+                disk.losePower(loss)
+                let place = "call \(index) \(point.call), \(loss)"
+                let before = disk.copy()
+                let recovered = try start(disk)
+                let stored = check(recovered, point.acknowledged, place)
+                // To the end, now and then: the same result, whenever the power went.
+                if cuts % 53 == 0 {
+                    try send(from: min(stored + 1, Self.chunks.count), to: recovered, Answers())
+                    let ledger = try LedgerContents(reading: Self.configuration.folder.ledger, on: disk)
+                    #expect(ledger.chunkCount == Self.chunks.count, "\(place)")
+                    let published = try #require(disk.bytes(Self.configuration.folder.result), "\(place)")
+                    #expect(try winners(published) == winners(result), "\(place)")
+                }
+                for (call, snapshot) in try before.snapshots(during: { _ = try start(before) }) {
+                    for second in [
+                        SimulatedDisk.PowerLoss.losesUnsynced, .keepsUnsynced, .tearsSectors, .random(seed: 9),
+                    ] {
+                        recoveryCuts += 1
+                        let again = snapshot.copy()
+                        again.losePower(second)
+                        _ = check(try start(again), point.acknowledged, "\(place), then \(call), \(second)")
+                    }
+                }
+            }
+        }
+        writeOutput("crash points: \(points.count) calls, \(cuts) cuts, \(recoveryCuts) cuts of the recovery")
+        #expect(cuts > 100 && recoveryCuts > cuts)
+    }
+
+    private func winners(_ bytes: [UInt8]) throws -> [String]? {
+        try DrawResult(fileBytes: bytes).agencies.first?.winners
+    }
+}
