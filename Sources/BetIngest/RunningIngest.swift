@@ -19,7 +19,9 @@ struct RunningIngest {
         let ingest = configuration.ingest
         ledger = configuration.folder.ledger
         listener = try IngestListener(
-            configuration.ingestPorts, maxConnections: ingest.queueCapacity, queue: core.queue, budget: core.budget,
+            configuration.ingestPorts,
+            connections: ConnectionCount(max: ingest.queueCapacity, maxPerAddress: ingest.maxPerAddress),
+            queue: core.queue, budget: core.budget,
             settings: IngestChannelHandler.Settings(ingest), draw: configuration.folder.draw,
             agencies: configuration.agencies)
         committerThread = NamedThread("committer") { core.committer.run() }

@@ -16,18 +16,19 @@ struct ConsultListener {
     ///   - dialect: what it speaks; nil: the native protocol.
     /// - Throws: ``ListenFailure``.
     init(
-        _ endpoint: Endpoint, key: String, dialect: (any Dialect)?, maxConnections: Int, progress: DrawProgress,
+        _ endpoint: Endpoint, key: String, dialect: (any Dialect)?, connections: ConnectionCount,
+        progress: DrawProgress,
         session: ConsultSession, helloDeadline: TimeAmount, idleDeadline: TimeAmount
     ) throws {
         let loops = try EventLoops(
-            maxConnections: maxConnections, sweepInterval: .milliseconds(250),
+            connections: connections, sweepInterval: .milliseconds(250),
             makeLoop: { eventLoop in
                 ConsultQueue(
                     eventLoop: eventLoop, progress: progress, helloDeadline: helloDeadline, idleDeadline: idleDeadline)
             },
             sweep: { $0.sweep() })
         let setup = Listener.Setup(
-            key: key, busy: dialect == nil ? Message.busy(maxConnections: maxConnections).encoded : [],
+            key: key, busy: dialect == nil ? Message.busy.encoded : [],
             readBytes: FixedSizeRecvByteBufferAllocator(capacity: 1024))
         do {
             listener = try Listener(endpoint, setup, on: loops) { queue, _, slot in

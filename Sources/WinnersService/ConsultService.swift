@@ -25,11 +25,13 @@ struct ConsultService {
             draw: folder.draw, state: .open, expectedAgencies: configuration.agencies,
             finishedAgencies: [])
         let session = ConsultSession(draw: folder.draw, agencies: configuration.agencies)
+        let connections = ConnectionCount(
+            max: configuration.winners.maxConnections, maxPerAddress: configuration.winners.maxPerAddress)
         var listeners: [ConsultListener] = []
         defer { close(listeners) }
         for (name, key, endpoint, dialect) in configuration.winnersPorts {
             let listener = try ConsultListener(
-                endpoint, key: key, dialect: dialect, maxConnections: configuration.winners.maxConnections,
+                endpoint, key: key, dialect: dialect, connections: connections,
                 progress: nothingYet, session: session,
                 helloDeadline: TimeAmount(configuration.ingest.helloDeadline),
                 idleDeadline: TimeAmount(configuration.ingest.idleDeadline))

@@ -218,6 +218,27 @@ struct IngestPortTests {
         try services.stop()
     }
 
+    @Test("connections beyond the ceiling of one address are refused, from another they are not")
+    func ceilingOfAddress() throws {
+        let services = try Services(agencies: 2, settings: ["ingest.maxPerAddress=1"])
+        let first = try TestSocket(services.ingestAddress, from: "127.0.0.2")
+        try first.send(.hello(Hello(agency: AgencyID(1))))
+        guard case .welcome = try first.receiveMessage() else { return }
+        let second = try TestSocket(services.ingestAddress, from: "127.0.0.2")
+        guard case .error(.busy, _) = try second.receiveMessage() else {
+            Issue.record("not refused")
+            return
+        }
+        let other = try TestSocket(services.ingestAddress, from: "127.0.0.3")
+        try other.send(.hello(Hello(agency: AgencyID(2))))
+        guard case .welcome = try other.receiveMessage() else {
+            Issue.record("refused")
+            return
+        }
+        withExtendedLifetime(first) {}
+        try services.stop()
+    }
+
     @Test("agencies that connect and vanish faster than they are served never overflow the queue")
     func churn() throws {
         let services = try Services(agencies: 1, settings: ["ingest.queueCapacity=2"])

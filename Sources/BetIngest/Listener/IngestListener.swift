@@ -23,14 +23,13 @@ struct IngestListener {
     ///
     /// - Throws: ``ListenFailure``. Nothing is left open then.
     init(
-        _ ports: [Port], maxConnections: Int, queue: ConnectionQueue, budget: FrameBudget,
+        _ ports: [Port], connections: ConnectionCount, queue: ConnectionQueue, budget: FrameBudget,
         settings: IngestChannelHandler.Settings, draw: DrawID, agencies: UInt32
     ) throws {
         let loops = try EventLoops(
-            maxConnections: maxConnections, sweepInterval: .seconds(1),
+            connections: connections, sweepInterval: .seconds(1),
             makeLoop: { IngestLoop(eventLoop: $0, queue: queue, budget: budget) },
             sweep: { $0.sweep() })
-        let busy = Message.busy(maxConnections: maxConnections).encoded
         var opened: [(name: String, listener: Listener)] = []
         do {
             for port in ports {
@@ -39,7 +38,7 @@ struct IngestListener {
                     dialect.map { DialectSession($0, agencies: agencies) }
                     ?? NativeSession(draw: draw, agencies: agencies)
                 let setup = Listener.Setup(
-                    key: port.key, busy: dialect == nil ? busy : [],
+                    key: port.key, busy: dialect == nil ? Message.busy.encoded : [],
                     readBytes: AdaptiveRecvByteBufferAllocator(
                         minimum: 1024, initial: 8192, maximum: Limits.maxReadBytes))
                 let listener = try Listener(port.endpoint, setup, on: loops) { loop, channel, slot in

@@ -46,6 +46,7 @@ package struct ConfigurationKey: Sendable {
         ConfigurationKey("ingest.workers", .integer(1...64, default: 4)),
         ConfigurationKey("ingest.window", .integer(1...1024, default: 32)),
         ConfigurationKey("ingest.queueCapacity", .integer(1...1_000_000, default: 16_384)),
+        ConfigurationKey("ingest.maxPerAddress", .integer(1...1_000_000, default: 16_384)),
         ConfigurationKey(
             "ingest.maxFrameBytes",
             .integer(Limits.minFrameBytes...Limits.maxFrameBytesCeiling, default: 1 << 20)),
@@ -58,6 +59,7 @@ package struct ConfigurationKey: Sendable {
         ConfigurationKey("winners.listen", .endpoint(default: "0.0.0.0:12346")),
         ConfigurationKey("winners.address", .endpoint(default: "127.0.0.1:12346")),
         ConfigurationKey("winners.maxConnections", .integer(1...1_000_000, default: 16_384)),
+        ConfigurationKey("winners.maxPerAddress", .integer(1...1_000_000, default: 16_384)),
         ConfigurationKey(
             "batch.maxAmount", .integer(1...Limits.maxChunkBets, default: 100),
             aliases: ["CLI_BATCH_MAXAMOUNT"]),

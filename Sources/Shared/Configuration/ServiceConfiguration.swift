@@ -13,6 +13,8 @@ package struct ServiceConfiguration: Sendable {
         ///
         /// A connection stands in the queue at most once, so the queue of this capacity never overflows.
         package var queueCapacity: Int
+        /// Of them, from one address.
+        package var maxPerAddress: Int
         package var maxFrameBytes: Int
         /// Bytes of frames in memory, over all connections.
         package var bufferBytes: Int
@@ -25,6 +27,8 @@ package struct ServiceConfiguration: Sendable {
         package var listen: Endpoint
         package var address: Endpoint
         package var maxConnections: Int
+        /// Of them, from one address.
+        package var maxPerAddress: Int
     }
 
     package struct Retry: Sendable {
@@ -87,6 +91,7 @@ package struct ServiceConfiguration: Sendable {
             workers: source.integer("ingest.workers"),
             window: source.integer("ingest.window"),
             queueCapacity: source.integer("ingest.queueCapacity"),
+            maxPerAddress: source.integer("ingest.maxPerAddress"),
             maxFrameBytes: source.integer("ingest.maxFrameBytes"),
             bufferBytes: source.integer("ingest.bufferBytes"),
             helloDeadline: .seconds(source.integer("ingest.helloSeconds")),
@@ -95,7 +100,8 @@ package struct ServiceConfiguration: Sendable {
         winners = Winners(
             listen: source.parsed("winners.listen", Endpoint.init),
             address: source.parsed("winners.address", Endpoint.init),
-            maxConnections: source.integer("winners.maxConnections"))
+            maxConnections: source.integer("winners.maxConnections"),
+            maxPerAddress: source.integer("winners.maxPerAddress"))
         dialects = []
         for port in Dialects.ports {
             let endpoint = source.parsed("dialects.\(port.key)") { Optional(Endpoint($0)) }

@@ -18,9 +18,8 @@ package enum Message: Equatable, Sendable {
     package static let version: UInt8 = 1
 
     /// What a connection beyond the ceiling is told.
-    package static func busy(maxConnections: Int) -> Message {
-        .error(.busy, "\(maxConnections) connections are open, which is all; connect again later")
-    }
+    package static let busy = Message.error(
+        .busy, "all connections that may be open, in all or from one address, are open; connect again later")
 
     /// What every connection is told when its service stops.
     package static let shuttingDown = Message.error(

@@ -1,29 +1,34 @@
 package import NIOCore
 
-/// Counts a listener's connections against its ceiling.
+/// Counts a service's connections against its ceilings: in all, and from one address.
 ///
 /// Isolation: any thread.
 package final class ConnectionCount: Sendable {
     private struct State {
         var openChannels = 0
         var slots = 0
+        var slotsOfAddress: [String: Int] = [:]
     }
 
     private let monitor = Monitor(State())
     private let max: Int
+    private let maxPerAddress: Int
 
-    package init(max: Int) {
+    package init(max: Int, maxPerAddress: Int) {
         self.max = max
+        self.maxPerAddress = maxPerAddress
     }
 
     /// Counts a channel in.
     ///
     /// - Returns: the connection's slot, to keep as long as anything of the connection is left; nil, and nothing is
-    ///   counted, where the ceiling is reached.
+    ///   counted, where a ceiling is reached.
     package func admit(_ channel: any Channel) -> ConnectionSlot? {
+        let address = channel.remoteAddress?.ipAddress ?? ""
         let isAdmitted = monitor.withLock { state in
-            guard state.slots < max else { return false }
+            guard state.slots < max, state.slotsOfAddress[address, default: 0] < maxPerAddress else { return false }
             state.slots += 1
+            state.slotsOfAddress[address, default: 0] += 1
             state.openChannels += 1
             return true
         }
@@ -32,7 +37,7 @@ package final class ConnectionCount: Sendable {
             self.monitor.withLock { $0.openChannels -= 1 }
             self.monitor.wakeAll()
         }
-        return ConnectionSlot(count: self)
+        return ConnectionSlot(count: self, address: address)
     }
 
     /// Blocks until every channel is closed, or to the deadline.
@@ -40,21 +45,27 @@ package final class ConnectionCount: Sendable {
         _ = monitor.wait(until: deadline) { $0.openChannels == 0 ? true : nil }
     }
 
-    fileprivate func releaseSlot() {
-        monitor.withLock { $0.slots -= 1 }
+    fileprivate func releaseSlot(_ address: String) {
+        monitor.withLock { state in
+            state.slots -= 1
+            let left = state.slotsOfAddress[address, default: 1] - 1
+            state.slotsOfAddress[address] = left > 0 ? left : nil
+        }
     }
 }
 
-/// One place below a listener's ceiling, given back with its last reference.
+/// One place below the ceilings, given back with its last reference.
 package final class ConnectionSlot: Sendable {
     private let count: ConnectionCount
+    private let address: String
 
-    fileprivate init(count: ConnectionCount) {
+    fileprivate init(count: ConnectionCount, address: String) {
         self.count = count
+        self.address = address
     }
 
     deinit {
-        count.releaseSlot()
+        count.releaseSlot(address)
     }
 }
 

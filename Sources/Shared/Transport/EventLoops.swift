@@ -14,16 +14,16 @@ package final class EventLoops<Loop>: Sendable {
     /// Blocks until they run.
     ///
     /// - Parameters:
-    ///   - maxConnections: the ceiling over all ports that are opened on these loops.
+    ///   - connections: counts those of all ports that are opened on these loops.
     ///   - makeLoop: called once on each event loop.
     ///   - sweep: called on each loop, again and again.
     package init(
-        maxConnections: Int, sweepInterval: TimeAmount, makeLoop: @escaping @Sendable (any EventLoop) -> Loop,
+        connections: ConnectionCount, sweepInterval: TimeAmount, makeLoop: @escaping @Sendable (any EventLoop) -> Loop,
         sweep: @escaping @Sendable (Loop) -> Void
     ) throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 2))
         self.group = group
-        connections = ConnectionCount(max: maxConnections)
+        self.connections = connections
         loops = try group.makeIterator().map { eventLoop in
             try eventLoop.submit { NIOLoopBound(makeLoop(eventLoop), eventLoop: eventLoop) }.wait()
         }
