@@ -139,6 +139,10 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // Thousands of connections to the real services.
+        .testTarget(
+            name: "CrowdTests", dependencies: ["Shared", "TestKit", "BetIngest", "WinnersService"],
+            swiftSettings: settings),
         .testTarget(name: "TidyTests", dependencies: ["Shared", "TestKit"], swiftSettings: settings),
     ]
 )

@@ -1,0 +1,93 @@
+import Glibc
+import Shared
+
+/// Many connections of one process: each sends a byte now and then, or waits.
+///
+/// Isolation: one thread. Sockets do not block.
+final class Crowd {
+    private(set) var sockets: [Int32] = []
+    private var received: [Int] = []
+    /// Connections that the service closed.
+    private(set) var closedCount = 0
+
+    deinit {
+        closeAll()
+    }
+
+    /// Opens so many more connections.
+    ///
+    /// - Returns: how many were made.
+    @discardableResult
+    func connect(_ count: Int, to endpoint: Endpoint) -> Int {
+        for index in 0..<count {
+            guard let socket = Self.connect(to: endpoint) else { return index }
+            sockets.append(socket)
+            received.append(0)
+        }
+        return count
+    }
+
+    /// One connection.
+    static func connect(to endpoint: Endpoint) -> Int32? {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { return nil }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(endpoint.port).bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        let result = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        if result != 0 {
+            close(descriptor)
+            return nil
+        }
+        return descriptor
+    }
+
+    /// Sends bytes on a connection; what the peer does not take is dropped.
+    func send(_ bytes: ArraySlice<UInt8>, on index: Int) {
+        _ = bytes.withUnsafeBytes {
+            Glibc.send(sockets[index], $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+        }
+    }
+
+    /// Reads what has come, on all connections.
+    ///
+    /// - Returns: how many have received at least so many bytes.
+    func receive(atLeast byteCount: Int) -> Int {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        var done = 0
+        for index in sockets.indices {
+            while received[index] < byteCount {
+                let count = recv(sockets[index], &buffer, buffer.count, Int32(MSG_DONTWAIT))
+                if count == 0 { closedCount += 1 }
+                guard count > 0 else { break }
+                received[index] += count
+            }
+            if received[index] >= byteCount { done += 1 }
+        }
+        return done
+    }
+
+    func closeAll() {
+        for socket in sockets { close(socket) }
+        sockets = []
+        received = []
+    }
+}
+
+/// The resident memory of a process in bytes.
+func residentBytes(_ processID: Int32) -> Int {
+    guard let file = fopen("/proc/\(processID)/status", "r") else { return 0 }
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 256)
+    while fgets(&line, Int32(line.count), file) != nil {
+        let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        guard text.hasPrefix("VmRSS:") else { continue }
+        return (Int(text.filter(\.isNumber)) ?? 0) * 1024
+    }
+    return 0
+}
