@@ -98,7 +98,7 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
         framing: while !isParked, !isClosing {
             switch decoder.next(input, from: &index) {
             case .needsBytes: break framing
-            case .frameBegins: decoder.admitFrame()
+            case .needsMemory: decoder.admit()
             case .frame(let frame): receive(frame)
             case .invalid(let fault): perform(session.receive(.badFrame(fault)))
             }
@@ -110,6 +110,7 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
 
     private func receive(_ frame: [UInt8]) {
         if let dialect {
+            // No bets are taken on this port: whatever today is, their dates do not matter.
             perform(session.receive(dialect.request(frame, today: Limits.minBirthdate)))
             return
         }

@@ -63,10 +63,13 @@ struct ConsultListener {
         listener.stopAccepting()
     }
 
-    /// Says goodbye to every connection, and ends the loops.
-    ///
-    /// Blocks up to half a second.
-    func close() {
-        loops.close { $0.closeAll() }
+    /// Says goodbye to every connection.
+    func sayGoodbye() {
+        loops.onEachLoop { $0.closeAll() }
+    }
+
+    /// Ends the loops.
+    func end() {
+        loops.end()
     }
 }

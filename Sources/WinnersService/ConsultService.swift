@@ -28,7 +28,7 @@ struct ConsultService {
         let connections = ConnectionCount(
             max: configuration.winners.maxConnections, maxPerAddress: configuration.winners.maxPerAddress)
         var listeners: [ConsultListener] = []
-        defer { close(listeners) }
+        defer { close(listeners, connections) }
         for (name, key, endpoint, dialect) in configuration.winnersPorts {
             let listener = try ConsultListener(
                 endpoint, key: key, dialect: dialect, connections: connections,
@@ -49,12 +49,15 @@ struct ConsultService {
         }
     }
 
-    private func close(_ listeners: [ConsultListener]) {
+    /// Blocks up to half a second.
+    private func close(_ listeners: [ConsultListener], _ connections: ConnectionCount) {
         for listener in listeners {
             listener.stopAccepting()
             log(.closed("port \(listener.address)"))
         }
-        for listener in listeners { listener.close() }
+        for listener in listeners { listener.sayGoodbye() }
+        connections.waitForNone()
+        for listener in listeners { listener.end() }
         log(.closed("connections"))
         log(.loopFinished)
     }

@@ -16,6 +16,7 @@ struct PublishedResult {
     private let disk: any Disk
     private var resultStamp: FileStamp?
     private var progressStamp: FileStamp?
+    private var lastError: DiskError?
 
     init(folder: DrawFolder, disk: any Disk) {
         self.folder = folder
@@ -24,22 +25,28 @@ struct PublishedResult {
 
     /// What has changed since the last look.
     ///
-    /// Two stat(2) where nothing has. A file that cannot be read now is looked at again the next time.
+    /// Two stat(2) where nothing has. A file that cannot be read now is looked at again the next time, and reported once.
     mutating func changes() -> [Change] {
         var changes: [Change] = []
-        if let stamp = disk.stamp(folder.progress), stamp != progressStamp,
-            let bytes = try? DurableFile.read(folder.progress, on: disk)
-        {
-            progressStamp = stamp
-            if let progress = DrawProgress(fileBytes: bytes), progress.draw == folder.draw {
-                changes.append(.progress(progress))
+        do throws(DiskError) {
+            if let stamp = disk.stamp(folder.progress), stamp != progressStamp,
+                let bytes = try DurableFile.read(folder.progress, on: disk)
+            {
+                progressStamp = stamp
+                if let progress = DrawProgress(fileBytes: bytes), progress.draw == folder.draw {
+                    changes.append(.progress(progress))
+                }
             }
-        }
-        if let stamp = disk.stamp(folder.result), stamp != resultStamp,
-            let bytes = try? DurableFile.read(folder.result, on: disk)
-        {
-            resultStamp = stamp
-            changes.append(result(bytes))
+            if let stamp = disk.stamp(folder.result), stamp != resultStamp,
+                let bytes = try DurableFile.read(folder.result, on: disk)
+            {
+                resultStamp = stamp
+                changes.append(result(bytes))
+            }
+            lastError = nil
+        } catch {
+            if lastError != error { changes.append(.refused(path: error.path, reason: "\(error)")) }
+            lastError = error
         }
         return changes
     }

@@ -1,4 +1,3 @@
-import Logging
 import Shared
 import TestKit
 import Testing
@@ -27,8 +26,8 @@ struct ChunkSendersTests {
         senders.finished(one)
         #expect(senders.sender(at: "a") == two)
         senders.finished(two)
-        // A repeated END: the agency whose bets came last.
-        #expect(senders.sender(at: "a") == two)
+        // A repeated END: both have finished.
+        #expect(senders.sender(at: "a") != nil)
     }
 
     @Test("an agency that moves is at its new address only")
@@ -39,14 +38,24 @@ struct ChunkSendersTests {
         #expect(senders.sender(at: "a") == nil && senders.sender(at: "b") == one)
     }
 
-    @Test("a new connection after one that carried several chunks is a warning")
-    func levels() {
+    @Test("an agency that has moved is not ended by one that stayed and repeats itself")
+    func moved() {
         var senders = ChunkSenders()
-        #expect(senders.levelOfReconnection(one, isUsual: false) == .warning)
         senders.sent(one, from: "a", isNewConnection: true)
-        #expect(senders.levelOfReconnection(one, isUsual: false) == .info)
+        senders.sent(two, from: "a", isNewConnection: true)
+        senders.sent(two, from: "b", isNewConnection: true)
+        #expect(senders.sender(at: "a") == one)
+        senders.finished(one)
+        #expect(senders.sender(at: "a") == one && senders.sender(at: "b") == two)
+    }
+
+    @Test("programs with a connection for each message are known by their one chunk")
+    func oneChunk() {
+        var senders = ChunkSenders()
+        #expect(!senders.sentOneChunk(one))
+        senders.sent(one, from: "a", isNewConnection: true)
+        #expect(senders.sentOneChunk(one))
         senders.sent(one, from: "a", isNewConnection: false)
-        #expect(senders.levelOfReconnection(one, isUsual: false) == .warning)
-        #expect(senders.levelOfReconnection(one, isUsual: true) == .debug)
+        #expect(!senders.sentOneChunk(one))
     }
 }

@@ -80,6 +80,14 @@ struct DialectSessionTests {
         }
     }
 
+    @Test("a refused chunk names the agency of its connection: the END behind it is that agency's")
+    func refusedNames() {
+        #expect(
+            walk([.badChunk(one, Self.bad), .finish(nil), .chunk(two, Self.chunk)])
+                == ["rejected 2, logged", "finish 1", "rejected 3, logged"])
+        #expect(walk([.badChunk(nine, Self.bad), .finish(nil)]) == ["rejected 2, logged", "finish ?"])
+    }
+
     @Test("the rest of a chunk that was cut short is not answered twice")
     func rest() {
         var cut = Self.bad

@@ -63,6 +63,77 @@ struct DialectPortTests {
         try ports.services.stop()
     }
 
+    @Test("pipe: after a restart a nameless END is refused until all unfinished agencies were heard of again")
+    func namelessEndAfterRestart() throws {
+        let ports = try DialectPorts(agencies: 3)
+        func ask(_ text: String, _ endpoint: Endpoint) throws -> TestSocket {
+            let socket = try TestSocket(endpoint)
+            try socket.send(pipe(text))
+            return socket
+        }
+        for agency in 1...2 {
+            try ask(bet.replacing("1|Ana", with: "\(agency)|Ana"), ports["pipe"]).expect(pipe("ACK\n"))
+        }
+        ports.services.ingest.signal(SIGKILL)
+        _ = try ports.services.ingest.waitForExit()
+        try ports.services.restartIngest()
+        let endpoint = try ports.services.ingest.waitForAddress(port: "pipe")
+        try ask(bet.replacing("1|Ana", with: "2|Ana"), endpoint).expect(pipe("ACK\n"))
+        try ask("END\n", endpoint).expect(pipe("REJECTED 0\n"))
+        try ports.services.ingest.waitForLog("after the restart 1 have not been heard of again")
+        try ask(bet, endpoint).expect(pipe("ACK\n"))
+        try ask("END\n", endpoint).expect(pipe("REJECTED 0\n"))
+        try ports.services.stop()
+    }
+
+    @Test("bytes of strangers on a dialect's port do not hold native agencies up, nor each other")
+    func strangers() throws {
+        let ports = try DialectPorts(agencies: 2, settings: ["ingest.bufferBytes=4194304"])
+        var crowd: [TestSocket] = []
+        for index in 0..<200 {
+            let socket = try TestSocket(index % 2 == 0 ? ports["lines"] : ports["pipe"])
+            try socket.send(index % 2 == 0 ? [66] : [0, 0x10, 0, 0, 49])
+            crowd.append(socket)
+        }
+        let (native, _) = try ports.services.join(1)
+        try native.send(.chunk(Samples.chunk(sequence: 1, bets: (0..<20_000).map(Samples.bet))))
+        guard case .chunkProcessed = try native.receiveMessage() else {
+            Issue.record("not served")
+            return
+        }
+        let honest = try TestSocket(ports["lines"])
+        try honest.send(Array(lines.replacing("BET\n1", with: "BET\n2").utf8))
+        try honest.expect(Array("Success :)\n\n".utf8))
+        #expect(!ports.services.ingest.log.contains("memory is short"))
+        withExtendedLifetime(crowd) {}
+        try ports.services.stop()
+    }
+
+    @Test("a connection that was taken over stores nothing any more, whatever it had sent")
+    func takenOver() throws {
+        let ports = try DialectPorts(agencies: 1)
+        let first = try TestSocket(ports["pipe"])
+        try first.send((0..<400).flatMap { _ in pipe(bet) })
+        try first.expect(pipe("ACK\n"), isPrefix: true)
+        let second = try TestSocket(ports["pipe"])
+        try second.send(pipe(bet))
+        try second.expect(pipe("ACK\n"))
+        _ = try first.receiveToEnd()
+        try second.send(pipe(bet))
+        try second.expect(pipe("ACK\n"))
+        try ports.services.stop()
+    }
+
+    @Test("a consultation that is asked twice is answered twice")
+    func asksTwice() throws {
+        let ports = try DialectPorts(agencies: 1)
+        let socket = try TestSocket(ports["pipe"])
+        try socket.send(pipe("CON|1") + pipe("CON|1") + pipe(bet) + pipe("END\n"))
+        #expect(try socket.receive(20) == pipe("ACK\n") + pipe("END ACK\n"))
+        #expect(try socket.receive(26) == pipe("30904465\n") + pipe("30904465\n"))
+        try ports.services.stop()
+    }
+
     @Test("lines: WINNERS before the draw waits behind a CONFIRMATION, and closes a connection that it opens")
     func linesWinners() throws {
         let ports = try DialectPorts(agencies: 2)

@@ -77,8 +77,8 @@ private final class MessageHandler: ChannelInboundHandler {
             switch decoder.next(input, from: &index) {
             case .needsBytes:
                 return
-            case .frameBegins:
-                decoder.admitFrame()
+            case .needsMemory:
+                decoder.admit()
             case .frame(let frame):
                 do throws(MessageFault) {
                     mailbox.post(try Message(frame: frame), from: number)

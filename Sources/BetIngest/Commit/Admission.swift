@@ -12,6 +12,10 @@ struct Admission {
     private(set) var owners: [AgencyID: IngestConnection] = [:]
     /// Where the chunks of dialects came from.
     var senders = ChunkSenders()
+    /// Unfinished agencies of the ledger that was found, while nobody knows where they send from.
+    var unplaced: Set<AgencyID>
+    /// Connections that were taken over and have not gone yet.
+    private(set) var superseded: Set<ObjectIdentifier> = []
     /// The seal is staged: nothing new enters.
     private(set) var isSealed: Bool
 
@@ -19,10 +23,12 @@ struct Admission {
         self.terms = terms
         self.standings = standings
         isSealed = standings.seal != nil
+        unplaced = Set(standings.standings.filter { !$0.value.isFinished }.keys)
     }
 
     /// A connection speaks for an agency from now on; the one that did before is closed.
     mutating func join(_ agency: AgencyID, _ connection: IngestConnection) -> [StagedEntry] {
+        unplaced.remove(agency)
         let standing = standings[agency]
         let welcome = StagedEntry.answer(
             Answer(message: .welcome(terms.welcome(standing))), connection,
@@ -33,6 +39,7 @@ struct Admission {
     /// - Returns: the last word to the connection that spoke for the agency before, if one did.
     mutating func takeOver(_ agency: AgencyID, _ connection: IngestConnection) -> [StagedEntry] {
         guard let previous = owners.updateValue(connection, forKey: agency), previous !== connection else { return [] }
+        superseded.insert(ObjectIdentifier(previous))
         let text = "another connection of agency \(agency) has taken over"
         return [
             .answer(
@@ -46,6 +53,7 @@ struct Admission {
         _ agency: AgencyID?, _ connection: IngestConnection, with message: Message?
     ) -> StagedEntry {
         if let agency, owners[agency] === connection { owners[agency] = nil }
+        superseded.remove(ObjectIdentifier(connection))
         return .answer(Answer(message: message, closes: true), connection, nil)
     }
 

@@ -1,3 +1,4 @@
+import Logging
 import Shared
 
 extension Admission {
@@ -8,6 +9,8 @@ extension Admission {
     mutating func number(
         _ chunk: Chunk, checksum: UInt32, agency: AgencyID, frameBytes: Int, from connection: IngestConnection
     ) -> [StagedEntry] {
+        // Its agency speaks on another connection by now: what was still in line here is dropped, unanswered.
+        guard !superseded.contains(ObjectIdentifier(connection)) else { return [] }
         let standing = standings[agency]
         if chunk.count == 0, standing.isFinished {
             // An empty last chunk, once more: its answer was lost.
@@ -27,14 +30,15 @@ extension Admission {
         if isNew {
             entries = takeOver(agency, connection)
             if standing.nextSequence > 1 {
-                let level = senders.levelOfReconnection(
-                    agency, isUsual: connection.dialect?.isOneMessagePerConnection == true)
+                let isUsual = connection.dialect?.isOneMessagePerConnection == true
                 entries.append(
                     .log(
                         .agencyReconnected(
-                            agency, peer: connection.peer, storedBets: standing.storedBets, level: level)))
+                            agency, peer: connection.peer, storedBets: standing.storedBets,
+                            level: isUsual ? .debug : senders.sentOneChunk(agency) ? .info : .warning)))
             }
         }
+        unplaced.remove(agency)
         senders.sent(agency, from: connection.place, isNewConnection: isNew)
         var numbered = chunk
         numbered.sequence = standing.nextSequence
@@ -54,14 +58,19 @@ extension Admission {
     mutating func finish(
         _ named: AgencyID?, reply: DialectReply?, from connection: IngestConnection
     ) -> [StagedEntry] {
-        guard let agency = named ?? senders.sender(at: connection.place) else {
-            let reason = "the message names no agency, and not exactly one has sent bets from \(connection.address)"
+        guard !superseded.contains(ObjectIdentifier(connection)) else { return [] }
+        guard let agency = named ?? (unplaced.isEmpty ? senders.sender(at: connection.place) : nil) else {
+            let reason =
+                unplaced.isEmpty
+                ? "the message names no agency, and not exactly one has sent bets from \(connection.address)"
+                : "the message names no agency, and after the restart \(unplaced.count) have not been heard of again"
             return [
                 .answer(
                     Answer(reply: .rejected(badBets: 0, reason: reason)), connection,
                     .messageFailed(peer: connection.peer, reason: reason))
             ]
         }
+        unplaced.remove(agency)
         senders.finished(agency)
         guard !standings[agency].isFinished, !isSealed else {
             return reply.map { [.answer(Answer(reply: $0), connection, nil)] } ?? []

@@ -1,18 +1,16 @@
-import Logging
 import Shared
 
 /// Where the chunks of agencies of dialects came from: what tells whose END it is on a connection that names no agency.
 ///
-/// Pure. In memory only, one address for each agency.
+/// Pure. In memory only, one place for each agency.
 struct ChunkSenders: Sendable {
     private struct Place: Sendable {
         var unfinished: Set<AgencyID> = []
-        /// The agency whose chunk came last.
-        var last: AgencyID
+        var finished: Set<AgencyID> = []
     }
 
     private struct Sender: Sendable {
-        var address: String
+        var place: String
         /// Chunks on the connection that it uses now, or used last.
         var connectionChunks = 0
     }
@@ -22,44 +20,36 @@ struct ChunkSenders: Sendable {
 
     /// A chunk of an unfinished agency came.
     ///
-    /// - Parameter address: a place where each agency is told apart from those of other places; any text.
-    mutating func sent(_ agency: AgencyID, from address: String, isNewConnection: Bool) {
-        var sender = senders[agency] ?? Sender(address: address)
-        if sender.address != address { leave(sender.address, agency) }
-        sender.address = address
+    /// - Parameter place: where agencies are told apart from those of other places, for example dialect and address.
+    mutating func sent(_ agency: AgencyID, from place: String, isNewConnection: Bool) {
+        var sender = senders[agency] ?? Sender(place: place)
+        if sender.place != place { leave(sender.place, agency) }
+        sender.place = place
         sender.connectionChunks = isNewConnection ? 1 : sender.connectionChunks + 1
         senders[agency] = sender
-        places[address, default: Place(last: agency)].unfinished.insert(agency)
-        places[address]?.last = agency
+        places[place, default: Place()].unfinished.insert(agency)
     }
 
     mutating func finished(_ agency: AgencyID) {
-        guard let address = senders[agency]?.address else { return }
-        places[address]?.unfinished.remove(agency)
+        guard let place = senders[agency]?.place, places[place]?.unfinished.remove(agency) != nil else { return }
+        places[place]?.finished.insert(agency)
     }
 
-    /// The agency that a nameless END from an address belongs to: the one that has not finished; where all have, the
-    /// last one, which repeats itself.
+    /// The agency that a nameless END from a place belongs to: the one there that has not finished. Where all there have,
+    /// one of them repeats itself, and any of them will do.
     ///
-    /// - Returns: nil where there is none, or several have not finished.
-    func sender(at address: String) -> AgencyID? {
-        guard let place = places[address] else { return nil }
-        if place.unfinished.isEmpty { return place.last }
-        return place.unfinished.count == 1 ? place.unfinished.first : nil
+    /// - Returns: nil where nobody has sent from there, or several have not finished.
+    func sender(at place: String) -> AgencyID? {
+        guard let place = places[place] else { return nil }
+        return place.unfinished.isEmpty
+            ? place.finished.min() : place.unfinished.count == 1 ? place.unfinished.first : nil
     }
 
-    /// How loudly a new connection of an agency is logged.
-    ///
-    /// - Parameter isUsual: its dialect has a connection for each message.
-    /// - Returns: INFO where its connection before carried one chunk, as programs with a connection for each message do;
-    ///   they exist in two of the dialects. Else WARNING: something broke, and a chunk may be stored twice.
-    func levelOfReconnection(_ agency: AgencyID, isUsual: Bool) -> Logger.Level {
-        if isUsual { return .debug }
-        return senders[agency]?.connectionChunks == 1 ? .info : .warning
-    }
+    /// Whether the agency's connection before carried one chunk, as those of programs with a connection for each message.
+    func sentOneChunk(_ agency: AgencyID) -> Bool { senders[agency]?.connectionChunks == 1 }
 
-    private mutating func leave(_ address: String, _ agency: AgencyID) {
-        places[address]?.unfinished.remove(agency)
-        if let place = places[address], place.unfinished.isEmpty, place.last == agency { places[address] = nil }
+    private mutating func leave(_ place: String, _ agency: AgencyID) {
+        places[place]?.unfinished.remove(agency)
+        if let left = places[place], left.unfinished.isEmpty, left.finished.isEmpty { places[place] = nil }
     }
 }

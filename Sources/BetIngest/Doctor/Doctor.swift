@@ -35,7 +35,7 @@ struct Doctor {
     private let report: (Finding) -> Void
 
     /// The bets that it sends at most.
-    static func betCount(agencies: Int) -> Int { 24 + 2 * agencies }
+    static func betCount(agencies: Int) -> Int { 27 + 2 * agencies }
 
     /// - Parameter report: called for each finding, as soon as there is one.
     init(_ settings: Settings, report: @escaping (Finding) -> Void = { _ in }) {
@@ -104,7 +104,7 @@ extension Doctor {
             if outcome.isStored { winners[1, default: []].append(long[2]) }
             add("a document of 11 digits is stored", outcome.isStored, outcome)
         } else {
-            add("a document of 11 digits, which the answer could not say, is refused", outcome.isRefusal, outcome)
+            add("a document of 11 digits, which the answer could not say, is refused", isRefusal(outcome), outcome)
         }
         hasSplitAnswer = hasSplitAnswer || connection.hasSplitAnswer
     }
@@ -117,7 +117,7 @@ extension Doctor {
         var wrong = row()
         wrong[4] = "10000"
         let bad = connection.store([winner(of: nil), wrong])
-        add("a chunk with one bad bet is refused", bad.isRefusal, bad)
+        add("a chunk with one bad bet is refused", bad.isRefusal(in: settings.language, bets: 1), bad)
         if settings.language.refusalCloses { connection = try connect(1) }
         connection = try next(connection)
         let last = connection.store([row()])
@@ -127,17 +127,18 @@ extension Doctor {
         var nameless = winner(of: nil)
         nameless[0] = ""
         let empty = try connect(1).store([nameless])
-        add("an empty name is refused", empty.isRefusal, empty)
+        add("an empty name is refused", isRefusal(empty), empty)
 
         let name = "a separator inside a name does not shift the fields"
         var split = winner(of: nil)
         if let separator = settings.language.separator {
             split[0] = "Ana" + separator + "Belén"
             let outcome = try connect(1).store([split])
-            add(name, outcome.isRefusal, outcome)
+            add(name, isRefusal(outcome), outcome)
         } else {
             skip(name, "fields have lengths")
         }
+        try strangers()
         let nonsense = settings.language.nonsense
         try survive("a message of length 0 is answered or closed", nonsense.empty, isChunk: false)
         try survive("a message that there is not is refused", nonsense.unknown, isChunk: true)
@@ -148,12 +149,38 @@ extension Doctor {
         }
     }
 
+    /// Chunks of agencies that have no business on the connection, or in the draw.
+    private mutating func strangers() throws(DoctorError) {
+        let outside = settings.agencies + 1
+        var language = settings.language
+        if language.greeting(agency: "\(outside)") == nil {
+            let outcome = try connect(outside).store([row()])
+            add("agency \(outside) of \(settings.agencies) is refused", isRefusal(outcome), outcome)
+        } else {
+            skip("agency \(outside) of \(settings.agencies) is refused", "it cannot say more than its greeting")
+        }
+        let name = "a chunk of another agency than the connection's is refused"
+        if language.isOneMessagePerConnection || language.greeting(agency: "1") != nil {
+            skip(name, "a connection has no other agency")
+        } else {
+            let connection = try connect(1)
+            _ = connection.store([row()])
+            connection.send(language.chunk([winner(of: nil)], agency: "2", isLast: false))
+            let outcome = connection.read(.chunk)
+            add(name, isRefusal(outcome), outcome)
+        }
+    }
+
+    private func isRefusal(_ outcome: DoctorConnection.Outcome) -> Bool {
+        outcome.isRefusal(in: settings.language)
+    }
+
     /// Sends bytes on a connection of their own.
     private mutating func survive(_ name: String, _ bytes: [UInt8], isChunk: Bool) throws(DoctorError) {
         let connection = try connect(1)
         connection.send(bytes)
         let outcome = connection.read(.chunk)
-        add(name, isChunk ? outcome.isRefusal : outcome != .silence, outcome)
+        add(name, isRefusal(outcome) || !isChunk && (outcome.isStored || outcome == .closed), outcome)
     }
 
     /// A connection that ends inside a message.

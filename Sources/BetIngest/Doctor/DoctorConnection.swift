@@ -17,10 +17,13 @@ final class DoctorConnection {
             if case .reply(.stored) = self { true } else { false }
         }
 
-        /// Nothing of what was asked is stored, and the agency can tell.
-        var isRefusal: Bool {
+        /// Nothing of what was asked is stored, and the agency is told as the language tells it.
+        ///
+        /// - Parameter bets: the bets at fault, where the language counts them.
+        func isRefusal(in language: any AgencyLanguage, bets: Int = 0) -> Bool {
             switch self {
-            case .reply(.rejected), .closed: true
+            case .reply(.rejected(let badBets, _)): badBets == 0 || bets == 0 || badBets == bets
+            case .closed: language.refusalCloses
             default: false
             }
         }
@@ -95,6 +98,7 @@ final class DoctorConnection {
             case .needsBytes:
                 break
             }
+            guard ContinuousClock.now < deadline else { return received.isEmpty ? .silence : .garbled(received) }
             switch socket.receive(within: deadline - .now) {
             case .bytes(let bytes):
                 received += bytes

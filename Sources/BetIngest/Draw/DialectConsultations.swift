@@ -9,7 +9,8 @@ import Shared
 final class DialectConsultations: Sendable {
     private struct State: Sendable {
         var winners: [AgencyID: [String]]?
-        var parked: [ObjectIdentifier: (connection: IngestConnection, agency: AgencyID)] = [:]
+        /// A connection that asked twice is answered twice.
+        var parked: [ObjectIdentifier: [(connection: IngestConnection, agency: AgencyID)]] = [:]
     }
 
     private let state = NIOLockedValueBox(State())
@@ -27,13 +28,15 @@ final class DialectConsultations: Sendable {
             defer { state.parked.removeAll() }
             return state.parked
         }
-        for (connection, agency) in waiting.values { answer(winners[agency] ?? [], agency, connection) }
+        for (connection, agency) in waiting.values.joined() { answer(winners[agency] ?? [], agency, connection) }
     }
 
     /// Answers a consultation, or parks its connection.
     func consult(_ agency: AgencyID, from connection: IngestConnection, waits: Bool) {
         let winners = state.withLockedValue { state -> [AgencyID: [String]]? in
-            if state.winners == nil, waits { state.parked[ObjectIdentifier(connection)] = (connection, agency) }
+            if state.winners == nil, waits {
+                state.parked[ObjectIdentifier(connection), default: []].append((connection, agency))
+            }
             return state.winners
         }
         if let winners {

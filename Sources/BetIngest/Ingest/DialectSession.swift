@@ -25,7 +25,7 @@ struct DialectSession: IngestSession {
             return .leave(agency)
         case .expired(let what):
             isClosed = true
-            return .answer(Answer(reply: .goodbye, closes: true), Complaint(agency: agency, reason: what))
+            return .answer(Answer(closes: true), Complaint(agency: agency, reason: what))
         case .badFrame(let fault):
             isClosed = true
             return .answer(
@@ -53,6 +53,8 @@ struct DialectSession: IngestSession {
             return .number(chunk, agency)
         case .badChunk(let named, let chunk):
             mayRestFollow = chunk.mayHaveRest
+            // Whose bets were refused is known all the same: an END behind them is this agency's.
+            if fault(of: named) == nil { agency = agency ?? named }
             return refuse(named ?? agency, bets: chunk.count, bad: chunk.badBets, reason: chunk.reason)
         case .finish(let named):
             if let fault = fault(of: named) { return refuse(named, reason: fault) }

@@ -74,7 +74,8 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         isStranger = dialect == nil
         decoder = FrameDecoder(
             dialect?.framing ?? .native,
-            maxFrameBytes: dialect == nil ? Limits.maxConsultFrameBytes : settings.maxFrameBytes)
+            maxFrameBytes: dialect == nil ? Limits.maxConsultFrameBytes : settings.maxFrameBytes,
+            firstBytes: dialect == nil ? .max : Limits.firstDialectFrameBytes)
         since = loop.eventLoop.now
     }
 
@@ -180,9 +181,9 @@ final class IngestChannelHandler: ChannelDuplexHandler {
             switch decoder.next(input, from: &index) {
             case .needsBytes:
                 break framing
-            case .frameBegins(let byteCount):
+            case .needsMemory(let byteCount):
                 guard reserve(byteCount) else { break framing }
-                decoder.admitFrame()
+                decoder.admit()
             case .frame(let frame):
                 heldFrames += 1
                 hasFramed = true
@@ -190,7 +191,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
                 decoder.maxFrameBytes = settings.maxFrameBytes
                 hasNewFrame = true
                 since = loop.eventLoop.now
-                // Where only its end tells a frame's size, the most it may have was reserved.
+                // Where only its end tells a frame's size, more than it has may have been reserved.
                 if frame.count < admittedBytes { budget.release(admittedBytes - frame.count) }
                 handOver(.frame(frame))
             case .invalid(let fault):
@@ -242,7 +243,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
             budget.release(byteCount)
             return
         }
-        decoder.admitFrame()
+        decoder.admit()
         since = loop.eventLoop.now
         frameUnread()
         readIfAllowed()
@@ -335,7 +336,8 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     private func overdue(now: NIODeadline, isMemoryShort: Bool) -> String? {
         let waited = now - since
         if !isStranger, decoder.isInsideFrame {
-            if ticket != nil { return nil }
+            // Who waits for memory and holds none is in nobody's way.
+            if ticket != nil, decoder.admittedBytes == 0 { return nil }
             // While others wait for memory, who holds some must send: announcing a frame is not enough.
             let expectedBytes = Int(waited.nanoseconds / 1_000_000_000) * Limits.minBytesPerSecondWhenShort
             if isMemoryShort, waited >= .seconds(2), decoder.collectedBytes < expectedBytes {

@@ -16,6 +16,7 @@ struct IngestListener {
 
     let ports: [(name: String, listener: Listener)]
     private let loops: EventLoops<IngestLoop>
+    private let connections: ConnectionCount
 
     /// Opens the ports.
     ///
@@ -55,6 +56,7 @@ struct IngestListener {
             throw error
         }
         self.loops = loops
+        self.connections = connections
         self.ports = opened
     }
 
@@ -69,6 +71,8 @@ struct IngestListener {
     ///
     /// Blocks up to half a second.
     func close() {
-        loops.close { $0.closeAll() }
+        loops.onEachLoop { $0.closeAll() }
+        connections.waitForNone()
+        loops.end()
     }
 }

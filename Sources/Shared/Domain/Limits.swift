@@ -59,6 +59,11 @@ package enum Limits {
     /// 128 kbit/s does.
     package static let minBytesPerSecondWhenShort = 16 << 10
 
+    /// What a frame of a dialect reserves when it begins; then twice as much as before, as its bytes come.
+    ///
+    /// Nobody introduces himself in a dialect: an announced length alone must not take memory from others.
+    package static let firstDialectFrameBytes = 4 << 10
+
     /// The most one read takes from a socket.
     ///
     /// The bytes of it that are not yet framed belong to no reservation, so the ceiling of the ingest service is

@@ -2,18 +2,17 @@
 ///
 /// Consumes bytes, does no I/O, and gives the same frames however the bytes were sliced.
 ///
-/// A frame's size is announced before its bytes are taken, so that the owner can reserve memory for it first:
-/// ``next(_:from:)`` repeats ``Event/frameBegins(byteCount:)`` until ``admitFrame()`` is called.
+/// Memory is asked for before bytes are taken, so that the owner can reserve it first: ``next(_:from:)`` repeats
+/// ``Event/needsMemory(byteCount:)`` until ``admit()`` is called. It asks for a whole frame at once, or, where nobody has
+/// introduced himself, in steps that double, so that a frame costs what has come of it.
 ///
-/// Sizes, re-checked at every step: `collected <= announced bytes`.
+/// Sizes, re-checked at every step: `collected <= admitted <= frame bytes`.
 package struct FrameDecoder: Sendable {
     package enum Event: Equatable, Sendable {
         /// Everything was consumed; the frame under way is not whole.
         case needsBytes
-        /// A frame begins; `admitFrame()` lets its bytes in.
-        ///
-        /// The bytes it will have; where only its end will tell, the most it may have.
-        case frameBegins(byteCount: Int)
+        /// So many more bytes of the frame can come; `admit()` lets them in.
+        case needsMemory(byteCount: Int)
         /// A whole frame.
         case frame([UInt8])
         /// The decoder stays here.
@@ -23,12 +22,14 @@ package struct FrameDecoder: Sendable {
     private enum State {
         /// Some bytes of the header have arrived, as a big-endian integer.
         ///
-        /// To `announced` or `failed`.
+        /// To `waiting` or `failed`.
         case header(bytesSeen: Int, value: UInt64)
-        /// To `body` by `admitFrame()`.
-        case announced(byteCount: Int)
-        /// To `header` when the frame is whole, to `failed` where it does not end.
-        case body(byteCount: Int)
+        /// To `body` by `admit()`.
+        case waiting(byteCount: Int, admitted: Int)
+        /// To `header` when the frame is whole, to `waiting` for more memory, to `failed` where it does not end.
+        ///
+        /// `byteCount` is what the frame has; where only its end will tell, the most it may have.
+        case body(byteCount: Int, admitted: Int)
         /// Final.
         case failed(FrameFault)
     }
@@ -38,13 +39,16 @@ package struct FrameDecoder: Sendable {
     /// A change holds from the next frame on.
     package var maxFrameBytes: Int
     private let framing: Framing
+    private let firstBytes: Int
     private var state = State.header(bytesSeen: 0, value: 0)
     private var collected: [UInt8] = []
     /// The newlines at the end of `collected`.
     private var newlines = 0
 
-    package init(_ framing: Framing = .native, maxFrameBytes: Int) {
+    /// - Parameter firstBytes: what is asked for first; then twice as much as before.
+    package init(_ framing: Framing = .native, maxFrameBytes: Int, firstBytes: Int = .max) {
         self.framing = framing
+        self.firstBytes = firstBytes
         self.maxFrameBytes = maxFrameBytes
     }
 
@@ -52,28 +56,35 @@ package struct FrameDecoder: Sendable {
     package var isInsideFrame: Bool {
         switch state {
         case .header(let bytesSeen, _): bytesSeen > 0
-        case .announced, .body: true
+        case .waiting, .body: true
         case .failed: false
         }
     }
 
-    /// What was announced for the frame that has been admitted and is not yet whole; 0 where there is none.
+    /// The memory that was admitted for the frame under way.
     package var admittedBytes: Int {
-        if case .body(let byteCount) = state { byteCount } else { 0 }
+        switch state {
+        case .waiting(_, let admitted), .body(_, let admitted): admitted
+        case .header, .failed: 0
+        }
     }
 
     /// The bytes that have come of the frame under way.
     package var collectedBytes: Int { collected.count }
 
-    /// Lets the bytes of the announced frame in.
+    /// Lets the bytes that memory was asked for in.
     ///
-    /// - Precondition: the last event was `frameBegins`.
-    package mutating func admitFrame() {
-        guard case .announced(let byteCount) = state else {
-            preconditionFailure("admitFrame() without an announced frame")
+    /// - Precondition: the last event was `needsMemory`.
+    package mutating func admit() {
+        guard case .waiting(let byteCount, let admitted) = state else {
+            preconditionFailure("admit() where no memory was asked for")
         }
-        if case .counted = framing.kind { collected.reserveCapacity(byteCount) }
-        state = .body(byteCount: byteCount)
+        state = .body(byteCount: byteCount, admitted: admitted + nextBytes(byteCount, admitted))
+        if case .counted = framing.kind { collected.reserveCapacity(admittedBytes) }
+    }
+
+    private func nextBytes(_ byteCount: Int, _ admitted: Int) -> Int {
+        min(byteCount - admitted, max(admitted, firstBytes))
     }
 
     /// Consumes bytes from `index` on, up to the next event, and moves `index` behind what it consumed.
@@ -84,18 +95,18 @@ package struct FrameDecoder: Sendable {
         switch state {
         case .header:
             return .needsBytes
-        case .announced(let byteCount):
-            return .frameBegins(byteCount: byteCount)
+        case .waiting(let byteCount, let admitted):
+            return .needsMemory(byteCount: nextBytes(byteCount, admitted))
         case .failed(let fault):
             return .invalid(fault)
-        case .body(let byteCount):
-            return readBody(input, from: &index, byteCount: byteCount)
+        case .body(let byteCount, let admitted):
+            return readBody(input, from: &index, byteCount: byteCount, admitted: admitted)
         }
     }
 
     private mutating func readHeader(_ input: RawSpan, from index: inout Int, bytesSeen: Int, value: UInt64) {
         guard case .counted(let headerBytes, let minBodyBytes, let isHeaderKept, let bodyBytes) = framing.kind else {
-            if index < input.byteCount { state = .announced(byteCount: maxFrameBytes) }
+            if index < input.byteCount { state = .waiting(byteCount: maxFrameBytes, admitted: 0) }
             return
         }
         var (bytesSeen, value) = (bytesSeen, value)
@@ -116,7 +127,7 @@ package struct FrameDecoder: Sendable {
             state = .failed(.length(body, min: minBodyBytes, max: maxFrameBytes))
             return
         }
-        state = .announced(byteCount: isHeaderKept ? headerBytes + body : body)
+        state = .waiting(byteCount: isHeaderKept ? headerBytes + body : body, admitted: 0)
         if isHeaderKept {
             for byte in (0..<headerBytes).reversed() {
                 collected.append(UInt8(truncatingIfNeeded: value >> (8 * byte)))
@@ -124,8 +135,10 @@ package struct FrameDecoder: Sendable {
         }
     }
 
-    private mutating func readBody(_ input: RawSpan, from index: inout Int, byteCount: Int) -> Event {
-        var taken = min(byteCount - collected.count, input.byteCount - index)
+    private mutating func readBody(
+        _ input: RawSpan, from index: inout Int, byteCount: Int, admitted: Int
+    ) -> Event {
+        var taken = max(0, min(admitted - collected.count, input.byteCount - index))
         var isWhole = collected.count + taken == byteCount
         if case .newlines(let expected) = framing.kind {
             (taken, isWhole) = scan(input.extracting(index..<index + taken), expected: expected)
@@ -139,10 +152,14 @@ package struct FrameDecoder: Sendable {
             state = .header(bytesSeen: 0, value: 0)
             return .frame(frame)
         }
-        guard collected.count == byteCount else { return .needsBytes }
-        state = .failed(.unterminated(maxBytes: byteCount))
-        collected = []
-        return .invalid(.unterminated(maxBytes: byteCount))
+        if collected.count == byteCount {
+            state = .failed(.unterminated(maxBytes: byteCount))
+            collected = []
+            return .invalid(.unterminated(maxBytes: byteCount))
+        }
+        guard index < input.byteCount else { return .needsBytes }
+        state = .waiting(byteCount: byteCount, admitted: admitted)
+        return .needsMemory(byteCount: nextBytes(byteCount, admitted))
     }
 
     /// Looks for the newlines that end a frame.

@@ -40,9 +40,9 @@ package final class ConnectionCount: Sendable {
         return ConnectionSlot(count: self, address: address)
     }
 
-    /// Blocks until every channel is closed, or to the deadline.
-    package func waitForNone(until deadline: ContinuousClock.Instant) {
-        _ = monitor.wait(until: deadline) { $0.openChannels == 0 ? true : nil }
+    /// Blocks until every channel is closed, or for what a stop may take.
+    package func waitForNone() {
+        _ = monitor.wait(until: .now + .milliseconds(400)) { $0.openChannels == 0 ? true : nil }
     }
 
     fileprivate func releaseSlot(_ address: String) {

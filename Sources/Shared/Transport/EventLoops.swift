@@ -51,16 +51,9 @@ package final class EventLoops<Loop>: Sendable {
         }
     }
 
-    /// Says goodbye to every connection, and ends the loops.
-    ///
-    /// Blocks up to half a second. Close the ports first.
-    package func close(_ sayGoodbye: @escaping @Sendable (Loop) -> Void) {
-        onEachLoop(sayGoodbye)
-        connections.waitForNone(until: .now + .milliseconds(400))
-        end()
-    }
-
     /// Ends the loops at once.
+    ///
+    /// Close the ports first, say goodbye, and wait for the connections to go.
     package func end() {
         try? group.syncShutdownGracefully()
     }

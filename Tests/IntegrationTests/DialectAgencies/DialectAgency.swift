@@ -86,10 +86,14 @@ extension TestSocket {
     }
 
     /// Takes one read that has to be this answer, all of it and nothing else: every reply goes out in one write.
-    func expect(_ answer: [UInt8]) throws {
+    ///
+    /// - Parameter isPrefix: more answers may be behind it.
+    func expect(_ answer: [UInt8], isPrefix: Bool = false) throws {
         let what = String(decoding: answer, as: UTF8.self).debugDescription
         let bytes = try takeOnce(what)
-        guard bytes == answer else { throw DialectAgencyError(expected: what, came: bytes) }
+        guard isPrefix ? bytes.starts(with: answer) : bytes == answer else {
+            throw DialectAgencyError(expected: what, came: bytes)
+        }
     }
 
     /// Waits until the service closes without another byte.

@@ -15,7 +15,7 @@ struct FrameDecoderTests {
             piece: while true {
                 switch decoder.next(piece.span.bytes, from: &index) {
                 case .needsBytes, .invalid: break piece
-                case .frameBegins: decoder.admitFrame()
+                case .needsMemory: decoder.admit()
                 case .frame(let frame): frames.append(frame)
                 }
             }
@@ -57,11 +57,11 @@ struct FrameDecoderTests {
         var decoder = FrameDecoder(maxFrameBytes: 10)
         let bytes: [UInt8] = [0, 0, 0, 2, 5, 6]
         var index = 0
-        #expect(decoder.next(bytes.span.bytes, from: &index) == .frameBegins(byteCount: 2))
-        #expect(decoder.next(bytes.span.bytes, from: &index) == .frameBegins(byteCount: 2))
+        #expect(decoder.next(bytes.span.bytes, from: &index) == .needsMemory(byteCount: 2))
+        #expect(decoder.next(bytes.span.bytes, from: &index) == .needsMemory(byteCount: 2))
         #expect(index == 4)
         #expect(decoder.admittedBytes == 0)
-        decoder.admitFrame()
+        decoder.admit()
         #expect(decoder.admittedBytes == 2)
         #expect(decoder.next(bytes.span.bytes, from: &index) == .frame([5, 6]))
         #expect(decoder.admittedBytes == 0)
@@ -105,7 +105,7 @@ struct FramingTests {
                 let event = decoder.next(piece.span.bytes, from: &index)
                 switch event {
                 case .needsBytes: break piece
-                case .frameBegins: decoder.admitFrame()
+                case .needsMemory: decoder.admit()
                 case .frame: events.append(event)
                 case .invalid:
                     events.append(event)
@@ -139,8 +139,38 @@ struct FramingTests {
     func announced() {
         var decoder = FrameDecoder(.newlines(1), maxFrameBytes: 20)
         var index = 0
-        #expect(decoder.next([97].span.bytes, from: &index) == .frameBegins(byteCount: 20))
+        #expect(decoder.next([97].span.bytes, from: &index) == .needsMemory(byteCount: 20))
         #expect(index == 0)
+    }
+
+    @Test("memory is asked for in steps that double, as the bytes come")
+    func growing() {
+        var decoder = FrameDecoder(.native, maxFrameBytes: 1000, firstBytes: 4)
+        var bytes: [UInt8] = [0, 0, 0, 21]
+        bytes += (0..<21).map { UInt8($0) }
+        var index = 0
+        var asked: [Int] = []
+        var frame: [UInt8]?
+        while frame == nil {
+            switch decoder.next(bytes.span.bytes, from: &index) {
+            case .needsMemory(let byteCount):
+                #expect(index - 4 == asked.reduce(0, +), "asked before its bytes are taken")
+                asked.append(byteCount)
+                decoder.admit()
+                #expect(decoder.admittedBytes == asked.reduce(0, +))
+            case .frame(let whole): frame = whole
+            case .needsBytes, .invalid: frame = []
+            }
+        }
+        #expect(frame == Array(bytes[4...]) && asked == [4, 4, 8, 5])
+        // A header alone, or the bytes so far, ask for no more than the next step.
+        var idle = FrameDecoder(.native, maxFrameBytes: 1000, firstBytes: 4)
+        var position = 0
+        #expect(idle.next(([0, 0, 3, 0] as [UInt8]).span.bytes, from: &position) == .needsMemory(byteCount: 4))
+        idle.admit()
+        position = 0
+        #expect(idle.next(([1, 2, 3, 4] as [UInt8]).span.bytes, from: &position) == .needsBytes)
+        #expect(idle.admittedBytes == 4)
     }
 
     @Test("decimal digits and a type before the length")

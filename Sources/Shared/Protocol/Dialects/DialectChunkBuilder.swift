@@ -69,8 +69,8 @@ struct DialectChunkBuilder {
     }
 
     /// The next bet is none.
-    mutating func fault(_ reason: String) {
-        if firstFault == nil { firstFault = "bet \(count): \(reason)" }
+    mutating func fault(_ reason: @autoclosure () -> String) {
+        if firstFault == nil { firstFault = "bet \(count): \(reason())" }
         badBets += 1
         count += 1
     }

@@ -73,8 +73,6 @@ package enum DialectReply: Equatable, Sendable {
     case notDrawnYet
     case drawn(Bool)
     case echo([UInt8])
-    /// Nothing to say, and the connection ends.
-    case goodbye
 
     /// What becomes of the connection behind a reply.
     package enum Next: Equatable, Sendable {

@@ -34,9 +34,9 @@ package struct JSONDialect: Dialect, AgencyLanguage {
             if let number = try? values.decode(UInt32.self, forKey: .agency) {
                 agency = String(number)
             } else {
-                agency = try values.decode(String.self, forKey: .agency)
+                agency = (try? values.decode(String.self, forKey: .agency)) ?? ""
             }
-            payload = try values.decodeIfPresent([String].self, forKey: .payload)
+            payload = try? values.decodeIfPresent([String].self, forKey: .payload)
         }
     }
 
@@ -60,9 +60,7 @@ package struct JSONDialect: Dialect, AgencyLanguage {
         } catch {
             return .unknown(reason: "no JSON of the form {\"type_message\": 1, \"agency\": \"1\", \"payload\": […]}")
         }
-        guard let agency = agencyID(Array(query.agency.utf8).span) else {
-            return .unknown(reason: "the agency is not a number of decimal digits")
-        }
+        let agency = agencyID(Array(query.agency.utf8).span)
         switch query.kind {
         case Kind.chunk, Kind.lastChunk:
             var builder = DialectChunkBuilder(today: today)
@@ -77,7 +75,8 @@ package struct JSONDialect: Dialect, AgencyLanguage {
                 }
             }
             return builder.request(
-                isLast: query.kind == Kind.lastChunk, reason: query.payload == nil ? "there is no payload" : nil)
+                isLast: query.kind == Kind.lastChunk,
+                reason: query.payload == nil ? "the payload is no list of strings" : nil)
         case Kind.consult:
             return .consult(agency, .init(wait: .always))
         default:
@@ -94,7 +93,7 @@ package struct JSONDialect: Dialect, AgencyLanguage {
             // Documents are letters and digits: nothing in them needs an escape.
             frame(#"{"type_message": 2, "payload": ""# + documents.joined(separator: ",") + #""}"#, into: &bytes)
             return .close
-        case .rejected, .finished, .notDrawnYet, .drawn, .echo, .goodbye:
+        case .rejected, .finished, .notDrawnYet, .drawn, .echo:
             return .close
         }
     }

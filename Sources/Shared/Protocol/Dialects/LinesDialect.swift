@@ -62,10 +62,8 @@ package struct LinesDialect: Dialect, AgencyLanguage {
         case .winners(let documents):
             bytes.append(contentsOf: (documents.joined(separator: "\n") + "\n\n\n").utf8)
             return .close
-        case .notDrawnYet, .goodbye:
+        case .notDrawnYet, .drawn, .echo:
             return .close
-        case .drawn, .echo:
-            return .stay  // nothing in this dialect asks for it
         }
     }
 

@@ -43,8 +43,7 @@ package struct PipeDialect: Dialect, AgencyLanguage {
         case .finished: frame("END ACK\n", into: &bytes)
         case .winners(let documents): frame(documents.joined(separator: "|") + "\n", into: &bytes)
         case .drawn(let isDrawn): frame(isDrawn ? "Y\n" : "N\n", into: &bytes)
-        case .notDrawnYet, .echo: break  // nothing in this dialect asks for it
-        case .goodbye: return .close
+        case .notDrawnYet, .echo: return .close  // nothing in this dialect asks for it
         }
         return .stay
     }

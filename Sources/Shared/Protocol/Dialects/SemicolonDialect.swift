@@ -52,9 +52,7 @@ package struct SemicolonDialect: Dialect, AgencyLanguage {
             frame(documents.isEmpty ? "NO_WINNERS" : documents.joined(separator: ";"), into: &bytes)
             return .close
         case .finished, .notDrawnYet, .drawn, .echo:
-            return .stay  // nothing in this dialect asks for it
-        case .goodbye:
-            return .close
+            return .close  // nothing in this dialect asks for it
         }
     }
 

@@ -31,7 +31,7 @@ package struct TLVDialect: Dialect, AgencyLanguage {
                 try reader.finish()
                 return .consult(agency, .init(finishes: true, wait: .never))
             case Kind.chunk:
-                return try chunk(frame, &reader, today: today)
+                return chunk(frame, &reader, today: today)
             default:
                 throw .unknownType(frame[0])
             }
@@ -40,34 +40,46 @@ package struct TLVDialect: Dialect, AgencyLanguage {
         }
     }
 
-    private func chunk(
-        _ frame: [UInt8], _ reader: inout ByteReader, today: Birthdate
-    ) throws(MessageFault) -> DialectRequest {
+    /// Whether a document comes back as it is: a u32 without leading zeros.
+    private func isWritten(_ document: ArraySlice<UInt8>) -> Bool {
+        let text = String(decoding: document, as: UTF8.self)
+        return UInt32(text).map(String.init) == text
+    }
+
+    private func chunk(_ frame: [UInt8], _ reader: inout ByteReader, today: Birthdate) -> DialectRequest {
         var builder = DialectChunkBuilder(today: today)
-        let agency: UInt32 = try reader.readInteger()
-        _ = builder.name(Array(String(agency).utf8).span)
-        while reader.remainingBytes > 0 {
-            let length = Int(try reader.readInteger(UInt32.self))
-            guard length <= reader.remainingBytes else { throw .truncated(atByte: frame.count) }
-            let end = reader.index + length
-            var fields: [Range<Int>] = []
-            while reader.index < end {
-                let tag: UInt8 = try reader.readInteger()
-                let byteCount = Int(try reader.readInteger(UInt16.self))
-                guard Int(tag) == fields.count + 1, reader.index + byteCount <= end else { break }
-                fields.append(reader.index..<reader.index + byteCount)
-                reader.skip(byteCount: byteCount)
-            }
-            if fields.count != 5 || reader.index != end {
-                builder.fault("not the tags 1 to 5 with their values")
-            } else if UInt32(String(decoding: frame[fields[2]], as: UTF8.self)) == nil {
-                builder.fault("the document is no u32: this dialect could not tell it as a winner")
-            } else {
-                builder.append(.init(frame.span, fields[...]))
-            }
-            reader.skip(byteCount: end - reader.index)
+        do throws(MessageFault) {
+            let agency: UInt32 = try reader.readInteger()
+            _ = builder.name(Array(String(agency).utf8).span)
+            while reader.remainingBytes > 0 { try bet(frame, &reader, &builder) }
+        } catch {
+            builder.fault("\(error)")
         }
         return builder.request()
+    }
+
+    private func bet(
+        _ frame: [UInt8], _ reader: inout ByteReader, _ builder: inout DialectChunkBuilder
+    ) throws(MessageFault) {
+        let length = Int(try reader.readInteger(UInt32.self))
+        guard length <= reader.remainingBytes else { throw .truncated(atByte: frame.count) }
+        let end = reader.index + length
+        var fields: [Range<Int>] = []
+        while reader.index < end {
+            let tag: UInt8 = try reader.readInteger()
+            let byteCount = Int(try reader.readInteger(UInt16.self))
+            guard Int(tag) == fields.count + 1, reader.index + byteCount <= end else { break }
+            fields.append(reader.index..<reader.index + byteCount)
+            reader.skip(byteCount: byteCount)
+        }
+        if fields.count != 5 || reader.index != end {
+            builder.fault("not the tags 1 to 5 with their values")
+        } else if !isWritten(frame[fields[2]]) {
+            builder.fault("the document is no u32: this dialect could not tell it as a winner")
+        } else {
+            builder.append(.init(frame.span, fields[...]))
+        }
+        reader.skip(byteCount: end - reader.index)
     }
 
     package func encode(_ reply: DialectReply, into bytes: inout [UInt8]) -> DialectReply.Next {
@@ -85,7 +97,7 @@ package struct TLVDialect: Dialect, AgencyLanguage {
         case .notDrawnYet:
             bytes.append(Kind.wait)
             bytes.append(bigEndian: UInt32(0))
-        case .rejected, .finished, .drawn, .echo, .goodbye:
+        case .rejected, .finished, .drawn, .echo:
             return .close
         }
         return .closeWhenQuiet

@@ -34,7 +34,7 @@ struct DialectDumpTests {
         var index = 0
         while true {
             switch decoder.next(bytes.span.bytes, from: &index) {
-            case .frameBegins: decoder.admitFrame()
+            case .needsMemory: decoder.admit()
             case .frame(let frame):
                 #expect(index == bytes.count, "\(name)")
                 return dialect.request(frame, today: Samples.today)
