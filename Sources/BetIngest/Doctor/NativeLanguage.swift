@@ -37,13 +37,11 @@ struct NativeLanguage: AgencyLanguage {
     }
 
     mutating func reply(_ bytes: [UInt8], to question: AgencyQuestion) -> AgencyReading {
-        guard bytes.count >= Limits.frameLengthBytes else { return .needsBytes }
-        let length = bytes[..<Limits.frameLengthBytes].reduce(0) { $0 << 8 | Int($1) }
-        let byteCount = Limits.frameLengthBytes + length
-        guard bytes.count >= byteCount else { return .needsBytes }
+        guard let range = bytes.countedRange else { return .needsBytes }
+        let byteCount = range.upperBound
         let message: Message
         do throws(MessageFault) {
-            message = try Message(frame: Array(bytes[Limits.frameLengthBytes..<byteCount]))
+            message = try Message(frame: Array(bytes[range]))
         } catch {
             return .invalid
         }

@@ -51,3 +51,24 @@ package enum FrameFault: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 }
+
+extension [UInt8] {
+    /// Appends a length of four bytes, then the text.
+    mutating func append(counted text: String) {
+        append(bigEndian: UInt32(text.utf8.count))
+        append(contentsOf: text.utf8)
+    }
+
+    /// A length of four bytes, then the text.
+    init(counted text: String) {
+        self = []
+        append(counted: text)
+    }
+
+    /// Where the bytes are that a length of four bytes at the front counts; nil while they are not all there.
+    package var countedRange: Range<Int>? {
+        guard count >= 4 else { return nil }
+        let length = self[..<4].reduce(0) { $0 << 8 | Int($1) }
+        return count >= 4 + length ? 4..<4 + length : nil
+    }
+}

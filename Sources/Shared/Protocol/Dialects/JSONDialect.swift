@@ -87,11 +87,11 @@ package struct JSONDialect: Dialect, AgencyLanguage {
     package func encode(_ reply: DialectReply, into bytes: inout [UInt8]) -> DialectReply.Next {
         switch reply {
         case .stored(let isLast):
-            frame(#"{"type_message": 1, "payload": null}"#, into: &bytes)
+            bytes.append(counted: #"{"type_message": 1, "payload": null}"#)
             return isLast ? .close : .stay
         case .winners(let documents):
             // Documents are letters and digits: nothing in them needs an escape.
-            frame(#"{"type_message": 2, "payload": ""# + documents.joined(separator: ",") + #""}"#, into: &bytes)
+            bytes.append(counted: #"{"type_message": 2, "payload": ""# + documents.joined(separator: ",") + #""}"#)
             return .close
         case .rejected, .finished, .notDrawnYet, .drawn, .echo:
             return .close
@@ -105,35 +105,35 @@ package struct JSONDialect: Dialect, AgencyLanguage {
 
     package var nonsense: AgencyNonsense {
         AgencyNonsense(
-            empty: framed(""), unknown: framed(#"{"type_message": 9, "agency": "1", "payload": null}"#),
+            empty: [UInt8](counted: ""),
+            unknown: [UInt8](counted: #"{"type_message": 9, "agency": "1", "payload": null}"#),
             header: [0xFF, 0xFF, 0xFF, 0xFF])
     }
 
     package func chunk(_ rows: [[String]], agency: String, isLast: Bool) -> [UInt8] {
         let payload = rows.map { literal($0.joined(separator: ",")) }.joined(separator: ", ")
-        return framed(
-            #"{"type_message": \#(isLast ? Kind.lastChunk : Kind.chunk), "agency": "\#(agency)", "payload": [\#(payload)]}"#
+        return [UInt8](
+            counted:
+                #"{"type_message": \#(isLast ? Kind.lastChunk : Kind.chunk), "agency": "\#(agency)", "payload": [\#(payload)]}"#
         )
     }
 
     package func finish(agency: String) -> [UInt8]? { chunk([], agency: agency, isLast: true) }
 
     package func consult(agency: String) -> [UInt8] {
-        framed(#"{"type_message": \#(Kind.consult), "agency": "\#(agency)", "payload": null}"#)
+        [UInt8](counted: #"{"type_message": \#(Kind.consult), "agency": "\#(agency)", "payload": null}"#)
     }
 
     package func reply(_ bytes: [UInt8], to question: AgencyQuestion) -> AgencyReading {
-        guard bytes.count >= 4 else { return .needsBytes }
-        let length = bytes[..<4].reduce(0) { $0 << 8 | Int($1) }
-        guard bytes.count >= 4 + length else { return .needsBytes }
-        guard let answer = try? JSONDecoder().decode(Told.self, from: Data(bytes[4..<4 + length])) else {
+        guard let range = bytes.countedRange else { return .needsBytes }
+        guard let answer = try? JSONDecoder().decode(Told.self, from: Data(bytes[range])) else {
             return .invalid
         }
         switch (question, answer.kind, answer.payload) {
-        case (.chunk, Kind.chunk, nil): return .reply(.stored(isLast: false), byteCount: 4 + length)
-        case (.finish, Kind.chunk, nil): return .reply(.finished, byteCount: 4 + length)
+        case (.chunk, Kind.chunk, nil): return .reply(.stored(isLast: false), byteCount: range.upperBound)
+        case (.finish, Kind.chunk, nil): return .reply(.finished, byteCount: range.upperBound)
         case (.consult, Kind.winners, let list?):
-            return .reply(.winners(list.split(separator: ",").map(String.init)), byteCount: 4 + length)
+            return .reply(.winners(list.split(separator: ",").map(String.init)), byteCount: range.upperBound)
         default: return .invalid
         }
     }
@@ -149,16 +149,5 @@ package struct JSONDialect: Dialect, AgencyLanguage {
             }
         }
         return literal + "\""
-    }
-
-    private func framed(_ text: String) -> [UInt8] {
-        var bytes: [UInt8] = []
-        frame(text, into: &bytes)
-        return bytes
-    }
-
-    private func frame(_ text: String, into bytes: inout [UInt8]) {
-        bytes.append(bigEndian: UInt32(text.utf8.count))
-        bytes.append(contentsOf: text.utf8)
     }
 }

@@ -38,11 +38,11 @@ package struct PipeDialect: Dialect, AgencyLanguage {
 
     package func encode(_ reply: DialectReply, into bytes: inout [UInt8]) -> DialectReply.Next {
         switch reply {
-        case .stored: frame("ACK\n", into: &bytes)
-        case .rejected(let badBets, _): frame("REJECTED \(badBets)\n", into: &bytes)
-        case .finished: frame("END ACK\n", into: &bytes)
-        case .winners(let documents): frame(documents.joined(separator: "|") + "\n", into: &bytes)
-        case .drawn(let isDrawn): frame(isDrawn ? "Y\n" : "N\n", into: &bytes)
+        case .stored: bytes.append(counted: "ACK\n")
+        case .rejected(let badBets, _): bytes.append(counted: "REJECTED \(badBets)\n")
+        case .finished: bytes.append(counted: "END ACK\n")
+        case .winners(let documents): bytes.append(counted: documents.joined(separator: "|") + "\n")
+        case .drawn(let isDrawn): bytes.append(counted: isDrawn ? "Y\n" : "N\n")
         case .notDrawnYet, .echo: return .close  // nothing in this dialect asks for it
         }
         return .stay
@@ -54,23 +54,22 @@ package struct PipeDialect: Dialect, AgencyLanguage {
     package var abilities: Set<AgencyAbility> { Set(AgencyAbility.allCases) }
 
     package var nonsense: AgencyNonsense {
-        AgencyNonsense(empty: framed(""), unknown: framed("HELLO\n"), header: [0xFF, 0xFF, 0xFF, 0xFF])
+        AgencyNonsense(
+            empty: [UInt8](counted: ""), unknown: [UInt8](counted: "HELLO\n"), header: [0xFF, 0xFF, 0xFF, 0xFF])
     }
 
     package func chunk(_ rows: [[String]], agency: String, isLast: Bool) -> [UInt8] {
-        framed(rows.map { ([agency] + $0).joined(separator: "|") + "\n" }.joined())
+        [UInt8](counted: rows.map { ([agency] + $0).joined(separator: "|") + "\n" }.joined())
     }
 
-    package func finish(agency: String) -> [UInt8]? { framed("END\n") }
+    package func finish(agency: String) -> [UInt8]? { [UInt8](counted: "END\n") }
 
-    package func consult(agency: String) -> [UInt8] { framed("CON|\(agency)") }
+    package func consult(agency: String) -> [UInt8] { [UInt8](counted: "CON|\(agency)") }
 
     package func reply(_ bytes: [UInt8], to question: AgencyQuestion) -> AgencyReading {
-        guard bytes.count >= 4 else { return .needsBytes }
-        let length = bytes[..<4].reduce(0) { $0 << 8 | Int($1) }
-        guard bytes.count >= 4 + length else { return .needsBytes }
-        guard length > 0, bytes[3 + length] == UInt8(ascii: "\n") else { return .invalid }
-        let text = String(decoding: bytes[4..<3 + length], as: UTF8.self)
+        guard let range = bytes.countedRange else { return .needsBytes }
+        guard bytes[range].last == UInt8(ascii: "\n") else { return .invalid }
+        let text = String(decoding: bytes[range].dropLast(), as: UTF8.self)
         let reply: DialectReply
         switch question {
         case _ where text.hasPrefix("REJECTED "):
@@ -81,17 +80,6 @@ package struct PipeDialect: Dialect, AgencyLanguage {
         case .consult: reply = .winners(text.split(separator: "|").map(String.init))
         case .greeting, .chunk, .finish: return .invalid
         }
-        return .reply(reply, byteCount: 4 + length)
-    }
-
-    private func framed(_ text: String) -> [UInt8] {
-        var bytes: [UInt8] = []
-        frame(text, into: &bytes)
-        return bytes
-    }
-
-    private func frame(_ text: String, into bytes: inout [UInt8]) {
-        bytes.append(bigEndian: UInt32(text.utf8.count))
-        bytes.append(contentsOf: text.utf8)
+        return .reply(reply, byteCount: range.upperBound)
     }
 }
