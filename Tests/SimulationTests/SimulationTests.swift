@@ -11,14 +11,16 @@ struct SimulationTests {
     @Test("no seed breaks an invariant")
     func seeds() throws {
         var steps = 0
+        var trace: UInt64 = 0
         for seed in Self.firstSeed..<Self.firstSeed + UInt64(Self.draws) {
             let draw = try SimulatedDraw(seed: seed)
             let faults = draw.run()
             steps += draw.steps
+            trace = trace &* 31 &+ draw.traceHash
             #expect(faults.isEmpty, "SIMULATION_SEED=\(seed) SIMULATION_DRAWS=1: \(faults)")
             if !faults.isEmpty { break }
         }
-        writeOutput("simulated draws: \(Self.draws) from seed \(Self.firstSeed), \(steps) steps")
+        writeOutput("simulated draws: \(Self.draws) from seed \(Self.firstSeed), \(steps) steps, trace \(trace)")
     }
 
     @Test("the same seed gives the same run")

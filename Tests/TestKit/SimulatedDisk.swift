@@ -60,7 +60,7 @@ package final class SimulatedDisk: Disk {
         var callCount = 0
         /// The sync under way is to do nothing.
         var isLying = false
-        var calls: [String] = []
+        var calls: [Call] = []
         /// The disk before each call that changes it, while they are kept.
         var snapshots: [(call: String, state: Box)]?
         var plan: @Sendable (Call) -> Fault? = { _ in nil }
@@ -91,7 +91,9 @@ package final class SimulatedDisk: Disk {
     }
 
     /// The calls since the plan was set, for example `write bets.ledger`.
-    package var calls: [String] { state.withLockedValue(\.calls) }
+    package var calls: [String] {
+        state.withLockedValue(\.calls).map { "\($0.name) \($0.path.split(separator: "/").last ?? "")" }
+    }
 
     /// Cuts the power: open files and everything volatile are gone.
     package func losePower(_ mode: PowerLoss) {
@@ -214,7 +216,7 @@ package final class SimulatedDisk: Disk {
         let outcome = state.withLockedValue { state -> Swift.Result<Result, DiskError> in
             let call = Call(index: state.callCount, name: name, path: path)
             state.callCount += 1
-            state.calls.append("\(name) \(path.split(separator: "/").last ?? "")")
+            state.calls.append(call)
             if state.snapshots != nil, name != "read", name != "size" {
                 var before = state
                 before.snapshots = nil

@@ -31,6 +31,8 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         case closed
     }
 
+    /// Its place among the handlers of its loop, which moves it.
+    var loopIndex = 0
     private let loop: IngestLoop
     private let budget: FrameBudget
     private let settings: Settings

@@ -9,7 +9,8 @@ final class IngestLoop {
     let outbox: LoopOutbox
     private let queue: ConnectionQueue
     private let budget: FrameBudget
-    private var handlers: [ObjectIdentifier: IngestChannelHandler] = [:]
+    /// Each knows its index.
+    private var handlers: [IngestChannelHandler] = []
     private var ready: [IngestConnection] = []
 
     init(eventLoop: any EventLoop, queue: ConnectionQueue, budget: FrameBudget) {
@@ -20,11 +21,15 @@ final class IngestLoop {
     }
 
     func add(_ handler: IngestChannelHandler) {
-        handlers[ObjectIdentifier(handler)] = handler
+        handler.loopIndex = handlers.count
+        handlers.append(handler)
     }
 
     func remove(_ handler: IngestChannelHandler) {
-        handlers[ObjectIdentifier(handler)] = nil
+        let last = handlers.removeLast()
+        guard last !== handler else { return }
+        last.loopIndex = handler.loopIndex
+        handlers[handler.loopIndex] = last
     }
 
     /// Puts a connection into the queue at the end of this tick, together with all others that become ready in it.
@@ -46,12 +51,12 @@ final class IngestLoop {
     func sweep() {
         let now = eventLoop.now
         let isShort = budget.isShort
-        for handler in handlers.values { handler.expire(now: now, isMemoryShort: isShort) }
+        for handler in handlers { handler.expire(now: now, isMemoryShort: isShort) }
     }
 
     /// Tells every agency that the service stops, and closes.
     func closeAll() {
-        for handler in Array(handlers.values) {
+        for handler in handlers {
             _ = handler.collect(Answer(message: .shuttingDown, closes: true))
             handler.flushCollected()
         }
