@@ -25,9 +25,13 @@ test: toolchain ## All tests (set QUINIELA_DATASET to a folder of agency files t
 check: export QUINIELA_STRICT = 1
 check: toolchain lint test ## What CI runs: format, warnings as errors, import direction, all tests
 
-tsan: toolchain ## The tests of everything that has threads under the thread sanitizer (ten minutes)
-	TSAN_OPTIONS=halt_on_error=0:exitcode=66 swift test --sanitize=thread --scratch-path .build-tsan \
-	  --filter 'BetIngestTests|WinnersServiceTests|IngestPortTests|RestartTests|MonitorTests|FileLockTests|MailboxTests'
+tsan: toolchain ## The tests of everything that has threads under the thread sanitizer, and a canary race (fifteen minutes)
+	swift build --build-tests --sanitize=thread --scratch-path .build-tsan
+	TSAN_OPTIONS=halt_on_error=0:exitcode=66 swift test --skip-build --sanitize=thread --scratch-path .build-tsan \
+	  --filter 'BetIngestTests|WinnersServiceTests|IngestPortTests|RestartTests|Dialect|MonitorTests|FileLockTests|MailboxTests'
+	! TSAN_CANARY=1 TSAN_OPTIONS=exitcode=66 swift test --skip-build --sanitize=thread --scratch-path .build-tsan \
+	  --filter RaceCanaryTests >.build-tsan/canary.log 2>&1
+	grep -q 'WARNING: ThreadSanitizer: data race' .build-tsan/canary.log
 
 lint: toolchain ## Check the format
 	swift format lint --strict --parallel --recursive Sources Tests Package.swift
