@@ -72,7 +72,8 @@ final class SimulatedConnection {
     // MARK: The client
 
     func send(_ bytes: [UInt8]) {
-        outgoing += bytes
+        // Behind its end nothing is sent.
+        if !hasEndedInput { outgoing += bytes }
     }
 
     func take(_ byteCount: Int) {

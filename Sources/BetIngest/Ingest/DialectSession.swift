@@ -22,6 +22,7 @@ struct DialectSession: IngestSession {
         if isClosed, item != .hungUp { return .ignore }
         switch item {
         case .hungUp:
+            isClosed = true
             return .leave(agency)
         case .expired(let what):
             isClosed = true
