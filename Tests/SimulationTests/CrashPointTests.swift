@@ -13,7 +13,7 @@ import Testing
 /// `FAULTS=full` takes a large draw and every cut; else a small one.
 struct CrashPointTests {
     private static let isFull = ProcessInfo.processInfo.environment["FAULTS"] == "full"
-    private static let groups = isFull ? 60 : 3
+    private static let groups = isFull ? 120 : 3
 
     /// Counts acknowledgements.
     private final class Answers: AnswerSink {
