@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: help build demo test check tsan lint format dataset clean toolchain
+.PHONY: help build demo test check tsan faults lint format dataset clean toolchain
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -32,6 +32,13 @@ tsan: toolchain ## The tests of everything that has threads under the thread san
 	! TSAN_CANARY=1 TSAN_OPTIONS=exitcode=66 swift test --skip-build --sanitize=thread --scratch-path .build-tsan \
 	  --filter RaceCanaryTests >.build-tsan/canary.log 2>&1
 	grep -q 'WARNING: ThreadSanitizer: data race' .build-tsan/canary.log
+
+RELEASE = -c release -Xswiftc -enable-testing --scratch-path .build-faults
+
+faults: toolchain ## What docs/reliability.md says, in minutes: simulated draws, crash points, faults, crowds
+	swift build --build-tests $(RELEASE)
+	FAULTS=full SIMULATION_DRAWS=$(or $(DRAWS),30000) swift test --skip-build $(RELEASE) \
+	  --filter 'SimulationTests|CommitFaultTableTests|HistoryTests|FaultTests|CrowdTests'
 
 lint: toolchain ## Check the format
 	swift format lint --strict --parallel --recursive Sources Tests Package.swift

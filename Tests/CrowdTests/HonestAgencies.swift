@@ -2,7 +2,7 @@ import Glibc
 import Shared
 import TestKit
 
-/// Agencies that send a chunk, wait for its answer and send the next: how long do answers take?
+/// Agencies that send a chunk, wait for its answer and send the next, and measure how long answers take.
 ///
 /// Isolation: one thread.
 final class HonestAgencies {

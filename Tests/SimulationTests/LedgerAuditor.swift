@@ -15,7 +15,7 @@ final class LedgerAuditor {
     }
 
     private struct Sent {
-        /// By sequence, from 1: what a native agency sends. Or, of a dialect, by its place in the file.
+        /// By sequence, from 1, for a native agency; for one of a dialect by its place in the file.
         var planned: [Planned]
         var isNative: Bool
         /// The first answer to each chunk of a native agency.

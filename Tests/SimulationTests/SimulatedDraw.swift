@@ -6,7 +6,9 @@ import TestKit
 
 @testable import BetIngest
 
-/// A whole draw in one thread: both services, agencies of all kinds, network, disk and clock. A seed decides everything.
+/// A whole draw in one thread: both services, agencies of all kinds, network, disk and clock.
+///
+/// A seed decides everything.
 ///
 /// The scheduler picks one small step after the other: some bytes arrive, a worker takes a turn, the committer commits, an
 /// agency goes on, time passes, something breaks. Faults end after a while, and then the draw must come to its end.

@@ -35,8 +35,9 @@ struct ChunkSenders: Sendable {
         places[place]?.finished.insert(agency)
     }
 
-    /// The agency that a nameless END from a place belongs to: the one there that has not finished. Where all there have,
-    /// one of them repeats itself, and any of them will do.
+    /// The agency that a nameless END from a place belongs to: the one there that has not finished.
+    ///
+    /// Where all there have, one of them repeats itself, and any of them will do.
     ///
     /// - Returns: nil where nobody has sent from there, or several have not finished.
     func sender(at place: String) -> AgencyID? {

@@ -1,6 +1,8 @@
 import Shared
 
-/// What becomes of a draw: open, sealed, published. Each step is durable before the next one begins.
+/// What becomes of a draw: open, sealed, published.
+///
+/// Each step is durable before the next one begins.
 ///
 /// Isolation: the main thread. It blocks on the disk, and on nothing else: what it waits for comes as an event.
 struct DrawLifecycle {
