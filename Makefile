@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: help build demo test check tsan faults lint format dataset clean toolchain
+.PHONY: help build demo test check tsan faults soak fuzz lint format dataset clean toolchain
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -40,11 +40,17 @@ faults: toolchain ## What docs/reliability.md says, in minutes: simulated draws,
 	FAULTS=full SIMULATION_DRAWS=$(or $(DRAWS),30000) swift test --skip-build $(RELEASE) \
 	  --filter 'SimulationTests|CommitFaultTableTests|HistoryTests|FaultTests|CrowdTests'
 
+fuzz: toolchain ## Fuzz whatever reads bytes of others: make fuzz RUNS=100000 (each; the first build takes six minutes)
+	scripts/fuzz $(or $(RUNS),100000)
+
+# By name: the links beside them lead back to Sources.
+FUZZERS := Fuzzing/Package.swift $(wildcard Fuzzing/Sources/Fuzz*)
+
 lint: toolchain ## Check the format
-	swift format lint --strict --parallel --recursive Sources Tests Package.swift
+	swift format lint --strict --parallel --recursive Sources Tests Package.swift $(FUZZERS)
 
 format: toolchain ## Apply the format
-	swift format --in-place --parallel --recursive Sources Tests Package.swift
+	swift format --in-place --parallel --recursive Sources Tests Package.swift $(FUZZERS)
 
 dataset: toolchain ## Make sample files: make dataset BETS=3000 SEED=39 AGENCIES=5 FOLDER=data
 	swift build -c release --product agency

@@ -86,6 +86,8 @@ package struct LinesDialect: Dialect, AgencyLanguage {
     package func consult(agency: String) -> [UInt8] { Array("WINNERS\n\(agency)\n\n".utf8) }
 
     package func reply(_ bytes: [UInt8], to question: AgencyQuestion) -> AgencyReading {
+        // Every answer is ASCII; text that has to be repaired would have other positions than its bytes.
+        guard bytes.allSatisfy({ $0 < 0x80 }) else { return .invalid }
         let text = String(decoding: bytes, as: UTF8.self)
         let failure = "Error al recibir msg :(\n\n"
         let wanted: (text: String, reply: DialectReply)

@@ -240,4 +240,19 @@ struct DialectRequestTests {
         #expect(bad?.badBets == Limits.maxChunkBets + 1)
         #expect(bad?.reason == "65536 bets; at most 65535 fit a chunk")
     }
+
+    @Test("an answer is never longer than the bytes that came, whatever they are", arguments: all.indices)
+    func answersOfStrangers(_ index: Int) {
+        var dialect = Self.all[index]
+        // Found by a fuzzer: repaired text has more bytes than what came, and the doctor fell over the count.
+        let streams: [[UInt8]] = [
+            [0x01, 0x9F, 10, 10, 10], [0xFF, 10, 10, 10], Array("Success :)\n\n".utf8) + [0xFF],
+        ]
+        for bytes in streams {
+            for question in [AgencyQuestion.greeting, .chunk, .finish, .consult] {
+                guard case .reply(_, let byteCount) = dialect.reply(bytes, to: question) else { continue }
+                #expect(byteCount <= bytes.count, "\(dialect.name) reads \(byteCount) of \(bytes)")
+            }
+        }
+    }
 }

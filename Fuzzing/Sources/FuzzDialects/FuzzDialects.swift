@@ -1,0 +1,209 @@
+import FuzzKit
+import Glibc
+import Shared
+
+/// The dialect that this run is about.
+///
+/// `scripts/fuzz` runs the program once for each, so that each has its own corpus and its own numbers.
+private let dialect: any Dialect = {
+    let name = getenv("QUINIELA_FUZZ_DIALECT").map { String(cString: $0) } ?? ""
+    guard let found = Dialects.all.first(where: { $0.name == name }) else {
+        violated("QUINIELA_FUZZ_DIALECT is \"\(name)\", none of \(Dialects.all.map(\.name))")
+    }
+    return found
+}()
+
+private let language = dialect as? any Dialect & AgencyLanguage
+
+/// Text as one message of the dialect: where its framing counts bytes, the count is right.
+private func framed(_ body: [UInt8], kind: UInt8) -> [UInt8] {
+    var bytes: [UInt8] = []
+    switch dialect.name {
+    case "semicolon":
+        let digits = String(body.count)
+        bytes += Array(repeatElement(48, count: 8 - digits.utf8.count)) + Array(digits.utf8)
+    case "tlv":
+        bytes.append(1 + kind % 3)
+        bytes.append(bigEndian: UInt32(body.count))
+    case "lines": return body + [10, 10]
+    case "echo": return body + [10]
+    default: bytes.append(bigEndian: UInt32(body.count))
+    }
+    return bytes + body
+}
+
+/// What happens to frames on a connection: requests, replies to all of them, and what the agency reads.
+private func serve(_ stream: [UInt8], maxFrameBytes: Int) {
+    var documents: [String] = []
+    for frame in dialect.framing.frames(in: stream, maxFrameBytes: maxFrameBytes).frames {
+        let request = dialect.request(frame, today: today)
+        switch request {
+        case .chunk(let agency, let chunk):
+            documents += checkChunk(chunk, agency: agency, frame: frame)
+            checkReply(.stored(isLast: chunk.isLast), to: .chunk)
+        case .badChunk(_, let bad):
+            require((0...bad.count).contains(bad.badBets), "\(bad.badBets) of \(bad.count) bets are bad")
+            require(!bad.reason.isEmpty, "a chunk is refused without a reason")
+            checkReply(.rejected(badBets: bad.badBets, reason: bad.reason), to: .chunk)
+        case .finish:
+            checkReply(.finished, to: .finish)
+        case .consult:
+            checkReply(.winners(documents), to: .consult)
+            checkReply(.notDrawnYet, to: .consult)
+        case .askDrawn:
+            checkReply(.drawn(true), to: .consult)
+            checkReply(.drawn(false), to: .consult)
+        case .echo(let line):
+            require(line == frame, "\(shown(frame)) is echoed as \(shown(line))")
+            var bytes: [UInt8] = []
+            _ = dialect.encode(.echo(line), into: &bytes)
+            require(bytes == line, "\(shown(line)) is written as \(shown(bytes))")
+        case .unknown(let reason):
+            require(!reason.isEmpty, "a message is refused without a reason")
+            checkReply(.rejected(badBets: 0, reason: reason), to: .consult)
+        }
+    }
+    checkReply(.winners(documents), to: .consult)
+}
+
+/// A chunk that a dialect has read holds bets, no more bytes than its frame had, and survives being sent again.
+///
+/// - Returns: its documents.
+private func checkChunk(_ chunk: Chunk, agency: AgencyID?, frame: [UInt8]) -> [String] {
+    require(checkColumns(chunk.bets, count: chunk.count), "\(dialect.name) has read bets that are none")
+    require(
+        chunk.frame.count <= frame.count + Limits.chunkOverheadBytes,
+        "\(frame.count) bytes became a chunk of \(chunk.frame.count)")
+    guard let message = try? Message(frame: chunk.frame), case .chunk(let same) = message else {
+        violated("\(shown(chunk.frame)) is no chunk")
+    }
+    require(same == chunk, "\(chunk.count) bets, and the frame says \(same.count)")
+    let bets = BetColumns(chunk.bets, count: chunk.count).bets
+    if var language {
+        let rows = bets.map { [$0.firstName, $0.lastName, $0.document, "\($0.birthdate)", String($0.number)] }
+        let again = language.chunk(rows, agency: agency.map { "\($0)" } ?? "1", isLast: chunk.isLast)
+        guard case .chunk(let name, let second) = request(in: again) else {
+            violated("what an agency would send is no chunk: \(shown(again))")
+        }
+        require(second == chunk, "bets that are sent again are others: \(shown(second.frame))")
+        require(name == agency || bets.isEmpty, "sent again they are of another agency")
+    }
+    return bets.map(\.document)
+}
+
+/// The request of the only message in a stream.
+private func request(in stream: [UInt8]) -> DialectRequest {
+    let (frames, fault) = dialect.framing.frames(in: stream, maxFrameBytes: Limits.maxFrameBytesCeiling)
+    require(fault == nil && frames.count == 1, "\(shown(stream)) is \(frames.count) messages")
+    return dialect.request(frames[0], today: today)
+}
+
+/// The agency understands what it is told, and only once it is whole.
+private func checkReply(_ reply: DialectReply, to question: AgencyQuestion) {
+    var bytes: [UInt8] = []
+    _ = dialect.encode(reply, into: &bytes)
+    guard let language, !bytes.isEmpty, let expected = heard(reply) else { return }
+    var listener = language
+    require(
+        listener.reply(bytes, to: question) == .reply(expected, byteCount: bytes.count),
+        "\(reply) is heard as \(listener.reply(bytes, to: question)): \(shown(bytes))")
+    // The same with the next answer behind it.
+    require(
+        listener.reply(bytes + bytes, to: question) == .reply(expected, byteCount: bytes.count),
+        "\(reply) twice is heard as \(listener.reply(bytes + bytes, to: question))")
+    let prefix = Array(bytes[..<(bytes.count * 2 / 3)])
+    require(listener.reply(prefix, to: question) == .needsBytes, "a part of \(reply) is enough: \(shown(prefix))")
+}
+
+/// What of a reply the dialect can say; nil where an agency does not wait for it.
+private func heard(_ reply: DialectReply) -> DialectReply? {
+    switch reply {
+    case .stored: .stored(isLast: false)
+    case .rejected(let badBets, let reason):
+        .rejected(
+            badBets: dialect.name == "pipe" ? badBets : 0, reason: dialect.name == "semicolon" ? reason : "")
+    case .winners, .finished, .notDrawnYet: reply
+    case .drawn, .echo: nil
+    }
+}
+
+/// Rows of any text, as an agency sends them: they are stored if every one is a bet, and refused if one is not.
+private func checkRows(_ input: inout FuzzInput) {
+    guard var language else { return }
+    var rows: [[String]] = []
+    var isSeparated = false
+    while !input.isAtEnd {
+        var row = ["Ana", "Paz", "30904465", "1999-03-17", "7574"]
+        let replaced = input.byte()
+        for field in 0..<5 where replaced >> UInt8(field) & 1 == 1 {
+            row[field] = String(decoding: input.block(), as: UTF8.self)
+        }
+        // By bytes: CR LF is one character, which contains no LF.
+        isSeparated =
+            isSeparated || row.contains { $0.utf8.contains { $0 == 10 || $0 == language.separator?.utf8.first } }
+        rows.append(row)
+    }
+    if isSeparated { return serve(language.chunk(rows, agency: "7", isLast: true), maxFrameBytes: 1 << 20) }
+    let request = request(in: language.chunk(rows, agency: "7", isLast: true), orFirst: dialect.name == "lines")
+    let bets = rows.map(bet)
+    let areStored = bets.allSatisfy { $0 != nil }
+    switch request {
+    case .chunk(let agency, let chunk):
+        require(areStored, "rows that are no bets are stored: \(rows)")
+        require(BetColumns(chunk.bets, count: chunk.count).bets == bets.compactMap(\.self), "\(rows) became other bets")
+        require(agency == AgencyID(7) || rows.isEmpty, "the agency became \(agency.map { "\($0)" } ?? "none")")
+    case .badChunk(_, let bad):
+        require(!areStored, "bets are refused: \(bad.reason): \(rows)")
+    default:
+        violated("rows are taken for another message: \(rows)")
+    }
+}
+
+/// The request of the first message; others may follow it where an empty field ends a message.
+private func request(in stream: [UInt8], orFirst: Bool) -> DialectRequest {
+    guard orFirst else { return request(in: stream) }
+    let frames = dialect.framing.frames(in: stream, maxFrameBytes: Limits.maxFrameBytesCeiling).frames
+    require(!frames.isEmpty, "\(shown(stream)) is no message")
+    return dialect.request(frames[0], today: today)
+}
+
+private func bet(_ row: [String]) -> Bet? {
+    let (first, last, document) = (Array(row[0].utf8), Array(row[1].utf8), Array(row[2].utf8))
+    let (date, digits) = (Array(row[3].utf8), Array(row[4].utf8))
+    do throws(BetFault) {
+        try BetRules.check(name: first.span, .first)
+        try BetRules.check(name: last.span, .last)
+        try BetRules.check(document: document.span)
+        let birthdate = try BetRules.birthdate(date.span)
+        try BetRules.check(birthdate: birthdate, today: today)
+        let number = try BetRules.number(digits.span)
+        if dialect.name == "tlv", UInt32(row[2]).map(String.init) != row[2] { return nil }
+        return Bet(firstName: row[0], lastName: row[1], document: row[2], birthdate: birthdate, number: number)
+    } catch {
+        return nil
+    }
+}
+
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzzDialects(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
+    var input = FuzzInput(data, count)
+    let mode = input.byte()
+    switch mode & 3 {
+    case 0:
+        serve(input.rest(), maxFrameBytes: 4096)
+    case 1:
+        let stream = framed(input.rest(), kind: mode >> 2)
+        serve(stream, maxFrameBytes: 1 << 20)
+    case 2:
+        checkRows(&input)
+    default:
+        guard let language else { return 0 }
+        let question: [AgencyQuestion] = [.greeting, .chunk, .finish, .consult]
+        let bytes = mode & 16 == 0 ? input.rest() : framed(input.rest(), kind: mode >> 5)
+        var listener = language
+        if case .reply(_, let byteCount) = listener.reply(bytes, to: question[Int(mode >> 2 & 3)]) {
+            require((1...max(1, bytes.count)).contains(byteCount), "an answer of \(byteCount) bytes: \(shown(bytes))")
+        }
+    }
+    return 0
+}

@@ -1,0 +1,18 @@
+package import Shared
+
+extension Framing {
+    /// The frames in a stream of bytes that comes at once, and what ends them.
+    package func frames(in stream: [UInt8], maxFrameBytes: Int) -> (frames: [[UInt8]], fault: FrameFault?) {
+        var decoder = FrameDecoder(self, maxFrameBytes: maxFrameBytes)
+        var frames: [[UInt8]] = []
+        var index = 0
+        while true {
+            switch decoder.next(stream.span.bytes, from: &index) {
+            case .needsBytes: return (frames, nil)
+            case .invalid(let fault): return (frames, fault)
+            case .needsMemory: decoder.admit()
+            case .frame(let frame): frames.append(frame)
+            }
+        }
+    }
+}

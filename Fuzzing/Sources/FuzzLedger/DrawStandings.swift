@@ -1,0 +1,1 @@
+../../../Sources/BetIngest/Commit/DrawStandings.swift

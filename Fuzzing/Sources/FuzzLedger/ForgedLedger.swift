@@ -1,0 +1,130 @@
+import FuzzKit
+import Shared
+
+/// A ledger whose checksums hold and whose records say what the input wants, with a plain account of whether they may.
+struct ForgedLedger {
+    private var bytes: [UInt8] = []
+    /// Every record may stand where it stands.
+    private(set) var isSound = true
+    private var next: [UInt32: UInt32] = [:]
+    private var finished: Set<UInt32> = []
+    private var bets: UInt64 = 0
+    private var isSealed = false
+    private var chunks = 0
+
+    init(_ input: inout FuzzInput) {
+        let disk = MemoryDisk([])
+        do throws(LedgerError) {
+            var writer = try SmallLedger.writer(on: disk)
+            while !input.isAtEnd, writer.endOffset < 12 * 4096 {
+                for _ in 0..<input.choice(4) {
+                    let (header, payload) = record(&input)
+                    add(header, payload)
+                    _ = writer.append(header, payload: payload.span.bytes)
+                }
+                try writer.commit(input.byte() & 7 == 0 ? .closing : .records, time: 1)
+            }
+        } catch {
+            violated("\(error)")
+        }
+        bytes = disk.bytes
+    }
+
+    /// A record that may stand here, but for what the input's bits make wrong.
+    private func record(_ input: inout FuzzInput) -> (RecordHeader, [UInt8]) {
+        let kinds: [RecordHeader.Kind] = [.chunk, .chunk, .lastChunk, .rejection, .seal]
+        let kind = kinds[input.choice(kinds.count)]
+        let wrong = input.byte()
+        let agency = wrong & 1 == 0 ? UInt32(1 + input.choice(3)) : input.integer()
+        let sequence = wrong & 2 == 0 ? next[agency] ?? 1 : input.integer()
+        let before = wrong & 4 == 0 ? bets : input.integer()
+        var count = input.choice(5)
+        var payload = SmallLedger.payload(kind == .rejection || kind == .seal ? 0 : count)
+        if kind == .rejection { payload = [1] }
+        if kind == .seal {
+            payload =
+                SealRecord(
+                    bets: bets, agencies: UInt32(finished.count), winningNumber: input.integer(), method: "m"
+                ).bytes
+        }
+        if wrong & 8 != 0 { payload = input.block() }
+        if wrong & 16 != 0 { count = Int(input.integer(UInt16.self)) }
+        if wrong & 32 != 0, !payload.isEmpty { payload[input.choice(payload.count)] ^= input.byte() }
+        let header = RecordHeader(
+            kind: kind, count: count, agency: AgencyID(agency), sequence: sequence, time: 1, firstBetIndex: before,
+            payloadBytes: payload.count, payloadChecksum: CRC32C.checksum(payload.span.bytes))
+        return (header, payload)
+    }
+
+    /// Counts a record in as docs/ledger.md says it.
+    private mutating func add(_ header: RecordHeader, _ payload: [UInt8]) {
+        guard isSound else { return }
+        let agency = header.agency.rawValue
+        if isSealed {
+            isSound = false
+        } else if header.kind == .seal {
+            isSealed = true
+            isSound = isSoundSeal(payload)
+        } else {
+            chunks += 1
+            let columnsHold = header.kind == .rejection || columnsAddUp(payload, count: header.count)
+            isSound =
+                agency != 0 && columnsHold && !finished.contains(agency) && header.sequence == next[agency] ?? 1
+                && header.firstBetIndex == bets
+            next[agency] = header.sequence &+ 1
+            if header.kind == .lastChunk { finished.insert(agency) }
+            if header.kind != .rejection { bets += UInt64(header.count) }
+        }
+    }
+
+    private func isSoundSeal(_ payload: [UInt8]) -> Bool {
+        guard payload.count >= 15, payload.count == 15 + Int(payload[14]) else { return false }
+        let numbers = payload.map(UInt64.init)
+        let sealedBets = numbers[..<8].reduce(0) { $0 << 8 | $1 }
+        let agencies = numbers[8..<12].reduce(0) { $0 << 8 | $1 }
+        return sealedBets == bets && agencies == UInt64(finished.count) && finished.allSatisfy { $0 <= agencies }
+            && next.count == finished.count && numbers[12] << 8 | numbers[13] <= 9999
+            && String(validating: payload[15...], as: UTF8.self) != nil
+    }
+
+    private func columnsAddUp(_ payload: [UInt8], count: Int) -> Bool {
+        guard payload.count >= 9 * count else { return false }
+        return payload[6 * count..<9 * count].reduce(9 * count) { $0 + Int($1) } == payload.count
+    }
+
+    func check() {
+        let contents: LedgerContents
+        do throws(LedgerError) {
+            contents = try LedgerContents(reading: SmallLedger.path, on: MemoryDisk(bytes))
+        } catch {
+            require(!isSound, "a sound ledger is refused: \(error)")
+            return
+        }
+        require(isSound, "a ledger that breaks its rules is accepted")
+        require(contents.standings.storedBets == bets, "\(contents.standings.storedBets) bets, there are \(bets)")
+        require(contents.chunkCount == chunks, "\(contents.chunkCount) chunks, there are \(chunks)")
+        require((contents.standings.seal != nil) == isSealed, "the seal is not seen")
+        require(Set(contents.standings.finishedAgencies.map(\.rawValue)) == finished, "others have finished")
+        for (agency, sequence) in next {
+            require(contents.standings[AgencyID(agency)].nextSequence == sequence, "agency \(agency) goes on elsewhere")
+        }
+        walk()
+    }
+
+    /// What the draw does with a ledger that was accepted.
+    private func walk() {
+        do throws(LedgerError) {
+            for record in try FoundLedger(bytes).groups.joined() {
+                switch record.header.kind {
+                case .chunk, .lastChunk:
+                    let bets = BetColumns(record.payload.span, count: record.header.count).bets
+                    require(bets.count == record.header.count, "\(bets.count) bets are in a chunk")
+                case .rejection: _ = RejectionRecord(record.payload)
+                case .seal: require(SealRecord(record.payload) != nil, "the seal cannot be read")
+                }
+            }
+        } catch {
+            violated("what has been read cannot be read again: \(error)")
+        }
+    }
+}

@@ -1,0 +1,81 @@
+import FuzzKit
+import Shared
+
+private let draw = DrawID("default")
+
+/// Texts and flags that are not written as they were read: what a message would have been that we wrote.
+private func canonical(_ message: Message, _ frame: [UInt8]) -> [UInt8]? {
+    var frame = frame
+    switch message {
+    case .welcome:
+        if frame[27] != 0 { frame[27] = 1 }
+    case .winners:
+        if frame[3] != 0 { frame[3] = 1 }
+    case .hello(let hello) where hello.version != Message.version:
+        return nil
+    case .error(_, let text) where text.utf8.count > Limits.maxReasonBytes:
+        return nil
+    case .chunkRejected(let rejected) where rejected.message.utf8.count > Limits.maxReasonBytes:
+        return nil
+    default: break
+    }
+    return frame
+}
+
+/// A message without the text that may be cut, and that text.
+private func withoutReason(_ message: Message) -> (Message, String) {
+    switch message {
+    case .error(let code, let text):
+        return (.error(code, ""), text)
+    case .chunkRejected(var rejected):
+        let text = rejected.message
+        rejected.message = ""
+        return (.chunkRejected(rejected), text)
+    default:
+        return (message, "")
+    }
+}
+
+private func checkMessage(_ frame: [UInt8]) {
+    guard let message = try? Message(frame: frame) else { return }
+    let encoded = message.encoded
+    let (frames, fault) = Framing.native.frames(in: encoded, maxFrameBytes: encoded.count)
+    require(fault == nil && frames.count == 1, "\(message) is \(shown(encoded)) on the wire")
+    if let expected = canonical(message, frame) {
+        require(frames[0] == expected, "\(shown(frame)) is \(shown(frames[0])) when it is written again")
+    }
+    guard let again = try? Message(frame: frames[0]) else { violated("\(message) cannot be read again") }
+    let (first, reason) = withoutReason(message)
+    let (second, read) = withoutReason(again)
+    require(first == second, "\(message) is \(again) when it is read again")
+    require(reason.utf8.starts(with: read.utf8), "the reason \(reason) is cut to \(read)")
+    require(read.utf8.count <= Limits.maxReasonBytes, "a reason of \(read.utf8.count) bytes")
+    require(reason.utf8.count > Limits.maxReasonBytes || reason == read, "the reason \(reason) is cut to \(read)")
+
+    switch message {
+    case .hello(let hello):
+        if let draw, let (_, text) = hello.fault(draw: draw, agencies: 5) {
+            require(text.utf8.count <= Limits.maxReasonBytes, "HELLO is refused with \(text.utf8.count) bytes")
+        }
+    case .chunk(let chunk):
+        checkColumns(chunk.bets, count: chunk.count)
+    default: break
+    }
+}
+
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzzMessages(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
+    var input = FuzzInput(data, count)
+    let frame = input.rest()
+    checkMessage(frame)
+    if let seal = SealRecord(frame) {
+        require(seal.bytes == frame, "a seal is \(shown(seal.bytes)) when it is written again")
+    }
+    if let rejection = RejectionRecord(frame) {
+        let bytes = rejection.bytes
+        let isCut = rejection.message.utf8.count > Limits.maxReasonBytes
+        require(isCut || bytes == frame, "a rejection is \(shown(bytes)) when it is written again")
+        require(RejectionRecord(bytes) != nil, "a rejection cannot be read again: \(shown(bytes))")
+    }
+    return 0
+}
