@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: help build demo test check tsan lint format dataset clean toolchain
+.PHONY: help build demo test check tsan soak lint format dataset clean toolchain
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -32,6 +32,11 @@ tsan: toolchain ## The tests of everything that has threads under the thread san
 	! TSAN_CANARY=1 TSAN_OPTIONS=exitcode=66 swift test --skip-build --sanitize=thread --scratch-path .build-tsan \
 	  --filter RaceCanaryTests >.build-tsan/canary.log 2>&1
 	grep -q 'WARNING: ThreadSanitizer: data race' .build-tsan/canary.log
+
+soak: build ## Kill the programs (release) with -9 at random moments: make soak CYCLES=1000 SEED=7
+	swift build --build-tests
+	PROGRAMS=$$(swift build -c release --show-bin-path) SOAK_CYCLES=$(or $(CYCLES),1000) $(if $(SEED),SOAK_SEED=$(SEED)) \
+	  swift test --skip-build --filter SoakTests
 
 lint: toolchain ## Check the format
 	swift format lint --strict --parallel --recursive Sources Tests Package.swift
