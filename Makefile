@@ -33,6 +33,11 @@ tsan: toolchain ## The tests of everything that has threads under the thread san
 	  --filter RaceCanaryTests >.build-tsan/canary.log 2>&1
 	grep -q 'WARNING: ThreadSanitizer: data race' .build-tsan/canary.log
 
+soak: build ## Kill the programs (release) with -9 at random moments: make soak CYCLES=1000 SEED=7
+	swift build --build-tests
+	PROGRAMS=$$(swift build -c release --show-bin-path) SOAK_CYCLES=$(or $(CYCLES),1000) $(if $(SEED),SOAK_SEED=$(SEED)) \
+	  swift test --skip-build --filter SoakTests
+
 RELEASE = -c release -Xswiftc -enable-testing --scratch-path .build-faults
 
 faults: toolchain ## What docs/reliability.md says, in minutes: simulated draws, crash points, faults, crowds

@@ -19,6 +19,8 @@ let package = Package(
         .executable(name: "bet-ingest", targets: ["BetIngest"]),
         .executable(name: "winners-service", targets: ["WinnersService"]),
         .executable(name: "agency", targets: ["Agency"]),
+        // For FaultTests, which load it into bet-ingest with LD_PRELOAD. Nothing links it.
+        .library(name: "FaultShim", type: .dynamic, targets: ["CFaultShim"]),
     ],
     dependencies: [
         // Sockets and event loops: epoll, partial writes, accept back-off and name resolution are its job, not ours.
@@ -143,6 +145,13 @@ let package = Package(
         .testTarget(
             name: "CrowdTests", dependencies: ["Shared", "TestKit", "BetIngest", "WinnersService"],
             swiftSettings: settings),
+        .target(name: "CFaultShim", path: "Tests/CFaultShim"),
+        // Real processes whose system calls fail, whose disk is full, and that are killed: links no program either.
+        .testTarget(
+            name: "FaultTests",
+            dependencies: ["Shared", "TestKit", "BetIngest", "WinnersService", "Agency"],
+            swiftSettings: settings
+        ),
         .testTarget(name: "TidyTests", dependencies: ["Shared", "TestKit"], swiftSettings: settings),
     ]
 )

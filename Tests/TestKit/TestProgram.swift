@@ -30,8 +30,9 @@ package final class TestProgram: Sendable {
         var isRead = true
     }
 
-    /// Where the programs were built: beside the test bundle.
+    /// Where the programs were built: beside the test bundle, but for PROGRAMS=FOLDER.
     private static let folder: String = {
+        if let folder = ProcessInfo.processInfo.environment["PROGRAMS"] { return folder }
         let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
         return URL(fileURLWithPath: bundle).deletingLastPathComponent().path
     }()
@@ -87,11 +88,16 @@ package final class TestProgram: Sendable {
     }
 
     /// Waits for a line of the log that contains a text.
+    ///
+    /// - Parameter ends: a line with one of these ends the wait too: what is waited for will not come any more.
     @discardableResult
-    package func waitForLog(_ text: String, count: Int = 1, seconds: Int = 60) throws -> String {
+    package func waitForLog(
+        _ text: String, count: Int = 1, orAny ends: [String] = [], seconds: Int = 60
+    ) throws -> String {
         let line = errors.wait(until: .now + .seconds(seconds)) { log -> String? in
             let matches = log.lines.filter { $0.contains(text) }
-            return matches.count >= count ? matches[count - 1] : nil
+            if matches.count >= count { return matches[count - 1] }
+            return ends.isEmpty ? nil : log.lines.first { line in ends.contains { line.contains($0) } }
         }
         guard let line else { throw Failure.deadline("a log line with \"\(text)\"", log: log) }
         return line
@@ -154,7 +160,8 @@ package final class TestProgram: Sendable {
             }
             if !rest.isEmpty { take(String(decoding: rest, as: UTF8.self)) }
             take(nil)
-            withExtendedLifetime(handle) {}
+            // Foundation's Process lives for ever, and its pipes with it.
+            try? handle.close()
         }.detach()
     }
 }

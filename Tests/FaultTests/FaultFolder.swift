@@ -1,0 +1,87 @@
+import Foundation
+import Shared
+import TestKit
+import Testing
+
+/// A data folder, and bet-ingest on it: with a fault, or as it ships.
+final class FaultFolder {
+    static let ledger = "data/draws/default/bets.ledger"
+
+    private let folder: TemporaryFolder
+    /// A folder on another disk, in place of one of its own.
+    private let mount: String?
+    private let traces: TemporaryFolder
+
+    var path: String { mount ?? folder.path }
+    var data: String { path + "/data" }
+
+    init(mount: String? = nil) throws {
+        folder = try TemporaryFolder()
+        traces = try TemporaryFolder()
+        self.mount = mount
+    }
+
+    /// A copy of another folder's data, if it has any.
+    init(copying other: FaultFolder) throws {
+        folder = try TemporaryFolder()
+        traces = try TemporaryFolder()
+        mount = nil
+        if FileManager.default.fileExists(atPath: other.data) {
+            try FileManager.default.copyItem(atPath: other.data, toPath: data)
+        }
+    }
+
+    /// The shim, beside the programs.
+    private static let shim: String = {
+        let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
+        return URL(fileURLWithPath: bundle).deletingLastPathComponent().path + "/libFaultShim.so"
+    }()
+
+    /// Starts the service; its calls are traced.
+    func serve(_ fault: Fault? = nil, exitsAfterDraw: Bool = true) throws -> TestProgram {
+        try #require(FileManager.default.fileExists(atPath: Self.shim), "\(Self.shim) was not built")
+        try? FileManager.default.removeItem(atPath: traces.path + "/trace")
+        var environment = fault?.environment ?? [:]
+        environment["LD_PRELOAD"] = Self.shim
+        environment["FAULT_SHIM_FOLDER"] = path
+        environment["FAULT_SHIM_TRACE"] = traces.path + "/trace"
+        let arguments = ["serve", "--data", data, "--listen", "127.0.0.1:0", "--set", "agencies=2"]
+        return try TestProgram(
+            "bet-ingest", arguments + (exitsAfterDraw ? ["--exit-after-draw"] : []), environment: environment, in: "/")
+    }
+
+    /// The calls of the last run, and the one that failed.
+    func calls() throws -> (all: [TracedCall], failed: TracedCall?) {
+        let text = try String(contentsOfFile: traces.path + "/trace", encoding: .utf8)
+        var failed: TracedCall?
+        let all = text.split(separator: "\n").compactMap { line -> TracedCall? in
+            guard line.hasPrefix("! ") else { return TracedCall(line) }
+            failed = TracedCall(line.dropFirst(2))
+            return failed
+        }
+        return (all, failed)
+    }
+
+    /// Runs a subcommand on the folder.
+    func command(_ arguments: [String]) throws -> (code: Int32, output: String, errors: String) {
+        let program = try TestProgram(
+            "bet-ingest", arguments + ["--data", data, "--set", "agencies=2"], in: "/")
+        let code = try program.waitForExit()
+        return (code, program.standardOutput, program.log)
+    }
+
+    /// Checks a draw that is over: the ledger and the result hold, the export is what was sent, the winners are right.
+    func checkDraw(_ name: String) throws {
+        let verified = try command(["verify"])
+        #expect(verified.code == 0, "\(name): \(verified.errors)")
+        #expect(verified.output.contains("drawn again from the ledger with the same outcome"), "\(name)")
+        let exported = try command(["export"])
+        #expect(exported.code == 0, "\(name): \(exported.errors)")
+        let rows = exported.output.split(whereSeparator: \.isNewline).map(String.init).sorted()
+        #expect(rows == PatientAgencies.rows, "\(name)")
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: data + "/draws/default/result.json"))
+        let result = try DrawResult(fileBytes: Array(bytes))
+        #expect(result.agencies.map(\.winners) == PatientAgencies.winners, "\(name)")
+        #expect(result.bets == UInt64(PatientAgencies.rows.count), "\(name)")
+    }
+}

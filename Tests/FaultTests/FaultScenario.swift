@@ -1,0 +1,100 @@
+import Foundation
+import Glibc
+import Shared
+import TestKit
+import Testing
+
+/// A run of bet-ingest whose calls are known, each of which can be made to fail.
+struct FaultScenario {
+    enum Start: String, CaseIterable {
+        /// No data folder; all is sent and drawn.
+        case fresh
+        /// Half of the chunks, and a torn group behind them; the rest is sent and drawn.
+        case torn
+        /// A seal without its closing group; drawn at once.
+        case sealed
+        /// No data folder; half is sent, and then the service is told to stop.
+        case stopped
+    }
+
+    /// How one attempt ended.
+    struct Attempt {
+        var exitCode: Int32
+        var log: String
+        /// Whether the fault's call was made at all.
+        var wasReached: Bool
+        var calls: [TracedCall]
+        var agencies: PatientAgencies
+        var folder: FaultFolder
+    }
+
+    let start: Start
+    private let prepared: FaultFolder
+    private let agencies: PatientAgencies
+
+    init(_ start: Start) throws {
+        self.start = start
+        prepared = try FaultFolder()
+        var agencies = PatientAgencies()
+        switch start {
+        case .fresh, .stopped: break
+        case .torn:
+            let ingest = try prepared.serve()
+            #expect(try agencies.send(to: try ingest.waitForAddress(), limit: 2))
+            ingest.signal(SIGKILL)
+            _ = try ingest.waitForExit()
+            try Self.tear(prepared.path + "/" + FaultFolder.ledger)
+        case .sealed:
+            let fresh = try FaultScenario(.fresh)
+            let writes = try fresh.attempt(nil).calls.filter { $0.name == "pwrite" && $0.isLedger }
+            let closing = try #require(writes.last)
+            let ingest = try prepared.serve(Fault(call: closing, kind: .ioErrorBefore))
+            #expect(try agencies.send(to: try ingest.waitForAddress()))
+            #expect(try ingest.waitForExit() == 70)
+        }
+        self.agencies = agencies
+    }
+
+    /// Puts bytes of no group behind the last one.
+    private static func tear(_ path: String) throws {
+        let url = URL(fileURLWithPath: path)
+        var bytes = [UInt8](try Data(contentsOf: url))
+        let end = ((bytes.lastIndex { $0 != 0 } ?? 0) / Limits.blockBytes + 1) * Limits.blockBytes
+        try #require(end + 600 <= bytes.count, "nothing is preallocated behind byte \(end)")
+        for index in end..<end + 600 { bytes[index] = UInt8(truncatingIfNeeded: index) | 1 }
+        try Data(bytes).write(to: url)
+    }
+
+    /// Runs it once, on a copy of its folder.
+    func attempt(_ fault: Fault?) throws -> Attempt {
+        let folder = try FaultFolder(copying: prepared)
+        var agencies = agencies
+        let ingest = try folder.serve(fault)
+        let line = try ingest.waitForLog("accept_connections", orAny: ["action: exit"])
+        if line.contains("accept_connections") {
+            let isDone = try agencies.send(to: try ingest.waitForAddress(), limit: start == .stopped ? 2 : .max)
+            if isDone, start == .stopped { ingest.signal(SIGTERM) }
+        }
+        let code = try ingest.waitForExit()
+        let calls = try folder.calls()
+        return Attempt(
+            exitCode: code, log: ingest.log, wasReached: fault == nil || calls.failed == fault?.call,
+            calls: calls.all, agencies: agencies, folder: folder)
+    }
+
+    /// Whether the ledger is written past the page cache here.
+    ///
+    /// The log of a start over a sealed ledger does not tell.
+    static let isDirect: Bool = (try? FaultScenario(.fresh).attempt(nil).log.contains("writes: direct")) ?? false
+
+    /// Whether an attempt that ended with 0 has left a published draw.
+    var isDrawn: Bool { start != .stopped }
+
+    /// Starts the service on what an attempt has left, as it ships, until the draw is published.
+    func finish(_ attempt: Attempt, _ name: String) throws {
+        var agencies = attempt.agencies
+        let ingest = try attempt.folder.serve()
+        #expect(try agencies.send(to: try ingest.waitForAddress()), "\(name): \(ingest.log)")
+        #expect(try ingest.waitForExit() == 0, "\(name): \(ingest.log)")
+    }
+}

@@ -1,0 +1,45 @@
+import Foundation
+
+/// A system call of bet-ingest on its data folder, as the shim counts it: the third `pwrite` of a file, for example.
+struct TracedCall: Hashable, CustomStringConvertible {
+    let name: String
+    /// From the folder above the data folder; `.` for that one itself.
+    let path: String
+    /// From 1, among the calls of this name on this path.
+    let ordinal: Int
+
+    init(name: String, path: String, ordinal: Int) {
+        self.name = name
+        self.path = path
+        self.ordinal = ordinal
+    }
+
+    /// A line of the trace.
+    init?(_ line: Substring) {
+        let words = line.split(separator: " ")
+        guard words.count == 3, let ordinal = Int(words[2]) else { return nil }
+        self.init(name: String(words[0]), path: String(words[1]), ordinal: ordinal)
+    }
+
+    var description: String { "\(name) \(path) \(ordinal)" }
+
+    var isLock: Bool { path == "data/ingest.lock" }
+    var isLedger: Bool { path.hasSuffix("/bets.ledger") }
+
+    /// Whether it makes a file, a folder or bytes that were not there.
+    var needsRoom: Bool {
+        switch name {
+        case "pwrite", "fallocate", "mkdir": true
+        case "open": isLock || path.hasSuffix(".new")
+        default: false
+        }
+    }
+
+    /// Whether there is a difference between failing before it is carried out and after.
+    var hasEffect: Bool {
+        needsRoom || ["fdatasync", "fsync", "rename", "ftruncate"].contains(name)
+    }
+
+    var isSync: Bool { name == "fdatasync" || name == "fsync" }
+    var isTransfer: Bool { name == "pread" || name == "pwrite" }
+}
