@@ -21,7 +21,9 @@ struct IngestService {
     func run() throws {
         log(.config(configuration.values))
         try disk.makeFolder(folder.path)
-        for parent in [folder.data, folder.data + "/draws"] { try disk.syncFolder(parent) }
+        for parent in [Shared.folder(of: folder.data), folder.data, folder.data + "/draws"] {
+            try disk.syncFolder(parent)
+        }
         do {
             let lock = try takeLock()
             defer {

@@ -49,11 +49,7 @@ struct FullDiskTests {
         try #require(disk.fill(leaving: 256))
         var agencies = PatientAgencies()
         let (code, log) = try serve(folder, &agencies)
-        withKnownIssue("ext4 keeps what a failed fallocate took, and LedgerWriter does not give it back") {
-            #expect(code == 0, "\(log)")
-        } when: {
-            kind == .ext4
-        }
+        #expect(code == 0, "\(log)")
     }
 
     /// Runs the service until it ends, with agencies as long as it serves them.

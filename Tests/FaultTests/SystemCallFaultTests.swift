@@ -47,11 +47,7 @@ struct SystemCallFaultTests {
         let ingest = try folder.serve()
         _ = try ingest.waitForAddress()
         let calls = try folder.calls().all
-        withKnownIssue(
-            "IngestService.run syncs data and data/draws only: power loss may take the name of the data folder"
-        ) {
-            #expect(calls.contains(sync))
-        }
+        #expect(calls.contains(sync))
     }
 
     /// Checks one fault.

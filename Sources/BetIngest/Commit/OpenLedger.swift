@@ -48,11 +48,11 @@ struct OpenLedger: ~Copyable {
 
     /// Whether the ledger is written past the page cache.
     ///
-    /// False for a sealed one.
-    var isDirect: Bool {
+    /// Nil for a sealed one, which is not written.
+    var isDirect: Bool? {
         switch writer {
         case .some(let writer): writer.isDirect
-        case .none: false
+        case .none: nil
         }
     }
 

@@ -168,6 +168,8 @@ package struct LedgerWriter: ~Copyable {
         } catch {
             guard error.isOutOfSpace || error.isUnsupported else { throw error }
             canPreallocate = false
+            // ext4 keeps what it took before it found no more: others need it.
+            if error.isOutOfSpace { try file.truncate(to: allocatedBytes) }
         }
     }
 }

@@ -189,12 +189,13 @@ extension LogEvent {
             ])
     }
 
-    package static func ledgerOpened(path: String, bets: UInt64, isDirect: Bool) -> LogEvent {
+    /// `isDirect` is nil for a sealed ledger, which is not written.
+    package static func ledgerOpened(path: String, bets: UInt64, isDirect: Bool?) -> LogEvent {
         LogEvent(
             "open_ledger", "success",
             [
                 ("path", .text(path)), ("bets", .number(Int(bets))),
-                ("writes", .text(isDirect ? "direct" : "buffered")),
+                ("writes", .text(isDirect.map { $0 ? "direct" : "buffered" } ?? "none")),
             ])
     }
 
