@@ -18,9 +18,9 @@ final class Crowd {
     ///
     /// - Returns: how many were made.
     @discardableResult
-    func connect(_ count: Int, to endpoint: Endpoint) -> Int {
+    func connect(_ count: Int, to endpoint: Endpoint, from source: String = "127.0.0.1") -> Int {
         for index in 0..<count {
-            guard let socket = Self.connect(to: endpoint) else { return index }
+            guard let socket = Self.connect(to: endpoint, from: source) else { return index }
             sockets.append(socket)
             received.append(0)
         }
@@ -28,23 +28,32 @@ final class Crowd {
     }
 
     /// One connection.
-    static func connect(to endpoint: Endpoint) -> Int32? {
+    static func connect(to endpoint: Endpoint, from source: String = "127.0.0.1") -> Int32? {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { return nil }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(endpoint.port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        let result = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        if result != 0 {
+        // The port is chosen when it connects: so it may be one that another destination uses too.
+        var one: Int32 = 1
+        setsockopt(descriptor, Int32(IPPROTO_IP), IP_BIND_ADDRESS_NO_PORT, &one, 4)
+        guard call(bind, descriptor, source, port: 0), call(Glibc.connect, descriptor, "127.0.0.1", port: endpoint.port)
+        else {
             close(descriptor)
             return nil
         }
         return descriptor
+    }
+
+    private static func call(
+        _ function: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32, _ descriptor: Int32, _ host: String, port: Int
+    ) -> Bool {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = inet_addr(host)
+        return withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                function(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
     }
 
     /// Sends bytes on a connection; what the peer does not take is dropped.
