@@ -1,0 +1,14 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// A package of its own, so that nobody who builds Quiniela builds this. `make bench-quick` builds and runs it.
+//
+// Both programs are C, so that what is measured is the service: the generator must be cheaper than anything it measures,
+// and the receiver is the limit that this machine sets to any language.
+let package = Package(
+    name: "quiniela-benchmarks",
+    targets: [
+        .executableTarget(name: "quiniela-load", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra"])]),
+        .executableTarget(name: "quiniela-limit", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra"])]),
+    ]
+)

@@ -1,0 +1,269 @@
+// Sends chunks of bets that were encoded before, over many connections, and measures how long their answers take.
+//
+//   quiniela-load PORT CONNECTIONS WINDOW CHUNK_BYTES SECONDS [RATE] [PID]
+//
+// Closed loop: every connection keeps WINDOW chunks unacknowledged. With a RATE (chunks a second over all connections) it is
+// an open loop: chunks are due at fixed times, and a time counts from when the chunk was due, so that waiting is not left out.
+// PID: the service's, for its CPU time and peak memory. One line of JSON comes out. One thread, epoll.
+//
+// A chunk is docs/protocol.md's SEND_CHUNK. It is never copied: each send is a header of 11 bytes and the same bets.
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { headerBytes = 11, answerBytes = 19, maxWindow = 1024, betBytes = 9 + 8 + 8 + 8 };
+
+typedef struct {
+    int fd;
+    uint32_t sequence;       // of the next chunk
+    uint32_t inFlight;       // sent, at least in part, and not answered
+    uint32_t due;            // open loop: chunks that should have been sent
+    size_t sent;             // bytes of the chunk under way
+    uint64_t begun[maxWindow];  // when each chunk in flight was due, a ring
+    uint32_t head;
+    uint64_t dueTimes[maxWindow];  // open loop: of the chunks in `due`, a ring
+    uint32_t dueHead;
+    uint8_t answers[answerBytes * 64];
+    size_t answered;         // bytes of an answer that is not whole
+    bool waitsForRoom;
+} Connection;
+
+// Times in buckets of 1/64 of a power of two nanoseconds: 1.6% exact at any size.
+static uint64_t buckets[64 * 64];
+static uint64_t answerCount;
+
+static uint64_t now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static void record(uint64_t nanoseconds) {
+    if (nanoseconds < 64) nanoseconds = 64;
+    int power = 63 - __builtin_clzll(nanoseconds);
+    buckets[power * 64 + ((nanoseconds >> (power - 6)) & 63)]++;
+    answerCount++;
+}
+
+static double percentile(double part) {
+    uint64_t wanted = (uint64_t)(part * (double)answerCount), seen = 0;
+    for (int index = 0; index < 64 * 64; index++) {
+        seen += buckets[index];
+        if (seen > wanted) return (double)((64 + (uint64_t)(index % 64)) << (index / 64 - 6)) / 1e6;
+    }
+    return 0;
+}
+
+static void put32(uint8_t *bytes, uint32_t value) {
+    value = htonl(value);
+    memcpy(bytes, &value, 4);
+}
+
+static void fail(const char *what) {
+    fprintf(stderr, "quiniela-load: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static double cpuSeconds(int pid) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *file = fopen(path, "r");
+    if (!file) return 0;
+    unsigned long user = 0, kernel = 0;
+    if (fscanf(file, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) != 2) user = 0;
+    fclose(file);
+    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+}
+
+static long peakKilobytes(int pid) {
+    char path[64], line[256];
+    long peak = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", pid);
+    FILE *file = fopen(path, "r");
+    if (!file) return 0;
+    while (fgets(line, sizeof line, file)) sscanf(line, "VmHWM: %ld", &peak);
+    fclose(file);
+    return peak;
+}
+
+static uint8_t *bets;
+static size_t betsBytes;
+static uint32_t betCount;
+
+// The columns of `count` bets: names and documents of 8 bytes, number 1.
+static void encodeBets(size_t chunkBytes) {
+    betCount = (uint32_t)((chunkBytes - headerBytes) / betBytes);
+    if (betCount > 65535) betCount = 65535;
+    betsBytes = (size_t)betCount * betBytes;
+    bets = malloc(betsBytes);
+    uint8_t *at = bets;
+    for (uint32_t bet = 0; bet < betCount; bet++, at += 2) at[0] = 0, at[1] = 1;
+    for (uint32_t bet = 0; bet < betCount; bet++, at += 4) put32(at, 19900517);
+    memset(at, 8, 3 * betCount);
+    at += 3 * betCount;
+    memset(at, 'A', 16 * betCount);
+    at += 16 * betCount;
+    for (uint32_t bet = 0; bet < betCount; bet++, at += 8) {
+        char document[9];
+        snprintf(document, sizeof document, "%08u", bet + 10000000);
+        memcpy(at, document, 8);
+    }
+}
+
+static int join(int port, uint32_t agency, uint32_t *sequence) {
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) fail("connect");
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    uint8_t hello[12] = {0, 0, 0, 8, 1, 1};
+    put32(hello + 6, agency);
+    uint8_t welcome[512];
+    if (write(fd, hello, sizeof hello) != sizeof hello) fail("hello");
+    ssize_t count = 0;
+    while (count < 4 || count < 4 + (ssize_t)welcome[3]) {
+        ssize_t more = read(fd, welcome + count, sizeof welcome - (size_t)count);
+        if (more <= 0) fail("welcome");
+        count += more;
+    }
+    if (welcome[4] != 0x81) fail("an answer that is no WELCOME");
+    memcpy(sequence, welcome + 5, 4);
+    *sequence = ntohl(*sequence);
+    return fd;
+}
+
+// Sends as much as the window and the socket take.
+static void fillWindow(Connection *connection, uint32_t window, bool isOpenLoop, uint64_t time) {
+    while (true) {
+        if (connection->sent == 0) {
+            if (connection->inFlight == window || (isOpenLoop && connection->due == 0)) return;
+            uint64_t begun = time;
+            if (isOpenLoop) {
+                begun = connection->dueTimes[connection->dueHead % maxWindow];
+                connection->dueHead++;
+                connection->due--;
+            }
+            connection->begun[(connection->head + connection->inFlight) % maxWindow] = begun;
+            connection->inFlight++;
+        }
+        uint8_t header[headerBytes];
+        put32(header, (uint32_t)(headerBytes - 4 + betsBytes));
+        header[4] = 2;
+        put32(header + 5, connection->sequence);
+        header[9] = (uint8_t)(betCount >> 8), header[10] = (uint8_t)betCount;
+        struct iovec parts[2] = {{header, headerBytes}, {bets, betsBytes}};
+        struct iovec *first = parts;
+        int partCount = 2;
+        size_t skip = connection->sent;
+        if (skip >= headerBytes) first++, partCount--, skip -= headerBytes;
+        first->iov_base = (uint8_t *)first->iov_base + skip;
+        first->iov_len -= skip;
+        ssize_t count = writev(connection->fd, first, partCount);
+        if (count < 0) {
+            if (errno != EAGAIN) fail("send");
+            connection->waitsForRoom = true;
+            return;
+        }
+        connection->sent += (size_t)count;
+        if (connection->sent < headerBytes + betsBytes) continue;
+        connection->sent = 0;
+        connection->sequence++;
+    }
+}
+
+// Returns whether there may be more.
+static bool receive(Connection *connection, uint64_t time) {
+    ssize_t count = recv(connection->fd, connection->answers + connection->answered,
+                         sizeof connection->answers - connection->answered, MSG_DONTWAIT);
+    if (count < 0 && errno == EAGAIN) return false;
+    if (count <= 0) fail("the service closed");
+    size_t bytes = connection->answered + (size_t)count, at = 0;
+    for (; bytes - at >= answerBytes; at += answerBytes) {
+        if (connection->answers[at + 4] != 0x82) fail("an answer that is no CHUNK_PROCESSED");
+        record(time - connection->begun[connection->head % maxWindow]);
+        connection->head++;
+        connection->inFlight--;
+    }
+    memmove(connection->answers, connection->answers + at, bytes - at);
+    connection->answered = bytes - at;
+    return true;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 6) {
+        fprintf(stderr, "usage: quiniela-load PORT CONNECTIONS WINDOW CHUNK_BYTES SECONDS [RATE] [PID]\n");
+        return 64;
+    }
+    int port = atoi(argv[1]), connectionCount = atoi(argv[2]);
+    uint32_t window = (uint32_t)atoi(argv[3]);
+    double seconds = atof(argv[5]), rate = argc > 6 ? atof(argv[6]) : 0;
+    int pid = argc > 7 ? atoi(argv[7]) : 0;
+    if (window > maxWindow) window = maxWindow;
+    signal(SIGPIPE, SIG_IGN);
+    encodeBets((size_t)atol(argv[4]));
+
+    int epoll = epoll_create1(0);
+    Connection *connections = calloc((size_t)connectionCount, sizeof *connections);
+    for (int index = 0; index < connectionCount; index++) {
+        connections[index].fd = join(port, (uint32_t)index + 1, &connections[index].sequence);
+        struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = &connections[index]};
+        epoll_ctl(epoll, EPOLL_CTL_ADD, connections[index].fd, &event);
+        fcntl(connections[index].fd, F_SETFL, O_NONBLOCK);
+    }
+    double cpuBefore = pid ? cpuSeconds(pid) : 0;
+    uint64_t start = now(), end = start + (uint64_t)(seconds * 1e9), duePast = 0;
+    struct epoll_event events[256];
+    while (true) {
+        uint64_t time = now();
+        bool isOver = time >= end;
+        if (isOver) {
+            uint64_t open = 0;
+            for (int index = 0; index < connectionCount; index++) open += connections[index].inFlight;
+            if (open == 0 || time > end + 30000000000) break;
+        }
+        if (rate > 0 && !isOver) {
+            uint64_t due = (uint64_t)((double)(time - start) * rate / 1e9);
+            for (; duePast < due; duePast++) {
+                Connection *connection = &connections[duePast % (uint64_t)connectionCount];
+                if (connection->due == maxWindow) continue;  // beyond help: it shows in the rate
+                connection->dueTimes[(connection->dueHead + connection->due) % maxWindow] =
+                    start + (uint64_t)((double)duePast * 1e9 / rate);
+                connection->due++;
+            }
+        }
+        for (int index = 0; index < connectionCount; index++) {
+            Connection *connection = &connections[index];
+            bool isIdle = isOver && connection->sent == 0;
+            if (!connection->waitsForRoom && !isIdle) fillWindow(connection, window, rate > 0, time);
+        }
+        int count = epoll_wait(epoll, events, 256, rate > 0 ? 0 : 10);
+        time = now();
+        for (int index = 0; index < count; index++) {
+            Connection *connection = events[index].data.ptr;
+            if (events[index].events & EPOLLOUT) connection->waitsForRoom = false;
+            if (events[index].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) while (receive(connection, time)) {}
+        }
+    }
+    double taken = (double)(now() - start) / 1e9;
+    double chunks = (double)answerCount, betsDone = chunks * betCount;
+    printf("{\"chunks\": %.0f, \"bets\": %.0f, \"seconds\": %.3f, \"bets_per_second\": %.0f, \"mb_per_second\": %.1f, "
+           "\"p50_ms\": %.3f, \"p99_ms\": %.3f, \"p999_ms\": %.3f, \"cpu_ms_per_million_bets\": %.2f, \"peak_kb\": %ld}\n",
+           chunks, betsDone, taken, betsDone / taken, chunks * (double)(headerBytes + betsBytes) / taken / 1e6,
+           percentile(0.5), percentile(0.99), percentile(0.999),
+           pid ? (cpuSeconds(pid) - cpuBefore) * 1e9 / betsDone : 0, pid ? peakKilobytes(pid) : 0);
+    return 0;
+}
