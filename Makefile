@@ -51,6 +51,23 @@ fuzz: toolchain ## Fuzz whatever reads bytes of others: make fuzz RUNS=100000 (e
 # By name: the links beside them lead back to Sources.
 FUZZERS := Fuzzing/Package.swift $(wildcard Fuzzing/Sources/Fuzz*)
 
+# ---- Speed. Needs python3; BENCH_FOLDER is where the ledgers are written, else the folder for temporary files.
+
+.PHONY: bench bench-quick bench-check bench-programs
+
+bench-programs: toolchain
+	swift build -c release --product bet-ingest
+	swift build -c release --package-path Benchmarks
+
+bench-quick: bench-programs ## bet-ingest beside the limit of this machine, two minutes
+	python3 Benchmarks/bench.py quick
+
+bench: bench-programs ## The same for every chunk size, number of connections and window, ten minutes
+	python3 Benchmarks/bench.py full
+
+bench-check: bench-programs ## Fails where a committed ratio is lost
+	python3 Benchmarks/bench.py check
+
 lint: toolchain ## Check the format
 	swift format lint --strict --parallel --recursive Sources Tests Package.swift $(FUZZERS)
 
