@@ -58,6 +58,26 @@ struct BetFileReaderTests {
         #expect(faults.map(\.row) == [2])
     }
 
+    @Test("a position behind a line that is too long lies between two rows, wherever a block ends")
+    func positionBehindLongLine() throws {
+        let row = Array("Ana,Paz,1,1999-03-17,1\n".utf8)
+        let blockBytes = 256 << 10
+        // Found by a fuzzer: the block ends inside the long line, just before what would be a bet of its own.
+        let betsBefore = (blockBytes - 5000) / row.count
+        let rows = Array(repeatElement(row, count: betsBefore).joined())
+        let long = [UInt8](repeating: UInt8(ascii: "x"), count: blockBytes - rows.count)
+        let disk = SimulatedDisk()
+        disk.put("bets.csv", rows + long + row + row)
+        var reader = try BetFileReader("bets.csv", today: Samples.today, on: disk)
+        while let read = try reader.nextRow() {
+            guard case .fault = read else { continue }
+            #expect(reader.position.byteOffset == blockBytes + row.count)
+            let position = reader.position
+            reader.seek(to: position)
+        }
+        #expect(reader.position.rows == betsBefore + 2 && reader.position.bets == betsBefore + 1)
+    }
+
     @Test("a file of many blocks is read to the last row")
     func manyBlocks() throws {
         var dataset = Dataset(seed: 3, winningNumber: 7574)

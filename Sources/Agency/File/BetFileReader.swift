@@ -43,8 +43,6 @@ struct BetFileReader {
     private var block: [UInt8] = []
     private var index = 0
     private var isEnd = false
-    /// A row too long for a row was reported; the rest of its line is still to be skipped.
-    private var isSkippingLine = false
 
     /// Opens a file.
     ///
@@ -61,13 +59,11 @@ struct BetFileReader {
         block = []
         index = 0
         isEnd = false
-        isSkippingLine = false
     }
 
     /// The next row; nil at the end of the file.
     mutating func nextRow() throws(DiskError) -> Row? {
         while true {
-            if isSkippingLine { try skipLine() }
             if position.byteOffset == 0 { try skipByteOrderMark() }
             if index == block.count, isEnd { return nil }
             switch CSVScanner.scan(&block, from: index, isEnd: isEnd) {
@@ -77,8 +73,10 @@ struct BetFileReader {
                 if end == index { return nil }
                 advance(to: end)
             case .fault(let fault, let end):
-                isSkippingLine = end == block.count && block.last != UInt8(ascii: "\n")
+                let isInsideLine = end == block.count && block.last != UInt8(ascii: "\n")
                 advance(to: end)
+                // Now, so that a position never lies inside a line.
+                if isInsideLine { try skipLine() }
                 return .fault(fault)
             case .row(let fields, let end):
                 let row = parse(fields)
@@ -128,19 +126,19 @@ struct BetFileReader {
         block.append(contentsOf: bytes)
     }
 
+    /// Goes behind the line that the row before was too long for.
     private mutating func skipLine() throws(DiskError) {
         while true {
             if let end = block[index...].firstIndex(of: UInt8(ascii: "\n")) {
                 position.byteOffset += end + 1 - index
                 index = end + 1
-                break
+                return
             }
             position.byteOffset += block.count - index
             index = block.count
-            if isEnd { break }
+            if isEnd { return }
             try fill()
         }
-        isSkippingLine = false
     }
 
     private mutating func skipByteOrderMark() throws(DiskError) {
