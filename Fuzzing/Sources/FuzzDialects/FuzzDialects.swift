@@ -13,6 +13,7 @@ private let dialect: any Dialect = {
     return found
 }()
 
+private let grammar = Grammar(name: dialect.name)
 private let language = dialect as? any Dialect & AgencyLanguage
 
 /// Text as one message of the dialect: where its framing counts bytes, the count is right.
@@ -37,6 +38,7 @@ private func serve(_ stream: [UInt8], maxFrameBytes: Int) {
     var documents: [String] = []
     for frame in dialect.framing.frames(in: stream, maxFrameBytes: maxFrameBytes).frames {
         let request = dialect.request(frame, today: today)
+        if grammar.isKnown { checkVerdict(request, frame) }
         switch request {
         case .chunk(let agency, let chunk):
             documents += checkChunk(chunk, agency: agency, frame: frame)
@@ -64,6 +66,21 @@ private func serve(_ stream: [UInt8], maxFrameBytes: Int) {
         }
     }
     checkReply(.winners(documents), to: .consult)
+}
+
+/// Bets are stored if the message is a chunk and all its rows are bets, and else they are not.
+private func checkVerdict(_ request: DialectRequest, _ frame: [UInt8]) {
+    let rows = grammar.rows(frame)
+    let bets = rows?.rows.map(bet)
+    guard let rows, let bets, bets.allSatisfy({ $0 != nil }) else {
+        if case .chunk = request { violated("stored, and it is no chunk of bets: \(shown(frame))") }
+        return
+    }
+    guard case .chunk(let agency, let chunk) = request else {
+        violated("refused, and it is a chunk of \(bets.count) bets: \(shown(frame))")
+    }
+    require(agency?.rawValue == rows.agency, "the agency is \(agency.map { "\($0)" } ?? "none"): \(shown(frame))")
+    require(BetColumns(chunk.bets, count: chunk.count).bets == bets.compactMap(\.self), "others: \(shown(frame))")
 }
 
 /// A chunk that a dialect has read holds bets, no more bytes than its frame had, and survives being sent again.
@@ -145,7 +162,7 @@ private func checkRows(_ input: inout FuzzInput) {
     }
     if isSeparated { return serve(language.chunk(rows, agency: "7", isLast: true), maxFrameBytes: 1 << 20) }
     let request = request(in: language.chunk(rows, agency: "7", isLast: true), orFirst: dialect.name == "lines")
-    let bets = rows.map(bet)
+    let bets = rows.map { bet($0.map { Array($0.utf8) }) }
     let areStored = bets.allSatisfy { $0 != nil }
     switch request {
     case .chunk(let agency, let chunk):
@@ -167,9 +184,9 @@ private func request(in stream: [UInt8], orFirst: Bool) -> DialectRequest {
     return dialect.request(frames[0], today: today)
 }
 
-private func bet(_ row: [String]) -> Bet? {
-    let (first, last, document) = (Array(row[0].utf8), Array(row[1].utf8), Array(row[2].utf8))
-    let (date, digits) = (Array(row[3].utf8), Array(row[4].utf8))
+/// The bet that five fields are.
+private func bet(_ row: [[UInt8]]) -> Bet? {
+    let (first, last, document, date, digits) = (row[0], row[1], row[2], row[3], row[4])
     do throws(BetFault) {
         try BetRules.check(name: first.span, .first)
         try BetRules.check(name: last.span, .last)
@@ -177,8 +194,12 @@ private func bet(_ row: [String]) -> Bet? {
         let birthdate = try BetRules.birthdate(date.span)
         try BetRules.check(birthdate: birthdate, today: today)
         let number = try BetRules.number(digits.span)
-        if dialect.name == "tlv", UInt32(row[2]).map(String.init) != row[2] { return nil }
-        return Bet(firstName: row[0], lastName: row[1], document: row[2], birthdate: birthdate, number: number)
+        let text = String(decoding: document, as: UTF8.self)
+        // It tells winners as numbers.
+        if dialect.name == "tlv", UInt32(text).map(String.init) != text { return nil }
+        return Bet(
+            firstName: String(decoding: first, as: UTF8.self), lastName: String(decoding: last, as: UTF8.self),
+            document: text, birthdate: birthdate, number: number)
     } catch {
         return nil
     }
