@@ -111,11 +111,25 @@ extension BetColumns {
     }
 
     private borrowing func areDocumentsValid(from start: Int) -> Bool {
-        var isValid = true
-        for index in start..<bytes.count {
-            isValid = isValid && isASCIILetterOrDigit(bytes[unchecked: index])
+        let documents = bytes.extracting(start..<bytes.count)
+        var index = 0
+        // Eight bytes at a time. Below 0x80 no sum reaches the next byte, and its highest bit says what is at least the bound.
+        let highest: UInt64 = 0x8080_8080_8080_8080
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        var (valid, beyondASCII) = (highest, UInt64(0))
+        while index + 8 <= documents.count {
+            // 8 bytes are there: the loop's condition.
+            let text = documents.bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
+            let lowercase = text | ones &* 0x20
+            let isDigit = (text &+ ones &* (0x80 - 0x30)) & ~(text &+ ones &* (0x80 - 0x3A))
+            let isLetter = (lowercase &+ ones &* (0x80 - 0x61)) & ~(lowercase &+ ones &* (0x80 - 0x7B))
+            valid &= isDigit | isLetter
+            beyondASCII |= text
+            index += 8
         }
-        return isValid
+        if valid & highest != highest || beyondASCII & highest != 0 { return false }
+        for rest in index..<documents.count where !isASCIILetterOrDigit(documents[rest]) { return false }
+        return true
     }
 
     /// Names the first bet at fault, in the order of the bets and of a bet's fields.

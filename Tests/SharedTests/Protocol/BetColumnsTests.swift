@@ -125,4 +125,16 @@ struct BetColumnsTests {
             builder.append(Samples.bet(index))
         }
     }
+
+    @Test("every byte at every place of the documents is judged as it is by itself")
+    func documentBytes() {
+        for place in 0..<20 {
+            for byte in 0...255 as ClosedRange<UInt8> {
+                var chunk = Samples.chunk(sequence: 1, bets: [Samples.bet(1), Samples.bet(2), Samples.bet(4)])
+                chunk.frame[chunk.frame.count - 20 + place] = byte
+                let isValid = (try? BetColumns(chunk.bets, count: 3).check(today: Samples.today)) != nil
+                #expect(isValid == isASCIILetterOrDigit(byte), "byte \(byte) at place \(place)")
+            }
+        }
+    }
 }
