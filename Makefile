@@ -43,7 +43,8 @@ RELEASE = -c release -Xswiftc -enable-testing --scratch-path .build-faults
 faults: toolchain ## What docs/reliability.md says, in minutes: simulated draws, crash points, faults, crowds
 	swift build --build-tests $(RELEASE)
 	FAULTS=full SIMULATION_DRAWS=$(or $(DRAWS),30000) swift test --skip-build $(RELEASE) \
-	  --filter 'SimulationTests|CommitFaultTableTests|HistoryTests|FaultTests|CrowdTests'
+	  --filter 'SimulationTests|CommitFaultTableTests|HistoryTests|FaultTests'
+	FAULTS=full swift test --skip-build $(RELEASE) --no-parallel --filter CrowdTests
 
 fuzz: toolchain ## Fuzz whatever reads bytes of others: make fuzz RUNS=100000 (each; the first build takes six minutes)
 	scripts/fuzz $(or $(RUNS),100000)
