@@ -120,6 +120,8 @@ private func checkReply(_ reply: DialectReply, to question: AgencyQuestion) {
     var bytes: [UInt8] = []
     _ = dialect.encode(reply, into: &bytes)
     guard let language, !bytes.isEmpty, let expected = heard(reply) else { return }
+    // "error;31" is what the dialect says of these two winners, and also an error: nobody can tell.
+    if dialect.name == "semicolon", case .winners(let documents) = reply, documents.first == "error" { return }
     var listener = language
     require(
         listener.reply(bytes, to: question) == .reply(expected, byteCount: bytes.count),
