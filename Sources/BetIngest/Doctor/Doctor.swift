@@ -32,16 +32,13 @@ struct Doctor {
     private var winners: [Int: [String]] = [:]
     private var hasSplitAnswer = false
     private var lastDocument = 20_000_000
-    private let report: (Finding) -> Void
 
     /// The bets that it sends at most.
     static func betCount(agencies: Int) -> Int { 27 + 2 * agencies }
 
-    /// - Parameter report: called for each finding, as soon as there is one.
-    init(_ settings: Settings, report: @escaping (Finding) -> Void = { _ in }) {
+    init(_ settings: Settings) {
         precondition(settings.agencies >= 2, "\(settings.agencies) agencies")
         self.settings = settings
-        self.report = report
     }
 
     /// Runs all cases.
@@ -325,6 +322,5 @@ extension Doctor {
 
     private mutating func add(_ finding: Finding) {
         findings.append(finding)
-        report(finding)
     }
 }
