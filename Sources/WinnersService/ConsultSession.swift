@@ -46,7 +46,7 @@ struct ConsultSession: Sendable {
     mutating func receive(_ request: DialectRequest) -> Action {
         if case .closed = state { return .ignore }
         state = .closed
-        guard case .consult(let agency?, _) = request, agency.rawValue >= 1, agency.rawValue <= agencies else {
+        guard case .consult(let agency?, _) = request, agency.fault(agencies: agencies) == nil else {
             return .close
         }
         return .consult(agency, waitMilliseconds: nil)

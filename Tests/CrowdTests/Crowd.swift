@@ -1,5 +1,6 @@
 import Glibc
 import Shared
+import TestKit
 
 /// Many connections of one process: each sends a byte now and then, or waits.
 ///
@@ -34,26 +35,13 @@ final class Crowd {
         // The port is chosen when it connects: so it may be one that another destination uses too.
         var one: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_IP), IP_BIND_ADDRESS_NO_PORT, &one, 4)
-        guard call(bind, descriptor, source, port: 0), call(Glibc.connect, descriptor, "127.0.0.1", port: endpoint.port)
+        guard TestSocket.call(bind, descriptor, host: source, port: 0) == 0,
+            TestSocket.call(Glibc.connect, descriptor, host: "127.0.0.1", port: endpoint.port) == 0
         else {
             close(descriptor)
             return nil
         }
         return descriptor
-    }
-
-    private static func call(
-        _ function: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32, _ descriptor: Int32, _ host: String, port: Int
-    ) -> Bool {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = inet_addr(host)
-        return withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                function(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
     }
 
     /// Sends bytes on a connection; what the peer does not take is dropped.

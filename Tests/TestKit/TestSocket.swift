@@ -1,4 +1,4 @@
-import Glibc
+package import Glibc
 package import Shared
 
 /// A blocking TCP connection that sends exactly the bytes it is told to, however strange.
@@ -34,7 +34,8 @@ package final class TestSocket: Sendable {
         setsockopt(fd, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
     }
 
-    private static func call(
+    /// Calls bind(2) or connect(2) with a numeric IPv4 address.
+    package static func call(
         _ function: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32, _ fd: Int32, host: String, port: Int
     ) -> Int32 {
         var address = sockaddr_in()

@@ -82,9 +82,7 @@ struct DialectSession: IngestSession {
     /// Why a message of this agency does not belong here; nil where it does.
     private func fault(of named: AgencyID?) -> String? {
         guard let named else { return nil }
-        if named.rawValue < 1 || named.rawValue > agencies {
-            return "agency \(named); the agencies of this draw are 1 to \(agencies)"
-        }
+        if let fault = named.fault(agencies: agencies) { return fault }
         if let agency, agency != named { return "agency \(named) on a connection of agency \(agency)" }
         return nil
     }

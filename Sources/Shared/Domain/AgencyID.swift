@@ -14,6 +14,11 @@ package struct AgencyID: RawRepresentable, Hashable, Comparable, Sendable, Codab
 
     package var description: String { String(rawValue) }
 
+    /// Why there is no such agency in a draw of so many, numbered from 1; nil where there is.
+    package func fault(agencies: UInt32) -> String? {
+        rawValue >= 1 && rawValue <= agencies ? nil : "agency \(self); the agencies of this draw are 1 to \(agencies)"
+    }
+
     package static func < (left: AgencyID, right: AgencyID) -> Bool {
         left.rawValue < right.rawValue
     }

@@ -11,9 +11,7 @@ extension Hello {
                 "version \(version) of the protocol; this service speaks \(Message.version)"
             )
         }
-        guard agency.rawValue >= 1, agency.rawValue <= agencies else {
-            return (.unknownAgency, "agency \(agency); the agencies of this draw are 1 to \(agencies)")
-        }
+        if let fault = agency.fault(agencies: agencies) { return (.unknownAgency, fault) }
         guard self.draw.isEmpty || self.draw == draw.name else {
             return (.unknownDraw, "draw \(self.draw); the current draw is \(draw)")
         }
