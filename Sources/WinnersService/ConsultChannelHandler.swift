@@ -57,16 +57,22 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = unwrapInboundIn(data)
+        defer { queue.readBuffer.giveBack(bytes) }
         guard !isClosing else { return }
-        var bytes = unwrapInboundIn(data)
         since = queue.now
-        if var rest = unread {
-            rest.writeBuffer(&bytes)
-            unread = rest
+        if unread == nil {
+            let framedBytes = frame(bytes.readableBytesSpan)
+            if framedBytes < bytes.readableBytes { keep(bytes.readableBytesView.dropFirst(framedBytes)) }
         } else {
-            unread = bytes
+            keep(bytes.readableBytesView)
         }
-        frameUnread()
+    }
+
+    /// Keeps what can not be framed yet, in memory of its own: the loop's is for the next connection.
+    private func keep(_ rest: ByteBufferView) {
+        guard !isClosing else { return }
+        if unread == nil { unread = ByteBuffer(bytes: rest) } else { unread?.writeBytes(rest) }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -92,9 +98,17 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
     }
 
     private func frameUnread() {
-        guard !isParked, !isClosing, let bytes = unread else { return }
+        guard let bytes = unread else { return }
+        let framedBytes = frame(bytes.readableBytesSpan)
+        unread?.moveReaderIndex(forwardBy: framedBytes)
+        if unread?.readableBytes == 0 { unread = nil }
+    }
+
+    /// Answers what was asked, up to a consultation that is parked.
+    ///
+    /// - Returns: how many bytes are done with.
+    private func frame(_ input: RawSpan) -> Int {
         var index = 0
-        let input = bytes.readableBytesSpan
         framing: while !isParked, !isClosing {
             switch decoder.next(input, from: &index) {
             case .needsBytes: break framing
@@ -103,9 +117,7 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
             case .invalid(let fault): perform(session.receive(.badFrame(fault)))
             }
         }
-        unread = bytes.getSlice(
-            at: bytes.readerIndex + index, length: bytes.readableBytes - index)
-        if unread?.readableBytes == 0 { unread = nil }
+        return index
     }
 
     private func receive(_ frame: [UInt8]) {

@@ -22,14 +22,14 @@ struct ConsultListener {
     ) throws {
         let loops = try EventLoops(
             connections: connections, sweepInterval: .milliseconds(250),
-            makeLoop: { eventLoop in
+            readBytes: Limits.maxConsultReadBytes,
+            makeLoop: { eventLoop, readBuffer in
                 ConsultQueue(
-                    eventLoop: eventLoop, progress: progress, helloDeadline: helloDeadline, idleDeadline: idleDeadline)
+                    eventLoop: eventLoop, readBuffer: readBuffer, progress: progress, helloDeadline: helloDeadline,
+                    idleDeadline: idleDeadline)
             },
             sweep: { $0.sweep() })
-        let setup = Listener.Setup(
-            key: key, busy: dialect == nil ? Message.busy.encoded : [],
-            readBytes: FixedSizeRecvByteBufferAllocator(capacity: 1024))
+        let setup = Listener.Setup(key: key, busy: dialect == nil ? Message.busy.encoded : [])
         do {
             listener = try Listener(endpoint, setup, on: loops) { queue, _, slot in
                 ConsultChannelHandler(queue: queue, session: session, dialect: dialect, slot: slot)

@@ -6,6 +6,7 @@ import Shared
 ///
 /// Isolation: its event loop only.
 final class ConsultQueue {
+    let readBuffer: ReadBuffer
     private let eventLoop: any EventLoop
     private var handlers: [ObjectIdentifier: ConsultChannelHandler] = [:]
     private var parked: [ObjectIdentifier: (handler: ConsultChannelHandler, deadline: NIODeadline)] =
@@ -19,8 +20,12 @@ final class ConsultQueue {
     /// - Parameters:
     ///   - helloDeadline: how long a connection may take to say HELLO.
     ///   - idleDeadline: how long it may say nothing while nothing is owed to it.
-    init(eventLoop: any EventLoop, progress: DrawProgress, helloDeadline: TimeAmount, idleDeadline: TimeAmount) {
+    init(
+        eventLoop: any EventLoop, readBuffer: ReadBuffer, progress: DrawProgress, helloDeadline: TimeAmount,
+        idleDeadline: TimeAmount
+    ) {
         self.eventLoop = eventLoop
+        self.readBuffer = readBuffer
         self.progress = progress
         finished = Set(progress.finishedAgencies)
         self.helloDeadline = helloDeadline

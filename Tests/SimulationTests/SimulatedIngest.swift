@@ -40,7 +40,9 @@ final class SimulatedIngest {
             configuration: configuration, contents: recovery.contents, published: recovery.published, core: core,
             disk: disk, log: .silent, isStopping: { false })
         contents = recovery.contents
-        ingestLoop = IngestLoop(eventLoop: loop, queue: core.queue, budget: core.budget)
+        ingestLoop = IngestLoop(
+            eventLoop: loop, readBuffer: ReadBuffer(byteCount: Limits.maxReadBytes), queue: core.queue,
+            budget: core.budget)
         self.inbox = inbox
         self.loop = loop
         self.configuration = configuration

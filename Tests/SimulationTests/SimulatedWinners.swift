@@ -20,7 +20,8 @@ final class SimulatedWinners {
             draw: configuration.draw, state: .open, expectedAgencies: configuration.agencies, finishedAgencies: [])
         func queue() -> ConsultQueue {
             ConsultQueue(
-                eventLoop: loop, progress: nothingYet, helloDeadline: .seconds(60), idleDeadline: .seconds(86_400))
+                eventLoop: loop, readBuffer: ReadBuffer(byteCount: Limits.maxConsultReadBytes), progress: nothingYet,
+                helloDeadline: .seconds(60), idleDeadline: .seconds(86_400))
         }
         native = queue()
         dialect = queue()

@@ -13,7 +13,7 @@ struct ConsultChannelTests {
 
     init() {
         queue = ConsultQueue(
-            eventLoop: loop,
+            eventLoop: loop, readBuffer: ReadBuffer(byteCount: Limits.maxConsultReadBytes),
             progress: DrawProgress(
                 draw: Samples.draw, state: .open, expectedAgencies: 5, finishedAgencies: [AgencyID(2)]),
             helloDeadline: .seconds(50), idleDeadline: .seconds(100))

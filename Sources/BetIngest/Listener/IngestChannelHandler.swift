@@ -136,15 +136,20 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     // MARK: Bytes in
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = unwrapInboundIn(data)
+        defer { loop.readBuffer.giveBack(bytes) }
         guard case .open = state else { return }
-        var bytes = unwrapInboundIn(data)
-        if var rest = unread {
-            rest.writeBuffer(&bytes)
-            unread = rest
+        if unread == nil, ticket == nil {
+            let framedBytes = frame(bytes.readableBytesSpan)
+            if framedBytes < bytes.readableBytes { keep(bytes.readableBytesView.dropFirst(framedBytes)) }
         } else {
-            unread = bytes
+            keep(bytes.readableBytesView)
         }
-        frameUnread()
+    }
+
+    /// Keeps what can not be framed yet, in memory of its own: the loop's is for the next connection.
+    private func keep(_ rest: ByteBufferView) {
+        if unread == nil { unread = ByteBuffer(bytes: rest) } else { unread?.writeBytes(rest) }
     }
 
     func read(context: ChannelHandlerContext) {
@@ -172,12 +177,24 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         context.read()
     }
 
-    /// Cuts what was received into frames, as far as window and budget allow.
+    /// Cuts what was kept into frames, as far as window and budget allow now.
     private func frameUnread() {
         guard case .open = state, ticket == nil, let bytes = unread else { return }
+        let framedBytes = frame(bytes.readableBytesSpan)
+        if framedBytes == bytes.readableBytes {
+            unread = nil
+            if isInputClosed { handOverEnd() }
+        } else {
+            unread?.moveReaderIndex(forwardBy: framedBytes)
+        }
+    }
+
+    /// Cuts bytes into frames, as far as window and budget allow.
+    ///
+    /// - Returns: how many are done with.
+    private func frame(_ input: RawSpan) -> Int {
         var index = 0
         var hasNewFrame = !decoder.isInsideFrame
-        let input = bytes.readableBytesSpan
         framing: while heldFrames < settings.window {
             let admittedBytes = decoder.admittedBytes
             switch decoder.next(input, from: &index) {
@@ -206,13 +223,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         }
         // A frame's time begins with the first byte of its length.
         if !isStranger, hasNewFrame, decoder.isInsideFrame { since = loop.eventLoop.now }
-        if index == input.byteCount {
-            unread = nil
-            if isInputClosed { handOverEnd() }
-        } else {
-            unread = bytes.getSlice(
-                at: bytes.readerIndex + index, length: bytes.readableBytes - index)
-        }
+        return index
     }
 
     /// Reserves the announced frame's memory.

@@ -29,7 +29,8 @@ struct IngestListener {
     ) throws {
         let loops = try EventLoops(
             connections: connections, sweepInterval: .seconds(1),
-            makeLoop: { IngestLoop(eventLoop: $0, queue: queue, budget: budget) },
+            readBytes: Limits.maxReadBytes,
+            makeLoop: { IngestLoop(eventLoop: $0, readBuffer: $1, queue: queue, budget: budget) },
             sweep: { $0.sweep() })
         var opened: [(name: String, listener: Listener)] = []
         do {
@@ -38,10 +39,7 @@ struct IngestListener {
                 let session: any IngestSession =
                     dialect.map { DialectSession($0, agencies: agencies) }
                     ?? NativeSession(draw: draw, agencies: agencies)
-                let setup = Listener.Setup(
-                    key: port.key, busy: dialect == nil ? Message.busy.encoded : [],
-                    readBytes: AdaptiveRecvByteBufferAllocator(
-                        minimum: 1024, initial: 8192, maximum: Limits.maxReadBytes))
+                let setup = Listener.Setup(key: port.key, busy: dialect == nil ? Message.busy.encoded : [])
                 let listener = try Listener(port.endpoint, setup, on: loops) { loop, channel, slot in
                     let peer = channel.remoteAddress?.hostAndPort ?? "unknown"
                     return IngestChannelHandler(loop: loop, budget: budget, settings: settings, dialect: dialect) {

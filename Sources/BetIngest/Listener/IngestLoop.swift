@@ -7,14 +7,16 @@ import Shared
 final class IngestLoop {
     let eventLoop: any EventLoop
     let outbox: LoopOutbox
+    let readBuffer: ReadBuffer
     private let queue: ConnectionQueue
     private let budget: FrameBudget
     /// Each knows its index.
     private var handlers: [IngestChannelHandler] = []
     private var ready: [IngestConnection] = []
 
-    init(eventLoop: any EventLoop, queue: ConnectionQueue, budget: FrameBudget) {
+    init(eventLoop: any EventLoop, readBuffer: ReadBuffer, queue: ConnectionQueue, budget: FrameBudget) {
         self.eventLoop = eventLoop
+        self.readBuffer = readBuffer
         self.queue = queue
         self.budget = budget
         outbox = LoopOutbox(eventLoop: eventLoop)

@@ -44,9 +44,14 @@ final class LoopOutbox: Sendable {
 /// The answers' way to one socket.
 ///
 /// Empty once the socket is closed: then nobody is left to be answered.
-struct AgencyChannel: AnswerSink {
-    let outbox: LoopOutbox
+final class AgencyChannel: AnswerSink {
     let handler: NIOLoopBoundBox<IngestChannelHandler?>
+    private let outbox: LoopOutbox
+
+    init(outbox: LoopOutbox, handler: NIOLoopBoundBox<IngestChannelHandler?>) {
+        self.outbox = outbox
+        self.handler = handler
+    }
 
     func send(_ answer: Answer) {
         outbox.append(answer, to: self)

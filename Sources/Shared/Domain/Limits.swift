@@ -31,6 +31,9 @@ package enum Limits {
     /// Frames to the winners' port are HELLO (type 1, version 1, agency 4, two strings of 1 + 255 at most: 518) and
     /// CONSULT (5).
     package static let maxConsultFrameBytes = 1024
+    /// The most one read takes from a socket of the winners' port: a whole frame, and 113 consultations of 9 bytes, whose
+    /// answers wait in memory together.
+    package static let maxConsultReadBytes = 1024
     /// An INFORM_AGENCY_WINNERS frame: a long list of winners travels as several frames with `more` set, so that an
     /// agency never needs more than this for one.
     package static let maxInformFrameBytes = 64 << 10
@@ -67,6 +70,6 @@ package enum Limits {
     /// The most one read takes from a socket.
     ///
     /// The bytes of it that are not yet framed belong to no reservation, so the ceiling of the ingest service is
-    /// `bufferBytes` + connections × this + a fixed cost of about 3 KiB each; see docs/operations.md.
+    /// `bufferBytes` + connections × this + a fixed cost of about 4 KiB each; see docs/operations.md.
     package static let maxReadBytes = 128 << 10
 }

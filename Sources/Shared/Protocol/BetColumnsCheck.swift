@@ -57,19 +57,24 @@ extension BetColumns {
         guard textIndex <= bytes.count else {
             throw .columns(expectedBytes: textIndex, foundBytes: bytes.count)
         }
-        var firstNamesBytes = 0
-        var lastNamesBytes = 0
-        var documentsBytes = 0
-        for bet in 0..<count {
-            firstNamesBytes += firstNameBytes(at: bet)
-            lastNamesBytes += lastNameBytes(at: bet)
-            documentsBytes += documentBytes(at: bet)
-        }
+        let firstNamesBytes = sum(6 * count..<7 * count)
+        let lastNamesBytes = sum(7 * count..<8 * count)
+        let documentsBytes = sum(8 * count..<9 * count)
         let expectedBytes = textIndex + firstNamesBytes + lastNamesBytes + documentsBytes
         guard expectedBytes == bytes.count else {
             throw .columns(expectedBytes: expectedBytes, foundBytes: bytes.count)
         }
         return firstNamesBytes + lastNamesBytes
+    }
+
+    // The passes below have no branch and no check of an index, so that the compiler turns them into vector code; what
+    // they may touch is in the chunk, as `checkLayout` has found.
+
+    private func sum(_ range: Range<Int>) -> Int {
+        let lengths = bytes.extracting(range)
+        var sum = 0
+        for index in lengths.indices { sum &+= Int(lengths[unchecked: index]) }
+        return sum
     }
 
     private var areNumbersValid: Bool {
@@ -79,20 +84,34 @@ extension BetColumns {
     }
 
     private borrowing func areBirthdatesValid(today: Birthdate) -> Bool {
+        let days = CalendarDays.kinds.span
+        var (all, any) = (CalendarDays.exists, UInt8(0))
+        var (first, last) = (today, Limits.minBirthdate)
         for bet in 0..<count {
             let birthdate = birthdate(at: bet)
-            guard birthdate >= Limits.minBirthdate, birthdate <= today, birthdate.isCalendarDate
-            else { return false }
+            first = min(first, birthdate)
+            last = max(last, birthdate)
+            // There are 10,000: a remainder is below.
+            let kind = days[unchecked: Int(birthdate.packed % 10_000)]
+            all &= kind
+            any |= kind
         }
+        guard all != 0, first >= Limits.minBirthdate, last <= today else { return false }
+        if any & CalendarDays.leapYearsOnly == 0 { return true }
+        for bet in 0..<count where !birthdate(at: bet).isCalendarDate { return false }
         return true
     }
 
     private var areLengthsValid: Bool {
-        var shortest: UInt8 = 255
-        for index in 6 * count..<9 * count { shortest = min(shortest, bytes[index]) }
-        var longestDocument = 0
-        for bet in 0..<count { longestDocument = max(longestDocument, documentBytes(at: bet)) }
-        return count == 0 || shortest > 0 && longestDocument <= Limits.maxDocumentBytes
+        let names = bytes.extracting(6 * count..<8 * count)
+        let documents = bytes.extracting(8 * count..<9 * count)
+        var (shortest, longestDocument) = (UInt8.max, UInt8.min)
+        for index in names.indices { shortest = min(shortest, names[unchecked: index]) }
+        for index in documents.indices {
+            shortest = min(shortest, documents[unchecked: index])
+            longestDocument = max(longestDocument, documents[unchecked: index])
+        }
+        return shortest > 0 && longestDocument <= Limits.maxDocumentBytes
     }
 
     /// All names are valid UTF-8 if their whole run is and none begins inside a character.
@@ -114,20 +133,19 @@ extension BetColumns {
         let documents = bytes.extracting(start..<bytes.count)
         var index = 0
         // Eight bytes at a time. Below 0x80 no sum reaches the next byte, and its highest bit says what is at least the bound.
-        let highest: UInt64 = 0x8080_8080_8080_8080
         let ones: UInt64 = 0x0101_0101_0101_0101
-        var (valid, beyondASCII) = (highest, UInt64(0))
+        let highest = ones &* 0x80
         while index + 8 <= documents.count {
             // 8 bytes are there: the loop's condition.
             let text = documents.bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
+            index += 8
+            let digits = text ^ ones &* 0x30
+            if (digits | (digits &+ ones &* (0x80 - 10))) & highest == 0 { continue }
             let lowercase = text | ones &* 0x20
             let isDigit = (text &+ ones &* (0x80 - 0x30)) & ~(text &+ ones &* (0x80 - 0x3A))
             let isLetter = (lowercase &+ ones &* (0x80 - 0x61)) & ~(lowercase &+ ones &* (0x80 - 0x7B))
-            valid &= isDigit | isLetter
-            beyondASCII |= text
-            index += 8
+            guard text & highest == 0, (isDigit | isLetter) & highest == highest else { return false }
         }
-        if valid & highest != highest || beyondASCII & highest != 0 { return false }
         for rest in index..<documents.count where !isASCIILetterOrDigit(documents[rest]) { return false }
         return true
     }
@@ -147,5 +165,16 @@ extension BetColumns {
                 throw .bet(index: bet, error)
             }
         }
+    }
+}
+
+/// Month and day of packed birthdates.
+private enum CalendarDays {
+    static let exists: UInt8 = 1
+    static let leapYearsOnly: UInt8 = 2
+    /// For each number from 0 to 9999, mmdd: what holds of it.
+    static let kinds: [UInt8] = (0..<10_000).map { (monthAndDay: UInt32) in
+        if Birthdate(packed: 1999_0000 + monthAndDay).isCalendarDate { return exists }
+        return Birthdate(packed: 2000_0000 + monthAndDay).isCalendarDate ? exists | leapYearsOnly : 0
     }
 }

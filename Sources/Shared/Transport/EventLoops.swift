@@ -5,8 +5,14 @@ import NIOPosix
 ///
 /// Isolation: the main thread starts and closes them; `Loop` is made, and touched, on its loop only.
 package final class EventLoops<Loop>: Sendable {
+    private struct PerLoop: Sendable {
+        let eventLoop: any EventLoop
+        let state: NIOLoopBound<Loop>
+        let readBuffer: NIOLoopBound<ReadBuffer>
+    }
+
     let group: MultiThreadedEventLoopGroup
-    private let loops: [NIOLoopBound<Loop>]
+    private let loops: [PerLoop]
     let connections: ConnectionCount
 
     /// Starts the threads.
@@ -15,39 +21,47 @@ package final class EventLoops<Loop>: Sendable {
     ///
     /// - Parameters:
     ///   - connections: counts those of all ports that are opened on these loops.
+    ///   - readBytes: the most that one read takes from a socket.
     ///   - makeLoop: called once on each event loop.
     ///   - sweep: called on each loop, again and again.
     package init(
-        connections: ConnectionCount, sweepInterval: TimeAmount, makeLoop: @escaping @Sendable (any EventLoop) -> Loop,
+        connections: ConnectionCount, sweepInterval: TimeAmount, readBytes: Int,
+        makeLoop: @escaping @Sendable (any EventLoop, ReadBuffer) -> Loop,
         sweep: @escaping @Sendable (Loop) -> Void
     ) throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 2))
         self.group = group
         self.connections = connections
         loops = try group.makeIterator().map { eventLoop in
-            try eventLoop.submit { NIOLoopBound(makeLoop(eventLoop), eventLoop: eventLoop) }.wait()
+            try eventLoop.submit {
+                let readBuffer = ReadBuffer(byteCount: readBytes)
+                return PerLoop(
+                    eventLoop: eventLoop,
+                    state: NIOLoopBound(makeLoop(eventLoop, readBuffer), eventLoop: eventLoop),
+                    readBuffer: NIOLoopBound(readBuffer, eventLoop: eventLoop))
+            }.wait()
         }
         for loop in loops {
             loop.eventLoop.scheduleRepeatedTask(initialDelay: sweepInterval, delay: sweepInterval) { _ in
-                sweep(loop.value)
+                sweep(loop.state.value)
             }
         }
     }
 
-    /// What is kept for an event loop.
+    /// What is kept for an event loop, and what its connections read with.
     ///
     /// - Precondition: it is one of these loops, and the caller is on it.
-    func state(of eventLoop: any EventLoop) -> Loop {
+    func state(of eventLoop: any EventLoop) -> (loop: Loop, readBuffer: ReadBufferAllocator) {
         guard let loop = loops.first(where: { $0.eventLoop === eventLoop }) else {
             preconditionFailure("a connection on an unknown event loop")
         }
-        return loop.value
+        return (loop.state.value, ReadBufferAllocator(loop.readBuffer))
     }
 
     /// Runs something on every loop, soon.
     package func onEachLoop(_ body: @escaping @Sendable (Loop) -> Void) {
         for loop in loops {
-            loop.eventLoop.execute { body(loop.value) }
+            loop.eventLoop.execute { body(loop.state.value) }
         }
     }
 

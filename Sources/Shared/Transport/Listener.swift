@@ -15,13 +15,10 @@ package struct Listener: Sendable {
         package var key: String
         /// What a connection beyond the ceiling is told.
         package var busy: [UInt8]
-        /// How much one read takes from a socket.
-        package var readBytes: any RecvByteBufferAllocator & Sendable
 
-        package init(key: String, busy: [UInt8], readBytes: any RecvByteBufferAllocator & Sendable) {
+        package init(key: String, busy: [UInt8]) {
             self.key = key
             self.busy = busy
-            self.readBytes = readBytes
         }
     }
 
@@ -44,15 +41,15 @@ package struct Listener: Sendable {
                 .childChannelOption(.socketOption(.so_keepalive), value: 1)
                 .childChannelOption(.allowRemoteHalfClosure, value: true)
                 .childChannelOption(.maxMessagesPerRead, value: 1)
-                .childChannelOption(.recvAllocator, value: setup.readBytes)
                 .childChannelOption(.writeBufferWaterMark, value: .init(low: 16 << 10, high: 64 << 10))
                 .childChannelInitializer { channel in
                     guard let slot = loops.connections.admit(channel) else {
                         return channel.refuse(with: setup.busy)
                     }
                     return channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandler(
-                            makeHandler(loops.state(of: channel.eventLoop), channel, slot))
+                        let (loop, readBuffer) = loops.state(of: channel.eventLoop)
+                        try channel.syncOptions?.setOption(.recvAllocator, value: readBuffer)
+                        try channel.pipeline.syncOperations.addHandler(makeHandler(loop, channel, slot))
                     }
                 }
                 .bind(host: endpoint.host, port: endpoint.port).wait()

@@ -126,6 +126,20 @@ struct BetColumnsTests {
         }
     }
 
+    @Test(
+        "a date of a chunk is judged as it is by itself, in leap years and others",
+        arguments: [1899, 1900, 1999, 2000, 2024])
+    func dates(year: UInt32) {
+        let bet = Samples.bet(1)
+        for monthAndDay in 0..<10_000 as Range<UInt32> {
+            var other = bet
+            other.birthdate = Birthdate(packed: year * 10_000 + monthAndDay)
+            let isValid =
+                (try? BetRules.check(birthdate: other.birthdate, today: Samples.today)) != nil
+            #expect((check(columns([bet, other]), count: 2) == nil) == isValid, "\(other.birthdate)")
+        }
+    }
+
     @Test("every byte at every place of the documents is judged as it is by itself")
     func documentBytes() {
         for place in 0..<20 {
