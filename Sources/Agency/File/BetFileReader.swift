@@ -18,16 +18,12 @@ struct BetFileReader {
 
     /// A valid bet.
     ///
-    /// Its text lies in the reader's block until the next row is read.
+    /// Its text lies in the reader until the next row is read.
     struct ParsedBet {
-        fileprivate let fields: CSVScanner.Fields
         let birthdate: Birthdate
         let number: UInt16
-
         /// Bytes that the bet takes in a chunk.
-        var chunkBytes: Int {
-            Limits.fixedBetBytes + fields[0].count + fields[1].count + fields[2].count
-        }
+        let chunkBytes: Int
     }
 
     enum Row {
@@ -42,6 +38,8 @@ struct BetFileReader {
     private let today: Birthdate
     private var block: [UInt8] = []
     private var index = 0
+    /// Of the last row, as ranges of the block.
+    private var fields = CSVScanner.Fields(repeating: 0..<0)
     private var isEnd = false
 
     /// Opens a file.
@@ -66,7 +64,7 @@ struct BetFileReader {
         while true {
             if position.byteOffset == 0 { try skipByteOrderMark() }
             if index == block.count, isEnd { return nil }
-            switch CSVScanner.scan(&block, from: index, isEnd: isEnd) {
+            switch CSVScanner.scan(&block, from: index, isEnd: isEnd, fields: &fields) {
             case .needsBytes:
                 try fill()
             case .blank(let end):
@@ -78,8 +76,8 @@ struct BetFileReader {
                 // Now, so that a position never lies inside a line.
                 if isInsideLine { try skipLine() }
                 return .fault(fault)
-            case .row(let fields, let end):
-                let row = parse(fields)
+            case .row(let end):
+                let row = parseFields()
                 if case .bet = row { position.bets += 1 }
                 advance(to: end)
                 return row
@@ -90,13 +88,11 @@ struct BetFileReader {
     /// Appends the bet that ``nextRow()`` returned last to a chunk.
     func append(_ bet: ParsedBet, to builder: inout BetColumnsBuilder) {
         builder.append(
-            firstName: block.span.extracting(bet.fields[0]),
-            lastName: block.span.extracting(bet.fields[1]),
-            document: block.span.extracting(bet.fields[2]), birthdate: bet.birthdate,
-            number: bet.number)
+            firstName: block.span.extracting(fields[0]), lastName: block.span.extracting(fields[1]),
+            document: block.span.extracting(fields[2]), birthdate: bet.birthdate, number: bet.number)
     }
 
-    private func parse(_ fields: CSVScanner.Fields) -> Row {
+    private func parseFields() -> Row {
         do throws(BetFault) {
             try BetRules.check(name: block.span.extracting(fields[0]), .first)
             try BetRules.check(name: block.span.extracting(fields[1]), .last)
@@ -104,7 +100,10 @@ struct BetFileReader {
             let birthdate = try BetRules.birthdate(block.span.extracting(fields[3]))
             try BetRules.check(birthdate: birthdate, today: today)
             let number = try BetRules.number(block.span.extracting(fields[4]))
-            return .bet(ParsedBet(fields: fields, birthdate: birthdate, number: number))
+            let textBytes = fields[0].count + fields[1].count + fields[2].count
+            return .bet(
+                ParsedBet(
+                    birthdate: birthdate, number: number, chunkBytes: Limits.fixedBetBytes + textBytes))
         } catch {
             return .fault(.bet(error))
         }

@@ -45,8 +45,7 @@ struct BetStream {
         var start = waiting?.start ?? reader.position
         if let (bet, _) = waiting {
             waiting = nil
-            let reader = reader
-            packer.add { reader.append(bet, to: &$0) }
+            packer.add(bet, of: reader)
         }
         while !isAtEnd {
             let rowStart = reader.position
@@ -64,8 +63,7 @@ struct BetStream {
                         chunk: packer.takeChunk(sequence: sequence, isLast: false), start: start)
                 }
                 if packer.count == 0 { start = rowStart }
-                let reader = reader
-                packer.add { reader.append(bet, to: &$0) }
+                packer.add(bet, of: reader)
             }
         }
         return Packed(chunk: packer.takeChunk(sequence: sequence, isLast: true), start: start)

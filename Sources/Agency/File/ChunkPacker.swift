@@ -31,9 +31,11 @@ struct ChunkPacker: Sendable {
         builder.count < maxBets && builder.frameBytes + chunkBytes <= maxBytes
     }
 
-    /// Adds a bet that has room, by letting `append` write it.
-    mutating func add(_ append: (inout BetColumnsBuilder) -> Void) {
-        append(&builder)
+    /// Adds a bet that has room.
+    ///
+    /// - Parameter reader: has just returned it.
+    mutating func add(_ bet: BetFileReader.ParsedBet, of reader: borrowing BetFileReader) {
+        reader.append(bet, to: &builder)
     }
 
     /// The chunk under way, which may be empty.

@@ -6,12 +6,13 @@ extension BetRules {
         guard bytes.count == 10, bytes[4] == UInt8(ascii: "-"), bytes[7] == UInt8(ascii: "-") else {
             throw .birthdateFormat
         }
-        var packed: UInt32 = 0
+        var (packed, highest): (UInt32, UInt8) = (0, 0)
         for index in 0..<10 where index != 4 && index != 7 {
-            let digit = bytes[index] &- UInt8(ascii: "0")
-            guard digit < 10 else { throw .birthdateFormat }
-            packed = packed * 10 + UInt32(digit)
+            let digit = bytes[unchecked: index] &- UInt8(ascii: "0")  // there are ten
+            highest = max(highest, digit)
+            packed = packed &* 10 &+ UInt32(digit)
         }
+        guard highest < 10 else { throw .birthdateFormat }
         return Birthdate(packed: packed)
     }
 

@@ -1,7 +1,9 @@
 /// Collects bets by column and writes them as a chunk's frame.
 package struct BetColumnsBuilder: Sendable {
-    private var numbers: [UInt8] = []
-    private var birthdates: [UInt8] = []
+    /// Big-endian, as on the wire.
+    private var numbers: [UInt16] = []
+    /// Big-endian.
+    private var birthdates: [UInt32] = []
     private var firstNameLengths: [UInt8] = []
     private var lastNameLengths: [UInt8] = []
     private var documentLengths: [UInt8] = []
@@ -26,8 +28,8 @@ package struct BetColumnsBuilder: Sendable {
         firstName: Span<UInt8>, lastName: Span<UInt8>, document: Span<UInt8>, birthdate: Birthdate,
         number: UInt16
     ) {
-        numbers.append(bigEndian: number)
-        birthdates.append(bigEndian: birthdate.packed)
+        numbers.append(number.bigEndian)
+        birthdates.append(birthdate.packed.bigEndian)
         firstNameLengths.append(UInt8(firstName.count))
         lastNameLengths.append(UInt8(lastName.count))
         documentLengths.append(UInt8(document.count))
@@ -51,9 +53,10 @@ package struct BetColumnsBuilder: Sendable {
         frame.append((isLast ? MessageType.sendLastChunk : .sendChunk).rawValue)
         frame.append(bigEndian: sequence)
         frame.append(bigEndian: UInt16(count))
+        numbers.withUnsafeBytes { frame.append(contentsOf: $0) }
+        birthdates.withUnsafeBytes { frame.append(contentsOf: $0) }
         for column in [
-            numbers, birthdates, firstNameLengths, lastNameLengths, documentLengths, firstNames,
-            lastNames, documents,
+            firstNameLengths, lastNameLengths, documentLengths, firstNames, lastNames, documents,
         ] {
             frame.append(contentsOf: column)
         }
