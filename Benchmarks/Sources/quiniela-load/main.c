@@ -1,7 +1,8 @@
 // Sends chunks of bets that were encoded before, over many connections, and measures how long their answers take.
 //
-//   quiniela-load PORT CONNECTIONS WINDOW CHUNK_BYTES SECONDS [RATE] [PID]
+//   quiniela-load PORT CONNECTIONS WINDOW CHUNK_BYTES SECONDS [RATE] [PID] [CHUNKS]
 //
+// With CHUNKS every connection sends so many instead of for SECONDS, and its last one says so: then its agency has finished.
 // Closed loop: every connection keeps WINDOW chunks unacknowledged. With a RATE (chunks a second over all connections) it is
 // an open loop: chunks are due at fixed times, and a time counts from when the chunk was due, so that waiting is not left out.
 // PID: the service's, for its CPU time and peak memory. One line of JSON comes out. One thread, epoll.
@@ -9,6 +10,7 @@
 // A chunk is docs/protocol.md's SEND_CHUNK. It is never copied: each send is a header of 11 bytes and the same bets.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -77,15 +79,22 @@ static void fail(const char *what) {
     exit(1);
 }
 
+// Of all threads that live, to the nanosecond: /proc/PID/stat counts in hundredths of a second.
 static double cpuSeconds(int pid) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    FILE *file = fopen(path, "r");
-    if (!file) return 0;
-    unsigned long user = 0, kernel = 0;
-    if (fscanf(file, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) != 2) user = 0;
-    fclose(file);
-    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+    char path[320];
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    DIR *threads = opendir(path);
+    if (!threads) return 0;
+    double sum = 0;
+    for (struct dirent *thread; (thread = readdir(threads));) {
+        snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", pid, thread->d_name);
+        FILE *file = fopen(path, "r");
+        unsigned long long nanoseconds = 0;
+        if (file && fscanf(file, "%llu", &nanoseconds) == 1) sum += (double)nanoseconds / 1e9;
+        if (file) fclose(file);
+    }
+    closedir(threads);
+    return sum;
 }
 
 static long peakKilobytes(int pid) {
@@ -103,7 +112,7 @@ static uint8_t *bets;
 static size_t betsBytes;
 static uint32_t betCount;
 
-// The columns of `count` bets: names and documents of 8 bytes, number 1.
+// The columns of `count` bets: names and documents of 8 bytes, number 1; the first one wins.
 static void encodeBets(size_t chunkBytes) {
     betCount = (uint32_t)((chunkBytes - headerBytes) / betBytes);
     if (betCount > 65535) betCount = 65535;
@@ -111,6 +120,7 @@ static void encodeBets(size_t chunkBytes) {
     bets = malloc(betsBytes);
     uint8_t *at = bets;
     for (uint32_t bet = 0; bet < betCount; bet++, at += 2) at[0] = 0, at[1] = 1;
+    bets[0] = 7574 >> 8, bets[1] = 7574 & 255;
     for (uint32_t bet = 0; bet < betCount; bet++, at += 4) put32(at, 19900517);
     memset(at, 8, 3 * betCount);
     at += 3 * betCount;
@@ -146,10 +156,13 @@ static int join(int port, uint32_t agency, uint32_t *sequence) {
     return fd;
 }
 
+static uint32_t chunksEach;  // 0: as many as the time allows
+
 // Sends as much as the window and the socket take.
 static void fillWindow(Connection *connection, uint32_t window, bool isOpenLoop, uint64_t time) {
     while (true) {
         if (connection->sent == 0) {
+            if (chunksEach > 0 && connection->sequence > chunksEach) return;
             if (connection->inFlight == window || (isOpenLoop && connection->due == 0)) return;
             uint64_t begun = time;
             if (isOpenLoop) {
@@ -162,7 +175,7 @@ static void fillWindow(Connection *connection, uint32_t window, bool isOpenLoop,
         }
         uint8_t header[headerBytes];
         put32(header, (uint32_t)(headerBytes - 4 + betsBytes));
-        header[4] = 2;
+        header[4] = connection->sequence == chunksEach ? 3 : 2;
         put32(header + 5, connection->sequence);
         header[9] = (uint8_t)(betCount >> 8), header[10] = (uint8_t)betCount;
         struct iovec parts[2] = {{header, headerBytes}, {bets, betsBytes}};
@@ -205,13 +218,14 @@ static bool receive(Connection *connection, uint64_t time) {
 
 int main(int argc, char **argv) {
     if (argc < 6) {
-        fprintf(stderr, "usage: quiniela-load PORT CONNECTIONS WINDOW CHUNK_BYTES SECONDS [RATE] [PID]\n");
+        fprintf(stderr, "usage: quiniela-load PORT CONNECTIONS WINDOW CHUNK_BYTES SECONDS [RATE] [PID] [CHUNKS]\n");
         return 64;
     }
     int port = atoi(argv[1]), connectionCount = atoi(argv[2]);
     uint32_t window = (uint32_t)atoi(argv[3]);
     double seconds = atof(argv[5]), rate = argc > 6 ? atof(argv[6]) : 0;
     int pid = argc > 7 ? atoi(argv[7]) : 0;
+    chunksEach = argc > 8 ? (uint32_t)atoi(argv[8]) : 0;
     if (window > maxWindow) window = maxWindow;
     signal(SIGPIPE, SIG_IGN);
     encodeBets((size_t)atol(argv[4]));
@@ -229,7 +243,8 @@ int main(int argc, char **argv) {
     struct epoll_event events[256];
     while (true) {
         uint64_t time = now();
-        bool isOver = time >= end;
+        uint64_t wanted = (uint64_t)chunksEach * (uint64_t)connectionCount;
+        bool isOver = wanted > 0 ? answerCount == wanted : time >= end;
         if (isOver) {
             uint64_t open = 0;
             for (int index = 0; index < connectionCount; index++) open += connections[index].inFlight;

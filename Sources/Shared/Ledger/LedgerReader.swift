@@ -17,8 +17,12 @@ package struct LedgerReader {
     private var nextNumber: UInt64 = 1
     private var lastKind: GroupHeader.Kind?
     /// The bytes of the file from `windowOffset` on.
+    /// Memory that is used again and again; the first `windowBytes` are the file's from `windowOffset` on.
     private var window: [UInt8] = []
     private var windowOffset = 0
+    private var windowBytes = 0
+    /// Read at once: what fits into the CPU's cache is checked there.
+    private static let readBytes = 1 << 20
 
     /// Opens a ledger and checks its header.
     ///
@@ -50,7 +54,7 @@ package struct LedgerReader {
         var outcome = try readGroup()
         if case .failure = outcome, try hasGroup(behind: offset) {
             // Beside a running service the group may have become whole since it was read.
-            window = []
+            windowBytes = 0
             outcome = try readGroup()
             if case .failure(let fault) = outcome {
                 throw .damaged(path: path, offset: offset + fault.index, reason: fault.text)
@@ -75,9 +79,9 @@ package struct LedgerReader {
         var position = offset
         while true {
             try fill(from: position, byteCount: Limits.blockBytes)
-            let available = windowOffset + window.count - position
+            let available = windowOffset + windowBytes - position
             if available <= 0 { break }
-            let rest = window.span.bytes.extracting((position - windowOffset)...)
+            let rest = window.span.bytes.extracting(position - windowOffset..<windowBytes)
             if let last = rest.lastNonzeroOffset { tornBytes = position + last + 1 - offset }
             position += available
         }
@@ -95,10 +99,10 @@ package struct LedgerReader {
     private mutating func readGroup() throws(LedgerError) -> Result<[Record], GroupFault> {
         try fill(from: offset, byteCount: Limits.blockBytes)
         var start = offset - windowOffset
-        guard window.count >= start + Limits.blockBytes else {
+        guard windowBytes >= start + Limits.blockBytes else {
             return .failure(GroupFault(index: 0, text: "the file ends inside a group's first block"))
         }
-        guard let group = GroupHeader(window.span.bytes.extracting(start...)) else {
+        guard let group = GroupHeader(window.span.bytes.extracting(start..<windowBytes)) else {
             return .failure(GroupFault(index: 0, text: "here is no group header that holds"))
         }
         guard group.ledgerID == header.ledgerID, group.number == nextNumber else {
@@ -110,7 +114,7 @@ package struct LedgerReader {
         }
         try fill(from: offset, byteCount: group.paddedBytes)
         start = offset - windowOffset
-        guard window.count >= start + group.paddedBytes else {
+        guard windowBytes >= start + group.paddedBytes else {
             return .failure(GroupFault(index: 8, text: "the file ends inside a group"))
         }
         let outcome = parse(
@@ -140,11 +144,10 @@ package struct LedgerReader {
             return .failure(
                 GroupFault(index: 0, text: "the group's checksum does not match its records"))
         }
-        let padding = bytes.extracting(group.groupBytes...)
-        for offset in padding.byteOffsets where padding.integer(at: offset, as: UInt8.self) != 0 {
+        if let last = bytes.extracting(group.groupBytes...).lastNonzeroOffset {
             return .failure(
                 GroupFault(
-                    index: group.groupBytes + offset, text: "the padding of a group is not zero"))
+                    index: group.groupBytes + last, text: "the padding of a group is not zero"))
         }
         return .success(records)
     }
@@ -156,9 +159,9 @@ package struct LedgerReader {
         var position = start + Limits.blockBytes
         while true {
             try fill(from: position, byteCount: Limits.blockBytes)
-            guard windowOffset + window.count >= position + Limits.blockBytes else { return false }
-            let bytes = window.span.bytes.extracting((position - windowOffset)...)
-            if let group = GroupHeader(bytes), group.ledgerID == header.ledgerID,
+            guard windowOffset + windowBytes >= position + Limits.blockBytes else { return false }
+            if let group = GroupHeader(window.span.bytes.extracting(position - windowOffset..<windowBytes)),
+                group.ledgerID == header.ledgerID,
                 group.number > nextNumber
             {
                 return true
@@ -169,15 +172,31 @@ package struct LedgerReader {
 
     /// Makes the window hold the file's bytes from `position` on: `byteCount` of them, or all up to the end.
     private mutating func fill(from position: Int, byteCount: Int) throws(LedgerError) {
-        let holds =
-            position >= windowOffset && position + byteCount <= windowOffset + window.count
-        if holds { return }
-        do throws(DiskError) {
-            window = try file.read(at: position, byteCount: max(byteCount, 1 << 20))
-        } catch {
-            throw .disk(error)
+        let known = windowOffset + windowBytes - position
+        if position >= windowOffset, byteCount <= known { return }
+        let wanted = max(byteCount, Self.readBytes)
+        if window.count < wanted {
+            window.append(contentsOf: repeatElement(0, count: wanted - window.count))
         }
-        windowOffset = position
+        // What has been read of it moves to the front; the rest comes behind it.
+        let kept = position >= windowOffset ? max(0, known) : 0
+        let (file, end) = (file, windowBytes)
+        var (count, failure): (Int, DiskError?) = (kept, nil)
+        window.withUnsafeMutableBytes { window in
+            window.copyMemory(from: UnsafeRawBufferPointer(rebasing: window[end - kept..<end]))
+            do throws(DiskError) {
+                while count < wanted {
+                    let room = UnsafeMutableRawBufferPointer(rebasing: window[count..<wanted])
+                    let more = try file.read(at: position + count, into: room)
+                    if more == 0 { break }
+                    count += more
+                }
+            } catch {
+                failure = error
+            }
+        }
+        (windowOffset, windowBytes) = (position, count)
+        if let failure { throw .disk(failure) }
     }
 }
 

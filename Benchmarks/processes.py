@@ -1,0 +1,80 @@
+"""Starts what is measured, each on a port and a folder of its own, and ends it whatever happens."""
+import contextlib, json, os, pathlib, shutil, socket, subprocess, sys, tempfile, time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAMS = ROOT / ".build/release"
+TOOLS = ROOT / "Benchmarks/.build/release"
+# What QUINIELA_ variables say must not change what is measured.
+ENVIRONMENT = {"LC_ALL": "C"} | {k: v for k, v in os.environ.items() if not k.startswith("QUINIELA_")}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def until(what, seconds, condition):
+    """Waits until `condition` holds; what it returned."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        result = condition()
+        if result:
+            return result
+        time.sleep(0.0005)
+    sys.exit(f"bench: no {what} within {seconds} s")
+
+
+def answers(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def scratch():
+    """A folder that is removed: in BENCH_FOLDER, or with the temporary files."""
+    folder = tempfile.mkdtemp(prefix="quiniela-bench.", dir=os.environ.get("BENCH_FOLDER"))
+    try:
+        yield pathlib.Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running(arguments, port, prefix=()):
+    """A process that listens on `port`, from then on."""
+    process = subprocess.Popen([*prefix, *map(str, arguments)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               env=ENVIRONMENT)
+    try:
+        until(f"port of {arguments[0]}", 60, lambda: process.poll() is not None or answers(port))
+        if process.poll() is not None:
+            sys.exit(f"bench: {arguments[0]} ended with {process.returncode}")
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def ingest(data, port, agencies=10000):
+    """The arguments of bet-ingest."""
+    return [PROGRAMS / "bet-ingest", "--data", data, "--listen", f"127.0.0.1:{port}", "--set", f"agencies={agencies}",
+            "--set", "log.level=WARNING"]
+
+
+def load(port, chunk, connections, window, seconds=0.0, rate=0, pid=0, chunks=0):
+    """quiniela-load against a port: its line of JSON."""
+    arguments = [TOOLS / "quiniela-load", port, connections, window, chunk, seconds, rate, pid, chunks]
+    out = subprocess.run(list(map(str, arguments)), capture_output=True, text=True)
+    if out.returncode != 0:
+        sys.exit(f"bench: quiniela-load {chunk}/{connections}/{window}: {out.stderr}")
+    return json.loads(out.stdout)
+
+
+def memory(pid, field="VmRSS"):
+    """MB of a process: VmRSS now, VmHWM at its peak, RssAnon without files that are mapped."""
+    for line in open(f"/proc/{pid}/status"):
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) / 1024
