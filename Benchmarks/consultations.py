@@ -5,9 +5,9 @@
 
 consultations() runs both servers in turn (A B A B ...) under the same generator, which sends both the same requests and
 gets the same answer from both. 50 connections: each turn of an event loop then finds several that are ready, as after a
-draw, while the answers in flight still fit the cache; with more, both spend their time in the kernel alike. Window 1 is
-what an agency does, and costs a read and a write for each answer; in window 16 these are shared by 16 answers, so that
-what the service itself adds to each shows most.
+draw, and the generator waits for the server and not the other way round (its generator_cpu says so). Window 1 is what
+an agency does, and costs a read and a write for each answer; in window 16 these are shared by 16 answers, so that what
+the service itself adds to each shows most. The echo writes each answer by itself, as anybody would at first.
 
 parked() and idle() count what 10,000 connections add to a service's memory (the kernel's part of a socket is not in it).
 """
