@@ -10,6 +10,9 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    /// Of several answers in one write.
+    private static let maxCopiedBytes = 4096
+
     private(set) var agency: AgencyID?
     private let queue: ConsultQueue
     private let slot: ConnectionSlot?
@@ -20,6 +23,8 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
     private var context: ChannelHandlerContext?
     /// Received and not yet framed: while a consultation is parked, nothing more is read.
     private var unread: ByteBuffer?
+    /// Answers that are not written yet.
+    private var unwritten: ByteBuffer?
     private var isParked = false
     private var isClosing = false
     private var isReadWanted = false
@@ -76,7 +81,7 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        context.flush()
+        flush()
         context.fireChannelReadComplete()
     }
 
@@ -162,12 +167,31 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
         write(bytes)
         if dialect != nil { return close() }
         frameUnread()
-        context?.flush()
+        flush()
         readIfAllowed()
     }
 
+    /// Answers to what was read together are sent as one: copying a short answer is cheaper than a write of its own.
+    ///
+    /// A long one is shared with all who ask for it, and not copied.
     private func write(_ bytes: ByteBuffer) {
+        guard let before = unwritten?.readableBytes, before + bytes.readableBytes <= Self.maxCopiedBytes else {
+            writeUnwritten()
+            unwritten = bytes
+            return
+        }
+        unwritten?.writeImmutableBuffer(bytes)
+    }
+
+    private func writeUnwritten() {
+        guard let bytes = unwritten else { return }
+        unwritten = nil
         context?.write(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    private func flush() {
+        writeUnwritten()
+        context?.flush()
     }
 
     /// Answers ERROR and closes once it is sent.
@@ -184,7 +208,7 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
         isClosing = true
         unread = nil
         since = queue.now
-        context.flush()
+        flush()
         context.close(mode: .output, promise: nil)
         readIfAllowed()
     }
@@ -195,6 +219,7 @@ final class ConsultChannelHandler: ChannelDuplexHandler {
         if case .inputClosed? = event as? ChannelEvent {
             let written = context.eventLoop.makePromise(of: Void.self)
             written.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+            writeUnwritten()
             context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
         }
         context.fireUserInboundEventTriggered(event)

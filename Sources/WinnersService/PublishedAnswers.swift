@@ -2,7 +2,9 @@ import NIOCore
 import Shared
 
 /// What every agency is told once the draw is published: encoded once, shared by all who ask.
-struct PublishedAnswers: Sendable {
+///
+/// A class, so that a consultation counts one reference and not one for each part.
+final class PublishedAnswers: Sendable {
     private struct Entry: Sendable {
         var welcome: ByteBuffer
         var winners: ByteBuffer
@@ -34,12 +36,12 @@ struct PublishedAnswers: Sendable {
     ///
     /// One that took no part in the draw has no bets.
     func welcome(_ agency: AgencyID) -> ByteBuffer {
-        (entries[agency] ?? strangers).welcome
+        entries[agency]?.welcome ?? strangers.welcome
     }
 
     /// Its INFORM_AGENCY_WINNERS, as many frames as it takes.
     func winners(_ agency: AgencyID) -> ByteBuffer {
-        (entries[agency] ?? strangers).winners
+        entries[agency]?.winners ?? strangers.winners
     }
 
     private static func winners(_ documents: [String], in dialect: any Dialect) -> ByteBuffer {

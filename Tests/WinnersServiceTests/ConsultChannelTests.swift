@@ -134,6 +134,26 @@ struct ConsultChannelTests {
         _ = try channel.finish()
     }
 
+    @Test("every consultation of one read is answered, in few writes")
+    func pipelined() throws {
+        var result = Self.result
+        let many = (1...500).map { String(1000 + $0) }  // an answer too long to be copied behind another
+        result.agencies[1].winners = many
+        queue.publish(PublishedAnswers(result))
+        for (agency, documents, maxWrites) in [(AgencyID(1), ["A1", "A2"], 1), (AgencyID(2), many, 101)] {
+            let channel = try connect()
+            let consultations = Array(repeating: Message.consultWinners(waitMilliseconds: 0), count: 100)
+            try send([.hello(Hello(agency: agency))] + consultations, to: channel)
+            var writes: [ByteBuffer] = []
+            while let buffer = try channel.readOutbound(as: ByteBuffer.self) { writes.append(buffer) }
+            #expect(writes.count <= maxWrites)
+            let answer = Message.winners(Winners(winningNumber: 7574, hasMore: false, documents: documents)).encoded
+            let bytes = writes.flatMap { Array($0.readableBytesView) }
+            #expect(bytes.suffix(100 * answer.count) == Array(repeating: answer, count: 100).flatMap(\.self)[...])
+            _ = try channel.finish()
+        }
+    }
+
     @Test("garbage is answered with an error, and the connection closes")
     func garbage() throws {
         let channel = try connect()

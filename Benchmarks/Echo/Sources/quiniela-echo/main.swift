@@ -1,0 +1,77 @@
+// The bare SwiftNIO server that consultations are measured beside: what swift-nio itself costs for the same bytes.
+//
+//   quiniela-echo REQUEST_BYTES ANSWER_HEX
+//
+// For every REQUEST_BYTES that come in, whatever they are, it sends the answer. It writes its port to standard output.
+// Channel options and event loops are those of the services (Sources/Shared/Transport/Listener.swift, EventLoops.swift),
+// but for the memory it reads into: that is the plain allocator that anybody would take.
+import Glibc
+import NIOCore
+import NIOPosix
+
+final class EchoHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let requestBytes: Int
+    private let answer: ByteBuffer
+    private var unansweredBytes = 0
+
+    init(requestBytes: Int, answer: ByteBuffer) {
+        self.requestBytes = requestBytes
+        self.answer = answer
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        unansweredBytes += unwrapInboundIn(data).readableBytes
+        while unansweredBytes >= requestBytes {
+            unansweredBytes -= requestBytes
+            context.write(wrapOutboundOut(answer), promise: nil)
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        context.flush()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent { context.close(promise: nil) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+}
+
+func bytes(ofHex hex: String) -> [UInt8]? {
+    guard !hex.isEmpty, hex.count.isMultiple(of: 2) else { return nil }
+    let digits = hex.compactMap(\.hexDigitValue)
+    guard digits.count == hex.count else { return nil }
+    return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+}
+
+let arguments = CommandLine.arguments
+guard arguments.count == 3, let requestBytes = Int(arguments[1]), requestBytes > 0,
+    let answerBytes = bytes(ofHex: arguments[2])
+else { fatalError("usage: quiniela-echo REQUEST_BYTES ANSWER_HEX") }
+let answer = ByteBuffer(bytes: answerBytes)
+
+let server = try ServerBootstrap(group: MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 2)))
+    .serverChannelOption(.backlog, value: 4096)
+    .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+    .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+    .childChannelOption(.socketOption(.so_keepalive), value: 1)
+    .childChannelOption(.allowRemoteHalfClosure, value: true)
+    .childChannelOption(.maxMessagesPerRead, value: 1)
+    .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 1024))
+    .childChannelOption(.writeBufferWaterMark, value: .init(low: 16 << 10, high: 64 << 10))
+    .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+            try channel.pipeline.syncOperations.addHandler(EchoHandler(requestBytes: requestBytes, answer: answer))
+        }
+    }
+    .bind(host: "127.0.0.1", port: 0).wait()
+// Not print(), which keeps it back where the output is no terminal.
+let line = "\(server.localAddress?.port ?? 0)\n"
+_ = write(1, line, line.utf8.count)
+try server.closeFuture.wait()
