@@ -1,164 +1,161 @@
 #!/usr/bin/env python3
-"""Measures bet-ingest beside the limit program, interleaved, and writes tables and a plot.
+"""Measures Quiniela beside the limit of the machine and beside its rivals, interleaved; writes docs/performance.md and plots.
 
     bench.py quick            the rows of the goals, about two minutes
-    bench.py full             every chunk size, number of connections and window, about fifteen
+    bench.py full             everything, about twenty minutes; or some parts by name: bench.py full draws agencies
     bench.py check            the quick rows against Benchmarks/ratios.json; 1 where one lost more than MARGIN
 
-Every row runs both programs in turn (A B A B ...) on the same folder; the table has medians, and the ratio of the medians.
-Absolute figures are this machine's; the ratios are what counts.
+Every row runs its programs in turn (A B A B ...) on the same folder (BENCH_FOLDER, else that of temporary files); tables have
+medians and ratios of medians. Absolute figures are this machine's; the ratios are what counts.
 """
-import json, os, pathlib, platform, shutil, socket, statistics, subprocess, sys, tempfile, time
+import json, signal, statistics, sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-LOAD = ROOT / "Benchmarks/.build/release/quiniela-load"
-LIMIT = ROOT / "Benchmarks/.build/release/quiniela-limit"
-SERVICE = ROOT / ".build/release/bet-ingest"
+import agencies, consultations, ingest, ledgers
+from processes import ROOT, scratch
+from report import bars, line, machine, section, table
+from rivals.rivals import RIVALS
+
 RATIOS = ROOT / "Benchmarks/ratios.json"
 MARGIN = 0.25  # of the committed ratio: two shared cores vary by that much
-
-# Chunk bytes, connections, window, and the goals: bets/s of the limit at least, CPU per bet of the limit's at most, MB.
-QUICK = [
-    (65536, 5, 8, 0.95, None, None),
-    (8192, 5, 8, 0.85, None, 20),
-    (8192, 100, 1, 0.95, 1.3, None),
-    (8192, 100, 8, None, None, 32),
-    (65536, 100, 8, None, 1.7, None),
-    (8192, 1000, 8, 0.75, None, 96),
-]
-FULL = [(c, k, w, None, None, None) for c in (8192, 65536, 262144) for k in (5, 100, 1000) for w in (1, 8, 32)]
+RIVAL_ROWS = [(8192, 5, 8), (65536, 5, 8), (65536, 100, 8)]
+HALF_LOAD_ROWS = [(8192, 5, 8), (8192, 100, 1), (65536, 5, 8)]
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def millions(value):
+    return f"{value / 1e6:,.1f}" if value >= 1e6 else f"{value / 1e6:.2f}"
 
 
-def wait_for(port, process):
-    for _ in range(500):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            if process.poll() is not None:
-                sys.exit(f"bench: {process.args[0]} ended with {process.returncode}")
-            time.sleep(0.01)
-    sys.exit(f"bench: nothing listens on {port}")
-
-
-def measure(which, folder, chunk, connections, window, seconds):
-    port = free_port()
-    data = pathlib.Path(folder) / which
-    shutil.rmtree(data, ignore_errors=True)
-    data.mkdir()
-    if which == "limit":
-        arguments = [LIMIT, str(port), str(data / "limit.bin")]
-    else:
-        arguments = [SERVICE, "--data", str(data), "--listen", f"127.0.0.1:{port}", "--set", "agencies=10000",
-                     "--set", "log.level=WARNING"]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("QUINIELA_")}
-    process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, cwd=data, env=environment)
-    try:
-        wait_for(port, process)
-        out = subprocess.run([LOAD, str(port), str(connections), str(window), str(chunk), str(seconds), "0",
-                              str(process.pid)], capture_output=True, text=True)
-        if out.returncode != 0:
-            sys.exit(f"bench: {which} {chunk}/{connections}/{window}: {out.stderr}")
-        return json.loads(out.stdout)
-    finally:
-        process.terminate()
-        process.wait()
-        shutil.rmtree(data, ignore_errors=True)
-
-
-def run(rows, rounds, seconds):
-    results = []
-    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_FOLDER")) as folder:
-        for index, row in enumerate(rows):
-            chunk, connections, window = row[:3]
-            runs = {"limit": [], "service": []}
-            for _ in range(rounds):
-                for which in runs:
-                    runs[which].append(measure(which, folder, chunk, connections, window, seconds))
-            median = {w: {k: statistics.median(r[k] for r in rs) for k in rs[0]} for w, rs in runs.items()}
-            rates = {w: [r["bets_per_second"] for r in rs] for w, rs in runs.items()}
-            spread = {w: (max(r) - min(r)) / statistics.median(r) for w, r in rates.items()}
-            ratio = median["service"]["bets_per_second"] / median["limit"]["bets_per_second"]
-            cpu = median["service"]["cpu_ms_per_million_bets"] / median["limit"]["cpu_ms_per_million_bets"]
-            results.append({"row": row, "median": median, "spread": spread, "ratio": ratio, "cpu": cpu})
-            if sys.stderr.isatty():
-                print(f"\r{index + 1} of {len(rows)} rows", end="", file=sys.stderr)
-    return results
-
-
-def name(row):
-    return f"{row[0] // 1024} KiB / {row[1]} / {row[2]}"
-
-
-def table(results):
-    lines = [
-        "| chunk / connections / window | million bets/s | limit | ratio | goal | CPU ms / million bets | limit | ratio | goal "
-        "| p50, p99 ms | limit | peak MB | goal |", "|" + "---|" * 13]
+def rates_table(results):
+    goal = lambda value, form: form.format(value) if value is not None else ""
+    rows = []
     for r in results:
-        service, limit, row = r["median"]["service"], r["median"]["limit"], r["row"]
-        goal = lambda value, form: form.format(value) if value is not None else ""
-        lines.append(
-            f"| {name(row)} | {service['bets_per_second'] / 1e6:.1f} ± {r['spread']['service'] * 50:.0f}% "
-            f"| {limit['bets_per_second'] / 1e6:.1f} ± {r['spread']['limit'] * 50:.0f}% | **{r['ratio']:.2f}** "
-            f"| {goal(row[3], '≥ {}')} | {service['cpu_ms_per_million_bets']:.1f} | {limit['cpu_ms_per_million_bets']:.1f} "
-            f"| **{r['cpu']:.2f}** | {goal(row[4], '≤ {}')} | {service['p50_ms']:.2f}, {service['p99_ms']:.2f} "
-            f"| {limit['p50_ms']:.2f}, {limit['p99_ms']:.2f} | {service['peak_kb'] / 1024:.0f} | {goal(row[5], '≤ {}')} |")
-    return "\n".join(lines)
+        service, limit, row = r["service"], r["limit"], r["row"]
+        rows.append([
+            ingest.name(row), f"{millions(service['bets_per_second'])} ± {r['spread']['service']:.0%}",
+            f"{millions(limit['bets_per_second'])} ± {r['spread']['limit']:.0%}", f"**{r['ratio']:.2f}**", goal(row[3], "≥ {}"),
+            f"{service['cpu_ms_per_million_bets']:.1f}", f"{limit['cpu_ms_per_million_bets']:.1f}", f"**{r['cpu']:.2f}**",
+            goal(row[4], "≤ {}"), f"{service['p50_ms']:.2f}, {service['p99_ms']:.2f}",
+            f"{limit['p50_ms']:.2f}, {limit['p99_ms']:.2f}", f"{service['peak_kb'] / 1024:.0f}", goal(row[5], "≤ {}")])
+    return table(["chunk / connections / window", "million bets/s", "limit", "ratio", "goal", "CPU ms / million bets", "limit",
+                  "ratio", "goal", "p50, p99 ms", "limit", "peak MB", "goal"], rows)
 
 
-def plot(results, path):
-    """Bars: what part of the limit's rate the service reaches."""
-    height, left, width = 26, 190, 420
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 60}" height="{height * len(results) + 40}" '
-             'font-family="sans-serif" font-size="12">',
-             '<text x="8" y="18">bets/s as a part of what this machine can do (the limit program = 1)</text>']
-    for index, r in enumerate(results):
-        y = 30 + index * height
-        bar = min(1.2, r["ratio"]) / 1.2 * width
-        parts.append(f'<text x="8" y="{y + 15}">{name(r["row"])}</text>')
-        parts.append(f'<rect x="{left}" y="{y + 3}" width="{bar:.0f}" height="{height - 8}" fill="#4a7ebb"/>')
-        parts.append(f'<text x="{left + bar + 6:.0f}" y="{y + 15}">{r["ratio"]:.2f}</text>')
-    parts.append(f'<line x1="{left + width / 1.2:.0f}" y1="26" x2="{left + width / 1.2:.0f}" '
-                 f'y2="{30 + height * len(results)}" stroke="#555" stroke-dasharray="3"/></svg>')
-    path.write_text("\n".join(parts) + "\n")
+def quick():
+    results = ingest.rates(ingest.QUICK, 3, 1.5)
+    section("quick", f"{machine()}\n\n{rates_table(results)}")
+    bars("performance-quick.svg", "bets/s as a part of what this machine can do (the limit program = 1)",
+         [(ingest.name(r["row"]), r["ratio"]) for r in results], "{:.2f}".format, mark=1)
+    RATIOS.write_text(json.dumps({ingest.name(r["row"]): round(r["ratio"], 2) for r in results}, indent=2) + "\n")
 
 
-def machine():
-    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
-    return f"{os.cpu_count()} cores, {model}, Linux {platform.release().split('-')[0]}"
+def check():
+    results = ingest.rates(ingest.QUICK, 3, 1.5)
+    print(rates_table(results))
+    known = json.loads(RATIOS.read_text())
+    lost = [(ingest.name(r["row"]), r["ratio"]) for r in results if r["ratio"] < known[ingest.name(r["row"])] * (1 - MARGIN)]
+    for row, ratio in lost:
+        print(f"bench: {row}: {ratio:.2f} of the limit, {known[row]} when it was committed", file=sys.stderr)
+    sys.exit(1 if lost else 0)
+
+
+def matrix():
+    section("full", f"{machine()}\n\n{rates_table(ingest.rates(ingest.FULL, 3, 1.0))}")
+
+
+def times():
+    results = ingest.half_load(HALF_LOAD_ROWS, 3, 2.0)
+    rows = [[ingest.name(r["row"]), f"{r['rate']:,.0f}", *(f"{r[w]['p50_ms']:.2f}, {r[w]['p99_ms']:.2f}"
+             for w in ("service", "limit", "bare")), f"**{r['ratio']:.1f}**", "≤ 2"] for r in results]
+    section("times", f"{machine()}\n\n" + table(
+        ["chunk / connections / window", "chunks/s", "p50, p99 ms", "limit", "bare write + fdatasync", "ratio of p99", "goal"], rows))
+
+
+def rivals():
+    rows, known, plotted = [], [rival for rival in RIVALS if not rival.missing()], []
+    with scratch() as folder:
+        for row in RIVAL_ROWS:
+            runs = {"Quiniela": []} | {rival.name: [] for rival in known}
+            for _ in range(3):
+                runs["Quiniela"].append(ingest.measure("service", folder, *row, 1.5))
+                for rival in known:
+                    runs[rival.name].append(rival.measure(*row, 1.5, folder))
+            own = statistics.median(r["bets_per_second"] for r in runs["Quiniela"])
+            for name, values in runs.items():
+                median = ingest.medians(values)
+                rate = median["bets_per_second"]
+                rows.append([ingest.name(row), name, f"{millions(rate)} ± {ingest.spread([v['bets_per_second'] for v in values]):.0%}",
+                             f"**{own / rate:.1f} ×**", f"{median['p50_ms']:.2f}, {median['p99_ms']:.2f}",
+                             f"{median['cpu_ms_per_million_bets']:,.0f}", f"{median['peak_kb'] / 1024:,.0f}"])
+                if row == RIVAL_ROWS[1]:
+                    plotted.append((name, rate))
+            print(f"  rivals {ingest.name(row)}", file=sys.stderr)
+    texts = [f"- **{r.name}** {'' if r.missing() else r.version()}: " + (f"not measured, {r.missing()}" if r.missing() else
+             f"{r.settings}. Acknowledged: {r.acknowledges}.") for r in RIVALS]
+    section("rivals", f"{machine()}\n\n" + table(
+        ["chunk / connections / window", "", "million bets/s", "Quiniela is", "p50, p99 ms", "CPU ms / million bets", "peak MB"],
+        rows) + "\n\n" + "\n".join(texts))
+    bars("performance-rivals.svg", f"million bets/s, {ingest.name(RIVAL_ROWS[1])} (each step to the right a factor)",
+         sorted(plotted, key=lambda p: -p[1]), millions, logarithmic=True)
+
+
+def draws():
+    rows = []
+    for bets, rounds in ((10_000_000, 5), (100_000_000, 3)):
+        r = ledgers.large(bets, rounds)
+        m = r["median"]
+        rows.append([f"{r['bets']:,}", f"{r['bytes'] / 1e6:,.0f}", f"{(m['recovery'] - m['empty']) * 1000:,.0f}",
+                     f"**{r['recovery_gb_per_second']:.1f}**", "≥ 5", f"{r['peak_mb']:.0f}", f"**{m['draw'] * 1000:,.0f}**",
+                     "≤ 10" if bets == 10_000_000 else "", f"{m['grep'] * 1000:,.0f}", f"**{m['grep'] / m['draw']:.1f}**", "≥ 20"])
+        print(f"  draw of {bets:,}", file=sys.stderr)
+    section("draws", f"{machine()}\n\n" + table(
+        ["bets", "ledger MB", "recovery ms", "GB/s", "goal", "its peak MB", "draw ms", "goal", "`grep -c` over the export, ms",
+         "draws in one grep", "goal"], rows))
+
+
+def cost():
+    sizes = [100_000, 1_000_000, 10_000_000, 100_000_000]
+    runs = ledgers.cost(sizes, 3)
+    rows = [[f"{size:,}", f"{statistics.median(r['cpu_ms_per_million_bets'] for r in runs[size]):.1f}",
+             millions(statistics.median(r["bets_per_second"] for r in runs[size])),
+             f"{statistics.median(r['peak_kb'] for r in runs[size]) / 1024:.0f}"] for size in sizes]
+    section("cost", f"{machine()}\n\n" + table(["bets in the draw", "CPU ms / million bets", "million bets/s", "peak MB"], rows))
+    samples = runs[sizes[-1]][0]["samples_mb"]
+    line("performance-memory.svg", "resident memory of bet-ingest in MB, while 100 million bets come",
+         [(index / 10, sample) for index, sample in enumerate(samples)], "{:.0f} s".format, "{:.0f} MB".format)
+
+
+def agency():
+    core, draw = agencies.one_core(3), agencies.whole_draw(5)
+    text = (f"One agency on one core, services on the other, chunks of 64 KiB, {core['bets']:,} bets ({core['source']}, again and "
+            f"again): **{millions(core['cpu'])}** million bets for a second of its CPU time, {millions(core['clock'])} by the clock "
+            "(goal ≥ 10).\n\n")
+    if draw:
+        rows = [[name, f"{draw[name] * 1000:.1f}", f"**{draw[name] / draw['netcats']:.1f}**", goal] for name, goal in (
+            ("default", "≤ 1.5"), ("large chunks", "≤ 1.5"), ("netcats", ""))]
+        text += table([f"five agencies, {draw['source']}, start to winners", "ms", "of five netcats and 3 syncs", "goal"], rows)
+    section("agencies", f"{machine()}\n\n{text}")
+
+
+def consult():
+    text = consultations.report(consultations.consultations(3, 1.5), consultations.parked(), consultations.idle())
+    section("consultations", f"{machine()}\n\n{text}")
+
+
+PARTS = {"quick": quick, "matrix": matrix, "times": times, "rivals": rivals, "draws": draws, "cost": cost,
+         "agencies": agency, "consultations": consult}
 
 
 def main():
-    mode = sys.argv[1] if len(sys.argv) > 1 else "quick"
-    if mode not in ("quick", "full", "check"):
-        sys.exit(__doc__)
-    for program in (LOAD, LIMIT, SERVICE):
-        if not program.exists():
-            sys.exit(f"bench: {program} is not built; run it by make bench-quick")
-    results = run(FULL if mode == "full" else QUICK, 3 if mode != "full" else 3, 1.5)
-    print(table(results))
-    ratios = {name(r["row"]): round(r["ratio"], 2) for r in results}
+    # SystemExit where a signal would end the program on the spot, with processes and folders left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    mode, names = (sys.argv[1:2] or ["quick"])[0], sys.argv[2:]
+    if mode not in ("quick", "full", "check") or any(name not in PARTS for name in names):
+        sys.exit(f"{__doc__}\nparts: {', '.join(PARTS)}")
     if mode == "check":
-        known = json.loads(RATIOS.read_text())
-        lost = {k: (known[k], v) for k, v in ratios.items() if k in known and v < known[k] * (1 - MARGIN)}
-        for row, (before, after) in lost.items():
-            print(f"bench: {row}: {after} of the limit, {before} when it was committed", file=sys.stderr)
-        sys.exit(1 if lost else 0)
-    document = ROOT / "docs/performance.md"
-    text = document.read_text()
-    begin, end = f"<!-- {mode} -->", f"<!-- end of {mode} -->"
-    body = f"{begin}\n\n{machine()}, {time.strftime('%Y-%m-%d')}.\n\n{table(results)}\n\n{end}"
-    before, rest = text.split(begin)
-    document.write_text(before + body + rest.split(end)[1])
-    plot(results, ROOT / f"docs/performance-{mode}.svg")
-    if mode == "quick":
-        RATIOS.write_text(json.dumps(ratios, indent=2) + "\n")
+        check()
+    for name in names or (["quick"] if mode == "quick" else PARTS):
+        print(f"{name}:", file=sys.stderr)
+        PARTS[name]()
 
 
 main()
