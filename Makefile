@@ -66,7 +66,10 @@ bench-programs: build
 bench-quick: bench-programs ## bet-ingest beside the limit of this machine, two minutes
 	python3 Benchmarks/bench.py quick
 
-bench: bench-programs ## The same for every chunk size, number of connections and window, ten minutes
+bench: bench-programs ## Everything: every setting, rivals, draws, agencies, consultations (twenty minutes)
+	cp Package.resolved Benchmarks/Echo/
+	swift build -c release --static-swift-stdlib --package-path Benchmarks/Echo
+	Benchmarks/rivals/setup
 	python3 Benchmarks/bench.py full
 
 bench-check: bench-programs ## Fails where a committed ratio is lost

@@ -1,3 +1,4 @@
+import DequeModule
 import Shared
 
 /// Group commit: workers stage, one thread appends everything staged meanwhile under one fdatasync, and only then do the
@@ -25,7 +26,9 @@ final class LedgerCommitter: Sendable {
 
     private struct Staging {
         var admission: Admission
-        var entries: [StagedEntry] = []
+        var entries: Deque<StagedEntry> = []
+        /// Of the records among them.
+        var recordBytes = 0
         var phase = Phase.running
         var isSealDurable = false
     }
@@ -125,6 +128,7 @@ extension LedgerCommitter {
             let wasEmpty = staging.entries.isEmpty
             let entries = decide(&staging.admission)
             staging.entries.append(contentsOf: entries)
+            for entry in entries { staging.recordBytes += entry.recordBytes }
             return (!entries.isEmpty, wasEmpty)
         }
         // The committer alone waits here.
@@ -186,69 +190,67 @@ extension LedgerCommitter {
         } ?? false
     }
 
-    /// Commits everything that is staged now.
+    /// Commits everything that is staged now, and answers it.
     ///
     /// Tests and simulations call it in their own thread.
     ///
-    /// - Returns: false after a failure.
-    func commitStaged() -> Bool {
-        commit(staging.withLock { Self.takeEntries(&$0) })
-    }
-
-    private static func takeEntries(_ staging: inout Staging) -> [StagedEntry] {
-        var entries: [StagedEntry] = []
-        swap(&entries, &staging.entries)
-        return entries
-    }
-
-    /// Commits entries as one group, or several where one would be too large, and answers each.
-    ///
     /// - Returns: false after a failure. Then no answer of the group leaves: whether it is durable is not known.
-    private func commit(_ entries: [StagedEntry]) -> Bool {
-        let time = clock()
-        do throws(LedgerError) {
-            try ledger.withLock { (ledger: inout OpenLedger) throws(LedgerError) in
-                var rest = entries[...]
-                while !rest.isEmpty {
-                    let (group, positions) = Self.appendGroup(rest, to: &ledger, time: time)
+    func commitStaged() -> Bool {
+        while true {
+            let group = staging.withLock { Self.takeGroup(&$0) }
+            if group.isEmpty { return true }
+            do throws(LedgerError) {
+                let time = clock()
+                try ledger.withLock { (ledger: inout OpenLedger) throws(LedgerError) in
+                    let positions = Self.append(group, to: &ledger, time: time)
                     if !positions.isEmpty { try ledger.commit(time: time) }
                     try settle(group, positions: positions, &ledger, time: time)
-                    rest = rest[group.endIndex...]
                 }
+            } catch {
+                fail(error)
+                return false
             }
-            return true
-        } catch {
-            fail(error)
-            return false
         }
     }
 
-    /// Appends as many records as one group holds.
+    /// Takes as many entries as one group holds.
     ///
-    /// - Returns: the entries up to there, and the position of the first bet for each record among them.
-    private static func appendGroup(
-        _ entries: ArraySlice<StagedEntry>, to ledger: inout OpenLedger, time: UInt64
-    ) -> (group: ArraySlice<StagedEntry>, positions: [UInt64]) {
-        var positions: [UInt64] = []
-        for index in entries.indices {
-            let record: StagedRecord
-            switch entries[index] {
-            case .record(let staged, _): record = staged
-            case .seal(let seal): record = StagedRecord(seal)
-            case .answer, .repeated, .afterwards, .log: continue
-            }
-            guard positions.isEmpty || ledger.hasRoom(for: record) else {
-                return (entries[..<index], positions)
-            }
-            positions.append(ledger.append(record, time: time))
+    /// Not more, so that the frames of a group are freed when it is answered, and do not wait for the next ones.
+    private static func takeGroup(_ staging: inout Staging) -> Deque<StagedEntry> {
+        var group: Deque<StagedEntry> = []
+        var room = Limits.maxGroupBytes - GroupHeader.byteCount
+        guard staging.recordBytes > room else {
+            swap(&group, &staging.entries)
+            staging.recordBytes = 0
+            return group
         }
-        return (entries, positions)
+        // Any record fits an empty group.
+        while let next = staging.entries.first, next.recordBytes <= room {
+            room -= next.recordBytes
+            staging.recordBytes -= next.recordBytes
+            group.append(staging.entries.removeFirst())
+        }
+        return group
+    }
+
+    /// Appends the records of a group.
+    ///
+    /// - Returns: the position of the first bet for each of them.
+    private static func append(
+        _ group: Deque<StagedEntry>, to ledger: inout OpenLedger, time: UInt64
+    ) -> [UInt64] {
+        group.compactMap { entry in
+            switch entry {
+            case .record(let record, _): ledger.append(record, time: time)
+            case .seal(let seal): ledger.append(StagedRecord(seal), time: time)
+            case .answer, .repeated, .afterwards, .log: nil
+            }
+        }
     }
 
     /// Answers a group that is durable.
     private func settle(
-        _ group: ArraySlice<StagedEntry>, positions: [UInt64], _ ledger: inout OpenLedger,
-        time: UInt64
+        _ group: Deque<StagedEntry>, positions: [UInt64], _ ledger: inout OpenLedger, time: UInt64
     ) throws(LedgerError) {
         var positions = positions.makeIterator()
         var releasedBytes = 0
@@ -316,7 +318,6 @@ extension LedgerCommitter {
                 try ledger.close(time: time)
             }
             staging.withLock { $0.phase = .stopped }
-            staging.wakeAll()
         } catch {
             fail(error)
         }
@@ -326,8 +327,8 @@ extension LedgerCommitter {
         staging.withLock { staging in
             staging.phase = .failed
             staging.entries.removeAll()
+            staging.recordBytes = 0
         }
-        staging.wakeAll()
         observer.failed(error)
     }
 }
@@ -346,12 +347,5 @@ extension StagedRecord {
                 message: .chunkProcessed(
                     ChunkProcessed(sequence: sequence, count: UInt16(count), firstBetIndex: firstBetIndex)))
         }
-    }
-
-    fileprivate init(_ seal: SealRecord) {
-        let bytes = seal.bytes
-        self.init(
-            kind: .seal, count: 0, agency: AgencyID(0), sequence: 0, bytes: bytes, payloadIndex: 0,
-            payloadChecksum: CRC32C.checksum(bytes.span.bytes), frameBytes: 0)
     }
 }

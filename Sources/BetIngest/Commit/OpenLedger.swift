@@ -56,17 +56,6 @@ struct OpenLedger: ~Copyable {
         }
     }
 
-    /// Whether the group under way has room for a record of this payload.
-    func hasRoom(for record: StagedRecord) -> Bool {
-        switch writer {
-        case .some(let writer):
-            let recordBytes = RecordHeader.byteCount + record.payloadBytes
-            return writer.groupBytes + recordBytes <= Limits.maxGroupBytes
-        case .none:
-            return true
-        }
-    }
-
     /// Appends a record to the group under way.
     ///
     /// - Returns: the bets that are stored before it.

@@ -16,6 +16,15 @@ enum StagedEntry {
     case afterwards(@Sendable () -> Void)
     case log(LogEvent)
     case seal(SealRecord)
+
+    /// What it adds to a commit group.
+    var recordBytes: Int {
+        switch self {
+        case .record(let record, _): record.recordBytes
+        case .seal(let seal): StagedRecord(seal).recordBytes
+        case .answer, .repeated, .afterwards, .log: 0
+        }
+    }
 }
 
 /// A record without what only the committer knows: its time and place.
@@ -34,6 +43,16 @@ struct StagedRecord {
     var rejection: RejectionRecord?
 
     var payloadBytes: Int { bytes.count - payloadIndex }
+    var recordBytes: Int { RecordHeader.byteCount + payloadBytes }
+}
+
+extension StagedRecord {
+    init(_ seal: SealRecord) {
+        let bytes = seal.bytes
+        self.init(
+            kind: .seal, count: 0, agency: AgencyID(0), sequence: 0, bytes: bytes, payloadIndex: 0,
+            payloadChecksum: CRC32C.checksum(bytes.span.bytes), frameBytes: 0)
+    }
 }
 
 /// What the agency is told when a record is durable.

@@ -83,9 +83,6 @@ package struct LedgerWriter: ~Copyable {
     /// Whether the ledger is written past the page cache.
     package var isDirect: Bool { file.isDirect }
 
-    /// Bytes that the group under way has: what is left of `Limits.maxGroupBytes` may still be appended.
-    package var groupBytes: Int { max(group.count, GroupHeader.byteCount) }
-
     /// Appends a record to the group under way.
     ///
     /// Nothing is written yet.
