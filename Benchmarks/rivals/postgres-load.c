@@ -3,7 +3,7 @@
 //   postgres-load PORT CONNECTIONS CHUNK_BYTES SECONDS PID
 //
 // A thread for each connection, for libpq cannot pipeline COPY: so there is no window, and instead of it more connections.
-// Rows are encoded before. Binary: see the figures in rivals.py.
+// Rows are encoded before. Binary: text was slower by a tenth to a fifth.
 #define _GNU_SOURCE
 #include "measure.h"
 #include <libpq-fe.h>

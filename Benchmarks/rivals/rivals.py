@@ -10,6 +10,7 @@ RIVALS is for bench.py. A rival's measure(chunk_bytes, connections, window, seco
 Its `connections` says what it really uses where that is not what was asked for: each rival gets the form it is fastest in.
 """
 import contextlib, json, os, pathlib, platform, pwd, shutil, signal, socket, sqlite3, subprocess, sys, tempfile, time
+from functools import partial
 from typing import Callable, NamedTuple
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -23,6 +24,7 @@ class Rival(NamedTuple):
     missing: Callable  # () -> why it cannot be measured here, or None
     version: Callable  # () -> str
     settings: str
+    is_durable: bool  # whether an acknowledged bet outlives a power cut, as Quiniela's does
     acknowledges: str  # what its acknowledgement means
 
 
@@ -67,20 +69,20 @@ def server(arguments, port, folder, end=signal.SIGKILL, **popen):
         process.wait()
 
 
-def load(program, *arguments):
-    out = subprocess.run([BUILD / program, *map(str, arguments)], capture_output=True, text=True)
+def output(*arguments, **popen):
+    out = subprocess.run([str(a) for a in arguments], capture_output=True, text=True, **popen)
     if out.returncode != 0:
-        raise RuntimeError(f"{program}: {out.stderr}")
-    return json.loads(out.stdout)
+        raise RuntimeError(f"{arguments[0]}: {out.stderr}")
+    return out.stdout.strip()
+
+
+def load(program, *arguments):
+    return json.loads(output(BUILD / program, *arguments))
 
 
 def check_stored(rival, stored, acknowledged):
     if stored != acknowledged:
         raise AssertionError(f"{rival}: {stored} stored, {acknowledged} acknowledged")
-
-
-def output(*arguments):
-    return subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def needs(*programs):
@@ -100,7 +102,7 @@ POSTGRES_SETTINGS = {
     "checkpoint_timeout": "1h", "autovacuum": "off",
 }
 # libpq cannot pipeline COPY, so chunks in flight are connections. Beyond about 20 it got slower on 2 cores (million bets/s at
-# 8192 bytes with 5, 10, 20, 40: 1.0, 1.0, 2.3, 1.8).
+# 8192 bytes with 5, 10, 20, 40, on a busy machine: 0.5, 0.9, 1.9, 1.6).
 POSTGRES_CONNECTIONS = 20
 POSTGRES_TABLE = ("CREATE TABLE bets (agency integer, first_name text, last_name text, document text, birthdate date,"
                   " number integer)")
@@ -123,9 +125,8 @@ def measure_postgres(chunk_bytes, connections, window, seconds, folder):
     programs, user, port = postgres_programs(), postgres_user(), free_port()
     with own_folder(folder, "postgres", user.get("user")) as path:
         # A segment of 256 MB: a short run then writes into space that is there already, as a server does that has run for long.
-        subprocess.run([programs / "initdb", "--pgdata", path / "data", "--username", "postgres", "--auth", "trust",
-                        "--encoding", "UTF8", "--locale", "C", "--wal-segsize", "256"],
-                       cwd=path, check=True, capture_output=True, **user)
+        output(programs / "initdb", "--pgdata", path / "data", "--username", "postgres", "--auth", "trust",
+               "--encoding", "UTF8", "--locale", "C", "--wal-segsize", "256", cwd=path, **user)
         settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", **POSTGRES_SETTINGS}
         arguments = [programs / "postgres", "-D", path / "data"]
         for name, value in settings.items():
@@ -150,7 +151,8 @@ SQLITE_PRAGMAS = ("PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synch
                   " PRAGMA wal_autocheckpoint=1000")
 
 
-def measure_sqlite(group, chunk_bytes, seconds, folder):
+def measure_sqlite(is_grouped, chunk_bytes, connections, window, seconds, folder):
+    group = max(1, min(connections * window, GROUP_BYTES // chunk_bytes)) if is_grouped else 1
     with own_folder(folder, "sqlite") as path:
         result = load("sqlite-load", path / "bets.db", group, chunk_bytes, seconds, SQLITE_PRAGMAS)
         with contextlib.closing(sqlite3.connect(path / "bets.db")) as database:
@@ -158,12 +160,8 @@ def measure_sqlite(group, chunk_bytes, seconds, folder):
         return {**result, "connections": 1}
 
 
-def measure_sqlite_chunks(chunk_bytes, connections, window, seconds, folder):
-    return measure_sqlite(1, chunk_bytes, seconds, folder)
-
-
-def measure_sqlite_groups(chunk_bytes, connections, window, seconds, folder):
-    return measure_sqlite(max(1, min(connections * window, GROUP_BYTES // chunk_bytes)), chunk_bytes, seconds, folder)
+def sqlite_version():
+    return output(BUILD / "sqlite-load", "--version")
 
 
 # ---- Redis
@@ -184,12 +182,8 @@ def measure_redis(kind, chunk_bytes, connections, window, seconds, folder):
             return result
 
 
-def measure_redis_chunks(*arguments):
-    return measure_redis("redis", *arguments)
-
-
-def measure_redis_bets(*arguments):
-    return measure_redis("redis-bets", *arguments)
+def redis_version():
+    return output("redis-server", "--version").split("v=")[1].split()[0]
 
 
 # ---- NATS JetStream
@@ -242,38 +236,37 @@ RIVALS = [
           "COPY (binary) of each chunk in its own transaction, no index, "
           f"min(connections x window, {POSTGRES_CONNECTIONS}) connections over TCP; initdb --wal-segsize=256; "
           + ", ".join(f"{k}={v}" for k, v in POSTGRES_SETTINGS.items()),
-          "after fdatasync of its WAL; commits of several connections share one"),
-    Rival("SQLite", measure_sqlite_chunks, needs(BUILD / "sqlite-load"), lambda: output(BUILD / "sqlite-load", "--version"),
+          True, "after fdatasync of its WAL; commits of several connections share one"),
+    Rival("SQLite", partial(measure_sqlite, False), needs(BUILD / "sqlite-load"), sqlite_version,
           "a transaction for each chunk, one writer (5 were slower by a fifth to a third), statements of 16 rows, in the "
           f"process that has the bets: no socket; {SQLITE_PRAGMAS.replace('PRAGMA ', '')}",
-          "after fdatasync of its WAL, one for each chunk"),
-    Rival("SQLite, grouped", measure_sqlite_groups, needs(BUILD / "sqlite-load"),
-          lambda: output(BUILD / "sqlite-load", "--version"),
+          True, "after fdatasync of its WAL, one for each chunk; times are of its transaction, without any wait before"),
+    Rival("SQLite, grouped", partial(measure_sqlite, True), needs(BUILD / "sqlite-load"), sqlite_version,
           "the same, but all chunks in flight (connections x window, at most 8 MiB) share a transaction",
-          "after fdatasync of its WAL, one for all chunks in flight"),
-    Rival("Redis Streams", measure_redis_chunks, needs("redis-server", BUILD / "stream-load"),
-          lambda: output("redis-server", "--version").split("v=")[1].split()[0],
-          "XADD of one entry for each chunk, its bytes the value; pipelined; " + " ".join(a or '""' for a in REDIS_SETTINGS),
-          "after fdatasync of the append-only file; commands of one turn of its loop share one. It knows no bets"),
-    Rival("Redis Streams, bets", measure_redis_bets, needs("redis-server", BUILD / "stream-load"),
-          lambda: output("redis-server", "--version").split("v=")[1].split()[0],
-          "XADD of one entry for each bet with six fields; pipelined; the same settings",
-          "as above; a chunk when its last bet is"),
+          True, "after fdatasync of its WAL, one for all chunks in flight"),
+    Rival("Redis Streams", partial(measure_redis, "redis"), needs("redis-server", BUILD / "stream-load"), redis_version,
+          "XADD of one entry for each chunk, its bytes the value; pipelined; no io-threads (two were slower on 2 cores); "
+          + " ".join(a or '""' for a in REDIS_SETTINGS),
+          True, "after fdatasync of the append-only file; commands of one turn of its loop share one. It holds bytes, no bets"),
+    Rival("Redis Streams, bets", partial(measure_redis, "redis-bets"), needs("redis-server", BUILD / "stream-load"),
+          redis_version, "XADD of one entry for each bet with six fields; pipelined; the same settings",
+          True, "after fdatasync of the append-only file; a chunk when its last bet is"),
     Rival("NATS JetStream", measure_nats, needs("nats-server", BUILD / "stream-load"),
           lambda: output("nats-server", "--version").split("v")[-1],
           "one message for each chunk, a stream of file storage, one replica, all else its default",
-          "WEAKER: written to the file, NOT fsynced. It syncs every two minutes, and this version (before 2.10) has no "
+          False, "written to the file, NOT fsynced. It syncs every two minutes, and this version (before 2.10) has no "
           "sync_interval: always. What power takes away may have been acknowledged"),
     Rival("course's kind", measure_course, needs(BUILD / "stream-load"), platform.python_version,
           "course_server.py: Python, a thread for each connection, CSV under a lock",
-          "WEAKER: written to the file, NOT fsynced"),
+          False, "written to the file, NOT fsynced"),
 ]
 
 
 def main():
     chunk, connections, window, seconds = (int(a) if i < 3 else float(a) for i, a in
                                            enumerate(sys.argv[1:] if len(sys.argv) == 5 else ("8192", "5", "8", "1.5")))
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is ended and removed
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as for SIGINT, so that everything is ended and removed
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     print(f"chunks of {chunk} bytes, {connections} connections, window {window}, {seconds} s\n")
     print(f"{'rival':20} {'version':10} {'million bets/s':>14} {'p50 ms':>8} {'p99 ms':>8} {'CPU ms/M':>9} {'peak MB':>8}")
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_FOLDER")) as folder:
@@ -286,7 +279,8 @@ def main():
                   f"{r['p99_ms']:8.2f} {r['cpu_ms_per_million_bets']:9.1f} {r['peak_kb'] / 1024:8.0f}", flush=True)
     print()
     for rival in RIVALS:
-        print(f"{rival.name}\n  settings: {rival.settings}\n  acknowledged: {rival.acknowledges}")
+        print(f"{rival.name}\n  settings: {rival.settings}\n  acknowledged: "
+              f"{'' if rival.is_durable else 'WEAKER: '}{rival.acknowledges}")
 
 
 if __name__ == "__main__":
