@@ -174,10 +174,8 @@ package struct LedgerReader {
     private mutating func fill(from position: Int, byteCount: Int) throws(LedgerError) {
         let known = windowOffset + windowBytes - position
         if position >= windowOffset, byteCount <= known { return }
-        let wanted = max(byteCount, Self.readBytes)
-        if window.count < wanted {
-            window.append(contentsOf: repeatElement(0, count: wanted - window.count))
-        }
+        let wanted = max(byteCount, min(Self.readBytes, fileBytes))
+        if window.count < wanted { window += [UInt8](repeating: 0, count: wanted - window.count) }
         // What has been read of it moves to the front; the rest comes behind it.
         let kept = position >= windowOffset ? max(0, known) : 0
         let (file, end) = (file, windowBytes)
