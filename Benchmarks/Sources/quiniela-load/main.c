@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -228,6 +229,7 @@ int main(int argc, char **argv) {
     chunksEach = argc > 8 ? (uint32_t)atoi(argv[8]) : 0;
     if (window > maxWindow) window = maxWindow;
     signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_TIMERSLACK, 1UL);
     encodeBets((size_t)atol(argv[4]));
 
     int epoll = epoll_create1(0);
@@ -265,7 +267,14 @@ int main(int argc, char **argv) {
             bool isIdle = isOver && connection->sent == 0;
             if (!connection->waitsForRoom && !isIdle) fillWindow(connection, window, rate > 0, time);
         }
-        int count = epoll_wait(epoll, events, 256, rate > 0 ? 0 : 10);
+        // Open loop: until the next chunk is due. It must not spin: the service has the same two cores.
+        uint64_t wait = 10000000;
+        if (rate > 0 && !isOver) {
+            uint64_t due = start + (uint64_t)((double)(duePast + 1) * 1e9 / rate), before = now();
+            wait = due > before ? due - before : 0;
+        }
+        struct timespec timeout = {.tv_nsec = (long)wait};
+        int count = epoll_pwait2(epoll, events, 256, &timeout, NULL);
         time = now();
         for (int index = 0; index < count; index++) {
             Connection *connection = events[index].data.ptr;
