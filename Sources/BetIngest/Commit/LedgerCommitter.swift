@@ -239,7 +239,8 @@ extension LedgerCommitter {
     private static func append(
         _ group: Deque<StagedEntry>, to ledger: inout OpenLedger, time: UInt64
     ) -> [UInt64] {
-        group.compactMap { entry in
+        ledger.reserve(recordBytes: group.reduce(0) { $0 + $1.recordBytes })
+        return group.compactMap { entry in
             switch entry {
             case .record(let record, _): ledger.append(record, time: time)
             case .seal(let seal): ledger.append(StagedRecord(seal), time: time)
@@ -294,6 +295,7 @@ extension LedgerCommitter {
                         reason: rejection.message))
                 return
             }
+            guard log.writesSuccess else { return }
             if record.count == 1 {
                 let bet = BetColumns(record.bytes.span.extracting(record.payloadIndex...), count: 1)
                     .bets[0]

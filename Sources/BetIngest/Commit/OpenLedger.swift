@@ -56,6 +56,11 @@ struct OpenLedger: ~Copyable {
         }
     }
 
+    /// Makes room for the records of a group, headers included.
+    mutating func reserve(recordBytes: Int) {
+        writer?.reserve(recordBytes: recordBytes)
+    }
+
     /// Appends a record to the group under way.
     ///
     /// - Returns: the bets that are stored before it.

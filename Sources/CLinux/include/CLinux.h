@@ -19,6 +19,7 @@ int clinux_fallocate(int fd, int64_t offset, int64_t length);
 /// Names the calling thread, at most 15 characters, as `top -H` and `perf` show it.
 void clinux_name_thread(const char *name);
 
-/// Makes malloc(3) give blocks of 128 KiB and more back to the system when they are freed, for ever: without it glibc
-/// raises that limit with each large block freed, and frames freed on another thread stay in its arenas.
+/// Makes malloc(3) give blocks of 1 MiB and more back to the system when they are freed, for ever: without it glibc raises
+/// that limit with each large block freed, to 32 MiB. Below 1 MiB, mapping each frame anew took half of the service's time at
+/// 256 KiB.
 void clinux_return_large_blocks(void);

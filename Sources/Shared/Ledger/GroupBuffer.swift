@@ -46,14 +46,15 @@ struct GroupBuffer: ~Copyable {
         UnsafeRawBufferPointer(rebasing: memory[..<count])
     }
 
-    private mutating func reserve(_ byteCount: Int) {
+    /// Makes room for so many bytes in all.
+    mutating func reserve(_ byteCount: Int) {
         guard byteCount > memory.count else { return }
         var capacity = memory.count
         while capacity < byteCount { capacity *= 2 }
-        let larger = Self.allocate(capacity)
-        larger.copyMemory(from: bytes)
-        memory.deallocate()
-        memory = larger
+        let smaller = memory
+        memory = Self.allocate(capacity)
+        memory.copyMemory(from: UnsafeRawBufferPointer(rebasing: smaller[..<count]))
+        smaller.deallocate()
     }
 
     private static func allocate(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {

@@ -16,12 +16,13 @@ package struct LedgerReader {
     private let file: any DiskFile
     private var nextNumber: UInt64 = 1
     private var lastKind: GroupHeader.Kind?
-    /// The bytes of the file from `windowOffset` on.
-    /// Memory that is used again and again; the first `windowBytes` are the file's from `windowOffset` on.
+    /// Memory that is used again and again.
+    ///
+    /// The first `windowBytes` are the file's from `windowOffset` on.
     private var window: [UInt8] = []
     private var windowOffset = 0
     private var windowBytes = 0
-    /// Read at once: what fits into the CPU's cache is checked there.
+    /// Read at once, or a whole group where it is larger.
     private static let readBytes = 1 << 20
 
     /// Opens a ledger and checks its header.

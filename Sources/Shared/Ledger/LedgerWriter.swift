@@ -83,6 +83,13 @@ package struct LedgerWriter: ~Copyable {
     /// Whether the ledger is written past the page cache.
     package var isDirect: Bool { file.isDirect }
 
+    /// Makes room for the records of a group that is known: growing under way would hold it twice.
+    ///
+    /// - Parameter recordBytes: of all its records, headers included.
+    package mutating func reserve(recordBytes: Int) {
+        group.reserve(GroupHeader.byteCount + recordBytes + Limits.blockBytes)
+    }
+
     /// Appends a record to the group under way.
     ///
     /// Nothing is written yet.

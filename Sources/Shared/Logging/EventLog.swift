@@ -36,6 +36,9 @@ package struct EventLog: Sendable {
         writer?.flush(until: .now + .milliseconds(200))
     }
 
+    /// Whether what goes well is written: for callers that would make an event for each chunk.
+    package var writesSuccess: Bool { logger.logLevel <= .info }
+
     package func callAsFunction(_ event: LogEvent) {
         guard logger.logLevel <= event.level else { return }
         switch format {
