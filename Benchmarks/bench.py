@@ -29,6 +29,9 @@ def rates_table(results):
     goal = lambda value, form: form.format(value) if value is not None else ""
     rows = []
     for r in results:
+        if "failed" in r:
+            rows.append([ingest.name(r["row"]), f"failed, {r['failed']}"] + [""] * 11)
+            continue
         service, limit, row = r["service"], r["limit"], r["row"]
         rows.append([
             ingest.name(row), f"{millions(service['bets_per_second'])} ± {r['spread']['service']:.0%}",
@@ -40,8 +43,16 @@ def rates_table(results):
                   "ratio", "goal", "p50, p99 ms", "limit", "peak MB", "goal"], rows)
 
 
-def quick():
+def quick_rows():
     results = ingest.rates(ingest.QUICK, 3, 1.5)
+    for r in results:
+        if "failed" in r:
+            sys.exit(f"bench: {ingest.name(r['row'])} failed, {r['failed']}")
+    return results
+
+
+def quick():
+    results = quick_rows()
     section("quick", f"{machine()}\n\n{rates_table(results)}")
     bars("performance-quick.svg", "bets/s as a part of what this machine can do (the limit program = 1)",
          [(ingest.name(r["row"]), r["ratio"]) for r in results], "{:.2f}".format, mark=1)
@@ -49,7 +60,7 @@ def quick():
 
 
 def check():
-    results = ingest.rates(ingest.QUICK, 3, 1.5)
+    results = quick_rows()
     print(rates_table(results))
     known = json.loads(RATIOS.read_text())
     lost = [(ingest.name(r["row"]), r["ratio"]) for r in results if r["ratio"] < known[ingest.name(r["row"])] * (1 - MARGIN)]
@@ -59,7 +70,7 @@ def check():
 
 
 def matrix():
-    section("full", f"{machine()}\n\n{rates_table(ingest.rates(ingest.FULL, 3, 1.0))}")
+    section("matrix", f"{machine()}\n\n{rates_table(ingest.rates(ingest.FULL, 3, 1.0))}")
 
 
 def times():

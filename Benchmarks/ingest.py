@@ -1,7 +1,7 @@
 """bet-ingest beside the limit program and the rivals: rates, times, CPU and memory, in turn (A B A B ...)."""
 import mmap, os, shutil, statistics, sys, time
 
-from processes import TOOLS, free_port, ingest, load, running, scratch
+from processes import TOOLS, Failed, free_port, ingest, load, running, scratch
 
 # Chunk bytes, connections, window, and the goals: bets/s of the limit at least, CPU per bet of the limit's at most, MB.
 QUICK = [
@@ -51,9 +51,14 @@ def rates(rows, rounds, seconds):
         for row in rows:
             chunk, connections, window = row[:3]
             runs = {"limit": [], "service": []}
-            for _ in range(rounds):
-                for which in runs:
-                    runs[which].append(measure(which, folder, chunk, connections, window, seconds))
+            try:
+                for _ in range(rounds):
+                    for which in runs:
+                        runs[which].append(measure(which, folder, chunk, connections, window, seconds))
+            except Failed as failure:
+                results.append({"row": row, "failed": f"{which}: {failure}"})
+                print(f"  {name(row)}: {results[-1]['failed']}", file=sys.stderr)
+                continue
             limit, service = medians(runs["limit"]), medians(runs["service"])
             results.append({
                 "row": row, "limit": limit, "service": service,

@@ -8,6 +8,10 @@ TOOLS = ROOT / "Benchmarks/.build/release"
 ENVIRONMENT = {"LC_ALL": "C"} | {k: v for k, v in os.environ.items() if not k.startswith("QUINIELA_")}
 
 
+class Failed(Exception):
+    """What was measured did not last."""
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -67,9 +71,12 @@ def ingest(data, port, agencies=10000):
 def load(port, chunk, connections, window, seconds=0.0, rate=0, pid=0, chunks=0):
     """quiniela-load against a port: its line of JSON."""
     arguments = [TOOLS / "quiniela-load", port, connections, window, chunk, seconds, rate, pid, chunks]
-    out = subprocess.run(list(map(str, arguments)), capture_output=True, text=True)
+    try:
+        out = subprocess.run(list(map(str, arguments)), capture_output=True, text=True, timeout=seconds + 60)
+    except subprocess.TimeoutExpired:
+        raise Failed("no answers for a minute") from None
     if out.returncode != 0:
-        sys.exit(f"bench: quiniela-load {chunk}/{connections}/{window}: {out.stderr}")
+        raise Failed(out.stderr.strip())
     return json.loads(out.stdout)
 
 
