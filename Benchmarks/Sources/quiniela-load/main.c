@@ -157,13 +157,14 @@ static int join(int port, uint32_t agency, uint32_t *sequence) {
     return fd;
 }
 
+static bool isOver;          // only what is begun is finished
 static uint32_t chunksEach;  // 0: as many as the time allows
 
 // Sends as much as the window and the socket take.
 static void fillWindow(Connection *connection, uint32_t window, bool isOpenLoop, uint64_t time) {
     while (true) {
         if (connection->sent == 0) {
-            if (chunksEach > 0 && connection->sequence > chunksEach) return;
+            if (isOver || (chunksEach > 0 && connection->sequence > chunksEach)) return;
             if (connection->inFlight == window || (isOpenLoop && connection->due == 0)) return;
             uint64_t begun = time;
             if (isOpenLoop) {
@@ -246,7 +247,7 @@ int main(int argc, char **argv) {
     while (true) {
         uint64_t time = now();
         uint64_t wanted = (uint64_t)chunksEach * (uint64_t)connectionCount;
-        bool isOver = wanted > 0 ? answerCount == wanted : time >= end;
+        isOver = wanted > 0 ? answerCount == wanted : time >= end;
         if (isOver) {
             uint64_t open = 0;
             for (int index = 0; index < connectionCount; index++) open += connections[index].inFlight;
@@ -264,8 +265,7 @@ int main(int argc, char **argv) {
         }
         for (int index = 0; index < connectionCount; index++) {
             Connection *connection = &connections[index];
-            bool isIdle = isOver && connection->sent == 0;
-            if (!connection->waitsForRoom && !isIdle) fillWindow(connection, window, rate > 0, time);
+            if (!connection->waitsForRoom) fillWindow(connection, window, rate > 0, time);
         }
         // Open loop: until the next chunk is due. It must not spin: the service has the same two cores.
         uint64_t wait = 10000000;
