@@ -52,7 +52,6 @@ def one_core(rounds, bets=5_000_000):
             data = folder / "data"
             first, second, addresses = services(data, 1, ["taskset", "-c", "1"])
             with first, second:
-                before = os.times()
                 begun = time.monotonic()
                 agency = send(1, file, addresses, LARGE_CHUNKS, ["taskset", "-c", "0"])
                 _, status, usage = os.wait4(agency.pid, 0)

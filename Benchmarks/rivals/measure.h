@@ -1,5 +1,5 @@
 // What the rivals' clients share: the clock, the times of the answers, the bets, the server's CPU time, the line of JSON.
-// The same as in quiniela-load, so that the figures mean the same.
+// Times as in quiniela-load, so that the figures mean the same; CPU time in hundredths of a second, which children need.
 #pragma once
 #include <arpa/inet.h>
 #include <errno.h>
