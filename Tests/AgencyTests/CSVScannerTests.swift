@@ -14,7 +14,7 @@ struct CSVScannerTests {
         while index < bytes.count {
             var fields = CSVScanner.Fields(repeating: 0..<0)
             switch CSVScanner.scan(&bytes, from: index, isEnd: true, fields: &fields) {
-            case .row(let end):
+            case .row(let end, _):
                 rows.append(
                     (0..<5).map { String(decoding: bytes[fields[$0]], as: UTF8.self) }.joined(separator: "|"))
                 index = end

@@ -76,8 +76,8 @@ struct BetFileReader {
                 // Now, so that a position never lies inside a line.
                 if isInsideLine { try skipLine() }
                 return .fault(fault)
-            case .row(let end):
-                let row = parseFields()
+            case .row(let end, let isASCII):
+                let row = parseFields(areASCII: isASCII)
                 if case .bet = row { position.bets += 1 }
                 advance(to: end)
                 return row
@@ -92,10 +92,10 @@ struct BetFileReader {
             document: block.span.extracting(fields[2]), birthdate: bet.birthdate, number: bet.number)
     }
 
-    private func parseFields() -> Row {
+    private func parseFields(areASCII: Bool) -> Row {
         do throws(BetFault) {
-            try BetRules.check(name: block.span.extracting(fields[0]), .first)
-            try BetRules.check(name: block.span.extracting(fields[1]), .last)
+            try BetRules.check(name: block.span.extracting(fields[0]), .first, isASCII: areASCII)
+            try BetRules.check(name: block.span.extracting(fields[1]), .last, isASCII: areASCII)
             try BetRules.check(document: block.span.extracting(fields[2]))
             let birthdate = try BetRules.birthdate(block.span.extracting(fields[3]))
             try BetRules.check(birthdate: birthdate, today: today)

@@ -16,7 +16,9 @@ enum CSVScanner {
 
     enum Event {
         /// Five fields, and where the next row begins.
-        case row(end: Int)
+        ///
+        /// `isASCII`: known to have no byte above 127; false where nobody looked.
+        case row(end: Int, isASCII: Bool)
         /// A row that is no bet, and where the next row begins.
         case fault(RowFault, end: Int)
         /// A line without anything in it.
@@ -36,7 +38,7 @@ enum CSVScanner {
     static func scan(
         _ bytes: inout [UInt8], from start: Int, isEnd: Bool, fields: inout Fields
     ) -> Event {
-        if let end = plainRow(bytes.span, from: start, &fields) { return .row(end: end) }
+        if let row = plainRow(bytes.span, from: start, &fields) { return row }
         switch findEnd(bytes, from: start, isEnd: isEnd) {
         case .needsBytes:
             return .needsBytes
@@ -52,40 +54,42 @@ enum CSVScanner {
 
     /// The usual row in one pass: five fields, no quote anywhere, its line's end in sight.
     ///
-    /// - Returns: where the next row begins; nil where this is another row, for the rules in full.
-    private static func plainRow(_ bytes: Span<UInt8>, from start: Int, _ fields: inout Fields) -> Int? {
-        var (count, fieldStart, index) = (0, start, start)
+    /// - Returns: the row; nil where this is another row, for the rules in full.
+    private static func plainRow(_ bytes: Span<UInt8>, from start: Int, _ fields: inout Fields) -> Event? {
+        var (count, fieldStart, wordStart) = (0, start, start)
         let limit = min(bytes.count, start + maxRowBytes)
-        let (ones, highest): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
-        while index + 8 <= limit {
-            // Eight bytes at a time, up to the first that is a comma or below: no letter, digit or dash is. The lowest bit
-            // that is set is right; those above it may be set by its borrow.
+        var union: UInt64 = 0
+        let (ones, sevenBits): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x7F7F_7F7F_7F7F_7F7F)
+        while wordStart + 8 <= limit {
+            // Eight bytes at a time: the highest bit of those that are a comma or below, which no letter, digit or dash
+            // is. Seven bits and 0x53 reach the eighth from 0x2D on, and carry no further.
             // 8 bytes are there: the loop's condition.
             let text = UInt64(
-                littleEndian: bytes.bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self))
-            let found = (text &- ones &* 0x2D) & ~text & highest
-            guard found != 0 else {
-                index += 8
-                continue
+                littleEndian: bytes.bytes.unsafeLoadUnaligned(fromByteOffset: wordStart, as: UInt64.self))
+            union |= text  // up to seven bytes of the next row are in it too
+            let others = ((text & sevenBits) &+ ones &* 0x53) | text
+            var found = ~others & ~sevenBits
+            while found != 0 {
+                let index = wordStart + found.trailingZeroBitCount / 8
+                found &= found &- 1
+                switch bytes[unchecked: index] {
+                case UInt8(ascii: ","):
+                    guard count < fieldCount - 1 else { return nil }
+                    fields[count] = fieldStart..<index
+                    count += 1
+                    fieldStart = index + 1
+                case UInt8(ascii: "\n"):
+                    guard count == fieldCount - 1 else { return nil }
+                    let hasReturn = bytes[unchecked: index - 1] == UInt8(ascii: "\r")
+                    fields[count] = fieldStart..<(hasReturn ? index - 1 : index)
+                    return .row(end: index + 1, isASCII: union & ~sevenBits == 0)
+                case UInt8(ascii: "\""):
+                    return nil
+                default:
+                    break
+                }
             }
-            index += found.trailingZeroBitCount / 8
-            switch bytes[unchecked: index] {
-            case UInt8(ascii: ","):
-                guard count < fieldCount - 1 else { return nil }
-                fields[count] = fieldStart..<index
-                count += 1
-                fieldStart = index + 1
-            case UInt8(ascii: "\n"):
-                guard count == fieldCount - 1 else { return nil }
-                let hasReturn = bytes[unchecked: index - 1] == UInt8(ascii: "\r")
-                fields[count] = fieldStart..<(hasReturn ? index - 1 : index)
-                return index + 1
-            case UInt8(ascii: "\""):
-                return nil
-            default:
-                break
-            }
-            index += 1
+            wordStart += 8
         }
         return nil
     }
@@ -160,7 +164,7 @@ enum CSVScanner {
             index += 1  // the comma
         }
         return count == fieldCount
-            ? .row(end: end) : .fault(.fieldCount(count), end: end)
+            ? .row(end: end, isASCII: false) : .fault(.fieldCount(count), end: end)
     }
 
     /// Unquotes a field in place.

@@ -8,8 +8,8 @@ struct Draw {
     /// Asked between groups, so that a stop need not wait for a large ledger.
     let isStopping: () -> Bool
 
-    /// Picks the winners from a sealed ledger: one pass over its records, each checked and counted again, and one for
-    /// its SHA-256.
+    /// Picks the winners from a sealed ledger, in one pass: each record is checked and counted again, and the SHA-256 is
+    /// of the very bytes that were.
     ///
     /// Blocks.
     ///
@@ -20,8 +20,13 @@ struct Draw {
         var standings = DrawStandings()
         var winners: [AgencyID: [String]] = [:]
         var reader = try LedgerReader(folder.ledger, on: disk)
+        var hash = SHA256()
+        hash.update(data: reader.headerBlock)
         while let records = try reader.nextGroup() {
             if isStopping() { return nil }
+            reader.withGroupBytes { bytes in
+                bytes.withUnsafeBytes { hash.update(bufferPointer: $0) }
+            }
             for record in records {
                 let fault = reader.withPayload(of: record) { payload in
                     let fault = standings.check(record.header, payload: payload)
@@ -38,7 +43,6 @@ struct Draw {
         guard standings.seal == seal else {
             throw .damaged(path: folder.ledger, offset: reader.offset, reason: "the ledger does not end with its seal")
         }
-        guard let digest = try hashLedger(upTo: reader.offset) else { return nil }
         let agencies = (0..<seal.agencies).map { index in
             let agency = AgencyID(index + 1)
             return DrawResult.Agency(
@@ -47,26 +51,7 @@ struct Draw {
         }
         return DrawResult(
             draw: folder.draw, winningNumber: seal.winningNumber, method: seal.method,
-            bets: seal.bets, ledgerBytes: reader.offset, ledgerSHA256: digest, agencies: agencies)
-    }
-
-    /// The SHA-256 of the ledger's groups; nil when asked to stop.
-    private func hashLedger(upTo end: Int) throws(LedgerError) -> String? {
-        do throws(DiskError) {
-            let file = try disk.open(folder.ledger, .readOnly)
-            var hash = SHA256()
-            var offset = 0
-            while offset < end {
-                if isStopping() { return nil }
-                let bytes = try file.read(at: offset, byteCount: min(1 << 20, end - offset))
-                guard !bytes.isEmpty else { break }
-                hash.update(data: bytes)
-                offset += bytes.count
-            }
-            return hexadecimal(hash.finalize())
-        } catch {
-            throw .disk(error)
-        }
+            bets: seal.bets, ledgerBytes: reader.offset, ledgerSHA256: hexadecimal(hash.finalize()), agencies: agencies)
     }
 }
 

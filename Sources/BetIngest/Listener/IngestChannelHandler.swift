@@ -59,7 +59,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     /// When the hello, the frame under way, or the last thing that happened began.
     private var since: NIODeadline
     private var collected: [UInt8] = []
-    private var isCollecting = false
+    private var collectedAnswers = 0
     private var closesAfterFlush = false
     private var closesWhenQuiet = false
     private var isLastAnswerSent = false
@@ -291,13 +291,22 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         } else {
             answer.message?.encode(into: &collected)
         }
-        defer { isCollecting = true }
-        return !isCollecting
+        collectedAnswers += 1
+        return collectedAnswers == 1
+    }
+
+    /// More of its frames wait to be answered than have been since the last flush: their answers will come, and these
+    /// may go out with them.
+    ///
+    /// Not in a dialect, where a frame need not have an answer, nor once the last answer is known.
+    var expectsMoreThanCollected: Bool {
+        guard case .open = state, dialect == nil, !closesAfterFlush else { return false }
+        return heldFrames > collectedAnswers
     }
 
     /// Sends everything collected in one write.
     func flushCollected() {
-        isCollecting = false
+        collectedAnswers = 0
         guard let context else { return }
         if closesWhenQuiet, heldFrames == 0, unread == nil, !decoder.isInsideFrame { closesAfterFlush = true }
         let bytes = ByteBuffer(bytes: collected)

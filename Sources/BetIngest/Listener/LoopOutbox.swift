@@ -4,17 +4,27 @@ import NIOCore
 /// Answers on their way from the committer to one event loop: however many there are, the loop is woken once for all that
 /// came since it last looked.
 ///
+/// Connections are served in turn, so a commit group has one answer for each of a thousand that all have more chunks
+/// behind it. A write for each answer is then the dearest thing there is: where many are answered at once, who has
+/// more coming than it got waits for it, and gets 8 answers in about 4 writes.
+///
 /// Isolation: any thread appends; the event loop drains.
 final class LoopOutbox: Sendable {
+    /// From so many answered connections on, some wait.
+    private static let manyConnections = 64
+
     private struct State: Sendable {
         var entries: [(AgencyChannel, Answer)] = []
     }
 
     private let eventLoop: any EventLoop
     private let state = NIOLockedValueBox(State())
+    /// Have answers that are not sent yet.
+    private let unflushed: NIOLoopBoundBox<[IngestChannelHandler]>
 
     init(eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
+        unflushed = .makeBoxSendingValue([], eventLoop: eventLoop)
     }
 
     func append(_ answer: Answer, to channel: AgencyChannel) {
@@ -25,19 +35,23 @@ final class LoopOutbox: Sendable {
         if isFirst { eventLoop.execute { self.drain() } }
     }
 
-    /// Hands the answers to their handlers and flushes each connection once.
+    /// Hands the answers to their handlers and flushes each connection once, or leaves it for the next time.
     private func drain() {
         let entries = state.withLockedValue { state in
             var entries: [(AgencyChannel, Answer)] = []
             swap(&entries, &state.entries)
             return entries
         }
-        var touched: [IngestChannelHandler] = []
         for (channel, answer) in entries {
             guard let handler = channel.handler.value else { continue }
-            if handler.collect(answer) { touched.append(handler) }
+            if handler.collect(answer) { unflushed.value.append(handler) }
         }
-        for handler in touched { handler.flushCollected() }
+        let areMany = unflushed.value.count >= Self.manyConnections
+        unflushed.value.removeAll { handler in
+            if areMany, handler.expectsMoreThanCollected { return false }
+            handler.flushCollected()
+            return true
+        }
     }
 }
 

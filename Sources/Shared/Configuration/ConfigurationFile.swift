@@ -15,7 +15,7 @@ package struct ConfigurationFile: Sendable {
     package init(path: String, text: String) {
         self.path = path
         do {
-            guard let root = try Yams.compose(yaml: text) else { return }
+            guard let root = try Yams.compose(yaml: text, .basic) else { return }
             read(root, prefix: "")
         } catch let error as YamlError {
             faults.append("\(path): \(error)")

@@ -2,10 +2,14 @@
 /// rows before it sends them.
 package enum BetRules {
     /// Checks a name: 1 … 255 bytes of valid UTF-8.
-    package static func check(name bytes: Span<UInt8>, _ name: BetFault.Name) throws(BetFault) {
+    ///
+    /// - Parameter isASCII: it is known to be, and so to be valid UTF-8.
+    package static func check(
+        name bytes: Span<UInt8>, _ name: BetFault.Name, isASCII: Bool = false
+    ) throws(BetFault) {
         if bytes.isEmpty { throw .nameEmpty(name) }
         if bytes.count > Limits.maxNameBytes { throw .nameTooLong(name, bytes: bytes.count) }
-        if !isUTF8(bytes) { throw .nameNotUTF8(name) }
+        if !isASCII, !isUTF8(bytes) { throw .nameNotUTF8(name) }
     }
 
     /// Checks a document: 1 … 20 ASCII letters and digits.

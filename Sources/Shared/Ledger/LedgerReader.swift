@@ -6,6 +6,8 @@
 /// Isolation: one thread. Its calls block on the disk.
 package struct LedgerReader {
     package let header: LedgerHeader
+    /// The block that holds it, as it stands in the file.
+    package let headerBlock: [UInt8]
     package let path: String
     /// The file's size when the reader was opened.
     ///
@@ -13,6 +15,8 @@ package struct LedgerReader {
     package let fileBytes: Int
     /// The byte at which the next group is expected.
     package private(set) var offset = Limits.blockBytes
+    /// Where the group begins that ``nextGroup()`` returned last.
+    private var groupOffset = Limits.blockBytes
     private let file: any DiskFile
     private var nextNumber: UInt64 = 1
     private var lastKind: GroupHeader.Kind?
@@ -30,15 +34,14 @@ package struct LedgerReader {
     /// - Throws: `disk` with ENOENT where there is none, `badHeader` for anything else than a ledger of version 1.
     package init(_ path: String, on disk: any Disk) throws(LedgerError) {
         self.path = path
-        let block: [UInt8]
         do throws(DiskError) {
             file = try disk.open(path, .readOnly)
             fileBytes = try file.size()
-            block = try file.read(at: 0, byteCount: Limits.blockBytes)
+            headerBlock = try file.read(at: 0, byteCount: Limits.blockBytes)
         } catch {
             throw .disk(error)
         }
-        header = try LedgerHeader(block: block, path: path)
+        header = try LedgerHeader(block: headerBlock, path: path)
     }
 
     /// A record of the current group.
@@ -72,6 +75,13 @@ package struct LedgerReader {
     ) throws(Failure) -> Result {
         let start = record.offset - windowOffset + RecordHeader.byteCount
         return try body(window.span.extracting(start..<start + record.header.payloadBytes))
+    }
+
+    /// Runs `body` with the bytes of the group that ``nextGroup()`` returned last, its header and padding included.
+    ///
+    /// Nothing is copied.
+    package func withGroupBytes<Result>(_ body: (RawSpan) -> Result) -> Result {
+        body(window.span.bytes.extracting(groupOffset - windowOffset..<offset - windowOffset))
     }
 
     /// What lies behind the last group, once ``nextGroup()`` has returned nil.
@@ -121,6 +131,7 @@ package struct LedgerReader {
         let outcome = parse(
             group, window.span.bytes.extracting(start..<start + group.paddedBytes))
         if case .success = outcome {
+            groupOffset = offset
             offset += group.paddedBytes
             nextNumber += 1
             lastKind = group.kind

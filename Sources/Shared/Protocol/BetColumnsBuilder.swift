@@ -11,15 +11,11 @@ package struct BetColumnsBuilder: Sendable {
     private var lastNames: [UInt8] = []
     private var documents: [UInt8] = []
 
-    package init() {}
-
-    package var count: Int { documentLengths.count }
-
+    package private(set) var count = 0
     /// Bytes of the whole frame that ``takeChunk(sequence:isLast:)`` would write, its length field included.
-    package var frameBytes: Int {
-        Limits.chunkOverheadBytes + Limits.fixedBetBytes * count + firstNames.count
-            + lastNames.count + documents.count
-    }
+    package private(set) var frameBytes = Limits.chunkOverheadBytes
+
+    package init() {}
 
     /// Appends a bet of valid fields.
     ///
@@ -36,6 +32,8 @@ package struct BetColumnsBuilder: Sendable {
         firstName.withUnsafeBufferPointer { firstNames.append(contentsOf: $0) }
         lastName.withUnsafeBufferPointer { lastNames.append(contentsOf: $0) }
         document.withUnsafeBufferPointer { documents.append(contentsOf: $0) }
+        count += 1
+        frameBytes += Limits.fixedBetBytes + firstName.count + lastName.count + document.count
     }
 
     package mutating func append(_ bet: Bet) {
@@ -66,6 +64,8 @@ package struct BetColumnsBuilder: Sendable {
     }
 
     private mutating func removeAll() {
+        count = 0
+        frameBytes = Limits.chunkOverheadBytes
         numbers.removeAll(keepingCapacity: true)
         birthdates.removeAll(keepingCapacity: true)
         firstNameLengths.removeAll(keepingCapacity: true)
