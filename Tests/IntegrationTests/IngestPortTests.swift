@@ -38,6 +38,32 @@ struct IngestPortTests {
         try services.stop()
     }
 
+    @Test("200 connections with 8 chunks each under way: every answer comes, however their connections end")
+    func manyAnswers() throws {
+        let services = try Services(agencies: 200)
+        let sockets = try (1...200).map { try services.join($0).0 }
+        for (index, socket) in sockets.enumerated() {
+            let chunks = (1...8).map { sequence in
+                Samples.chunk(agency: index + 1, sequence: UInt32(sequence), isLast: sequence == 8)
+            }
+            try socket.send(chunks.flatMap { Message.chunk($0).encoded })
+            if index % 3 == 1 { socket.shutDownOutput() }
+            if index % 3 == 2 { try socket.send([0, 0, 0, 0]) }
+        }
+        for socket in sockets {
+            let sequences = try (1...8).map { _ -> UInt32? in
+                guard case .chunkProcessed(let answer) = try socket.receiveMessage() else { return nil }
+                return answer.sequence
+            }
+            #expect(sequences == Array(1...8))
+        }
+        guard case .winners = try services.consult(200) else {
+            Issue.record("not drawn")
+            return
+        }
+        try services.stop()
+    }
+
     @Test("good, bad and good chunk: the bad one is rejected by its bet and consumes its sequence")
     func badChunk() throws {
         let services = try Services(agencies: 1)
