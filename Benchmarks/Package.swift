@@ -6,11 +6,13 @@ import PackageDescription
 // All programs are C, so that what is measured is the service: a generator must be cheaper than anything it measures,
 // and the receiver is the limit that this machine sets to any language. What consultations are measured beside is in
 // Swift, and a package of its own, Echo: it needs swift-nio, which takes minutes to build.
+let settings: [CSetting] = [.headerSearchPath("../measure"), .unsafeFlags(["-O2", "-Wall", "-Wextra"])]
+
 let package = Package(
     name: "quiniela-benchmarks",
     targets: [
-        .executableTarget(name: "quiniela-load", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra"])]),
-        .executableTarget(name: "quiniela-consult", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra"])]),
-        .executableTarget(name: "quiniela-limit", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra"])]),
+        .executableTarget(name: "quiniela-load", cSettings: settings),
+        .executableTarget(name: "quiniela-consult", cSettings: settings),
+        .executableTarget(name: "quiniela-limit", cSettings: settings),
     ]
 )

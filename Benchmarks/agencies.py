@@ -2,7 +2,7 @@
 import os, pathlib, shutil, statistics, subprocess, time
 
 from ingest import bare_sync
-from processes import ENVIRONMENT, PROGRAMS, free_port, ingest, running, scratch, until
+from processes import ENVIRONMENT, PROGRAMS, free_port, ingest, running, scratch, until, winners
 
 
 def dataset(folder):
@@ -18,11 +18,9 @@ def dataset(folder):
 def services(data, agencies, prefix=()):
     """Both services over one folder."""
     ingest_port, winners_port = free_port(), free_port()
-    arguments = ingest(data, ingest_port, agencies)
-    winners = [PROGRAMS / "winners-service", "--data", data, "--listen", f"127.0.0.1:{winners_port}",
-               "--set", f"agencies={agencies}", "--set", "log.level=WARNING"]
     addresses = ["--set", f"ingest.address=127.0.0.1:{ingest_port}", "--set", f"winners.address=127.0.0.1:{winners_port}"]
-    return running(arguments, ingest_port, prefix), running(winners, winners_port, prefix), addresses
+    return (running(ingest(data, ingest_port, agencies), ingest_port, prefix),
+            running(winners(data, winners_port, agencies), winners_port, prefix), addresses)
 
 
 def send(agency, file, addresses, settings, prefix=()):

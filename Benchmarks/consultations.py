@@ -1,7 +1,4 @@
-#!/usr/bin/env python3
-"""Measures winners-service beside quiniela-echo, a bare SwiftNIO echo of the same bytes, and the memory of connections.
-
-    consultations.py [ROUNDS [SECONDS [CONNECTIONS]]]     3, 1.5 and 10000 where they are not given
+"""winners-service beside quiniela-echo, a bare SwiftNIO echo of the same bytes, and the memory of connections.
 
 consultations() runs both servers in turn (A B A B ...) under the same generator, which sends both the same requests and
 gets the same answer from both. 50 connections: each turn of an event loop then finds several that are ready, as after a
@@ -11,12 +8,12 @@ the service itself adds to each shows most. The echo writes each answer by itsel
 
 parked() and idle() count what 10,000 connections add to a service's memory (the kernel's part of a socket is not in it).
 """
-import contextlib, json, os, pathlib, queue, re, resource, signal, socket, statistics, struct, subprocess, sys
-import tempfile, threading, time
+import contextlib, resource, socket, statistics, struct
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-PROGRAMS = ROOT / ".build/release"
-CONSULT = ROOT / "Benchmarks/.build/release/quiniela-consult"
+from agencies import send, services
+from ingest import medians
+from processes import ROOT, TOOLS, free_port, ingest, memory, output, running, scratch, until, winners
+
 ECHO = ROOT / "Benchmarks/Echo/.build/release/quiniela-echo"
 CONNECTIONS = 50
 WINDOWS = (1, 16)
@@ -28,71 +25,14 @@ DEADLINE = 30  # seconds, for anything that is waited for
 INFORM, NOT_DRAWN_YET, WELCOME = 0x84, 0x85, 0x81
 
 
-class Program:
-    """A child process whose lines can be waited for."""
-
-    def __init__(self, *arguments, pipe="stderr"):
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("QUINIELA_")}
-        streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, pipe: subprocess.PIPE}
-        self.process = subprocess.Popen([str(a) for a in arguments], env=environment, text=True, **streams)
-        self.pid = self.process.pid
-        self.lines = queue.Queue()
-        threading.Thread(target=self._read, args=(getattr(self.process, pipe),), daemon=True).start()
-
-    def _read(self, stream):
-        for line in stream:
-            self.lines.put(line)
-        self.lines.put(None)
-
-    def wait_for(self, pattern):
-        """The match of the first line that has the pattern."""
-        end, seen = time.monotonic() + DEADLINE, []
-        while True:
-            try:
-                line = self.lines.get(timeout=max(0, end - time.monotonic()))
-            except queue.Empty:
-                line = None
-            if line is None:
-                raise RuntimeError(f"{self.process.args[0]} does not say {pattern!r}:\n{''.join(seen[-5:])}")
-            if match := re.search(pattern, line):
-                return match
-            seen.append(line)
-
-    def port(self):
-        return int(self.wait_for(r"accept_connections .*address: \S+:(\d+)").group(1))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        try:
-            self.process.wait(DEADLINE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-
-def service(name, folder, agencies):
-    return Program(PROGRAMS / name, "--data", folder, "--listen", "127.0.0.1:0", "--set", f"agencies={agencies}")
-
-
-def scratch_folder():
-    return tempfile.TemporaryDirectory(prefix="quiniela-bench-", dir=os.environ.get("BENCH_FOLDER"))
-
-
-def publish_draw(folder):
+def publish_draw(data):
     """A published draw of the sample: its agencies send their files side by side, as in scripts/demo."""
     files = sorted((ROOT / "data").glob("agency-[0-9].csv"))
-    with service("bet-ingest", folder, len(files)) as ingest, service("winners-service", folder, len(files)) as winners:
-        addresses = [f"ingest.address=127.0.0.1:{ingest.port()}", f"winners.address=127.0.0.1:{winners.port()}"]
-        with contextlib.ExitStack() as stack:
-            runs = [stack.enter_context(Program(
-                PROGRAMS / "agency", "send", "--id", file.stem.split("-")[1], "--file", file,
-                "--set", addresses[0], "--set", addresses[1])) for file in files]
-            for run in runs:
-                if run.process.wait(DEADLINE) != 0:
-                    raise RuntimeError(f"agency ended with {run.process.returncode}")
+    first, second, addresses = services(data, len(files))
+    with first, second:
+        runs = [send(index + 1, file, addresses, []) for index, file in enumerate(files)]
+        if any(run.wait(DEADLINE) for run in runs):
+            raise SystemExit("bench: an agency did not get its winners")
     return len(files)
 
 
@@ -106,8 +46,8 @@ def consult(wait_milliseconds):
     return struct.pack(">IBI", 5, 4, wait_milliseconds)
 
 
-def frame(connection, expected):
-    """The next frame, its length included."""
+def frame(connection, expected=None):
+    """The next frame, its length included; of any type where none is expected."""
     def take(count):
         bytes = b""
         while len(bytes) < count:
@@ -118,7 +58,7 @@ def frame(connection, expected):
         return bytes
     length = take(4)
     body = take(struct.unpack(">I", length)[0])
-    if body[0] != expected:
+    if expected and body[0] != expected:
         raise RuntimeError(f"message 0x{body[0]:02X} and not 0x{expected:02X}")
     return length + body
 
@@ -129,36 +69,37 @@ def connect(port):
 
 # ---- Consultations a second.
 
+def published_answer(port):
+    """What an agency is told once the service has loaded the draw, else None."""
+    with connect(port) as connection:
+        connection.sendall(hello(AGENCY) + consult(0))
+        frame(connection, WELCOME)
+        answer = frame(connection)
+    return answer if answer[4] == INFORM else None
+
+
 def consultations(rounds=3, seconds=1.5):
     """{window: {"service", "echo": medians, "spread": (max - min) / median of the answers a second, "ratio", "cpu"}}
 
     ratio: of the answers a second, service to echo; cpu: of the CPU for each answer.
     """
-    def run(server, port, window):
-        out = subprocess.run([CONSULT, port, str(CONNECTIONS), str(window), str(seconds),
-                              str(AGENCY if server is winners else 0), str(server.pid)], capture_output=True, text=True)
-        if out.returncode != 0:
-            raise RuntimeError(f"quiniela-consult: {out.stderr}")
-        return json.loads(out.stdout)
+    def run(port, pid, window, agency):
+        return output(TOOLS / "quiniela-consult", port, CONNECTIONS, window, seconds, agency, pid)
 
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(scratch_folder())
-        winners = stack.enter_context(service("winners-service", folder, publish_draw(folder)))
-        port = winners.port()
-        winners.wait_for("load_result")
-        with connect(port) as connection:
-            connection.sendall(hello(AGENCY) + consult(0))
-            frame(connection, WELCOME)
-            answer = frame(connection, INFORM)
-        echo = stack.enter_context(Program(ECHO, len(consult(0)), answer.hex(), pipe="stdout"))
-        servers = {"service": (winners, str(port)), "echo": (echo, echo.wait_for(r"\d+").group())}
+        folder = stack.enter_context(scratch())
+        agencies, port, echo_port = publish_draw(folder), free_port(), free_port()
+        service = stack.enter_context(running(winners(folder, port, agencies), port))
+        answer = until("published draw", DEADLINE, lambda: published_answer(port))
+        echo = stack.enter_context(running([ECHO, echo_port, len(consult(0)), answer.hex()], echo_port))
+        servers = {"service": (port, service.pid, AGENCY), "echo": (echo_port, echo.pid, 0)}
         results = {}
         for window in WINDOWS:
             runs = {name: [] for name in servers}
             for _ in range(rounds):
-                for name, (server, at) in servers.items():
-                    runs[name].append(run(server, at, window))
-            result = {n: {k: statistics.median(r[k] for r in rs) for k in rs[0]} for n, rs in runs.items()}
+                for name, (at, pid, agency) in servers.items():
+                    runs[name].append(run(at, pid, window, agency))
+            result = {name: medians(values) for name, values in runs.items()}
             rates = {n: [r["answers_per_second"] for r in rs] for n, rs in runs.items()}
             result["spread"] = {n: (max(r) - min(r)) / statistics.median(r) for n, r in rates.items()}
             result["ratio"] = result["service"]["answers_per_second"] / result["echo"]["answers_per_second"]
@@ -169,10 +110,9 @@ def consultations(rounds=3, seconds=1.5):
 
 # ---- Memory of connections.
 
-def memory(pid):
+def resident(pid):
     """Kilobytes: what the process has allocated, and what of its program's file it has in memory."""
-    fields = dict(line.split(":", 1) for line in open(f"/proc/{pid}/status") if ":" in line)
-    return {name: int(fields[name].split()[0]) for name in ("RssAnon", "RssFile")}
+    return {field: memory(pid, field) * 1024 for field in ("RssAnon", "RssFile")}
 
 
 def growth(server, port, count, begin, settle):
@@ -186,10 +126,10 @@ def growth(server, port, count, begin, settle):
             begin(connection, index)
             settle(connection)
         open_one(0)  # not counted: what the first connection of all costs is no matter of connections
-        before = memory(server.pid)
+        before = resident(server.pid)
         for index in range(1, count + 1):
             open_one(index)
-        after = memory(server.pid)
+        after = resident(server.pid)
     return {"connections": count, "before_kb": before, "after_kb": after,
             "bytes_each": round((after["RssAnon"] - before["RssAnon"]) * 1024 / count)}
 
@@ -202,16 +142,16 @@ def parked(count=10000):
         # Of these two the first is answered at once; when its answer is here, the second has been read too, and waits.
         connection.sendall(consult(0) + consult(600000))
 
-    with scratch_folder() as folder, \
-            service("winners-service", folder, 5) as winners:
-        return growth(winners, winners.port(), count, begin, lambda connection: frame(connection, NOT_DRAWN_YET))
+    port = free_port()
+    with scratch() as folder, running(winners(folder, port, 5), port) as service:
+        return growth(service, port, count, begin, lambda connection: frame(connection, NOT_DRAWN_YET))
 
 
 def idle(count=10000):
     """Of a connection to bet-ingest that has said HELLO; each is an agency of its own, for a second one would replace it."""
-    with scratch_folder() as folder, \
-            service("bet-ingest", folder, count + 1) as ingest:
-        return growth(ingest, ingest.port(), count,
+    port = free_port()
+    with scratch() as folder, running(ingest(folder, port, count + 1), port) as service:
+        return growth(service, port, count,
                       lambda connection, index: connection.sendall(hello(index + 1)),
                       lambda connection: frame(connection, WELCOME))
 
@@ -230,21 +170,5 @@ def report(results, parked, idle):
               "|" + "---|" * 5]
     for name, m, goal in (("parked, winners-service", parked, ""), ("idle, bet-ingest", idle, f"≤ {IDLE_GOAL:,}")):
         lines.append(f"| {m['connections']:,} {name} | **{m['bytes_each']:,}** | {goal} | " + " | ".join(
-            f"{m['before_kb'][k]:,}, {m['after_kb'][k]:,}" for k in ("RssAnon", "RssFile")) + " |")
+            f"{m['before_kb'][k]:,.0f}, {m['after_kb'][k]:,.0f}" for k in ("RssAnon", "RssFile")) + " |")
     return "\n".join(lines)
-
-
-def main():
-    # SystemExit where a signal would end the program on the spot, with processes and folders left behind.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    arguments = [float(a) for a in sys.argv[1:]] + [3, 1.5, 10000][len(sys.argv) - 1:]
-    missing = [p for p in (CONSULT, ECHO, *(PROGRAMS / n for n in ("bet-ingest", "winners-service", "agency"))) if not p.exists()]
-    if missing:
-        sys.exit(f"consultations: {missing[0]} is not built")
-    rounds, seconds, count = int(arguments[0]), arguments[1], int(arguments[2])
-    results = consultations(rounds, seconds)
-    print(report(results, parked(count), idle(count)))
-
-
-if __name__ == "__main__":
-    main()

@@ -68,16 +68,26 @@ def ingest(data, port, agencies=10000):
             "--set", "log.level=WARNING"]
 
 
-def load(port, chunk, connections, window, seconds=0.0, rate=0, pid=0, chunks=0):
-    """quiniela-load against a port: its line of JSON."""
-    arguments = [TOOLS / "quiniela-load", port, connections, window, chunk, seconds, rate, pid, chunks]
+def winners(data, port, agencies):
+    """The arguments of winners-service."""
+    return [PROGRAMS / "winners-service", "--data", data, "--listen", f"127.0.0.1:{port}", "--set", f"agencies={agencies}",
+            "--set", "log.level=WARNING"]
+
+
+def output(*arguments, seconds=60.0):
+    """The line of JSON of a program that measures."""
     try:
-        out = subprocess.run(list(map(str, arguments)), capture_output=True, text=True, timeout=seconds + 60)
+        out = subprocess.run(list(map(str, arguments)), capture_output=True, text=True, timeout=seconds)
     except subprocess.TimeoutExpired:
         raise Failed("no answers for a minute") from None
     if out.returncode != 0:
         raise Failed(out.stderr.strip())
     return json.loads(out.stdout)
+
+
+def load(port, chunk, connections, window, seconds=0.0, rate=0, pid=0, chunks=0):
+    """quiniela-load against a port: its line of JSON."""
+    return output(TOOLS / "quiniela-load", port, connections, window, chunk, seconds, rate, pid, chunks, seconds=seconds + 60)
 
 
 def memory(pid, field="VmRSS"):

@@ -9,7 +9,7 @@
 // nats        PUB of one message for each chunk to bets.AGENCY, with a reply subject, where JetStream acknowledges
 // course      4 bytes of length and a line of CSV for each bet
 #define _GNU_SOURCE
-#include "measure.h"
+#include "server.h"
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <signal.h>

@@ -9,18 +9,12 @@
 //
 // It must be cheaper than what it measures: one recv and one send for all that an event brought, and no answer is copied.
 // generator_cpu says how busy it was itself: near 1, it is the generator that was measured.
-#include <arpa/inet.h>
-#include <errno.h>
+#define _GNU_SOURCE
+#include "measure.h"
 #include <netinet/tcp.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { requestBytes = 9, maxWindow = 1024, maxAnswerBytes = 65540, readBytes = 1 << 17 };
 
@@ -31,51 +25,10 @@ typedef struct {
     uint64_t begun[maxWindow];  // when each consultation in flight was sent, a ring
 } Connection;
 
-// Times in buckets of 1/64 of a power of two nanoseconds: 1.6% exact at any size.
-static uint64_t buckets[64 * 64];
-static uint64_t answerCount;
 static uint8_t firstAnswer[maxAnswerBytes];
 static size_t answerBytes;
 static uint8_t requests[requestBytes * maxWindow];
 static uint8_t input[readBytes];
-
-static void fail(const char *what) {
-    fprintf(stderr, "quiniela-consult: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-static uint64_t now(clockid_t clock) {
-    struct timespec time;
-    clock_gettime(clock, &time);
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
-static void record(uint64_t nanoseconds) {
-    if (nanoseconds < 64) nanoseconds = 64;
-    int power = 63 - __builtin_clzll(nanoseconds);
-    buckets[power * 64 + ((nanoseconds >> (power - 6)) & 63)]++;
-    answerCount++;
-}
-
-static double percentile(double part) {
-    uint64_t wanted = (uint64_t)(part * (double)answerCount), seen = 0;
-    for (int index = 0; index < 64 * 64; index++) {
-        seen += buckets[index];
-        if (seen > wanted) return (double)((64 + (uint64_t)(index % 64)) << (index / 64 - 6)) / 1e6;
-    }
-    return 0;
-}
-
-static double cpuSeconds(int pid) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    FILE *file = fopen(path, "r");
-    if (!file) return 0;
-    unsigned long user = 0, kernel = 0;
-    if (fscanf(file, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) != 2) user = 0;
-    fclose(file);
-    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
-}
 
 static uint32_t get32(const uint8_t *bytes) {
     uint32_t value;
@@ -83,46 +36,41 @@ static uint32_t get32(const uint8_t *bytes) {
     return ntohl(value);
 }
 
-static void put32(uint8_t *bytes, uint32_t value) {
-    value = htonl(value);
-    memcpy(bytes, &value, 4);
-}
-
 // Waits for a whole frame of a type, and returns its bytes, the length included.
 static size_t readFrame(int fd, uint8_t *frame, uint8_t type) {
     size_t count = 0, wanted = 5;
     while (count < wanted) {
         ssize_t more = recv(fd, frame + count, wanted - count, 0);
-        if (more <= 0) fail("the service closed");
+        if (more <= 0) fail("receive", "the service closed");
         count += (size_t)more;
         if (count != 5) continue;
         wanted = 4 + (size_t)get32(frame);
-        if (frame[4] != type || wanted > maxAnswerBytes) fail("an answer that is not the expected one");
+        if (frame[4] != type || wanted > maxAnswerBytes) fail("receive", "an answer that is not the expected one");
     }
     return count;
 }
 
 static void sendRequests(int fd, uint32_t count) {
     // Blocks, but never does: a window of requests is far smaller than a socket's buffer.
-    if (send(fd, requests, requestBytes * count, MSG_NOSIGNAL) != (ssize_t)(requestBytes * count)) fail("send");
+    if (send(fd, requests, requestBytes * count, MSG_NOSIGNAL) != (ssize_t)(requestBytes * count)) fail("send", strerror(errno));
 }
 
 static int join(int port, uint32_t agency) {
     int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) fail("connect");
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) fail("connect", strerror(errno));
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (agency == 0) return fd;
     uint8_t hello[12] = {0, 0, 0, 8, 1, 1}, welcome[maxAnswerBytes];
     put32(hello + 6, agency);
-    if (send(fd, hello, sizeof hello, MSG_NOSIGNAL) != sizeof hello) fail("hello");
+    if (send(fd, hello, sizeof hello, MSG_NOSIGNAL) != sizeof hello) fail("hello", strerror(errno));
     readFrame(fd, welcome, 0x81);
     return fd;
 }
 
 static void ask(Connection *connection, uint32_t window, uint32_t count) {
-    uint64_t time = now(CLOCK_MONOTONIC);
+    uint64_t time = now();
     // The free places of the ring are those behind the ones in flight, which are as many as were just answered.
     for (uint32_t index = 0; index < count; index++)
         connection->begun[(connection->head + window - count + index) % maxWindow] = time;
@@ -133,12 +81,12 @@ static void ask(Connection *connection, uint32_t window, uint32_t count) {
 static void receive(Connection *connection, uint32_t window) {
     ssize_t received = recv(connection->fd, input, sizeof input, MSG_DONTWAIT);
     if (received < 0 && errno == EAGAIN) return;
-    if (received <= 0) fail("the service closed");
-    uint64_t time = now(CLOCK_MONOTONIC);
+    if (received <= 0) fail("receive", "the service closed");
+    uint64_t time = now();
     size_t bytes = connection->partBytes + (size_t)received, count = bytes / answerBytes;
     // Each answer that begins here begins as the first one did. (Where its header came in parts, its length is the check.)
     for (size_t at = connection->partBytes ? answerBytes : 0; at + 5 <= bytes; at += answerBytes)
-        if (memcmp(input + at - connection->partBytes, firstAnswer, 5) != 0) fail("an answer unlike the first");
+        if (memcmp(input + at - connection->partBytes, firstAnswer, 5) != 0) fail("receive", "an answer unlike the first");
     for (size_t index = 0; index < count; index++)
         record(time - connection->begun[connection->head++ % maxWindow]);
     connection->partBytes = bytes % answerBytes;
@@ -152,7 +100,7 @@ int main(int argc, char **argv) {
     }
     int port = atoi(argv[1]), connectionCount = atoi(argv[2]), pid = argc > 6 ? atoi(argv[6]) : 0;
     uint32_t window = (uint32_t)atoi(argv[3]), agency = (uint32_t)atoi(argv[5]);
-    if (window < 1 || window > maxWindow) fail("WINDOW is 1 to 1024");
+    if (window < 1 || window > maxWindow) fail("usage", "WINDOW is 1 to 1024");
     for (uint32_t index = 0; index < maxWindow; index++) {
         uint8_t *request = requests + index * requestBytes;  // CONSULT_AGENCY_WINNERS, waitMilliseconds 30000
         put32(request, requestBytes - 4);
@@ -170,21 +118,21 @@ int main(int argc, char **argv) {
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = &connections[index]};
         epoll_ctl(epoll, EPOLL_CTL_ADD, connections[index].fd, &event);
     }
-    double cpuBefore = pid ? cpuSeconds(pid) : 0;
-    uint64_t ownBefore = now(CLOCK_PROCESS_CPUTIME_ID);
-    uint64_t start = now(CLOCK_MONOTONIC), end = start + (uint64_t)(atof(argv[4]) * 1e9);
+    double cpuBefore = cpuOfThreads(pid);
+    double ownBefore = cpuOfThreads(getpid());
+    uint64_t start = now(), end = start + (uint64_t)(atof(argv[4]) * 1e9);
     for (int index = 0; index < connectionCount; index++) ask(&connections[index], window, window);
     struct epoll_event events[256];
-    while (now(CLOCK_MONOTONIC) < end) {
+    while (now() < end) {
         int count = epoll_wait(epoll, events, 256, 10);
         for (int index = 0; index < count; index++) receive(events[index].data.ptr, window);
     }
-    double seconds = (double)(now(CLOCK_MONOTONIC) - start) / 1e9, answers = (double)answerCount;
-    double ownCPU = (double)(now(CLOCK_PROCESS_CPUTIME_ID) - ownBefore) / 1e9;
-    if (answerCount == 0) fail("no answers");
+    double seconds = (double)(now() - start) / 1e9, answers = (double)answerCount;
+    double ownCPU = cpuOfThreads(getpid()) - ownBefore;
+    if (answerCount == 0) fail("receive", "no answers");
     printf("{\"answers\": %.0f, \"answer_bytes\": %zu, \"seconds\": %.3f, \"answers_per_second\": %.0f, \"p50_ms\": %.3f, "
            "\"p99_ms\": %.3f, \"cpu_us_per_answer\": %.3f, \"generator_cpu\": %.2f}\n",
            answers, answerBytes, seconds, answers / seconds, percentile(0.5), percentile(0.99),
-           pid ? (cpuSeconds(pid) - cpuBefore) * 1e6 / answers : 0, ownCPU / seconds);
+           (cpuOfThreads(pid) - cpuBefore) * 1e6 / answers, ownCPU / seconds);
     return 0;
 }

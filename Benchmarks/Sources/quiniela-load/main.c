@@ -9,25 +9,17 @@
 //
 // A chunk is docs/protocol.md's SEND_CHUNK. It is never copied: each send is a header of 11 bytes and the same bets.
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <dirent.h>
-#include <errno.h>
+#include "measure.h"
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <time.h>
-#include <unistd.h>
 
-enum { headerBytes = 11, answerBytes = 19, maxWindow = 1024, betBytes = 9 + 8 + 8 + 8 };
+enum { answerBytes = 19, maxWindow = 1024 };
 
 typedef struct {
     int fd;
@@ -44,92 +36,26 @@ typedef struct {
     bool waitsForRoom;
 } Connection;
 
-// Times in buckets of 1/64 of a power of two nanoseconds: 1.6% exact at any size.
-static uint64_t buckets[64 * 64];
-static uint64_t answerCount;
-
-static uint64_t now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
-static void record(uint64_t nanoseconds) {
-    if (nanoseconds < 64) nanoseconds = 64;
-    int power = 63 - __builtin_clzll(nanoseconds);
-    buckets[power * 64 + ((nanoseconds >> (power - 6)) & 63)]++;
-    answerCount++;
-}
-
-static double percentile(double part) {
-    uint64_t wanted = (uint64_t)(part * (double)answerCount), seen = 0;
-    for (int index = 0; index < 64 * 64; index++) {
-        seen += buckets[index];
-        if (seen > wanted) return (double)((64 + (uint64_t)(index % 64)) << (index / 64 - 6)) / 1e6;
-    }
-    return 0;
-}
-
-static void put32(uint8_t *bytes, uint32_t value) {
-    value = htonl(value);
-    memcpy(bytes, &value, 4);
-}
-
-static void fail(const char *what) {
-    fprintf(stderr, "quiniela-load: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-// Of all threads that live, to the nanosecond: /proc/PID/stat counts in hundredths of a second.
-static double cpuSeconds(int pid) {
-    char path[320];
-    snprintf(path, sizeof path, "/proc/%d/task", pid);
-    DIR *threads = opendir(path);
-    if (!threads) return 0;
-    double sum = 0;
-    for (struct dirent *thread; (thread = readdir(threads));) {
-        snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", pid, thread->d_name);
-        FILE *file = fopen(path, "r");
-        unsigned long long nanoseconds = 0;
-        if (file && fscanf(file, "%llu", &nanoseconds) == 1) sum += (double)nanoseconds / 1e9;
-        if (file) fclose(file);
-    }
-    closedir(threads);
-    return sum;
-}
-
-static long peakKilobytes(int pid) {
-    char path[64], line[256];
-    long peak = 0;
-    snprintf(path, sizeof path, "/proc/%d/status", pid);
-    FILE *file = fopen(path, "r");
-    if (!file) return 0;
-    while (fgets(line, sizeof line, file)) sscanf(line, "VmHWM: %ld", &peak);
-    fclose(file);
-    return peak;
-}
-
 static uint8_t *bets;
 static size_t betsBytes;
 static uint32_t betCount;
 
 // The columns of `count` bets: names and documents of 8 bytes, number 1; the first one wins.
 static void encodeBets(size_t chunkBytes) {
-    betCount = (uint32_t)((chunkBytes - headerBytes) / betBytes);
-    if (betCount > 65535) betCount = 65535;
+    betCount = betsOfChunk((long)chunkBytes);
     betsBytes = (size_t)betCount * betBytes;
     bets = malloc(betsBytes);
     uint8_t *at = bets;
     for (uint32_t bet = 0; bet < betCount; bet++, at += 2) at[0] = 0, at[1] = 1;
     bets[0] = 7574 >> 8, bets[1] = 7574 & 255;
-    for (uint32_t bet = 0; bet < betCount; bet++, at += 4) put32(at, 19900517);
+    for (uint32_t bet = 0; bet < betCount; bet++, at += 4) put32(at, birthdate);
     memset(at, 8, 3 * betCount);
     at += 3 * betCount;
     memset(at, 'A', 16 * betCount);
     at += 16 * betCount;
     for (uint32_t bet = 0; bet < betCount; bet++, at += 8) {
         char document[9];
-        snprintf(document, sizeof document, "%08u", bet + 10000000);
+        snprintf(document, sizeof document, "%08u", bet + firstDocument);
         memcpy(at, document, 8);
     }
 }
@@ -138,20 +64,20 @@ static int join(int port, uint32_t agency, uint32_t *sequence) {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) fail("connect");
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) fail("connect", strerror(errno));
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     uint8_t hello[12] = {0, 0, 0, 8, 1, 1};
     put32(hello + 6, agency);
     uint8_t welcome[512];
-    if (write(fd, hello, sizeof hello) != sizeof hello) fail("hello");
+    if (write(fd, hello, sizeof hello) != sizeof hello) fail("hello", strerror(errno));
     ssize_t count = 0;
     while (count < 4 || count < 4 + (ssize_t)welcome[3]) {
         ssize_t more = read(fd, welcome + count, sizeof welcome - (size_t)count);
-        if (more <= 0) fail("welcome");
+        if (more <= 0) fail("welcome", strerror(errno));
         count += more;
     }
-    if (welcome[4] != 0x81) fail("an answer that is no WELCOME");
+    if (welcome[4] != 0x81) fail("join", "an answer that is no WELCOME");
     memcpy(sequence, welcome + 5, 4);
     *sequence = ntohl(*sequence);
     return fd;
@@ -189,7 +115,7 @@ static void fillWindow(Connection *connection, uint32_t window, bool isOpenLoop,
         first->iov_len -= skip;
         ssize_t count = writev(connection->fd, first, partCount);
         if (count < 0) {
-            if (errno != EAGAIN) fail("send");
+            if (errno != EAGAIN) fail("send", strerror(errno));
             connection->waitsForRoom = true;
             return;
         }
@@ -205,10 +131,10 @@ static bool receive(Connection *connection, uint64_t time) {
     ssize_t count = recv(connection->fd, connection->answers + connection->answered,
                          sizeof connection->answers - connection->answered, MSG_DONTWAIT);
     if (count < 0 && errno == EAGAIN) return false;
-    if (count <= 0) fail("the service closed");
+    if (count <= 0) fail("receive", "the service closed");
     size_t bytes = connection->answered + (size_t)count, at = 0;
     for (; bytes - at >= answerBytes; at += answerBytes) {
-        if (connection->answers[at + 4] != 0x82) fail("an answer that is no CHUNK_PROCESSED");
+        if (connection->answers[at + 4] != 0x82) fail("receive", "an answer that is no CHUNK_PROCESSED");
         record(time - connection->begun[connection->head % maxWindow]);
         connection->head++;
         connection->inFlight--;
@@ -241,7 +167,7 @@ int main(int argc, char **argv) {
         epoll_ctl(epoll, EPOLL_CTL_ADD, connections[index].fd, &event);
         fcntl(connections[index].fd, F_SETFL, O_NONBLOCK);
     }
-    double cpuBefore = pid ? cpuSeconds(pid) : 0;
+    double cpuBefore = cpuOfThreads(pid);
     uint64_t start = now(), end = start + (uint64_t)(seconds * 1e9), duePast = 0;
     struct epoll_event events[256];
     while (true) {
@@ -283,11 +209,6 @@ int main(int argc, char **argv) {
         }
     }
     double taken = (double)(now() - start) / 1e9;
-    double chunks = (double)answerCount, betsDone = chunks * betCount;
-    printf("{\"chunks\": %.0f, \"bets\": %.0f, \"seconds\": %.3f, \"bets_per_second\": %.0f, \"mb_per_second\": %.1f, "
-           "\"p50_ms\": %.3f, \"p99_ms\": %.3f, \"p999_ms\": %.3f, \"cpu_ms_per_million_bets\": %.2f, \"peak_kb\": %ld}\n",
-           chunks, betsDone, taken, betsDone / taken, chunks * (double)(headerBytes + betsBytes) / taken / 1e6,
-           percentile(0.5), percentile(0.99), percentile(0.999),
-           pid ? (cpuSeconds(pid) - cpuBefore) * 1e9 / betsDone : 0, pid ? peakKilobytes(pid) : 0);
+    printResult(betCount, taken, cpuOfThreads(pid) - cpuBefore, kilobytes(pid, "status", "VmHWM: %ld"));
     return 0;
 }

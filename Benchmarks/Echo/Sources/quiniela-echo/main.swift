@@ -1,11 +1,10 @@
 // The bare SwiftNIO server that consultations are measured beside: what swift-nio itself costs for the same bytes.
 //
-//   quiniela-echo REQUEST_BYTES ANSWER_HEX
+//   quiniela-echo PORT REQUEST_BYTES ANSWER_HEX
 //
-// For every REQUEST_BYTES that come in, whatever they are, it sends the answer. It writes its port to standard output.
+// For every REQUEST_BYTES that come in, whatever they are, it sends the answer.
 // Channel options and event loops are those of the services (Sources/Shared/Transport/Listener.swift, EventLoops.swift),
 // but for the memory it reads into: that is the plain allocator that anybody would take.
-import Glibc
 import NIOCore
 import NIOPosix
 
@@ -51,9 +50,9 @@ func bytes(ofHex hex: String) -> [UInt8]? {
 }
 
 let arguments = CommandLine.arguments
-guard arguments.count == 3, let requestBytes = Int(arguments[1]), requestBytes > 0,
-    let answerBytes = bytes(ofHex: arguments[2])
-else { fatalError("usage: quiniela-echo REQUEST_BYTES ANSWER_HEX") }
+guard arguments.count == 4, let port = Int(arguments[1]), let requestBytes = Int(arguments[2]), requestBytes > 0,
+    let answerBytes = bytes(ofHex: arguments[3])
+else { fatalError("usage: quiniela-echo PORT REQUEST_BYTES ANSWER_HEX") }
 let answer = ByteBuffer(bytes: answerBytes)
 
 let server = try ServerBootstrap(group: MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 2)))
@@ -70,8 +69,5 @@ let server = try ServerBootstrap(group: MultiThreadedEventLoopGroup(numberOfThre
             try channel.pipeline.syncOperations.addHandler(EchoHandler(requestBytes: requestBytes, answer: answer))
         }
     }
-    .bind(host: "127.0.0.1", port: 0).wait()
-// Not print(), which keeps it back where the output is no terminal.
-let line = "\(server.localAddress?.port ?? 0)\n"
-_ = write(1, line, line.utf8.count)
+    .bind(host: "127.0.0.1", port: port).wait()
 try server.closeFuture.wait()
