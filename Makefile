@@ -31,7 +31,7 @@ tsan: toolchain ## The tests of everything that has threads under the thread san
 	  --filter 'BetIngestTests|WinnersServiceTests|IngestPortTests|RestartTests|Dialect|MonitorTests|FileLockTests|MailboxTests'
 	! TSAN_CANARY=1 TSAN_OPTIONS=exitcode=66 swift test --skip-build --sanitize=thread --scratch-path .build-tsan \
 	  --filter RaceCanaryTests >.build-tsan/canary.log 2>&1
-	grep -q 'WARNING: ThreadSanitizer: data race' .build-tsan/canary.log
+	grep -qE 'WARNING: ThreadSanitizer: (data|Swift access) race' .build-tsan/canary.log
 
 soak: build ## Kill the programs (release) with -9 at random moments: make soak CYCLES=1000 SEED=7
 	swift build --build-tests

@@ -76,9 +76,11 @@ def matrix():
 def times():
     results = ingest.half_load(HALF_LOAD_ROWS, 3, 2.0)
     rows = [[ingest.name(r["row"]), f"{r['rate']:,.0f}", *(f"{r[w]['p50_ms']:.2f}, {r[w]['p99_ms']:.2f}"
-             for w in ("service", "limit", "bare")), f"**{r['ratio']:.1f}**", "≤ 2"] for r in results]
+             for w in ("service", "limit", "bare")), f"**{r['service']['p99_ms'] / r['limit']['p99_ms']:.1f}**",
+             f"**{r['ratio']:.1f}**", "≤ 2"] for r in results]
     section("times", f"{machine()}\n\n" + table(
-        ["chunk / connections / window", "chunks/s", "p50, p99 ms", "limit", "bare write + fdatasync", "ratio of p99", "goal"], rows))
+        ["chunk / connections / window", "chunks/s", "p50, p99 ms", "limit", "bare write + fdatasync", "p99 of the limit's",
+         "of the bare write's", "goal"], rows))
 
 
 def rivals():

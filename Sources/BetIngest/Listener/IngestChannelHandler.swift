@@ -38,7 +38,8 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     private let settings: Settings
     /// What it speaks; nil: the native protocol.
     private let dialect: (any Dialect)?
-    private let makeConnection: (any AnswerSink) -> IngestConnection
+    /// Until it has been made.
+    private var makeConnection: ((any AnswerSink) -> IngestConnection)?
     private var connection: IngestConnection?
     private var channel: AgencyChannel?
     private var context: ChannelHandlerContext?
@@ -89,7 +90,8 @@ final class IngestChannelHandler: ChannelDuplexHandler {
             outbox: loop.outbox,
             handler: NIOLoopBoundBox<IngestChannelHandler?>(self, eventLoop: context.eventLoop))
         self.channel = channel
-        connection = makeConnection(channel)
+        connection = makeConnection?(channel)
+        makeConnection = nil
         loop.add(self)
     }
 
