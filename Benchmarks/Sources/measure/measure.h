@@ -76,6 +76,7 @@ static inline double cpuOfThreads(int pid) {
     if (!threads) return 0;
     double sum = 0;
     for (struct dirent *thread; (thread = readdir(threads));) {
+        if (thread->d_name[0] == '.') continue;  // /proc/PID/task/../schedstat would count the main thread again
         snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", pid, thread->d_name);
         FILE *file = fopen(path, "r");
         unsigned long long nanoseconds = 0;
