@@ -44,7 +44,7 @@ def rates_table(results):
 
 
 def quick_rows():
-    results = ingest.rates(ingest.QUICK, 3, 1.5)
+    results = ingest.rates(ingest.QUICK, 3, 1.0)
     for r in results:
         if "failed" in r:
             sys.exit(f"bench: {ingest.name(r['row'])} failed, {r['failed']}")

@@ -70,6 +70,7 @@ enum CSVScanner {
             let others = ((text & sevenBits) &+ ones &* 0x53) | text
             var found = ~others & ~sevenBits
             while found != 0 {
+                // Inside the word; and four commas are before a line's end.
                 let index = wordStart + found.trailingZeroBitCount / 8
                 found &= found &- 1
                 switch bytes[unchecked: index] {

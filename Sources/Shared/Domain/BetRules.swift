@@ -39,7 +39,7 @@ package enum BetRules {
     /// ASCII, the usual case, takes one pass over machine words.
     package static func isUTF8(_ bytes: Span<UInt8>) -> Bool {
         var union: UInt8 = 0
-        for index in bytes.indices { union |= bytes[unchecked: index] }
+        for index in bytes.indices { union |= bytes[index] }
         if union < 0x80 { return true }
         return (try? UTF8Span(validating: bytes)) != nil
     }

@@ -8,7 +8,7 @@ extension BetRules {
         }
         var (packed, highest): (UInt32, UInt8) = (0, 0)
         for index in 0..<10 where index != 4 && index != 7 {
-            let digit = bytes[unchecked: index] &- UInt8(ascii: "0")  // there are ten
+            let digit = bytes[index] &- UInt8(ascii: "0")
             highest = max(highest, digit)
             packed = packed &* 10 &+ UInt32(digit)
         }
