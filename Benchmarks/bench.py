@@ -11,7 +11,7 @@ medians and ratios of medians. Absolute figures are this machine's; the ratios a
 import json, signal, statistics, sys
 
 import agencies, consultations, ingest, ledgers
-from processes import ROOT, scratch
+from processes import ROOT, Failed, scratch
 from report import bars, line, machine, section, table
 from rivals.rivals import RIVALS
 
@@ -165,11 +165,14 @@ def main():
     mode, names = (sys.argv[1:2] or ["quick"])[0], sys.argv[2:]
     if mode not in ("quick", "full", "check") or any(name not in PARTS for name in names):
         sys.exit(f"{__doc__}\nparts: {', '.join(PARTS)}")
-    if mode == "check":
-        check()
-    for name in names or (["quick"] if mode == "quick" else PARTS):
-        print(f"{name}:", file=sys.stderr)
-        PARTS[name]()
+    try:
+        if mode == "check":
+            check()
+        for name in names or (["quick"] if mode == "quick" else PARTS):
+            print(f"{name}:", file=sys.stderr)
+            PARTS[name]()
+    except Failed as failure:
+        sys.exit(f"bench: {failure}")
 
 
 main()
