@@ -48,6 +48,7 @@ struct IngestService {
             configuration: configuration, contents: recovery.contents, published: recovery.published, inbox: inbox,
             disk: disk, clock: clock, log: log)
         let running = try RunningIngest(core, configuration: configuration, log: log)
+        SystemCall.forgetStartupPages()
         let outcome = Result { try serve(core, recovery) }
         running.stop()
         try outcome.get()

@@ -1,7 +1,10 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <link.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "CLinux.h"
 
@@ -16,3 +19,20 @@ void clinux_return_large_blocks(void) {
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
 #endif
 }
+
+// The program itself comes first. Its segments that are never written hold what the file holds, so the kernel finds
+// their pages again; those with relocations are writable here, and are left alone.
+static int forget_unwritten_pages(struct dl_phdr_info *object, size_t size, void *unused) {
+    (void)size, (void)unused;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int index = 0; index < object->dlpi_phnum; index++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[index];
+        if (segment->p_type != PT_LOAD || (segment->p_flags & PF_W)) continue;
+        uintptr_t begin = (object->dlpi_addr + segment->p_vaddr) / page * page;
+        uintptr_t end = object->dlpi_addr + segment->p_vaddr + segment->p_memsz;
+        madvise((void *)begin, (end - begin + page - 1) / page * page, MADV_DONTNEED);
+    }
+    return 1;
+}
+
+void clinux_forget_startup_pages(void) { dl_iterate_phdr(forget_unwritten_pages, NULL); }

@@ -40,6 +40,7 @@ struct ConsultService {
             listeners.append(listener)
             log(.acceptConnections(port: name, address: listener.address))
         }
+        SystemCall.forgetStartupPages()
         var published = PublishedResult(folder: folder, disk: disk)
         while true {
             for change in published.changes() { tell(listeners, change) }

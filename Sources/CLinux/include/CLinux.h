@@ -23,3 +23,7 @@ void clinux_name_thread(const char *name);
 /// that limit with each large block freed, to 32 MiB. Below 1 MiB, mapping each frame anew took half of the service's time at
 /// 256 KiB.
 void clinux_return_large_blocks(void);
+
+/// Takes the pages of the program's file that are mapped out of its memory, at any moment: whatever is used again is mapped
+/// again, from the page cache. Most of a program runs once, while it starts: 9 MB of 14.
+void clinux_forget_startup_pages(void);

@@ -72,32 +72,41 @@ extension BetColumns {
 
     private func sum(_ range: Range<Int>) -> Int {
         let lengths = bytes.extracting(range)
-        var sum = 0
-        for index in lengths.indices { sum &+= Int(lengths[unchecked: index]) }
-        return sum
+        var sum: UInt32 = 0  // 65,535 bytes at most
+        for index in lengths.indices { sum &+= UInt32(lengths[unchecked: index]) }
+        return Int(sum)
     }
 
     private var areNumbersValid: Bool {
         var highest: UInt16 = 0
-        for bet in 0..<count { highest = max(highest, number(at: bet)) }
+        let column = bytes.bytes.extracting(0..<2 * count)
+        for bet in 0..<count {
+            // 2 bytes for each bet: the column has them.
+            highest = max(
+                highest,
+                UInt16(bigEndian: column.unsafeLoadUnaligned(fromUncheckedByteOffset: 2 &* bet, as: UInt16.self)))
+        }
         return highest <= Limits.maxNumber
     }
 
     private borrowing func areBirthdatesValid(today: Birthdate) -> Bool {
         let days = CalendarDays.kinds.span
-        var (all, any) = (CalendarDays.exists, UInt8(0))
-        var (first, last) = (today, Limits.minBirthdate)
+        let column = bytes.bytes.extracting(2 * count..<6 * count)
+        var kinds = CalendarDays.exists | CalendarDays.everyYear
+        var (first, last) = (today.packed, Limits.minBirthdate.packed)
         for bet in 0..<count {
-            let birthdate = birthdate(at: bet)
+            // 4 bytes for each bet: the column has them.
+            let birthdate = UInt32(
+                bigEndian: column.unsafeLoadUnaligned(fromUncheckedByteOffset: 4 &* bet, as: UInt32.self))
             first = min(first, birthdate)
             last = max(last, birthdate)
             // There are 10,000: a remainder is below.
-            let kind = days[unchecked: Int(birthdate.packed % 10_000)]
-            all &= kind
-            any |= kind
+            kinds &= days[unchecked: Int(birthdate % 10_000)]
         }
-        guard all != 0, first >= Limits.minBirthdate, last <= today else { return false }
-        if any & CalendarDays.leapYearsOnly == 0 { return true }
+        guard kinds & CalendarDays.exists != 0, first >= Limits.minBirthdate.packed, last <= today.packed else {
+            return false
+        }
+        if kinds & CalendarDays.everyYear != 0 { return true }
         for bet in 0..<count where !birthdate(at: bet).isCalendarDate { return false }
         return true
     }
@@ -137,7 +146,7 @@ extension BetColumns {
         let highest = ones &* 0x80
         while index + 8 <= documents.count {
             // 8 bytes are there: the loop's condition.
-            let text = documents.bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
+            let text = documents.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
             index += 8
             let digits = text ^ ones &* 0x30
             if (digits | (digits &+ ones &* (0x80 - 10))) & highest == 0 { continue }
@@ -171,10 +180,10 @@ extension BetColumns {
 /// Month and day of packed birthdates.
 private enum CalendarDays {
     static let exists: UInt8 = 1
-    static let leapYearsOnly: UInt8 = 2
+    static let everyYear: UInt8 = 2
     /// For each number from 0 to 9999, mmdd: what holds of it.
     static let kinds: [UInt8] = (0..<10_000).map { (monthAndDay: UInt32) in
-        if Birthdate(packed: 1999_0000 + monthAndDay).isCalendarDate { return exists }
-        return Birthdate(packed: 2000_0000 + monthAndDay).isCalendarDate ? exists | leapYearsOnly : 0
+        if Birthdate(packed: 1999_0000 + monthAndDay).isCalendarDate { return exists | everyYear }
+        return Birthdate(packed: 2000_0000 + monthAndDay).isCalendarDate ? exists : 0
     }
 }

@@ -19,6 +19,13 @@ package enum SystemCall {
         clinux_return_large_blocks()
     }
 
+    /// Takes what only starting needed of the program's file out of memory: 9 of 16 MB.
+    ///
+    /// Once a service listens. What runs again is mapped again.
+    package static func forgetStartupPages() {
+        clinux_forget_startup_pages()
+    }
+
     /// Writes all bytes, however short each write is.
     ///
     /// Blocks.
