@@ -111,7 +111,11 @@ let package = Package(
         ),
         .testTarget(
             name: "BetIngestTests",
-            dependencies: ["BetIngest", "TestKit", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "BetIngest", "TestKit",
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(

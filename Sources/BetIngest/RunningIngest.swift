@@ -21,9 +21,7 @@ struct RunningIngest {
         listener = try IngestListener(
             configuration.ingestPorts,
             connections: ConnectionCount(max: ingest.queueCapacity, maxPerAddress: ingest.maxPerAddress),
-            queue: core.queue, budget: core.budget,
-            settings: IngestChannelHandler.Settings(ingest), draw: configuration.folder.draw,
-            agencies: configuration.agencies)
+            queue: core.queue, budget: core.budget)
         committerThread = NamedThread("committer") { core.committer.run() }
         workers = WorkerPool(count: ingest.workers, worker: core.worker)
         for port in listener.ports { log(.acceptConnections(port: port.name, address: port.listener.address)) }
@@ -47,22 +45,16 @@ struct RunningIngest {
     }
 }
 
-extension IngestChannelHandler.Settings {
-    init(_ ingest: ServiceConfiguration.Ingest) {
-        self.init(
-            window: ingest.window, maxFrameBytes: ingest.maxFrameBytes, helloDeadline: ingest.helloDeadline,
-            frameDeadline: ingest.frameDeadline, idleDeadline: ingest.idleDeadline)
-    }
-}
-
 extension ServiceConfiguration {
     /// Port 1, and those of the dialects that carry bets.
     fileprivate var ingestPorts: [IngestListener.Port] {
-        let native = IngestListener.Port(name: "ingest", key: "ingest.listen", endpoint: ingest.listen)
+        let native = IngestListener.Port(
+            name: "ingest", key: "ingest.listen", endpoint: ingest.listen, port: IngestPort(self, dialect: nil))
         return [native]
             + dialects.filter { !$0.isWinners }.map { port in
                 IngestListener.Port(
-                    name: port.name, key: "dialects.\(port.name)", endpoint: port.endpoint, dialect: port.dialect)
+                    name: port.name, key: "dialects.\(port.name)", endpoint: port.endpoint,
+                    port: IngestPort(self, dialect: port.dialect))
             }
     }
 }

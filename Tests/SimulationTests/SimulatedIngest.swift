@@ -49,13 +49,10 @@ final class SimulatedIngest {
     }
 
     func connect(_ dialect: (any Dialect)?, peer: String) -> SimulatedConnection {
-        let session: any IngestSession =
-            dialect.map { DialectSession($0, agencies: configuration.agencies) }
-            ?? NativeSession(draw: configuration.draw, agencies: configuration.agencies)
-        let handler = IngestChannelHandler(
-            loop: ingestLoop, budget: core.budget, settings: IngestChannelHandler.Settings(configuration.ingest),
-            dialect: dialect
-        ) { IngestConnection(peer: peer, session: session, dialect: dialect, answers: $0) }
+        let port = IngestPort(configuration, dialect: dialect)
+        let handler = IngestChannelHandler(loop: ingestLoop, port: port) {
+            port.connection(peer: peer, answers: $0, slot: nil)
+        }
         return SimulatedConnection(handler, loop: loop)
     }
 

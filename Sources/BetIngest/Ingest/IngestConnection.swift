@@ -13,7 +13,7 @@ struct Answer: Equatable, Sendable {
 }
 
 /// Where answers leave a connection: a socket's event loop, or a test.
-protocol AnswerSink: Sendable {
+protocol AnswerSink: AnyObject, Sendable {
     /// Takes an answer; never blocks.
     ///
     /// Answers leave in the order in which they are sent.

@@ -12,14 +12,6 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    struct Settings: Sendable {
-        var window: Int
-        var maxFrameBytes: Int
-        var helloDeadline: Duration
-        var frameDeadline: Duration
-        var idleDeadline: Duration
-    }
-
     private enum State {
         /// To `closing` by a last answer or a length that is none, to `closed`.
         case open
@@ -34,10 +26,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     /// Its place among the handlers of its loop, which moves it.
     var loopIndex = 0
     private let loop: IngestLoop
-    private let budget: FrameBudget
-    private let settings: Settings
-    /// What it speaks; nil: the native protocol.
-    private let dialect: (any Dialect)?
+    private let port: IngestPort
     /// Until it has been made.
     private var makeConnection: ((any AnswerSink) -> IngestConnection)?
     private var connection: IngestConnection?
@@ -52,6 +41,8 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     /// The place in the budget's line, while the announced frame waits for its memory.
     private var ticket: FrameBudget.Ticket?
     private var isReadWanted = false
+    /// The peer takes its answers.
+    private var isWritable = true
     private var isInputClosed = false
     private var hasFramed = false
     /// It has to introduce itself first: no frame but a small one is taken from it.
@@ -66,19 +57,16 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     private var isLastAnswerSent = false
 
     init(
-        loop: IngestLoop, budget: FrameBudget, settings: Settings, dialect: (any Dialect)?,
-        makeConnection: @escaping (any AnswerSink) -> IngestConnection
+        loop: IngestLoop, port: IngestPort, makeConnection: @escaping (any AnswerSink) -> IngestConnection
     ) {
         self.loop = loop
-        self.budget = budget
-        self.settings = settings
+        self.port = port
         self.makeConnection = makeConnection
-        self.dialect = dialect
-        isStranger = dialect == nil
+        isStranger = port.dialect == nil
         decoder = FrameDecoder(
-            dialect?.framing ?? .native,
-            maxFrameBytes: dialect == nil ? Limits.maxConsultFrameBytes : settings.maxFrameBytes,
-            firstBytes: dialect == nil ? .max : Limits.firstDialectFrameBytes)
+            port.dialect?.framing ?? .native,
+            maxFrameBytes: port.dialect == nil ? Limits.maxConsultFrameBytes : port.settings.maxFrameBytes,
+            firstBytes: port.dialect == nil ? .max : Limits.firstDialectFrameBytes)
         since = loop.eventLoop.now
     }
 
@@ -86,9 +74,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        let channel = AgencyChannel(
-            outbox: loop.outbox,
-            handler: NIOLoopBoundBox<IngestChannelHandler?>(self, eventLoop: context.eventLoop))
+        let channel = AgencyChannel(self, dialect: port.dialect, outbox: loop.outbox, eventLoop: context.eventLoop)
         self.channel = channel
         connection = makeConnection?(channel)
         makeConnection = nil
@@ -122,15 +108,19 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         context.fireUserInboundEventTriggered(event)
     }
 
+    private var isClosed: Bool {
+        if case .closed = state { true } else { false }
+    }
+
+    /// Lets go of everything, once.
     private func end() {
-        if case .closed = state { return }
+        guard !isClosed else { return }
         state = .closed
-        channel?.handler.value = nil
         channel = nil
         loop.remove(self)
         unread = nil
-        if let ticket { budget.cancel(ticket) }
-        budget.release(decoder.admittedBytes)
+        if let ticket { loop.budget.cancel(ticket) }
+        loop.budget.release(decoder.admittedBytes)
         handOverEnd()
         connection = nil
     }
@@ -160,6 +150,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
+        isWritable = context.channel.isWritable
         readIfAllowed()
         context.fireChannelWritabilityChanged()
     }
@@ -168,8 +159,8 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         guard isReadWanted, let context else { return }
         switch state {
         case .open:
-            let isFull = heldFrames >= settings.window || unread != nil || ticket != nil
-            guard !isFull, context.channel.isWritable else { return }
+            let isFull = heldFrames >= port.settings.window || unread != nil || ticket != nil
+            guard !isFull, isWritable else { return }
         case .closing:
             break
         case .closed:
@@ -197,7 +188,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     private func frame(_ input: RawSpan) -> Int {
         var index = 0
         var hasNewFrame = !decoder.isInsideFrame
-        framing: while heldFrames < settings.window {
+        framing: while heldFrames < port.settings.window {
             let admittedBytes = decoder.admittedBytes
             switch decoder.next(input, from: &index) {
             case .needsBytes:
@@ -209,14 +200,14 @@ final class IngestChannelHandler: ChannelDuplexHandler {
                 heldFrames += 1
                 hasFramed = true
                 isStranger = false
-                decoder.maxFrameBytes = settings.maxFrameBytes
+                decoder.maxFrameBytes = port.settings.maxFrameBytes
                 hasNewFrame = true
                 since = loop.eventLoop.now
                 // Where only its end tells a frame's size, more than it has may have been reserved.
-                if frame.count < admittedBytes { budget.release(admittedBytes - frame.count) }
+                if frame.count < admittedBytes { loop.budget.release(admittedBytes - frame.count) }
                 handOver(.frame(frame))
             case .invalid(let fault):
-                budget.release(admittedBytes)
+                loop.budget.release(admittedBytes)
                 state = .closing(deadline: loop.eventLoop.now + .seconds(5))
                 handOver(.badFrame(fault))
                 index = input.byteCount
@@ -235,18 +226,12 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     private func reserve(_ byteCount: Int) -> Bool {
         guard let channel else { return false }
         guard !isStranger else {
-            budget.reserveNow(byteCount)
+            loop.budget.reserveNow(byteCount)
             return true
         }
-        let (budget, eventLoop) = (budget, loop.eventLoop)
-        ticket = budget.reserve(byteCount) {
-            eventLoop.execute {
-                guard let handler = channel.handler.value else {
-                    budget.release(byteCount)  // it has gone meanwhile
-                    return
-                }
-                handler.beginFrame(byteCount)
-            }
+        let eventLoop = loop.eventLoop
+        ticket = loop.budget.reserve(byteCount) {
+            eventLoop.execute { channel.handler.value.beginFrame(byteCount) }
         }
         return ticket == nil
     }
@@ -255,7 +240,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     private func beginFrame(_ byteCount: Int) {
         ticket = nil
         guard case .open = state else {
-            budget.release(byteCount)
+            loop.budget.release(byteCount)  // it has gone meanwhile
             return
         }
         decoder.admit()
@@ -277,21 +262,19 @@ final class IngestChannelHandler: ChannelDuplexHandler {
 
     // MARK: Answers out
 
-    /// Takes an answer; ``flushCollected()`` sends it.
+    /// Takes the bytes of an answer; ``flushCollected()`` sends them.
     ///
     /// - Returns: whether it is the first since the last flush.
-    func collect(_ answer: Answer) -> Bool {
-        guard !closesAfterFlush else { return false }
-        if answer.closes { closesAfterFlush = true } else { heldFrames -= 1 }
-        if let dialect {
-            // A message of the native protocol has no words in a dialect: its connection just closes.
-            switch answer.reply.map({ dialect.encode($0, into: &collected) }) ?? .stay {
-            case .stay: break
-            case .closeWhenQuiet: closesWhenQuiet = true
-            case .close: closesAfterFlush = true
-            }
-        } else {
-            answer.message?.encode(into: &collected)
+    func collect(_ answer: ArraySlice<UInt8>, _ end: AnswerEnd) -> Bool {
+        guard !closesAfterFlush, !isClosed else { return false }
+        collected.append(contentsOf: answer)
+        switch end {
+        case .lastWord:
+            closesAfterFlush = true
+        case .answered(let next):
+            heldFrames -= 1
+            if next == .closeWhenQuiet { closesWhenQuiet = true }
+            if next == .close { closesAfterFlush = true }
         }
         collectedAnswers += 1
         return collectedAnswers == 1
@@ -302,14 +285,20 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     ///
     /// Not in a dialect, where a frame need not have an answer, nor once the last answer is known.
     var expectsMoreThanCollected: Bool {
-        guard case .open = state, dialect == nil, !closesAfterFlush else { return false }
+        guard case .open = state, port.dialect == nil, !closesAfterFlush else { return false }
         return heldFrames > collectedAnswers
+    }
+
+    /// Sends the last word that every agency gets when the service stops.
+    func shutDown() {
+        channel?.send(Answer(message: .shuttingDown, closes: true))
     }
 
     /// Sends everything collected in one write.
     func flushCollected() {
         collectedAnswers = 0
-        guard let context else { return }
+        // It may have been closed since it collected.
+        guard let context, !isClosed else { return }
         if closesWhenQuiet, heldFrames == 0, unread == nil, !decoder.isInsideFrame { closesAfterFlush = true }
         let bytes = ByteBuffer(bytes: collected)
         collected.removeAll(keepingCapacity: true)
@@ -368,14 +357,14 @@ final class IngestChannelHandler: ChannelDuplexHandler {
                 return
                     "memory is short and a frame came at less than \(Limits.minBytesPerSecondWhenShort) bytes a second"
             }
-            return waited >= TimeAmount(settings.frameDeadline)
-                ? "a frame was not whole within \(settings.frameDeadline)" : nil
+            return waited >= TimeAmount(port.settings.frameDeadline)
+                ? "a frame was not whole within \(port.settings.frameDeadline)" : nil
         }
         if !hasFramed {
-            return waited >= TimeAmount(settings.helloDeadline)
-                ? "no message within \(settings.helloDeadline)" : nil
+            return waited >= TimeAmount(port.settings.helloDeadline)
+                ? "no message within \(port.settings.helloDeadline)" : nil
         }
-        let isIdle = heldFrames == 0 && waited >= TimeAmount(settings.idleDeadline)
-        return isIdle ? "nothing was sent within \(settings.idleDeadline)" : nil
+        let isIdle = heldFrames == 0 && waited >= TimeAmount(port.settings.idleDeadline)
+        return isIdle ? "nothing was sent within \(port.settings.idleDeadline)" : nil
     }
 }

@@ -10,8 +10,7 @@ struct IngestListener {
         /// The configuration's key for its endpoint.
         var key: String
         var endpoint: Endpoint
-        /// What it speaks; nil: the native protocol.
-        var dialect: (any Dialect)?
+        var port: IngestPort
     }
 
     let ports: [(name: String, listener: Listener)]
@@ -24,8 +23,7 @@ struct IngestListener {
     ///
     /// - Throws: ``ListenFailure``. Nothing is left open then.
     init(
-        _ ports: [Port], connections: ConnectionCount, queue: ConnectionQueue, budget: FrameBudget,
-        settings: IngestChannelHandler.Settings, draw: DrawID, agencies: UInt32
+        _ ports: [Port], connections: ConnectionCount, queue: ConnectionQueue, budget: FrameBudget
     ) throws {
         let loops = try EventLoops(
             connections: connections, sweepInterval: .seconds(1),
@@ -35,15 +33,12 @@ struct IngestListener {
         var opened: [(name: String, listener: Listener)] = []
         do {
             for port in ports {
-                let dialect = port.dialect
-                let session: any IngestSession =
-                    dialect.map { DialectSession($0, agencies: agencies) }
-                    ?? NativeSession(draw: draw, agencies: agencies)
-                let setup = Listener.Setup(key: port.key, busy: dialect == nil ? Message.busy.encoded : [])
+                let setup = Listener.Setup(
+                    key: port.key, busy: port.port.dialect == nil ? Message.busy.encoded : [])
                 let listener = try Listener(port.endpoint, setup, on: loops) { loop, channel, slot in
                     let peer = channel.remoteAddress?.hostAndPort ?? "unknown"
-                    return IngestChannelHandler(loop: loop, budget: budget, settings: settings, dialect: dialect) {
-                        IngestConnection(peer: peer, session: session, dialect: dialect, answers: $0, slot: slot)
+                    return IngestChannelHandler(loop: loop, port: port.port) {
+                        port.port.connection(peer: peer, answers: $0, slot: slot)
                     }
                 }
                 opened.append((port.name, listener))

@@ -9,7 +9,7 @@ final class IngestLoop {
     let outbox: LoopOutbox
     let readBuffer: ReadBuffer
     private let queue: ConnectionQueue
-    private let budget: FrameBudget
+    let budget: FrameBudget
     /// Each knows its index.
     private var handlers: [IngestChannelHandler] = []
     private var ready: [IngestConnection] = []
@@ -58,10 +58,6 @@ final class IngestLoop {
 
     /// Tells every agency that the service stops, and closes.
     func closeAll() {
-        for handler in handlers {
-            _ = handler.collect(Answer(message: .shuttingDown, closes: true))
-            handler.flushCollected()
-        }
+        for handler in handlers { handler.shutDown() }
     }
-
 }

@@ -1,5 +1,6 @@
 import NIOConcurrencyHelpers
 import NIOCore
+import Shared
 
 /// Answers on their way from the committer to one event loop: however many there are, the loop is woken once for all that
 /// came since it last looked.
@@ -8,28 +9,49 @@ import NIOCore
 /// behind it. A write for each answer is then the dearest thing there is: where many are answered at once, who has
 /// more coming than it got waits for it, and gets 8 answers in about 4 writes.
 ///
-/// Isolation: any thread appends; the event loop drains.
+/// Isolation: any thread appends, and encodes; the event loop drains.
 final class LoopOutbox: Sendable {
     /// From so many answered connections on, some wait.
     private static let manyConnections = 64
 
     private struct State: Sendable {
-        var entries: [(AgencyChannel, Answer)] = []
+        /// Of all answers, one after the other.
+        var bytes: [UInt8] = []
+        var entries: [Entry] = []
+
+        mutating func removeAll() {
+            bytes.removeAll(keepingCapacity: true)
+            entries.removeAll(keepingCapacity: true)
+        }
+    }
+
+    private struct Entry: Sendable {
+        var channel: AgencyChannel
+        /// Of its bytes, which begin where the one before ends.
+        var endIndex: Int
+        var next: AnswerEnd
+    }
+
+    private struct LoopState {
+        /// Emptied, for its memory: the next answers go where the last ones were.
+        var drained = State()
+        /// Have answers that are not sent yet.
+        var unflushed: [IngestChannelHandler] = []
     }
 
     private let eventLoop: any EventLoop
     private let state = NIOLockedValueBox(State())
-    /// Have answers that are not sent yet.
-    private let unflushed: NIOLoopBoundBox<[IngestChannelHandler]>
+    private let loopState: NIOLoopBoundBox<LoopState>
 
     init(eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
-        unflushed = .makeBoxSendingValue([], eventLoop: eventLoop)
+        loopState = .makeBoxSendingValue(LoopState(), eventLoop: eventLoop)
     }
 
     func append(_ answer: Answer, to channel: AgencyChannel) {
         let isFirst = state.withLockedValue { state in
-            state.entries.append((channel, answer))
+            let next = answer.encode(for: channel.dialect, into: &state.bytes)
+            state.entries.append(Entry(channel: channel, endIndex: state.bytes.count, next: next))
             return state.entries.count == 1
         }
         if isFirst { eventLoop.execute { self.drain() } }
@@ -37,34 +59,59 @@ final class LoopOutbox: Sendable {
 
     /// Hands the answers to their handlers and flushes each connection once, or leaves it for the next time.
     private func drain() {
-        let entries = state.withLockedValue { state in
-            var entries: [(AgencyChannel, Answer)] = []
-            swap(&entries, &state.entries)
-            return entries
-        }
-        for (channel, answer) in entries {
-            guard let handler = channel.handler.value else { continue }
-            if handler.collect(answer) { unflushed.value.append(handler) }
-        }
-        let areMany = unflushed.value.count >= Self.manyConnections
-        unflushed.value.removeAll { handler in
-            if areMany, handler.expectsMoreThanCollected { return false }
-            handler.flushCollected()
-            return true
+        loopState.withValue { loop in
+            state.withLockedValue { swap(&loop.drained, &$0) }
+            var index = 0
+            for entry in loop.drained.entries {
+                let bytes = loop.drained.bytes[index..<entry.endIndex]
+                index = entry.endIndex
+                let handler = entry.channel.handler.value
+                if handler.collect(bytes, entry.next) { loop.unflushed.append(handler) }
+            }
+            loop.drained.removeAll()
+            let areMany = loop.unflushed.count >= Self.manyConnections
+            loop.unflushed.removeAll { handler in
+                if areMany, handler.expectsMoreThanCollected { return false }
+                handler.flushCollected()
+                return true
+            }
         }
     }
 }
 
+/// What becomes of a connection behind an answer.
+enum AnswerEnd: Sendable {
+    /// The frame is answered.
+    case answered(DialectReply.Next)
+    /// It was no frame's answer but the last word.
+    case lastWord
+}
+
+extension Answer {
+    /// Appends the answer as it goes on the wire.
+    ///
+    /// A message of the native protocol has no words in a dialect.
+    fileprivate func encode(for dialect: (any Dialect)?, into bytes: inout [UInt8]) -> AnswerEnd {
+        var next = DialectReply.Next.stay
+        if let dialect {
+            if let reply { next = dialect.encode(reply, into: &bytes) }
+        } else {
+            message?.encode(into: &bytes)
+        }
+        return closes ? .lastWord : .answered(next)
+    }
+}
+
 /// The answers' way to one socket.
-///
-/// Empty once the socket is closed: then nobody is left to be answered.
 final class AgencyChannel: AnswerSink {
-    let handler: NIOLoopBoundBox<IngestChannelHandler?>
+    let handler: NIOLoopBound<IngestChannelHandler>
+    fileprivate let dialect: (any Dialect)?
     private let outbox: LoopOutbox
 
-    init(outbox: LoopOutbox, handler: NIOLoopBoundBox<IngestChannelHandler?>) {
+    init(_ handler: IngestChannelHandler, dialect: (any Dialect)?, outbox: LoopOutbox, eventLoop: any EventLoop) {
+        self.handler = NIOLoopBound(handler, eventLoop: eventLoop)
+        self.dialect = dialect
         self.outbox = outbox
-        self.handler = handler
     }
 
     func send(_ answer: Answer) {

@@ -98,10 +98,11 @@ package struct LedgerWriter: ~Copyable {
     package mutating func append(_ record: RecordHeader, payload: RawSpan) -> Int {
         if group.count == 0 { reserveGroupHeader() }
         let offset = endOffset + group.count
-        group.append(record.bytes.span.bytes)
+        let header = record.bytes
+        group.append(header.span.bytes)
         group.append(payload)
         recordsChecksum = CRC32C.checksum(
-            checksumBytes(record.checksum).span.bytes, continuing: recordsChecksum)
+            header.span.bytes.extracting(RecordHeader.checksumRange), continuing: recordsChecksum)
         recordCount += 1
         return offset
     }
@@ -150,12 +151,6 @@ package struct LedgerWriter: ~Copyable {
 
     private mutating func reserveGroupHeader() {
         group.append([UInt8](repeating: 0, count: GroupHeader.byteCount).span.bytes)
-    }
-
-    private func checksumBytes(_ checksum: UInt32) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.append(bigEndian: checksum)
-        return bytes
     }
 
     /// Reserves blocks ahead of the end, so that a commit need not find any.

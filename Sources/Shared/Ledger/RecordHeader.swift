@@ -47,20 +47,25 @@ package struct RecordHeader: Equatable, Sendable {
 
     /// Record length and checksum, then the fields that the checksum covers after the payload: so that a worker can
     /// check the payload before the committer knows time and position.
-    package var bytes: [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(Self.byteCount)
-        bytes.append(bigEndian: UInt32(Self.byteCount + payloadBytes))
-        bytes.append(bigEndian: checksum)
-        bytes.append(kind.rawValue)
-        bytes.append(0)
-        bytes.append(bigEndian: UInt16(count))
-        bytes.append(bigEndian: agency.rawValue)
-        bytes.append(bigEndian: sequence)
-        bytes.append(bigEndian: time)
-        bytes.append(bigEndian: firstBetIndex)
+    ///
+    /// Without an allocation: every chunk has one, made by the thread that all chunks wait for.
+    package var bytes: InlineArray<36, UInt8> {
+        var bytes = InlineArray<36, UInt8>(repeating: 0)
+        var span = bytes.mutableSpan
+        var fields = span.mutableBytes
+        fields.store(UInt32(Self.byteCount + payloadBytes), at: 0)
+        fields.store(checksum, at: Self.checksumRange.lowerBound)
+        fields.store(kind.rawValue, at: 8)
+        fields.store(UInt16(count), at: 10)
+        fields.store(agency.rawValue, at: 12)
+        fields.store(sequence, at: 16)
+        fields.store(time, at: 20)
+        fields.store(firstBetIndex, at: 28)
         return bytes
     }
+
+    /// Of a record's bytes.
+    static let checksumRange = 4..<8
 
     /// Reads a record at the front of `bytes`; nil where none is whole or its checksum does not hold.
     package init?(_ bytes: RawSpan) {
@@ -77,6 +82,14 @@ package struct RecordHeader: Equatable, Sendable {
             time: bytes.integer(at: 20), firstBetIndex: bytes.integer(at: 28),
             payloadBytes: payload.byteCount, payloadChecksum: CRC32C.checksum(payload))
         guard checksum == bytes.integer(at: 4) else { return nil }
+    }
+}
+
+extension MutableRawSpan {
+    /// Writes an integer, big-endian, at a byte position.
+    @_lifetime(self: copy self)
+    fileprivate mutating func store<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value, at offset: Int) {
+        storeBytes(of: value.bigEndian, toByteOffset: offset, as: Value.self)
     }
 }
 

@@ -140,6 +140,12 @@ extension BetColumns {
 
     private borrowing func areDocumentsValid(from start: Int) -> Bool {
         let documents = bytes.extracting(start..<bytes.count)
+        var highestDigit: UInt8 = 0
+        for index in documents.indices { highestDigit = max(highestDigit, documents[unchecked: index] &- 0x30) }
+        return highestDigit <= 9 || areLettersAndDigits(documents)
+    }
+
+    private func areLettersAndDigits(_ documents: Span<UInt8>) -> Bool {
         var index = 0
         // Eight bytes at a time. Below 0x80 no sum reaches the next byte, and its highest bit says what is at least the bound.
         let ones: UInt64 = 0x0101_0101_0101_0101
@@ -148,8 +154,6 @@ extension BetColumns {
             // 8 bytes are there: the loop's condition.
             let text = documents.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
             index += 8
-            let digits = text ^ ones &* 0x30
-            if (digits | (digits &+ ones &* (0x80 - 10))) & highest == 0 { continue }
             let lowercase = text | ones &* 0x20
             let isDigit = (text &+ ones &* (0x80 - 0x30)) & ~(text &+ ones &* (0x80 - 0x3A))
             let isLetter = (lowercase &+ ones &* (0x80 - 0x61)) & ~(lowercase &+ ones &* (0x80 - 0x7B))

@@ -7,7 +7,7 @@
 /// introduced himself, in steps that double, so that a frame costs what has come of it.
 ///
 /// Sizes, re-checked at every step: `collected <= admitted <= frame bytes`.
-package struct FrameDecoder: Sendable {
+package struct FrameDecoder: ~Copyable, Sendable {
     package enum Event: Equatable, Sendable {
         /// Everything was consumed; the frame under way is not whole.
         case needsBytes

@@ -1,11 +1,17 @@
 /// How a stream of bytes is cut into frames.
-package struct Framing: Sendable {
+///
+/// One object for all connections of a kind.
+package final class Framing: Sendable {
     enum Kind: Sendable {
         case counted(headerBytes: Int, minBodyBytes: Int, isHeaderKept: Bool, bodyBytes: @Sendable (UInt64) -> Int?)
         case newlines(Int)
     }
 
     let kind: Kind
+
+    private init(kind: Kind) {
+        self.kind = kind
+    }
 
     /// A header of fixed size says how many bytes follow it.
     ///

@@ -1,9 +1,10 @@
 /// The language of agencies that already exist: their bytes to what they ask for, and what they are told to their bytes.
 ///
-/// Pure: a dialect is a value without state; what a connection has said before is the session's business.
+/// Pure, and without state: what a connection has said before is the session's business. A class, so that a connection
+/// refers to it in two words instead of five.
 ///
 /// Source: docs/dialects.md, which also says how to add one.
-package protocol Dialect: Sendable {
+package protocol Dialect: AnyObject, Sendable {
     /// As in `dialects.<name>` of the configuration.
     var name: String { get }
     /// The key of a port of its own for winners, which winners-service opens; nil where one port does it all.

@@ -3,7 +3,7 @@
 /// It carries no bets.
 ///
 /// Source: docs/dialects.md, "echo".
-package struct EchoDialect: Dialect {
+package final class EchoDialect: Dialect {
     package let name = "echo"
     package let framing = Framing.newlines(1)
 

@@ -5,7 +5,7 @@ private import Foundation
 /// It has no error answer: a bad chunk closes the connection.
 ///
 /// Source: docs/dialects.md, "json".
-package struct JSONDialect: Dialect, AgencyLanguage {
+package final class JSONDialect: Dialect, AgencyLanguage {
     package let name = "json"
     package let winnersName: String? = "jsonWinners"
     package let framing = Framing.counted(headerBytes: 4)

@@ -3,7 +3,7 @@
 /// So an empty field ends its chunk early; what follows is taken for the rest of it (``BadChunk/mayHaveRest``).
 ///
 /// Source: docs/dialects.md, "lines".
-package struct LinesDialect: Dialect, AgencyLanguage {
+package final class LinesDialect: Dialect, AgencyLanguage {
     package let name = "lines"
     package let framing = Framing.newlines(2)
 

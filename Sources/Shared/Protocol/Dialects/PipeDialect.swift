@@ -4,7 +4,7 @@
 /// bets, whatever their names contain.
 ///
 /// Source: docs/dialects.md, "pipe".
-package struct PipeDialect: Dialect, AgencyLanguage {
+package final class PipeDialect: Dialect, AgencyLanguage {
     package let name = "pipe"
     package let framing = Framing.counted(headerBytes: 4)
 

@@ -1,7 +1,7 @@
 /// Eight decimal digits of length, then text with semicolons; bets, end and winners on one connection.
 ///
 /// Source: docs/dialects.md, "semicolon".
-package struct SemicolonDialect: Dialect, AgencyLanguage {
+package final class SemicolonDialect: Dialect, AgencyLanguage {
     package let name = "semicolon"
 
     package let framing = Framing.counted(headerBytes: 8) { header in

@@ -4,7 +4,7 @@
 /// another document is refused.
 ///
 /// Source: docs/dialects.md, "tlv".
-package struct TLVDialect: Dialect, AgencyLanguage {
+package final class TLVDialect: Dialect, AgencyLanguage {
     package let name = "tlv"
     package let isOneMessagePerConnection = true
     package let framing = Framing.counted(headerBytes: 5, isHeaderKept: true) { Int($0 & 0xFFFF_FFFF) }

@@ -127,7 +127,8 @@ struct DialectRequestTests {
                     }
                 }
             }
-            #expect(requests == whole && !decoder.isInsideFrame)
+            let isInsideFrame = decoder.isInsideFrame
+            #expect(requests == whole && !isInsideFrame)
         }
     }
 
