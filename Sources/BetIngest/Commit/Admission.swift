@@ -68,7 +68,7 @@ struct Admission {
         let place = standings[agency].place(of: chunk.sequence)
         switch place {
         case .repeated:
-            return .repeated(chunk, agency, connection)
+            return .settlement(.repeated(chunk, agency, connection.answers))
         case .next where isSealed, .gap where isSealed:
             return refuse(chunk, .drawClosed, closedReason(agency), agency, connection)
         case .gap:
@@ -118,7 +118,7 @@ struct Admission {
             record.rejection = rejection
         }
         standings.apply(record.kind, agency: agency, count: chunk.count)
-        return .record(record, connection)
+        return .record(record, connection.answers)
     }
 
     private func refuse(

@@ -31,11 +31,10 @@ extension Admission {
             entries = takeOver(agency, connection)
             if standing.nextSequence > 1 {
                 let isUsual = connection.dialect?.isOneMessagePerConnection == true
-                entries.append(
-                    .log(
-                        .agencyReconnected(
-                            agency, peer: connection.peer, storedBets: standing.storedBets,
-                            level: isUsual ? .debug : senders.sentOneChunk(agency) ? .info : .warning)))
+                let event = LogEvent.agencyReconnected(
+                    agency, peer: connection.peer, storedBets: standing.storedBets,
+                    level: isUsual ? .debug : senders.sentOneChunk(agency) ? .info : .warning)
+                entries.append(.settlement(.log(event)))
             }
         }
         unplaced.remove(agency)

@@ -118,7 +118,7 @@ extension LedgerCommitter {
 
     /// Does something in turn, on the committer thread; it must not block.
     func afterwards(_ body: @escaping @Sendable () -> Void) {
-        append { _ in [.afterwards(body)] }
+        append { _ in [.settlement(.afterwards(body))] }
     }
 
     @discardableResult
@@ -197,14 +197,14 @@ extension LedgerCommitter {
     /// - Returns: false after a failure. Then no answer of the group leaves: whether it is durable is not known.
     func commitStaged() -> Bool {
         while true {
-            let group = staging.withLock { Self.takeGroup(&$0) }
+            var group = staging.withLock { Self.takeGroup(&$0) }
             if group.isEmpty { return true }
             do throws(LedgerError) {
-                let time = clock()
+                let (time, hasRecords) = (clock(), group.contains { $0.recordBytes > 0 })
                 try ledger.withLock { (ledger: inout OpenLedger) throws(LedgerError) in
-                    let positions = Self.append(group, to: &ledger, time: time)
-                    if !positions.isEmpty { try ledger.commit(time: time) }
-                    try settle(group, positions: positions, &ledger, time: time)
+                    let settlements = append(&group, to: &ledger, time: time)
+                    if hasRecords { try ledger.commit(time: time) }
+                    try settle(settlements, &ledger, time: time)
                 }
             } catch {
                 fail(error)
@@ -233,81 +233,77 @@ extension LedgerCommitter {
         return group
     }
 
-    /// Appends the records of a group.
+    /// Appends the records of a group, and lets go of each frame while it is still in the cache.
     ///
-    /// - Returns: the position of the first bet for each of them.
-    private static func append(
-        _ group: Deque<StagedEntry>, to ledger: inout OpenLedger, time: UInt64
-    ) -> [UInt64] {
+    /// - Returns: what is to be done when the group is durable.
+    private func append(_ group: inout Deque<StagedEntry>, to ledger: inout OpenLedger, time: UInt64) -> [Settlement] {
         ledger.reserve(recordBytes: group.reduce(0) { $0 + $1.recordBytes })
-        return group.compactMap { entry in
+        var settlements: [Settlement] = []
+        settlements.reserveCapacity(group.count)
+        while let entry = group.popFirst() {
             switch entry {
-            case .record(let record, _): ledger.append(record, time: time)
-            case .seal(let seal): ledger.append(StagedRecord(seal), time: time)
-            case .answer, .repeated, .afterwards, .log: nil
+            case .record(let record, let answers):
+                let firstBetIndex = ledger.append(record, time: time)
+                settle(record, firstBetIndex: firstBetIndex, answers, into: &settlements)
+            case .seal(let seal):
+                _ = ledger.append(StagedRecord(seal), time: time)
+                settlements.append(.sealed(seal))
+            case .settlement(let settlement):
+                settlements.append(settlement)
             }
         }
+        return settlements
+    }
+
+    /// What is left to do about a record.
+    private func settle(
+        _ record: StagedRecord, firstBetIndex: UInt64, _ answers: any AnswerSink, into settlements: inout [Settlement]
+    ) {
+        if record.count == 1, record.rejection == nil, log.writesSuccess {
+            let bet = BetColumns(record.bytes.span.extracting(record.payloadIndex...), count: 1).bets[0]
+            settlements.append(.log(.betStored(document: bet.document, number: bet.number)))
+        }
+        let event = log.writesSuccess || record.rejection != nil ? record.event : nil
+        if let answer = record.answer(firstBetIndex: firstBetIndex) {
+            settlements.append(.answer(answer, answers, event, frameBytes: record.frameBytes))
+        } else if let event {
+            settlements.append(.log(event))
+        }
+        guard record.kind == .lastChunk else { return }
+        let (agency, agencyFinished) = (record.agency, observer.agencyFinished)
+        settlements.append(.afterwards { agencyFinished(agency) })
     }
 
     /// Answers a group that is durable.
     private func settle(
-        _ group: Deque<StagedEntry>, positions: [UInt64], _ ledger: inout OpenLedger, time: UInt64
+        _ settlements: [Settlement], _ ledger: inout OpenLedger, time: UInt64
     ) throws(LedgerError) {
-        var positions = positions.makeIterator()
         var releasedBytes = 0
-        for entry in group {
-            switch entry {
-            case .record(let record, let connection):
-                if let answer = record.answer(firstBetIndex: positions.next() ?? 0) {
-                    connection.answers.send(answer)
-                }
-                releasedBytes += record.frameBytes
-                if record.kind == .lastChunk { observer.agencyFinished(record.agency) }
-            case .answer(let answer, let connection, _, let frameBytes):
-                connection.answers.send(answer)
+        for settlement in settlements {
+            switch settlement {
+            case .answer(let answer, let answers, _, let frameBytes):
+                answers.send(answer)
                 releasedBytes += frameBytes
-            case .repeated(let chunk, let agency, let connection):
-                let message = try ledger.answer(repeated: chunk, agency: agency)
-                connection.answers.send(Answer(message: message))
+            case .repeated(let chunk, let agency, let answers):
+                answers.send(Answer(message: try ledger.answer(repeated: chunk, agency: agency)))
                 releasedBytes += chunk.frame.count
             case .afterwards(let body):
                 body()
             case .log:
                 break
-            case .seal(let seal):
+            case .sealed(let seal):
                 try ledger.close(time: time)
                 staging.withLock { $0.isSealDurable = true }
                 observer.sealed(seal)
             }
         }
         budget.release(releasedBytes)
-        for entry in group { logSettled(entry) }
-    }
-
-    /// Lines come after the answers: nobody waits for the log.
-    private func logSettled(_ entry: StagedEntry) {
-        switch entry {
-        case .record(let record, _):
-            if let rejection = record.rejection {
-                log(
-                    .betsRejected(
-                        count: record.count, agency: record.agency, sequence: record.sequence,
-                        reason: rejection.message))
-                return
+        // Lines come after the answers: nobody waits for the log.
+        for settlement in settlements {
+            switch settlement {
+            case .answer(_, _, let event?, _), .log(let event): log(event)
+            case .answer, .repeated, .afterwards, .sealed: break
             }
-            guard log.writesSuccess else { return }
-            if record.count == 1 {
-                let bet = BetColumns(record.bytes.span.extracting(record.payloadIndex...), count: 1)
-                    .bets[0]
-                log(.betStored(document: bet.document, number: bet.number))
-            }
-            log(
-                .betsReceived(
-                    count: record.count, agency: record.agency, sequence: record.sequence))
-        case .answer(_, _, let event?, _), .log(let event):
-            log(event)
-        case .answer, .repeated, .afterwards, .seal:
-            break
         }
     }
 
@@ -336,6 +332,14 @@ extension LedgerCommitter {
 }
 
 extension StagedRecord {
+    /// What the log says once the record is durable.
+    fileprivate var event: LogEvent {
+        if let rejection {
+            return .betsRejected(count: count, agency: agency, sequence: sequence, reason: rejection.message)
+        }
+        return .betsReceived(count: count, agency: agency, sequence: sequence)
+    }
+
     /// What the agency is told once the record is durable.
     fileprivate func answer(firstBetIndex: UInt64) -> Answer? {
         switch answer {

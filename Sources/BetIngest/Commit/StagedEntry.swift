@@ -3,28 +3,40 @@ import Shared
 /// What waits for the committer, in the order of its answers.
 enum StagedEntry {
     /// Goes into the ledger; answered when it is durable.
-    case record(StagedRecord, IngestConnection)
-    /// Goes out when everything staged before it is durable.
-    ///
-    /// `frameBytes` were reserved for what it answers.
-    case answer(Answer, IngestConnection, LogEvent?, frameBytes: Int = 0)
-    /// Has been sent before: answered from the ledger.
-    case repeated(Chunk, AgencyID, IngestConnection)
-    /// Is done when everything staged before it is durable and answered.
-    ///
-    /// Called on the committer thread; must not block.
-    case afterwards(@Sendable () -> Void)
-    case log(LogEvent)
+    case record(StagedRecord, any AnswerSink)
     case seal(SealRecord)
+    /// Nothing of it goes into the ledger.
+    case settlement(Settlement)
+
+    static func answer(
+        _ answer: Answer, _ connection: IngestConnection, _ event: LogEvent?, frameBytes: Int = 0
+    ) -> StagedEntry {
+        .settlement(.answer(answer, connection.answers, event, frameBytes: frameBytes))
+    }
 
     /// What it adds to a commit group.
     var recordBytes: Int {
         switch self {
         case .record(let record, _): record.recordBytes
         case .seal(let seal): StagedRecord(seal).recordBytes
-        case .answer, .repeated, .afterwards, .log: 0
+        case .settlement: 0
         }
     }
+}
+
+/// What is done, in turn, when everything that was staged before is durable.
+///
+/// It is also what is left of a record once the group under way has its bytes.
+enum Settlement {
+    /// `frameBytes` were reserved for what is answered.
+    case answer(Answer, any AnswerSink, LogEvent?, frameBytes: Int)
+    /// Has been sent before: answered from the ledger.
+    case repeated(Chunk, AgencyID, any AnswerSink)
+    /// Called on the committer thread; must not block.
+    case afterwards(@Sendable () -> Void)
+    case log(LogEvent)
+    /// The ledger ends behind its seal.
+    case sealed(SealRecord)
 }
 
 /// A record without what only the committer knows: its time and place.
@@ -60,6 +72,6 @@ enum RecordAnswer {
     /// The native protocol's: CHUNK_PROCESSED or CHUNK_REJECTED.
     case message
     case reply(DialectReply)
-    /// Another entry answers.
+    /// Another entry answers, and no frame's memory is to be given back.
     case none
 }

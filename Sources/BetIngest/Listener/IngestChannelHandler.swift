@@ -50,7 +50,8 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     private var hasHandedOverEnd = false
     /// When the hello, the frame under way, or the last thing that happened began.
     private var since: NIODeadline
-    private var collected: [UInt8] = []
+    /// Answers that are not sent yet; without memory where there are none.
+    private var collected = ByteBuffer()
     private var collectedAnswers = 0
     private var closesAfterFlush = false
     private var closesWhenQuiet = false
@@ -267,7 +268,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     /// - Returns: whether it is the first since the last flush.
     func collect(_ answer: ArraySlice<UInt8>, _ end: AnswerEnd) -> Bool {
         guard !closesAfterFlush, !isClosed else { return false }
-        collected.append(contentsOf: answer)
+        collected.writeBytes(answer)
         switch end {
         case .lastWord:
             closesAfterFlush = true
@@ -300,8 +301,8 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         // It may have been closed since it collected.
         guard let context, !isClosed else { return }
         if closesWhenQuiet, heldFrames == 0, unread == nil, !decoder.isInsideFrame { closesAfterFlush = true }
-        let bytes = ByteBuffer(bytes: collected)
-        collected.removeAll(keepingCapacity: true)
+        let bytes = collected
+        collected = ByteBuffer()
         if closesAfterFlush {
             unread = nil
             state = .closing(deadline: loop.eventLoop.now + .seconds(2))

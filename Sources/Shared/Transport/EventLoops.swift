@@ -8,7 +8,7 @@ package final class EventLoops<Loop>: Sendable {
     private struct PerLoop: Sendable {
         let eventLoop: any EventLoop
         let state: NIOLoopBound<Loop>
-        let readBuffer: NIOLoopBound<ReadBuffer>
+        let readBuffer: NIOLoopBoundBox<ReadBuffer>
     }
 
     let group: MultiThreadedEventLoopGroup
@@ -38,7 +38,7 @@ package final class EventLoops<Loop>: Sendable {
                 return PerLoop(
                     eventLoop: eventLoop,
                     state: NIOLoopBound(makeLoop(eventLoop, readBuffer), eventLoop: eventLoop),
-                    readBuffer: NIOLoopBound(readBuffer, eventLoop: eventLoop))
+                    readBuffer: NIOLoopBoundBox(readBuffer, eventLoop: eventLoop))
             }.wait()
         }
         for loop in loops {

@@ -38,11 +38,11 @@ package final class ReadBuffer {
 ///
 /// But for the first: a channel keeps its first buffer for good, so that one is as small as a HELLO.
 struct ReadBufferAllocator: RecvByteBufferAllocator {
-    private static let firstBytes = 64
-    private let readBuffer: NIOLoopBound<ReadBuffer>
+    private static let firstBytes = 32
+    private let readBuffer: NIOLoopBoundBox<ReadBuffer>
     private var hasRead = false
 
-    init(_ readBuffer: NIOLoopBound<ReadBuffer>) {
+    init(_ readBuffer: NIOLoopBoundBox<ReadBuffer>) {
         self.readBuffer = readBuffer
     }
 
