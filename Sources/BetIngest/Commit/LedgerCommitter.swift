@@ -24,28 +24,6 @@ final class LedgerCommitter: Sendable {
         var failed: @Sendable (LedgerError) -> Void
     }
 
-    private struct Staging {
-        var admission: Admission
-        var entries: Deque<StagedEntry> = []
-        /// Of the records among them.
-        var recordBytes = 0
-        var phase = Phase.running
-        var isSealDurable = false
-    }
-
-    private enum Phase {
-        /// To `stopping` by `stop()`, to `failed` by a failed commit.
-        case running
-        /// What is staged is still committed.
-        ///
-        /// To `stopped`, or to `failed`.
-        case stopping
-        /// Final: the ledger is closed.
-        case stopped
-        /// Final: the ledger is not touched again.
-        case failed
-    }
-
     private let staging: Monitor<Staging>
     private let ledger: Monitor<OpenLedger>
     private let budget: FrameBudget
@@ -57,8 +35,7 @@ final class LedgerCommitter: Sendable {
         admission: Admission, ledger: consuming sending OpenLedger, budget: FrameBudget,
         observer: Observer, clock: @escaping @Sendable () -> UInt64, log: EventLog
     ) {
-        // A ledger that was found sealed has its seal: a draw that was interrupted behind it goes on from there.
-        staging = Monitor(Staging(admission: admission, isSealDurable: admission.isSealed))
+        staging = Monitor(Staging(admission: admission))
         self.ledger = Monitor(ledger)
         self.budget = budget
         self.observer = observer
@@ -77,29 +54,33 @@ extension LedgerCommitter {
         _ chunk: Chunk, fault: ChunkFault?, agency: AgencyID, from connection: IngestConnection
     ) {
         let checksum = fault == nil ? CRC32C.checksum(chunk.bets.bytes) : 0
-        let isStaged = append { admission in
-            admission.admit(
-                chunk, fault: fault, checksum: checksum, agency: agency, from: connection
-            ).map { [$0] } ?? []
+        let isStaged = append { staging in
+            let entry = staging.admission.admit(
+                chunk, fault: fault, checksum: checksum, agency: agency, from: connection)
+            if let entry { staging.stage(entry) }
         }
         if !isStaged { budget.release(chunk.frame.count) }
     }
 
     /// Makes a connection speak for an agency; it is welcomed when all that the agency has staged is durable.
     func join(_ agency: AgencyID, _ connection: IngestConnection) {
-        append { $0.join(agency, connection) }
+        append { staging in
+            for entry in staging.admission.join(agency, connection) { staging.stage(entry) }
+        }
     }
 
     /// Lets a connection go, behind the answers it still has coming.
     func leave(_ agency: AgencyID?, _ connection: IngestConnection, with message: Message?) {
-        append { [$0.leave(agency, connection, with: message)] }
+        append { $0.stage($0.admission.leave(agency, connection, with: message)) }
     }
 
     /// Stages a checked chunk of a dialect, which the service numbers.
     func number(_ chunk: Chunk, agency: AgencyID, frameBytes: Int, from connection: IngestConnection) {
         let checksum = CRC32C.checksum(chunk.bets.bytes)
-        let isStaged = append { admission in
-            admission.number(chunk, checksum: checksum, agency: agency, frameBytes: frameBytes, from: connection)
+        let isStaged = append { staging in
+            let entries = staging.admission.number(
+                chunk, checksum: checksum, agency: agency, frameBytes: frameBytes, from: connection)
+            for entry in entries { staging.stage(entry) }
         }
         if !isStaged { budget.release(frameBytes) }
     }
@@ -108,32 +89,32 @@ extension LedgerCommitter {
     ///
     /// - Parameter reply: nil where another entry answers.
     func finish(_ agency: AgencyID?, reply: DialectReply?, from connection: IngestConnection) {
-        append { $0.finish(agency, reply: reply, from: connection) }
+        append { staging in
+            for entry in staging.admission.finish(agency, reply: reply, from: connection) { staging.stage(entry) }
+        }
     }
 
     /// Answers in turn: when everything that was staged before is durable and answered.
     func answer(_ answer: Answer, _ connection: IngestConnection, _ event: LogEvent?) {
-        append { _ in [.answer(answer, connection, event)] }
+        append { $0.stage(.answer(answer, connection, event)) }
     }
 
     /// Does something in turn, on the committer thread; it must not block.
     func afterwards(_ body: @escaping @Sendable () -> Void) {
-        append { _ in [.settlement(.afterwards(body))] }
+        append { $0.stage(.settlement(.afterwards(body))) }
     }
 
     @discardableResult
-    private func append(_ decide: (inout Admission) -> [StagedEntry]) -> Bool {
-        let (isStaged, wasEmpty) = staging.withLock { staging in
-            guard staging.phase == .running else { return (false, false) }
-            let wasEmpty = staging.entries.isEmpty
-            let entries = decide(&staging.admission)
-            staging.entries.append(contentsOf: entries)
-            for entry in entries { staging.recordBytes += entry.recordBytes }
-            return (!entries.isEmpty, wasEmpty)
+    private func append(_ stage: (inout Staging) -> Void) -> Bool {
+        let (before, after) = staging.withLock { staging in
+            guard staging.phase == .running else { return (0, 0) }
+            let before = staging.entries.count
+            stage(&staging)
+            return (before, staging.entries.count)
         }
         // The committer alone waits here.
-        if isStaged, wasEmpty { staging.wakeAll() }
-        return isStaged
+        if before == 0, after > 0 { staging.wakeAll() }
+        return after > before
     }
 }
 
@@ -144,13 +125,13 @@ extension LedgerCommitter {
     ///
     /// The observer is told when the seal and its closing group are durable: at once, where the ledger was found sealed.
     func seal(winningNumber: UInt16, method: String, agencies: UInt32) {
-        append { admission in
-            guard !admission.isSealed else { return [] }
+        append { staging in
+            guard !staging.admission.isSealed else { return }
             let record = SealRecord(
-                bets: admission.standings.storedBets, agencies: agencies,
+                bets: staging.admission.standings.storedBets, agencies: agencies,
                 winningNumber: winningNumber, method: method)
-            admission.seal(record)
-            return [.seal(record)]
+            staging.admission.seal(record)
+            staging.stage(.seal(record))
         }
         let durable = staging.withLock { $0.isSealDurable ? $0.admission.standings.seal : nil }
         if let durable { observer.sealed(durable) }
@@ -197,13 +178,14 @@ extension LedgerCommitter {
     /// - Returns: false after a failure. Then no answer of the group leaves: whether it is durable is not known.
     func commitStaged() -> Bool {
         while true {
-            var group = staging.withLock { Self.takeGroup(&$0) }
-            if group.isEmpty { return true }
+            let (entries, recordBytes) = staging.withLock { $0.takeGroup() }
+            if entries.isEmpty { return true }
             do throws(LedgerError) {
-                let (time, hasRecords) = (clock(), group.contains { $0.recordBytes > 0 })
+                let time = clock()
                 try ledger.withLock { (ledger: inout OpenLedger) throws(LedgerError) in
-                    let settlements = append(&group, to: &ledger, time: time)
-                    if hasRecords { try ledger.commit(time: time) }
+                    ledger.reserve(recordBytes: recordBytes)
+                    let settlements = append(entries, to: &ledger, time: time)
+                    if recordBytes > 0 { try ledger.commit(time: time) }
                     try settle(settlements, &ledger, time: time)
                 }
             } catch {
@@ -213,35 +195,16 @@ extension LedgerCommitter {
         }
     }
 
-    /// Takes as many entries as one group holds.
-    ///
-    /// Not more, so that the frames of a group are freed when it is answered, and do not wait for the next ones.
-    private static func takeGroup(_ staging: inout Staging) -> Deque<StagedEntry> {
-        var group: Deque<StagedEntry> = []
-        var room = Limits.maxGroupBytes - GroupHeader.byteCount
-        guard staging.recordBytes > room else {
-            swap(&group, &staging.entries)
-            staging.recordBytes = 0
-            return group
-        }
-        // Any record fits an empty group.
-        while let next = staging.entries.first, next.recordBytes <= room {
-            room -= next.recordBytes
-            staging.recordBytes -= next.recordBytes
-            group.append(staging.entries.removeFirst())
-        }
-        return group
-    }
-
     /// Appends the records of a group, and lets go of each frame while it is still in the cache.
     ///
     /// - Returns: what is to be done when the group is durable.
-    private func append(_ group: inout Deque<StagedEntry>, to ledger: inout OpenLedger, time: UInt64) -> [Settlement] {
-        ledger.reserve(recordBytes: group.reduce(0) { $0 + $1.recordBytes })
+    private func append(
+        _ entries: consuming Deque<StagedEntry>, to ledger: inout OpenLedger, time: UInt64
+    ) -> [Settlement] {
         var settlements: [Settlement] = []
-        settlements.reserveCapacity(group.count)
-        while let entry = group.popFirst() {
-            switch entry {
+        settlements.reserveCapacity(entries.count)
+        while let entry = entries.popFirst() {
+            switch consume entry {
             case .record(let record, let answers):
                 let firstBetIndex = ledger.append(record, time: time)
                 settle(record, firstBetIndex: firstBetIndex, answers, into: &settlements)
@@ -322,11 +285,7 @@ extension LedgerCommitter {
     }
 
     private func fail(_ error: LedgerError) {
-        staging.withLock { staging in
-            staging.phase = .failed
-            staging.entries.removeAll()
-            staging.recordBytes = 0
-        }
+        staging.withLock { $0.fail() }
         observer.failed(error)
     }
 }

@@ -6,6 +6,8 @@ package import Logging
 /// Any thread.
 package struct EventLog: Sendable {
     private let logger: Logger
+    /// The logger's: asking it costs a copy of its handler.
+    private let level: Logger.Level
     private let format: LogFormat
     private let writer: LineWriter?
 
@@ -15,6 +17,7 @@ package struct EventLog: Sendable {
 
     private init(_ logger: Logger, format: LogFormat, writer: LineWriter?) {
         self.logger = logger
+        level = logger.logLevel
         self.format = format
         self.writer = writer
     }
@@ -37,10 +40,10 @@ package struct EventLog: Sendable {
     }
 
     /// Whether what goes well is written: for callers that would make an event for each chunk.
-    package var writesSuccess: Bool { logger.logLevel <= .info }
+    package var writesSuccess: Bool { level <= .info }
 
     package func callAsFunction(_ event: LogEvent) {
-        guard logger.logLevel <= event.level else { return }
+        guard level <= event.level else { return }
         switch format {
         case .text: logger.log(level: event.level, "\(event.text)")
         case .json:
