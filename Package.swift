@@ -40,7 +40,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     ],
     targets: [
-        // What Swift cannot say: the CRC32C instruction, O_DIRECT and fallocate.
+        // What Swift cannot say: the CRC32C instruction, O_DIRECT, fallocate, what malloc and the program's own pages keep.
         .target(name: "CLinux"),
         .target(
             name: "Shared",

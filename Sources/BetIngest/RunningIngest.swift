@@ -47,14 +47,8 @@ struct RunningIngest {
 
 extension ServiceConfiguration {
     /// Port 1, and those of the dialects that carry bets.
-    fileprivate var ingestPorts: [IngestListener.Port] {
-        let native = IngestListener.Port(
-            name: "ingest", key: "ingest.listen", endpoint: ingest.listen, port: IngestPort(self, dialect: nil))
-        return [native]
-            + dialects.filter { !$0.isWinners }.map { port in
-                IngestListener.Port(
-                    name: port.name, key: "dialects.\(port.name)", endpoint: port.endpoint,
-                    port: IngestPort(self, dialect: port.dialect))
-            }
+    fileprivate var ingestPorts: [(port: IngestPort, endpoint: Endpoint)] {
+        [(IngestPort(self, dialect: nil), ingest.listen)]
+            + dialects.filter { !$0.isWinners }.map { (IngestPort(self, dialect: $0.dialect), $0.endpoint) }
     }
 }

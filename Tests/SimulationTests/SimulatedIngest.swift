@@ -49,10 +49,8 @@ final class SimulatedIngest {
     }
 
     func connect(_ dialect: (any Dialect)?, peer: String) -> SimulatedConnection {
-        let port = IngestPort(configuration, dialect: dialect)
-        let handler = IngestChannelHandler(loop: ingestLoop, port: port) {
-            port.connection(peer: peer, answers: $0, slot: nil)
-        }
+        let handler = IngestChannelHandler(
+            loop: ingestLoop, port: IngestPort(configuration, dialect: dialect), peer: peer, slot: nil)
         return SimulatedConnection(handler, loop: loop)
     }
 

@@ -6,7 +6,7 @@ import Shared
 ///
 /// Fields and their guards:
 /// - `staging`: its lock. Workers append entries and decide on them in the same step, so the order of entries is the order
-///   of decisions. The committer thread takes all entries at once.
+///   of decisions. The committer thread takes a group of them at once.
 /// - `ledger`: its lock, held by the committer thread through a commit. Nobody else takes it before the thread has ended.
 ///
 /// All answers go through here, so that each leaves after everything that was staged before it is durable: a WELCOME
@@ -105,11 +105,11 @@ extension LedgerCommitter {
     }
 
     @discardableResult
-    private func append(_ stage: (inout Staging) -> Void) -> Bool {
+    private func append(_ body: (inout Staging) -> Void) -> Bool {
         let (before, after) = staging.withLock { staging in
             guard staging.phase == .running else { return (0, 0) }
             let before = staging.entries.count
-            stage(&staging)
+            body(&staging)
             return (before, staging.entries.count)
         }
         // The committer alone waits here.
@@ -178,13 +178,13 @@ extension LedgerCommitter {
     /// - Returns: false after a failure. Then no answer of the group leaves: whether it is durable is not known.
     func commitStaged() -> Bool {
         while true {
-            let (entries, recordBytes) = staging.withLock { $0.takeGroup() }
+            var (entries, recordBytes) = staging.withLock { $0.takeGroup() }
             if entries.isEmpty { return true }
             do throws(LedgerError) {
                 let time = clock()
                 try ledger.withLock { (ledger: inout OpenLedger) throws(LedgerError) in
                     ledger.reserve(recordBytes: recordBytes)
-                    let settlements = append(entries, to: &ledger, time: time)
+                    let settlements = append(&entries, to: &ledger, time: time)
                     if recordBytes > 0 { try ledger.commit(time: time) }
                     try settle(settlements, &ledger, time: time)
                 }
@@ -199,7 +199,7 @@ extension LedgerCommitter {
     ///
     /// - Returns: what is to be done when the group is durable.
     private func append(
-        _ entries: consuming Deque<StagedEntry>, to ledger: inout OpenLedger, time: UInt64
+        _ entries: inout Deque<StagedEntry>, to ledger: inout OpenLedger, time: UInt64
     ) -> [Settlement] {
         var settlements: [Settlement] = []
         settlements.reserveCapacity(entries.count)
@@ -229,8 +229,9 @@ extension LedgerCommitter {
         let event = log.writesSuccess || record.rejection != nil ? record.event : nil
         if let answer = record.answer(firstBetIndex: firstBetIndex) {
             settlements.append(.answer(answer, answers, event, frameBytes: record.frameBytes))
-        } else if let event {
-            settlements.append(.log(event))
+        } else {
+            assert(record.frameBytes == 0, "nobody gives the frame's memory back")
+            if let event { settlements.append(.log(event)) }
         }
         guard record.kind == .lastChunk else { return }
         let (agency, agencyFinished) = (record.agency, observer.agencyFinished)

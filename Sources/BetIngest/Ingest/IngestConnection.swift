@@ -46,18 +46,11 @@ final class IngestConnection: Sendable {
     /// What it speaks; nil: the native protocol.
     let dialect: (any Dialect)?
     let answers: any AnswerSink
-    private let slot: ConnectionSlot?
     private let inbox = NIOLockedValueBox(Inbox())
     private let session: NIOLockedValueBox<any IngestSession>
 
-    /// - Parameter slot: its place below the listener's ceiling. The connection may stand in the queue, closed already,
-    ///   until a worker has seen it: so the ceiling on slots is the ceiling on the queue.
-    init(
-        peer: String, session: any IngestSession, dialect: (any Dialect)? = nil, answers: any AnswerSink,
-        slot: ConnectionSlot? = nil
-    ) {
+    init(peer: String, session: any IngestSession, dialect: (any Dialect)? = nil, answers: any AnswerSink) {
         self.dialect = dialect
-        self.slot = slot
         self.peer = peer
         self.answers = answers
         self.session = NIOLockedValueBox(session)

@@ -27,8 +27,12 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     var loopIndex = 0
     private let loop: IngestLoop
     private let port: IngestPort
-    /// Until it has been made.
-    private var makeConnection: ((any AnswerSink) -> IngestConnection)?
+    private let peer: String
+    /// Its place below the listener's ceiling.
+    ///
+    /// Kept as long as anything refers to the connection's answers: closed already, it may stand in the queue until a
+    /// worker has seen it, and in the committer's line until the disk has synced. So the ceiling on slots is theirs too.
+    private let slot: ConnectionSlot?
     private var connection: IngestConnection?
     private var channel: AgencyChannel?
     private var context: ChannelHandlerContext?
@@ -57,12 +61,12 @@ final class IngestChannelHandler: ChannelDuplexHandler {
     private var closesWhenQuiet = false
     private var isLastAnswerSent = false
 
-    init(
-        loop: IngestLoop, port: IngestPort, makeConnection: @escaping (any AnswerSink) -> IngestConnection
-    ) {
+    /// - Parameter peer: for example `127.0.0.1:51234`.
+    init(loop: IngestLoop, port: IngestPort, peer: String, slot: ConnectionSlot?) {
         self.loop = loop
         self.port = port
-        self.makeConnection = makeConnection
+        self.peer = peer
+        self.slot = slot
         isStranger = port.dialect == nil
         decoder = FrameDecoder(
             port.dialect?.framing ?? .native,
@@ -77,8 +81,7 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         self.context = context
         let channel = AgencyChannel(self, dialect: port.dialect, outbox: loop.outbox, eventLoop: context.eventLoop)
         self.channel = channel
-        connection = makeConnection?(channel)
-        makeConnection = nil
+        connection = port.connection(peer: peer, answers: channel)
         loop.add(self)
     }
 
@@ -113,15 +116,17 @@ final class IngestChannelHandler: ChannelDuplexHandler {
         if case .closed = state { true } else { false }
     }
 
-    /// Lets go of everything, once.
+    /// Lets go of everything but its slot, once: who still waits to answer it holds nothing else of it.
     private func end() {
         guard !isClosed else { return }
         state = .closed
         channel = nil
         loop.remove(self)
         unread = nil
+        collected = ByteBuffer()
         if let ticket { loop.budget.cancel(ticket) }
         loop.budget.release(decoder.admittedBytes)
+        decoder = FrameDecoder(maxFrameBytes: Limits.maxConsultFrameBytes)
         handOverEnd()
         connection = nil
     }

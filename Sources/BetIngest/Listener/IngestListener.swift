@@ -3,16 +3,6 @@ import Shared
 
 /// The ports of the ingest service: port 1, and one for each dialect that is switched on.
 struct IngestListener {
-    /// A port to open.
-    struct Port {
-        /// As log lines name it: `ingest`, or the dialect.
-        var name: String
-        /// The configuration's key for its endpoint.
-        var key: String
-        var endpoint: Endpoint
-        var port: IngestPort
-    }
-
     let ports: [(name: String, listener: Listener)]
     private let loops: EventLoops<IngestLoop>
     private let connections: ConnectionCount
@@ -23,7 +13,8 @@ struct IngestListener {
     ///
     /// - Throws: ``ListenFailure``. Nothing is left open then.
     init(
-        _ ports: [Port], connections: ConnectionCount, queue: ConnectionQueue, budget: FrameBudget
+        _ ports: [(port: IngestPort, endpoint: Endpoint)], connections: ConnectionCount, queue: ConnectionQueue,
+        budget: FrameBudget
     ) throws {
         let loops = try EventLoops(
             connections: connections, sweepInterval: .seconds(1),
@@ -32,14 +23,11 @@ struct IngestListener {
             sweep: { $0.sweep() })
         var opened: [(name: String, listener: Listener)] = []
         do {
-            for port in ports {
-                let setup = Listener.Setup(
-                    key: port.key, busy: port.port.dialect == nil ? Message.busy.encoded : [])
-                let listener = try Listener(port.endpoint, setup, on: loops) { loop, channel, slot in
+            for (port, endpoint) in ports {
+                let setup = Listener.Setup(key: port.key, busy: port.dialect == nil ? Message.busy.encoded : [])
+                let listener = try Listener(endpoint, setup, on: loops) { loop, channel, slot in
                     let peer = channel.remoteAddress?.hostAndPort ?? "unknown"
-                    return IngestChannelHandler(loop: loop, port: port.port) {
-                        port.port.connection(peer: peer, answers: $0, slot: slot)
-                    }
+                    return IngestChannelHandler(loop: loop, port: port, peer: peer, slot: slot)
                 }
                 opened.append((port.name, listener))
             }

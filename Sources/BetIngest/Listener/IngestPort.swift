@@ -2,6 +2,10 @@ import Shared
 
 /// What all connections to one port have in common.
 final class IngestPort: Sendable {
+    /// As log lines name it: `ingest`, or the dialect.
+    let name: String
+    /// The configuration's key for its endpoint.
+    let key: String
     /// What they speak; nil: the native protocol.
     let dialect: (any Dialect)?
     /// Window, sizes and deadlines.
@@ -11,16 +15,15 @@ final class IngestPort: Sendable {
 
     init(_ configuration: ServiceConfiguration, dialect: (any Dialect)?) {
         self.dialect = dialect
+        name = dialect?.name ?? "ingest"
+        key = dialect.map { "dialects.\($0.name)" } ?? "ingest.listen"
         settings = configuration.ingest
         session =
             dialect.map { DialectSession($0, agencies: configuration.agencies) }
             ?? NativeSession(draw: configuration.folder.draw, agencies: configuration.agencies)
     }
 
-    /// - Parameters:
-    ///   - peer: for example `127.0.0.1:51234`.
-    ///   - slot: its place below the listener's ceiling.
-    func connection(peer: String, answers: any AnswerSink, slot: ConnectionSlot?) -> IngestConnection {
-        IngestConnection(peer: peer, session: session, dialect: dialect, answers: answers, slot: slot)
+    func connection(peer: String, answers: any AnswerSink) -> IngestConnection {
+        IngestConnection(peer: peer, session: session, dialect: dialect, answers: answers)
     }
 }

@@ -15,13 +15,14 @@ final class LoopOutbox: Sendable {
     private static let manyConnections = 64
 
     private struct State: Sendable {
-        /// Of all answers, one after the other.
+        /// Of all native answers, one after the other.
         var bytes: [UInt8] = []
         var entries: [Entry] = []
 
+        /// Keeps the memory of usual groups for the next one.
         mutating func removeAll() {
-            bytes.removeAll(keepingCapacity: true)
-            entries.removeAll(keepingCapacity: true)
+            bytes.removeAll(keepingCapacity: bytes.capacity <= 1 << 20)
+            entries.removeAll(keepingCapacity: entries.capacity <= 1 << 14)
         }
     }
 
@@ -29,7 +30,9 @@ final class LoopOutbox: Sendable {
         var channel: AgencyChannel
         /// Of its bytes, which begin where the one before ends.
         var endIndex: Int
-        var next: AnswerEnd
+        /// Its bytes in a dialect: winners as text may be long.
+        var text: [UInt8] = []
+        var end: AnswerEnd
     }
 
     private struct LoopState {
@@ -49,9 +52,11 @@ final class LoopOutbox: Sendable {
     }
 
     func append(_ answer: Answer, to channel: AgencyChannel) {
+        var text: [UInt8] = []
+        let textEnd = channel.dialect.map { answer.encode(for: $0, into: &text) }
         let isFirst = state.withLockedValue { state in
-            let next = answer.encode(for: channel.dialect, into: &state.bytes)
-            state.entries.append(Entry(channel: channel, endIndex: state.bytes.count, next: next))
+            let end = textEnd ?? answer.encode(into: &state.bytes)
+            state.entries.append(Entry(channel: channel, endIndex: state.bytes.count, text: text, end: end))
             return state.entries.count == 1
         }
         if isFirst { eventLoop.execute { self.drain() } }
@@ -63,10 +68,10 @@ final class LoopOutbox: Sendable {
             state.withLockedValue { swap(&loop.drained, &$0) }
             var index = 0
             for entry in loop.drained.entries {
-                let bytes = loop.drained.bytes[index..<entry.endIndex]
+                let bytes = entry.text.isEmpty ? loop.drained.bytes[index..<entry.endIndex] : entry.text[...]
                 index = entry.endIndex
                 let handler = entry.channel.handler.value
-                if handler.collect(bytes, entry.next) { loop.unflushed.append(handler) }
+                if handler.collect(bytes, entry.end) { loop.unflushed.append(handler) }
             }
             loop.drained.removeAll()
             let areMany = loop.unflushed.count >= Self.manyConnections
@@ -89,15 +94,14 @@ enum AnswerEnd: Sendable {
 
 extension Answer {
     /// Appends the answer as it goes on the wire.
-    ///
-    /// A message of the native protocol has no words in a dialect.
-    fileprivate func encode(for dialect: (any Dialect)?, into bytes: inout [UInt8]) -> AnswerEnd {
-        var next = DialectReply.Next.stay
-        if let dialect {
-            if let reply { next = dialect.encode(reply, into: &bytes) }
-        } else {
-            message?.encode(into: &bytes)
-        }
+    fileprivate func encode(into bytes: inout [UInt8]) -> AnswerEnd {
+        message?.encode(into: &bytes)
+        return closes ? .lastWord : .answered(.stay)
+    }
+
+    /// Appends the answer in a dialect, where a message of the native protocol has no words.
+    fileprivate func encode(for dialect: any Dialect, into bytes: inout [UInt8]) -> AnswerEnd {
+        let next = reply.map { dialect.encode($0, into: &bytes) } ?? .stay
         return closes ? .lastWord : .answered(next)
     }
 }

@@ -19,7 +19,7 @@ package enum SystemCall {
         clinux_return_large_blocks()
     }
 
-    /// Takes what only starting needed of the program's file out of memory: 9 of 16 MB.
+    /// Takes what only starting needed of the program's file out of memory: 4 to 5 of 16 MB.
     ///
     /// Once a service listens. What runs again is mapped again.
     package static func forgetStartupPages() {
