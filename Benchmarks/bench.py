@@ -3,7 +3,7 @@
 
     bench.py quick            the rows of the goals, about two minutes
     bench.py full             everything, about twenty minutes; or some parts by name: bench.py full draws agencies
-    bench.py check            the quick rows against Benchmarks/ratios.json; 1 where one lost more than MARGIN
+    bench.py check            the quick rows against Benchmarks/ratios.json; 1 where one lost more than MARGIN, twice
 
 Every row runs its programs in turn (A B A B ...) on the same folder (BENCH_FOLDER, else that of temporary files); tables have
 medians and ratios of medians. Absolute figures are this machine's; the ratios are what counts.
@@ -43,8 +43,8 @@ def rates_table(results):
                   "ratio", "goal", "p50, p99 ms", "limit", "peak MB", "goal"], rows)
 
 
-def quick_rows():
-    results = ingest.rates(ingest.QUICK, 3, 1.0)
+def quick_rows(rows=ingest.QUICK):
+    results = ingest.rates(rows, 3, 1.0)
     for r in results:
         if "failed" in r:
             sys.exit(f"bench: {ingest.name(r['row'])} failed, {r['failed']}")
@@ -63,9 +63,14 @@ def check():
     results = quick_rows()
     print(rates_table(results))
     known = json.loads(RATIOS.read_text())
-    lost = [(ingest.name(r["row"]), r["ratio"]) for r in results if r["ratio"] < known[ingest.name(r["row"])] * (1 - MARGIN)]
-    for row, ratio in lost:
-        print(f"bench: {row}: {ratio:.2f} of the limit, {known[row]} when it was committed", file=sys.stderr)
+    has_lost = lambda result: result["ratio"] < known[ingest.name(result["row"])] * (1 - MARGIN)
+    lost = [r for r in results if has_lost(r)]
+    if lost:
+        # Once more: a neighbour on the machine is no loss, and rarely comes twice to the same row.
+        lost = [r for r in quick_rows([r["row"] for r in lost]) if has_lost(r)]
+    for r in lost:
+        row = ingest.name(r["row"])
+        print(f"bench: {row}: {r['ratio']:.2f} of the limit, {known[row]} when it was committed", file=sys.stderr)
     sys.exit(1 if lost else 0)
 
 
