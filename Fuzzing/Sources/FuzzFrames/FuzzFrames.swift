@@ -50,7 +50,7 @@ private enum Model: Sendable {
 }
 
 /// A decoder that is fed slice by slice, and is checked at every step.
-private struct Feeding {
+private struct Feeding: ~Copyable {
     /// The most bytes that a header has, which a frame may begin with.
     static let maxHeaderBytes = 8
 
@@ -126,7 +126,7 @@ public func fuzzFrames(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let stream = input.rest()
 
     var sliced = Feeding(framing, maxima: maxima, firstBytes: firstBytes)
-    var whole = sliced
+    var whole = Feeding(framing, maxima: maxima, firstBytes: firstBytes)
     var start = 0
     while start < stream.count {
         let end = min(stream.count, start + slicer.next())
