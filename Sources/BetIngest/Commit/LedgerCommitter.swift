@@ -64,9 +64,7 @@ extension LedgerCommitter {
 
     /// Makes a connection speak for an agency; it is welcomed when all that the agency has staged is durable.
     func join(_ agency: AgencyID, _ connection: IngestConnection) {
-        append { staging in
-            for entry in staging.admission.join(agency, connection) { staging.stage(entry) }
-        }
+        append { $0.stage($0.admission.join(agency, connection)) }
     }
 
     /// Lets a connection go, behind the answers it still has coming.
@@ -78,9 +76,9 @@ extension LedgerCommitter {
     func number(_ chunk: Chunk, agency: AgencyID, frameBytes: Int, from connection: IngestConnection) {
         let checksum = CRC32C.checksum(chunk.bets.bytes)
         let isStaged = append { staging in
-            let entries = staging.admission.number(
-                chunk, checksum: checksum, agency: agency, frameBytes: frameBytes, from: connection)
-            for entry in entries { staging.stage(entry) }
+            staging.stage(
+                staging.admission.number(
+                    chunk, checksum: checksum, agency: agency, frameBytes: frameBytes, from: connection))
         }
         if !isStaged { budget.release(frameBytes) }
     }
@@ -89,9 +87,7 @@ extension LedgerCommitter {
     ///
     /// - Parameter reply: nil where another entry answers.
     func finish(_ agency: AgencyID?, reply: DialectReply?, from connection: IngestConnection) {
-        append { staging in
-            for entry in staging.admission.finish(agency, reply: reply, from: connection) { staging.stage(entry) }
-        }
+        append { $0.stage($0.admission.finish(agency, reply: reply, from: connection)) }
     }
 
     /// Answers in turn: when everything that was staged before is durable and answered.

@@ -38,6 +38,10 @@ struct Staging {
         entries.append(entry)
     }
 
+    mutating func stage(_ entries: [StagedEntry]) {
+        for entry in entries { stage(entry) }
+    }
+
     /// Takes as many entries as one group holds.
     ///
     /// Not more, so that the frames of a group are freed when it is committed, and do not wait for the next ones.
