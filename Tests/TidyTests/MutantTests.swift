@@ -17,7 +17,7 @@ struct MutantTests {
                 "\(path): \(entryText)")
             // Indentation does not count.
             let file = Self.trimmed(try Repository.text(String(match.2)))
-            let count = file.matches(of: "\n" + Self.trimmed(String(match.3)) + "\n").count
+            let count = file.ranges(of: "\n" + Self.trimmed(String(match.3)) + "\n").count
             #expect(count == 1, "\(path): \(match.1): \(match.2) has its lines \(count) times; Tests/Mutants/README.md")
         }
     }
