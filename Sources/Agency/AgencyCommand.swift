@@ -3,6 +3,8 @@ import Shared
 
 @main
 struct AgencyCommand: ParsableCommand {
+    static func main() { Program.main(Self.self) }
+
     static let configuration = CommandConfiguration(
         commandName: "agency",
         abstract: "Sends an agency's bets and asks for its winners.",
@@ -21,6 +23,7 @@ struct AgencyCommand: ParsableCommand {
               0 done · 64 usage · 65 rows were rejected · 70 program failed · 75 no answer in time, \
             try again · 78 configuration
             """,
+        version: ProgramVersion.text,
         subcommands: [SendCommand.self, BetCommand.self, DatasetCommand.self],
         defaultSubcommand: SendCommand.self
     )

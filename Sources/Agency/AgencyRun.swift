@@ -12,9 +12,8 @@ struct AgencyRun {
     init(configuration: ServiceConfiguration) {
         self.configuration = configuration
         // On a terminal the progress bar says what the lines of the chunks would.
-        let isQuiet = configuration.logLevel == .info && ProgressBar.isTerminal
-        log = .standardError(
-            level: isQuiet ? .warning : configuration.logLevel, format: configuration.logFormat)
+        let isQuiet = !configuration.isLogLevelChosen && ProgressBar.isTerminal
+        log = .start(program: "agency", configuration, level: isQuiet ? .warning : nil)
     }
 
     func dialog(_ endpoint: Endpoint, _ group: any EventLoopGroup) -> ServiceDialog {

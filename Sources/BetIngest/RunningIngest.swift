@@ -19,9 +19,9 @@ struct RunningIngest {
         let ingest = configuration.ingest
         ledger = configuration.folder.ledger
         listener = try IngestListener(
-            configuration.ingestPorts,
+            configuration.ingestPorts, loops: ingest.loops,
             connections: ConnectionCount(max: ingest.queueCapacity, maxPerAddress: ingest.maxPerAddress),
-            queue: core.queue, budget: core.budget)
+            queue: core.queue, budget: core.budget, log: log)
         committerThread = NamedThread("committer") { core.committer.run() }
         workers = WorkerPool(count: ingest.workers, worker: core.worker)
         for port in listener.ports { log(.acceptConnections(port: port.name, address: port.listener.address)) }

@@ -14,14 +14,15 @@ struct ConsultListener {
     /// - Parameters:
     ///   - key: the configuration's for the endpoint.
     ///   - dialect: what it speaks; nil: the native protocol.
+    ///   - count: event loops; nil: one for two cores.
     /// - Throws: ``ListenFailure``.
     init(
-        _ endpoint: Endpoint, key: String, dialect: (any Dialect)?, connections: ConnectionCount,
+        _ endpoint: Endpoint, key: String, dialect: (any Dialect)?, loops count: Int?, connections: ConnectionCount,
         progress: DrawProgress,
-        session: ConsultSession, helloDeadline: TimeAmount, idleDeadline: TimeAmount
+        session: ConsultSession, helloDeadline: TimeAmount, idleDeadline: TimeAmount, log: EventLog
     ) throws {
         let loops = try EventLoops(
-            connections: connections, sweepInterval: .milliseconds(250),
+            count: count, connections: connections, sweepInterval: .milliseconds(250),
             readBytes: Limits.maxConsultReadBytes,
             makeLoop: { eventLoop, readBuffer in
                 ConsultQueue(
@@ -29,7 +30,9 @@ struct ConsultListener {
                     idleDeadline: idleDeadline)
             },
             sweep: { $0.sweep() })
-        let setup = Listener.Setup(key: key, busy: dialect == nil ? Message.busy.encoded : [])
+        let setup = Listener.Setup(key: key, busy: dialect == nil ? Message.busy.encoded : []) {
+            log(.acceptFailed(port: dialect?.winnersName ?? "winners", reason: $0))
+        }
         do {
             listener = try Listener(endpoint, setup, on: loops) { queue, _, slot in
                 ConsultChannelHandler(queue: queue, session: session, dialect: dialect, slot: slot)

@@ -33,10 +33,10 @@ struct ConsultService {
         defer { close(listeners, connections) }
         for (name, key, endpoint, dialect) in configuration.winnersPorts {
             let listener = try ConsultListener(
-                endpoint, key: key, dialect: dialect, connections: connections,
+                endpoint, key: key, dialect: dialect, loops: configuration.ingest.loops, connections: connections,
                 progress: nothingYet, session: session,
                 helloDeadline: TimeAmount(configuration.ingest.helloDeadline),
-                idleDeadline: TimeAmount(configuration.ingest.idleDeadline))
+                idleDeadline: TimeAmount(configuration.ingest.idleDeadline), log: log)
             listeners.append(listener)
             log(.acceptConnections(port: name, address: listener.address))
         }

@@ -65,7 +65,8 @@ struct BitRotTests {
                 continue
             }
         }
-        writeOutput("bit rot: \(flipped) of \(good.count * 8) bits of a ledger, \(torn) taken for a torn closing group")
+        try writeOutput(
+            "bit rot: \(flipped) of \(good.count * 8) bits of a ledger, \(torn) taken for a torn closing group")
     }
 
     @Test("any bit of result.json: refused by both services")
@@ -84,6 +85,6 @@ struct BitRotTests {
             let isServed = published.changes().contains { if case .result = $0 { true } else { false } }
             #expect(!isServed, "bit \(bit)")
         }
-        writeOutput("bit rot: \(good.count * 8) of \(good.count * 8) bits of a result")
+        try writeOutput("bit rot: \(good.count * 8) of \(good.count * 8) bits of a result")
     }
 }

@@ -154,7 +154,7 @@ struct CrashPointTests {
                 }
             }
         }
-        writeOutput("crash points: \(points.count) calls, \(cuts) cuts, \(recoveryCuts) cuts of the recovery")
+        try writeOutput("crash points: \(points.count) calls, \(cuts) cuts, \(recoveryCuts) cuts of the recovery")
         #expect(cuts > 100 && recoveryCuts > cuts)
     }
 

@@ -37,11 +37,11 @@ struct DatasetCommand: ParsableCommand {
         try ProgramExit.run {
             try PosixDisk().makeFolder(folder)
             var dataset = Dataset(seed: seed, winningNumber: number)
-            let winners = try OutputFile("\(folder)/winners.csv")
+            let winners = try OutputFile("\(folder)/winners.csv", appends: false)
             let bar = ProgressBar(label: "dataset", unit: "bets")
             var done = 0
             for (index, size) in Dataset.sizes(bets: bets, agencies: agencies).enumerated() {
-                let file = try OutputFile("\(folder)/agency-\(index + 1).csv")
+                let file = try OutputFile("\(folder)/agency-\(index + 1).csv", appends: false)
                 var rows: [UInt8] = []
                 var documents: [String] = []
                 for _ in 0..<size {
@@ -58,7 +58,7 @@ struct DatasetCommand: ParsableCommand {
                     Array("\(index + 1),\(documents.joined(separator: " "))\r\n".utf8))
             }
             bar.finish()
-            writeOutput("\(done) bets of \(agencies) agencies in \(folder) (seed \(seed))")
+            try writeOutput("\(done) bets of \(agencies) agencies in \(folder) (seed \(seed))")
         }
     }
 }

@@ -53,7 +53,7 @@ struct SendCommand: ParsableCommand {
         let report = AgencyReport(
             agency: configuration.agency, totals: totals, faultyRows: rejected.faultyCount,
             winners: winners)
-        writeOutput(output == .json ? report.json : report.text)
+        try writeOutput(output == .json ? report.json : report.text)
         guard report.lostRows > 0 else { return }
         let paths = totals.refused > 0 ? "\(rejected.rejectedPath), \(rejected.refusedPath)" : rejected.rejectedPath
         run.log(.rowsRejected(count: report.lostRows, path: paths))

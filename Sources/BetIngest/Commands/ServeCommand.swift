@@ -14,17 +14,24 @@ struct ServeCommand: ParsableCommand {
     @Flag(help: "End with 0 once the result is published.")
     var exitAfterDraw = false
 
+    /// Threads besides workers and event loops: committer, log, signals, and one to spare.
+    private static let otherThreads = 4
+
     func run() throws {
         StopSignals.block()
         SystemCall.returnLargeBlocks()
-        let maxConnections = DescriptorLimit.raise()
         try ProgramExit.run {
             var configuration = try options.load(flags: ["ingest.listen": listen])
-            let log = EventLog.standardError(
-                level: configuration.logLevel, format: configuration.logFormat)
+            let maxConnections = try MachineCheck.run(
+                threads: MachineCheck.loops(configuration) + configuration.ingest.workers + Self.otherThreads,
+                bufferBytes: configuration.ingest.bufferBytes)
+            let log = EventLog.start(program: "bet-ingest", configuration)
             if maxConnections < configuration.ingest.queueCapacity {
                 log(.clamped(key: "ingest.queueCapacity", from: configuration.ingest.queueCapacity, to: maxConnections))
                 configuration.ingest.queueCapacity = maxConnections
+            }
+            if let fileSystem = FileSystemType(of: configuration.data), !fileSystem.survivesPowerCut {
+                log(.volatileFolder(path: configuration.data, fileSystem: fileSystem))
             }
             let inbox = MainInbox()
             StopSignals.watch { inbox.postStop($0) }
