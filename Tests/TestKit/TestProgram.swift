@@ -31,7 +31,7 @@ package final class TestProgram: Sendable {
     }
 
     /// Where the programs were built: beside the test bundle, but for PROGRAMS=FOLDER.
-    private static let folder: String = {
+    package static let folder: String = {
         if let folder = ProcessInfo.processInfo.environment["PROGRAMS"] { return folder }
         let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
         return URL(fileURLWithPath: bundle).deletingLastPathComponent().path

@@ -1,4 +1,4 @@
-package import Logging
+private import Logging
 
 // The lines that are about the program, its machine and its log, and not about bets.
 extension LogEvent {

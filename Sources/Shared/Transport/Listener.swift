@@ -43,9 +43,7 @@ package struct Listener: Sendable {
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .serverChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        // With no descriptor left, accept fails at once and for each attempt: try once a second.
-                        try channel.pipeline.syncOperations.addHandlers(
-                            AcceptBackoffHandler(), AcceptFailureHandler(setup.didFailToAccept))
+                        try channel.pipeline.syncOperations.addHandler(AcceptPause(setup.didFailToAccept))
                     }
                 }
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -79,8 +77,11 @@ package struct Listener: Sendable {
     }
 }
 
-/// Reports connections that could not be accepted.
-private final class AcceptFailureHandler: ChannelInboundHandler {
+/// Stops accepting for a second after a failure, and reports it: with no descriptor left every attempt fails at once, and
+/// the system announces the waiting connection again and again.
+///
+/// NIO's AcceptBackoffHandler does not help here: a failed accept leaves its read pending, so nothing asks it.
+private final class AcceptPause: ChannelInboundHandler {
     typealias InboundIn = Channel
 
     private let report: @Sendable (String) -> Void
@@ -91,5 +92,10 @@ private final class AcceptFailureHandler: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         report((error as? IOError).map { SystemCall.errorText($0.errnoCode) } ?? "\(error)")
+        let server = context.channel
+        try? server.syncOptions?.setOption(.autoRead, value: false)
+        context.eventLoop.scheduleTask(in: .seconds(1)) {
+            try? server.syncOptions?.setOption(.autoRead, value: true)  // fails if the port is closed by now
+        }
     }
 }
