@@ -12,6 +12,7 @@ final class LineWriter: Sendable {
         var waiting: [UInt8] = []
         var lostLines = 0
         var bytesBeingWritten = 0
+        var mostWaitingBytes = 0
     }
 
     static let maxWaitingBytes = 1 << 20
@@ -35,10 +36,14 @@ final class LineWriter: Sendable {
             }
             let wasEmpty = state.waiting.isEmpty
             state.waiting += line.utf8
+            state.mostWaitingBytes = max(state.mostWaitingBytes, state.waiting.count + state.bytesBeingWritten)
             return wasEmpty
         }
         if wasEmpty { monitor.wakeAll() }
     }
+
+    /// The most that has waited at once.
+    var mostWaitingBytes: Int { monitor.withLock { $0.mostWaitingBytes } }
 
     /// Blocks until everything that was taken is written, or to the deadline.
     func flush(until deadline: ContinuousClock.Instant) {
