@@ -28,8 +28,10 @@ struct CommandLineTests {
             "\(script)")
     }
 
+    /// Only programs with Swift's library linked in lose their arguments: those of `make`, with PROGRAMS=FOLDER.
     @Test("arguments survive a preloaded library that changes the environment before main")
     func preloadedEnvironment() throws {
+        #expect(ProcessStart.arguments(known: []) == Array(CommandLine.arguments.dropFirst()))
         let preload = ["FAULT_SHIM_SETENV": "1"]
         let script = try run("LD_PRELOAD=$SHIM timeout 20 bet-ingest --version; echo $?", environment: preload)
         #expect(script.output == "\(ProgramVersion.text)\n0\n", "\(script)")
@@ -66,6 +68,9 @@ struct CommandLineTests {
         #expect(rows.map { $0[1] } == ["12", "13", "14"], "\(script)")
         let garbage = try run("bet-ingest status --config <(echo 'garbage: [')")
         #expect(garbage.code == 78, "\(garbage)")
+        let empty = try run("bet-ingest status --config <(false)")
+        #expect(empty.code == 78 && empty.errors.contains("the file is empty"), "\(empty)")
+        #expect(try run("bet-ingest status --config /dev/null").code == 0)
     }
 
     @Test(

@@ -64,7 +64,7 @@ package struct ConfigurationOptions: ParsableArguments {
     ) throws(ConfigurationError) -> ConfigurationFile? {
         let named = config ?? environment["QUINIELA_CONFIG"]
         let path = named ?? "config.yaml"
-        do throws(DiskError) {
+        do {
             // Read to its end, whatever it is: a pipe says that its size is 0.
             let fd = open(path, O_RDONLY | O_CLOEXEC)
             if fd < 0, errno == ENOENT, named == nil { return nil }
@@ -73,6 +73,8 @@ package struct ConfigurationOptions: ParsableArguments {
             guard let bytes = SystemCall.readAll(from: fd) else {
                 throw DiskError(call: "read", path: path, errno: errno)
             }
+            // What a failed command leaves in a pipe must not mean that everything has its default.
+            if bytes.isEmpty, named != nil, path != "/dev/null" { throw EmptyFile(path: path) }
             return ConfigurationFile(path: path, text: String(decoding: bytes, as: UTF8.self))
         } catch {
             throw ConfigurationError([
@@ -80,6 +82,12 @@ package struct ConfigurationOptions: ParsableArguments {
             ])
         }
     }
+}
+
+/// A configuration file without a byte.
+private struct EmptyFile: Error, CustomStringConvertible {
+    var path: String
+    var description: String { "\(path): the file is empty" }
 }
 
 extension ServiceConfiguration {

@@ -10,7 +10,7 @@ package enum Program {
     package static func main<Command: ParsableCommand>(_ type: Command.Type) -> Never {
         ProcessStart.prepare()
         do {
-            var command = try type.parseAsRoot(ProcessStart.arguments)
+            var command = try type.parseAsRoot(ProcessStart.arguments())
             try command.run()
         } catch {
             end(type, error)

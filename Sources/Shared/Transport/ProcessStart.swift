@@ -18,9 +18,10 @@ package enum ProcessStart {
     ///
     /// A preloaded library that changes the environment before `main` makes Swift's own list empty on Linux
     /// (swiftlang/swift #76080); the kernel still has it.
-    package static var arguments: [String] {
-        let known = CommandLine.arguments
-        return Array((known.isEmpty ? kernelArguments : known).dropFirst())
+    ///
+    /// - Parameter known: with the program's name; empty if they were lost.
+    package static func arguments(known: [String] = CommandLine.arguments) -> [String] {
+        Array((known.isEmpty ? kernelArguments : known).dropFirst())
     }
 
     private static var kernelArguments: [String] {
