@@ -8,7 +8,12 @@ import PackagePlugin
 @main
 struct ProgramVersionPlugin: BuildToolPlugin {
     private static let script = #"""
-        version=${QUINIELA_VERSION:-$(git -C "$1" describe --tags --always --dirty 2>/dev/null || echo unknown)}
+        version=$QUINIELA_VERSION
+        # Only if this folder is the top of a repository: what was unpacked inside another one has not its version.
+        if [ -z "$version" ] && prefix=$(git -C "$1" rev-parse --show-prefix 2>/dev/null) && [ -z "$prefix" ]; then
+            version=$(git --no-optional-locks -C "$1" describe --tags --always --dirty 2>/dev/null)
+        fi
+        version=${version:-unknown}
         case $version in *[!A-Za-z0-9._+-]*) version=unknown ;; esac
         text="/// The version of the programs, for CLinux.
         @_cdecl(\"quiniela_build_version\")

@@ -32,7 +32,7 @@ struct CrashPointTests {
     }
 
     private static let configuration: ServiceConfiguration = {
-        let flags = ["agencies": "1", "data": "data", "draw.winningNumber": "7"]
+        let flags = ["agencies": "1", "data": "/data", "draw.winningNumber": "7"]
         do {
             return try ServiceConfiguration(flags: flags, environment: [:], file: nil)
         } catch {

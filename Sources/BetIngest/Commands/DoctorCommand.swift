@@ -11,7 +11,7 @@ struct DoctorCommand: ParsableCommand {
             to the winners, and tries what servers get wrong: pieces of messages, several at once, bad bets, \
             nonsense, an agency that stalls. It needs a server of its own, fresh, that draws when \
             AGENCIES agencies have finished; never one that is in use. A native server says whether it has recorded \
-            bets: then the doctor asks before it goes on, and without a terminal it needs --yes. The dialects cannot say, \
+            bets: then the doctor asks before it continues, and without a terminal it needs --yes. The dialects cannot say, \
             so on a terminal it asks always.
 
             EXAMPLES

@@ -144,6 +144,16 @@ struct ServiceConfigurationTests {
         #expect(configuration.values.first { $0.0 == "data" }?.1 == expected)
     }
 
+    @Test("a relative data folder needs a working folder")
+    func goneWorkingFolder() throws {
+        #expect(throws: ConfigurationError.self) {
+            try ServiceConfiguration(flags: ["data": "d"], environment: [:], file: nil, workingFolder: nil)
+        }
+        let absolute = try ServiceConfiguration(
+            flags: ["data": "/d"], environment: [:], file: nil, workingFolder: nil)
+        #expect(absolute.data == "/d")
+    }
+
     @Test("the course's address and port are used, and ours win over them")
     func courseAddresses() throws {
         let course = ["CLI_SERVER_ADDRESS": "server:9000", "SERVER_PORT": "9000"]

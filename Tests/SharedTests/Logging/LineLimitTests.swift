@@ -4,7 +4,7 @@ import Testing
 struct LineLimitTests {
     private let event = Shared.LogEvent.messageFailed(peer: "p", reason: "r")
 
-    @Test("of a kind so many lines a second are written, and one says how many were left out")
+    @Test("a number of lines of a kind are written in a second, and one says how many were left out")
     func limit() {
         let limit = LineLimit(linesPerSecond: 3)
         let start = ContinuousClock.now
