@@ -117,6 +117,35 @@ struct MachineTests {
         #expect(script.errors.contains("cannot be started: Resource temporarily unavailable (EAGAIN); see ulimit -u"))
     }
 
+    @Test("a service has as many event loops as ingest.loops says", arguments: ["bet-ingest", "winners-service"])
+    func loops(_ program: String) throws {
+        let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let service = try start(folder, program: program, ["--set", "ingest.loops=3"])
+        _ = try service.waitForAddress()
+        let tasks = "/proc/\(service.processID)/task"
+        let names = try FileManager.default.contentsOfDirectory(atPath: tasks)
+            .map { try String(contentsOfFile: "\(tasks)/\($0)/comm", encoding: .utf8) }
+        #expect(names.count { $0.hasPrefix("NIO-ELT") } == 3, "\(names)")
+    }
+
+    @Test("a peer that sends nonsense as fast as it can fills no disk with log lines")
+    func flood() throws {
+        let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let service = try start(folder, ["--set", "dialects.lines=127.0.0.1:0"])
+        let socket = try TestSocket(try service.waitForAddress(port: "lines"))
+        try socket.send(Array(repeating: UInt8(ascii: "\n"), count: 50_000))
+        _ = try socket.receiveOnce()
+        service.signal(SIGTERM)
+        #expect(try service.waitForExit() == 0)
+        let lines = service.log.split(separator: "\n")
+        let told = lines.count { $0.contains("receive_message | result: fail") }
+        #expect(told >= 20 && told < 1000, "\(told) lines")
+        #expect(lines.contains { $0.contains("WARNING  action: log | result: fail | suppressed_lines: ") })
+        #expect(lines.last?.contains("action: exit") == true)
+    }
+
     @Test("with no descriptors left a service waits instead of spinning, says so, and serves again afterwards")
     func noDescriptors() throws {
         let folder = try TemporaryFolder()

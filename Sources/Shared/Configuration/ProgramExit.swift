@@ -68,15 +68,20 @@ extension EventLog {
         defer { flush() }
         do {
             try body()
-            self(.exit(code: 0))
+            end(0)
         } catch let code as ExitCode {
-            self(.exit(code: code.rawValue))  // its reason was logged
+            end(code.rawValue)  // its reason was logged
             throw code
         } catch {
             let exit = ProgramExit(for: error)
             self(.failed("\(error)"))
-            self(.exit(code: exit.rawValue))
+            end(exit.rawValue)
             throw exit.code
         }
+    }
+
+    private func end(_ code: Int32) {
+        tellSuppressed()
+        self(.exit(code: code))
     }
 }

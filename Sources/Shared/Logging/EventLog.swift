@@ -38,7 +38,7 @@ package struct EventLog: Sendable {
     ///
     /// Blocks up to 200 ms if nobody reads the log.
     package func flush() {
-        for event in limit?.takeSuppressed() ?? [] { write(event) }
+        tellSuppressed()
         writer?.flush(until: .now + .milliseconds(200))
     }
 
@@ -47,11 +47,18 @@ package struct EventLog: Sendable {
 
     package func callAsFunction(_ event: LogEvent) {
         guard level <= event.level else { return }
-        guard event.isRepeatable, let limit else {
+        guard let limit else {
             write(event)
             return
         }
-        for event in limit.admit(event) { write(event) }
+        for event in event.isRepeatable ? limit.admit(event) : limit.takeSuppressed(until: .now) + [event] {
+            write(event)
+        }
+    }
+
+    /// Tells which lines were left out and not told yet, before the last line.
+    package func tellSuppressed() {
+        for event in limit?.takeSuppressed() ?? [] { write(event) }
     }
 
     private func write(_ event: LogEvent) {

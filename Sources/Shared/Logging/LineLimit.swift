@@ -24,6 +24,7 @@ package final class LineLimit: Sendable {
     }
 
     private let linesPerSecond: Int
+    /// Under its own lock.
     private let kinds = NIOLockedValueBox<[String: Kind]>([:])
 
     package init(linesPerSecond: Int = 20) {
@@ -46,12 +47,19 @@ package final class LineLimit: Sendable {
         }
     }
 
-    /// What was left out and not told yet, whether or not its second is over.
-    package func takeSuppressed() -> [LogEvent] {
+    /// What was left out and not told yet, of kinds whose second was over at `now`.
+    ///
+    /// - Parameter now: nil: of all kinds.
+    package func takeSuppressed(until now: ContinuousClock.Instant? = nil) -> [LogEvent] {
         kinds.withLockedValue { kinds in
-            let events = kinds.values.filter { $0.suppressed > 0 }.sorted { $0.action < $1.action }
-                .map { LogEvent.linesSuppressed($0.suppressed, action: $0.action, result: $0.result) }
-            kinds = [:]
+            guard !kinds.isEmpty else { return [] }
+            var events: [LogEvent] = []
+            for (name, kind) in kinds.sorted(by: { $0.key < $1.key }) {
+                if let now, kind.start.duration(to: now) < .seconds(1) { continue }
+                kinds[name] = nil
+                guard kind.suppressed > 0 else { continue }
+                events.append(.linesSuppressed(kind.suppressed, action: kind.action, result: kind.result))
+            }
             return events
         }
     }

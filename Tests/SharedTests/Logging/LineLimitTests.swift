@@ -30,6 +30,9 @@ struct LineLimitTests {
                 "action: log | result: fail | suppressed_lines: 2 | of: accept_connections fail"
             ])
         #expect(limit.takeSuppressed().isEmpty)
+        #expect(limit.admit(other, now: now).count == 1 && limit.admit(other, now: now).isEmpty)
+        #expect(limit.takeSuppressed(until: now + .milliseconds(999)).isEmpty)
+        #expect(limit.takeSuppressed(until: now + .seconds(1)).count == 1)
     }
 
     @Test("lines that peers cause are limited, those of chunks that are recorded are not")
