@@ -9,22 +9,22 @@ struct CommandLineTests {
         try ShellScript(script, in: try TemporaryFolder(), environment: environment)
     }
 
-    @Test("each program says its version", arguments: ["bet-ingest", "winners-service", "agency"])
+    @Test("each program says its version, the one of git", arguments: ["bet-ingest", "winners-service", "agency"])
     func version(_ program: String) throws {
         let script = try run("\(program) --version")
-        #expect(script.code == 0 && script.output == "\(ProgramVersion.text)\n", "\(script)")
+        #expect(script.code == 0 && script.output.contains(#/^\S+\n$/#), "\(script)")
+        // A commit may be made between the build and this test: that there is a version is held, not which.
+        let git = try run("git -C \(Repository.root) describe --tags --always || echo unknown").output
+        #expect((git == "unknown\n") == (script.output == "unknown\n"), "\(script)")
     }
 
-    @Test("the version is what git says, and the first line of the log has it")
+    @Test("the first line of a log has the version")
     func versionInLog() throws {
-        let git = try run("git -C \(Repository.root) describe --tags --always 2>/dev/null || echo unknown").output
-        // A commit may be made between the build and this test: that there is one is held, not which.
-        #expect((git == "unknown\n") == (ProgramVersion.text == "unknown"), "\(ProgramVersion.text)")
-        let script = try run("bet-ingest --data /proc/nothing --listen 127.0.0.1:0")
+        let script = try run("bet-ingest --version; bet-ingest --data /proc/nothing --listen 127.0.0.1:0")
         let first = script.errors.split(separator: "\n").first ?? ""
+        let version = script.output.split(separator: "\n").first ?? ""
         #expect(
-            first.hasSuffix(
-                "INFO     action: start | result: success | program: bet-ingest | version: \(ProgramVersion.text)"),
+            first.hasSuffix("INFO     action: start | result: success | program: bet-ingest | version: \(version)"),
             "\(script)")
     }
 
@@ -33,8 +33,8 @@ struct CommandLineTests {
     func preloadedEnvironment() throws {
         #expect(ProcessStart.arguments(known: []) == Array(CommandLine.arguments.dropFirst()))
         let preload = ["FAULT_SHIM_SETENV": "1"]
-        let script = try run("LD_PRELOAD=$SHIM timeout 20 bet-ingest --version; echo $?", environment: preload)
-        #expect(script.output == "\(ProgramVersion.text)\n0\n", "\(script)")
+        let script = try run("LD_PRELOAD=$SHIM timeout 20 bet-ingest --version", environment: preload)
+        #expect(script.code == 0 && script.output.contains(#/^\S+\n$/#), "\(script)")
         let two = try run("LD_PRELOAD=$SHIM timeout 20 bet-ingest status --data 'a b' --draw x", environment: preload)
         #expect(two.code == 0 && two.output.hasPrefix("draw x: nothing yet") && two.output.contains("/a b/"), "\(two)")
     }

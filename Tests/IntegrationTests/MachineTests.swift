@@ -44,7 +44,11 @@ struct MachineTests {
         let folder = try TemporaryFolder()
         defer { withExtendedLifetime(folder) {} }
         let service = try start(folder)
-        _ = try service.waitForAddress()
+        // A peer that does not close keeps the service from ending before the second signal is taken.
+        let peer = try TestSocket(try service.waitForAddress())
+        try peer.send(.hello(Hello(agency: AgencyID(1))))
+        _ = try peer.receiveMessage()
+        defer { withExtendedLifetime(peer) {} }
         // Both wait for it when it runs again: the lower number is taken first.
         service.signal(SIGSTOP)
         for signal in signals { service.signal(signal) }
@@ -136,7 +140,7 @@ struct MachineTests {
         let service = try start(folder, ["--set", "dialects.lines=127.0.0.1:0"])
         let socket = try TestSocket(try service.waitForAddress(port: "lines"))
         try socket.send(Array(repeating: UInt8(ascii: "\n"), count: 50_000))
-        _ = try socket.receiveOnce()
+        _ = try socket.receive(20_000)  // the answers to more messages than there are lines in a second
         service.signal(SIGTERM)
         #expect(try service.waitForExit() == 0)
         let lines = service.log.split(separator: "\n")
