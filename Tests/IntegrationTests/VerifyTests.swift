@@ -14,12 +14,12 @@ struct VerifyTests {
     @Test("a result with a right checksum and other winners does not hold, and what differs is said")
     func forgedWinners() throws {
         let files = try DrawFiles(bets: 2)
-        try changeResult(files) { $0.agencies[1].winners = [] }
+        try changeResult(files) { $0.agencies?[1].winners = ["30901009"] }
         let script = try files.run("bet-ingest verify --data d")
         #expect(script.code == 65, "\(script)")
         #expect(
             script.errors.contains(
-                "agency 2, winners: the result has 0, the ledger gives 1; the first difference is winner 1: nothing and "
+                "agency 2, winners: the result has 1, the ledger gives 1; the first difference is winner 1: 30901009 and "
                     + "30901000"), "\(script)")
         #expect(!script.errors.contains("move") && script.errors.contains("Keep both files as they are"))
     }

@@ -31,7 +31,8 @@ struct BitRotTests {
             ingest.core.committer.join(AgencyID(UInt32(agency)), connection)
             for sequence in 1...2 as ClosedRange<UInt32> {
                 let chunk = Samples.chunk(agency: agency, sequence: sequence, count: 20, isLast: sequence == 2)
-                ingest.core.committer.stage(chunk, fault: nil, agency: AgencyID(UInt32(agency)), from: connection)
+                ingest.core.committer.stage(
+                    CheckedChunk(chunk, fault: nil), agency: AgencyID(UInt32(agency)), from: connection)
             }
             ingest.commit()
         }
@@ -69,7 +70,7 @@ struct BitRotTests {
             "bit rot: \(flipped) of \(good.count * 8) bits of a ledger, \(torn) taken for a torn closing group")
     }
 
-    @Test("any bit of result.json: refused by both services")
+    @Test("any bit of result.json: rejected by both services")
     func result() throws {
         let disk = try draw()
         let good = try #require(disk.bytes(Self.folder.result))
@@ -79,7 +80,7 @@ struct BitRotTests {
             bytes[bit / 8] ^= 1 << (bit % 8)
             disk.put(Self.folder.result, bytes)
             #expect(throws: PublishedDrawError.self, "bit \(bit)") {
-                try PublishedDraw(folder: Self.folder, disk: disk).load(contents: contents)
+                try PublishedDraw(Self.folder, contents: contents, on: disk)
             }
             var published = PublishedResult(folder: Self.folder, disk: disk)
             let isServed = published.changes().contains { if case .result = $0 { true } else { false } }

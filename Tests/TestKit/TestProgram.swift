@@ -40,13 +40,14 @@ package final class TestProgram: Sendable {
     /// Starts a program.
     ///
     /// - Parameters:
+    ///   - name: one of the three programs, or the absolute path of another.
     ///   - environment: added to an environment without any variable of Quiniela.
     ///   - folder: its working folder: no config.yaml is found there unless the test puts one.
     package init(
         _ name: String, _ arguments: [String], environment: [String: String] = [:], in folder: String
     ) throws {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: Self.folder + "/" + name)
+        process.executableURL = URL(fileURLWithPath: name.hasPrefix("/") ? name : Self.folder + "/" + name)
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: folder)
         var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("QUINIELA_") }

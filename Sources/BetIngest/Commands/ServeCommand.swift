@@ -14,6 +14,10 @@ struct ServeCommand: ParsableCommand {
     @Flag(help: "End with 0 once the result is published.")
     var exitAfterDraw = false
 
+    @Flag(
+        help: "Refuse to begin a new ledger: for a draw that has begun, whose data folder may not be mounted.")
+    var expectLedger = false
+
     /// Threads besides workers and event loops: committer, log, signals, and one to spare.
     private static let otherThreads = 4
 
@@ -36,8 +40,8 @@ struct ServeCommand: ParsableCommand {
             let inbox = MainInbox()
             StopSignals.watch { inbox.postStop($0) }
             let service = IngestService(
-                configuration: configuration, log: log, exitAfterDraw: exitAfterDraw,
-                inbox: inbox, disk: PosixDisk(), clock: SystemCall.unixMilliseconds)
+                configuration: configuration, log: log, program: ProgramVersion.text, exitAfterDraw: exitAfterDraw,
+                expectsLedger: expectLedger, inbox: inbox, disk: PosixDisk(), clock: SystemCall.unixMilliseconds)
             try log.bracketing { try service.run() }
         }
     }

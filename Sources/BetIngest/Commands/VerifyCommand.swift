@@ -57,61 +57,21 @@ struct VerifyCommand: ParsableCommand {
                         + "here has no seal, so it is another one, or an older copy"
                 ])
         }
-        let draw = Draw(folder: folder, disk: disk) { false }
+        // Written elsewhere: verify changes nothing in the data folder.
+        let winners = SystemCall.temporaryPath("quiniela-verify-winners")
+        defer { try? disk.remove(winners) }
+        let draw = Draw(folder: folder, disk: disk, winnersPath: winners) { false }
         guard let recomputed = try draw.run(seal) else { return }
         let differences = published.differences(fromLedger: recomputed)
         guard differences.isEmpty else { throw VerifyFailure(path: folder.result, differences: differences) }
-        let winners = published.agencies.reduce(0) { $0 + $1.winners.count }
-        let number = published.winningNumber.fourFigures
+        do {
+            _ = try WinnersFile(folder.winners, of: published, on: disk)
+        } catch let error as DrawResultError {
+            throw VerifyFailure(path: folder.result, differences: ["\(error)"])
+        }
+        let count = published.winningBets
         try writeOutput(
-            "result    holds: \(winners) winning \(winners == 1 ? "bet" : "bets") on number \(number), drawn again from "
-                + "the ledger with the same outcome")
-    }
-}
-
-/// The result is not the one that its ledger gives.
-struct VerifyFailure: ProgramError, CustomStringConvertible {
-    var path: String
-    /// What was compared, and how it differs.
-    var differences: [String]
-    var exit: ProgramExit { .data }
-
-    var description: String {
-        "\(path) does not hold:\n"
-            + differences.map { "  \($0)\n" }.joined()
-            + "The ledger verifies. Keep both files as they are; docs/operations.md says what each difference means."
-    }
-}
-
-extension DrawResult {
-    /// What this published result says differently from one that was drawn again from the ledger.
-    func differences(fromLedger ledger: DrawResult) -> [String] {
-        var differences: [String] = []
-        func compare<Value: Equatable>(_ name: String, _ own: Value, _ other: Value) {
-            if own != other { differences.append("\(name): the result says \(own), the ledger gives \(other)") }
-        }
-        compare("draw", "\(draw)", "\(ledger.draw)")
-        compare("winning number", winningNumber.fourFigures, ledger.winningNumber.fourFigures)
-        compare("how the number was chosen", method, ledger.method)
-        compare("bets", bets, ledger.bets)
-        compare("bytes of the ledger", ledgerBytes, ledger.ledgerBytes)
-        compare("SHA-256 of the ledger", ledgerSHA256, ledger.ledgerSHA256)
-        compare("agencies", agencies.count, ledger.agencies.count)
-        for (own, other) in zip(agencies, ledger.agencies) {
-            compare("agency", own.agency, other.agency)
-            compare("agency \(other.agency), bets", own.bets, other.bets)
-            compare("agency \(other.agency), rejected bets", own.rejectedBets, other.rejectedBets)
-            guard own.winners != other.winners else { continue }
-            let first = zip(own.winners, other.winners).enumerated().first { $1.0 != $1.1 }
-            let at = first?.offset ?? min(own.winners.count, other.winners.count)
-            let seen = at < own.winners.count ? own.winners[at] : "nothing"
-            let expected = at < other.winners.count ? other.winners[at] : "nothing"
-            differences.append(
-                "agency \(other.agency), winners: the result has \(own.winners.count), the ledger gives "
-                    + "\(other.winners.count); the first difference is winner \(at + 1): \(seen) and \(expected)")
-        }
-        // Whatever this version compares nothing of by name.
-        if differences.isEmpty, self != ledger { differences.append("the result is not what the ledger gives") }
-        return differences
+            "result    holds: \(count) winning \(count == 1 ? "bet" : "bets") on number "
+                + "\(published.winningNumber.fourFigures), drawn again from the ledger with the same outcome")
     }
 }

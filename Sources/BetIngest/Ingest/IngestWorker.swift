@@ -9,7 +9,6 @@ struct IngestWorker: Sendable {
     let queue: ConnectionQueue
     let committer: LedgerCommitter
     let consultations: DialectConsultations
-    let budget: FrameBudget
     let clock: @Sendable () -> UInt64
     let log: EventLog
 
@@ -31,18 +30,16 @@ struct IngestWorker: Sendable {
     private func handle(_ item: IngestConnection.Item, of connection: IngestConnection) {
         let today = Birthdate(unixMilliseconds: clock())
         let action = connection.receive(item, today: today)
-        var frameBytes = 0
-        if case .frame(let frame) = item { frameBytes = frame.count }
+        // The memory of a frame stays reserved until its record is durable, that of any other until here.
+        var reservation: Reservation?
+        if case .frame(let frame) = item { reservation = frame.reservation }
         switch action {
         case .admit(let chunk, let agency):
-            // The frame's bytes stay reserved until its record is durable.
-            committer.stage(chunk, fault: Self.check(chunk, today: today), agency: agency, from: connection)
-            return
+            committer.stage(CheckedChunk(chunk, today: today, reservation), agency: agency, from: connection)
         case .number(let chunk, let agency):
-            committer.number(chunk, agency: agency, frameBytes: frameBytes, from: connection)
-            return
-        case .join(let agency):
-            committer.join(agency, connection)
+            committer.number(CheckedChunk(chunk, fault: nil, reservation), agency: agency, from: connection)
+        case .join(let agency, let tellsStream):
+            committer.join(agency, tellsStream: tellsStream, connection)
         case .finish(let agency):
             committer.finish(agency, reply: .finished, from: connection)
         case .consult(let agency, let finishes, let waits):
@@ -61,7 +58,6 @@ struct IngestWorker: Sendable {
         case .ignore:
             break
         }
-        budget.release(frameBytes)
     }
 
     private static func event(_ complaint: Complaint, peer: String) -> LogEvent {
@@ -69,15 +65,5 @@ struct IngestWorker: Sendable {
             return .chunkRefused(count: bets, agency: complaint.agency, peer: peer, reason: complaint.reason)
         }
         return .messageFailed(peer: peer, reason: complaint.reason)
-    }
-
-    private static func check(_ chunk: Chunk, today: Birthdate) -> ChunkFault? {
-        if chunk.count == 0, !chunk.isLast { return .noBets }
-        do throws(ChunkFault) {
-            try BetColumns(chunk.bets, count: chunk.count).check(today: today)
-            return nil
-        } catch {
-            return error
-        }
     }
 }

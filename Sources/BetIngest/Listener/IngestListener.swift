@@ -20,8 +20,8 @@ struct IngestListener {
         let loops = try EventLoops(
             count: count, connections: connections, sweepInterval: .seconds(1),
             readBytes: Limits.maxReadBytes,
-            makeLoop: { IngestLoop(eventLoop: $0, readBuffer: $1, queue: queue, budget: budget) },
-            sweep: { $0.sweep() })
+            makeLoop: { IngestLoop(eventLoop: $0, readBuffer: $1, queue: queue, budget: budget, log: log) },
+            sweep: { $0.connections.sweep() })
         var opened: [(name: String, listener: Listener)] = []
         do {
             for (port, endpoint) in ports {
@@ -30,7 +30,7 @@ struct IngestListener {
                 }
                 let listener = try Listener(endpoint, setup, on: loops) { loop, channel, slot in
                     let peer = channel.remoteAddress?.hostAndPort ?? "unknown"
-                    return IngestChannelHandler(loop: loop, port: port, peer: peer, slot: slot)
+                    return IngestChannel.handler(loop: loop, port: port, peer: peer, slot: slot)
                 }
                 opened.append((port.name, listener))
             }
@@ -46,12 +46,12 @@ struct IngestListener {
 
     /// Closes the ports.
     ///
-    /// Connections go on. Blocks until they are closed.
+    /// Connections stay. Blocks until they are closed.
     func stopAccepting() {
         for (_, listener) in ports { listener.stopAccepting() }
     }
 
-    /// Says goodbye to every connection, and ends the loops.
+    /// Tells every connection that the service stops, and ends the loops.
     ///
     /// Blocks up to half a second.
     func close() {

@@ -45,6 +45,7 @@ struct LedgerFiles {
     private static func parts(of folder: DrawFolder) -> [(path: String, what: String)] {
         [
             (folder.ledger, "the ledger of the draw"), (folder.result, "the result of the draw"),
+            (folder.winners, "the winners of the draw"),
             (folder.progress, "the progress of the draw"), (folder.lock, "the lock of the data folder"),
         ]
     }

@@ -33,12 +33,6 @@ extension LogEvent {
             ], level: .warning)
     }
 
-    /// The service waits for a data folder that is missing, or that it may not read.
-    package static func waitingForFolder(path: String, reason: String) -> LogEvent {
-        LogEvent(
-            "wait_for_folder", "in_progress", [("path", .text(path)), ("error", .text(reason))], level: .warning)
-    }
-
     /// Connections wait in the kernel; the service tries again once a second.
     package static func acceptFailed(port: String, reason: String) -> LogEvent {
         LogEvent(
