@@ -127,7 +127,15 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .testTarget(name: "AgencyTests", dependencies: ["Agency", "TestKit"], swiftSettings: settings),
+        .testTarget(
+            name: "AgencyTests",
+            dependencies: [
+                "Agency", "TestKit",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "InMemoryLogging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
         // Real processes over both ports: it needs the programs, and links none of them.
         .testTarget(
             name: "IntegrationTests",
