@@ -95,6 +95,71 @@ TARGET static uint32_t crc32c_instruction(uint32_t start, const void *bytes, siz
 }
 #endif
 
+// Joining checksums. Polynomials are reflected: the highest bit is the coefficient of x^0.
+
+/// a × b modulo the polynomial (Mark Adler's multmodp of zlib).
+static uint32_t multiply(uint32_t a, uint32_t b) {
+    uint32_t product = 0;
+    for (uint32_t bit = 1u << 31; bit != 0; bit >>= 1) {
+        if (a & bit) product ^= b;
+        b = b & 1 ? POLYNOMIAL ^ b >> 1 : b >> 1;
+    }
+    return product;
+}
+
+/// powers[k] is x^(8 × 2^k): what appending 2^k zero bytes multiplies a checksum with.
+static uint32_t powers[64];
+
+#if defined(__x86_64__)
+#include <wmmintrin.h>
+/// powers[k] × x^-32: the CRC instruction that reduces the product multiplies it with x^32.
+static uint32_t reduced_powers[64];
+static int use_carryless;
+
+__attribute__((target("sse4.2,pclmul"))) static uint32_t append_zero_bytes_carryless(uint32_t crc, size_t count) {
+    for (int k = 0; count != 0; count >>= 1, k++) {
+        if (!(count & 1)) continue;
+        __m128i product = _mm_clmulepi64_si128(
+            _mm_cvtsi32_si128((int)reduced_powers[k]), _mm_cvtsi32_si128((int)crc), 0);
+        crc = (uint32_t)_mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(product) << 1);
+    }
+    return crc;
+}
+#endif
+
+static void fill_powers(void) {
+    uint32_t power = 1u << 30;  // x
+    for (int k = 0; k < 3; k++) power = multiply(power, power);
+    for (int k = 0; k < 64; k++) {
+        powers[k] = power;
+        power = multiply(power, power);
+    }
+#if defined(__x86_64__)
+    // x has the order 2^31 - 1, so x^-32 is x^(2^31 - 33).
+    uint32_t inverse = 1u << 31, factor = 1u << 30;
+    for (uint32_t exponent = 0x7FFFFFDFu; exponent != 0; exponent >>= 1) {
+        if (exponent & 1) inverse = multiply(inverse, factor);
+        factor = multiply(factor, factor);
+    }
+    for (int k = 0; k < 64; k++) reduced_powers[k] = multiply(powers[k], inverse);
+    use_carryless = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul");
+#endif
+}
+
+uint32_t clinux_crc32c_combine_portable(uint32_t first, uint32_t second, size_t second_count) {
+    for (int k = 0; second_count != 0; second_count >>= 1, k++) {
+        if (second_count & 1) first = multiply(powers[k], first);
+    }
+    return first ^ second;
+}
+
+uint32_t clinux_crc32c_combine(uint32_t first, uint32_t second, size_t second_count) {
+#if defined(__x86_64__)
+    if (use_carryless) return append_zero_bytes_carryless(first, second_count) ^ second;
+#endif
+    return clinux_crc32c_combine_portable(first, second, second_count);
+}
+
 __attribute__((constructor)) static void fill_tables(void) {
     for (uint32_t n = 0; n < 256; n++) {
         uint32_t crc = n;
@@ -104,6 +169,7 @@ __attribute__((constructor)) static void fill_tables(void) {
     for (int k = 1; k < 8; k++) {
         for (int n = 0; n < 256; n++) table[k][n] = table[0][table[k - 1][n] & 255] ^ table[k - 1][n] >> 8;
     }
+    fill_powers();
 #ifdef TARGET
     fill_zeros(long_zeros, LONG_STREAM);
     fill_zeros(short_zeros, SHORT_STREAM);

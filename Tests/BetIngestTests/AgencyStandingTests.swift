@@ -11,12 +11,12 @@ struct AgencyStandingTests {
         #expect(standing.place(of: 1) == .next)
         #expect(standing.place(of: 2) == .gap)
         #expect(standing.place(of: .max) == .gap)
-        standing.apply(.chunk, count: 10)
-        standing.apply(.rejection, count: 3)
+        standing.apply(.chunk, count: 10, bets: BetsDigest())
+        standing.apply(.rejection, count: 3, bets: BetsDigest())
         #expect(standing.place(of: 1) == .repeated)
         #expect(standing.place(of: 2) == .repeated)
         #expect(standing.place(of: 3) == .next)
-        standing.apply(.lastChunk, count: 0)
+        standing.apply(.lastChunk, count: 0, bets: BetsDigest())
         #expect(standing.place(of: 3) == .repeated)
         #expect(standing.place(of: 4) == .afterLast)
         #expect(standing.place(of: 9) == .afterLast)
@@ -26,7 +26,7 @@ struct AgencyStandingTests {
     @Test("a rejected last chunk leaves the agency unfinished")
     func rejectedLast() {
         var standing = AgencyStanding()
-        standing.apply(.rejection, count: 5)
+        standing.apply(.rejection, count: 5, bets: BetsDigest())
         #expect(!standing.isFinished && standing.nextSequence == 2)
     }
 
@@ -34,8 +34,8 @@ struct AgencyStandingTests {
     func precondition() async {
         await #expect(processExitsWith: .failure) {
             var standing = AgencyStanding()
-            standing.apply(.lastChunk, count: 1)
-            standing.apply(.chunk, count: 1)
+            standing.apply(.lastChunk, count: 1, bets: BetsDigest())
+            standing.apply(.chunk, count: 1, bets: BetsDigest())
         }
     }
 }

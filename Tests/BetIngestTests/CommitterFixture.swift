@@ -81,7 +81,7 @@ final class CommitterFixture: Sendable {
 
     func stage(_ chunk: Chunk, _ agency: UInt32, _ connection: IngestConnection, fault: ChunkFault? = nil) {
         #expect(budget.reserve(chunk.frame.count) {} == nil)
-        committer.stage(chunk, fault: fault, agency: AgencyID(agency), from: connection)
+        committer.stage(CheckedChunk(chunk, fault: fault), agency: AgencyID(agency), from: connection)
     }
 
     /// What the ledger holds for anybody who reads it now.

@@ -16,7 +16,9 @@ struct DrawStandingsTests {
     /// Without a payload, that of two bets.
     private func check(_ standings: inout DrawStandings, _ record: RecordHeader, _ payload: [UInt8]? = nil) -> String? {
         let bets = Array(Samples.chunk(sequence: 1, bets: Samples.documentedBets).frame[Chunk.betsIndex...])
-        let bytes = payload ?? bets
+        let chunk = Samples.chunk(sequence: 2, bets: Samples.documentedBets)
+        let rejection = RejectionRecord(of: chunk, fault: .bet(index: 0, .numberFormat), digest: nil).bytes
+        let bytes = payload ?? (record.kind == .rejection ? rejection : bets)
         return standings.check(record, payload: bytes.span)
     }
 
@@ -24,6 +26,9 @@ struct DrawStandingsTests {
     func rules() {
         var standings = DrawStandings()
         #expect(check(&standings, record(.chunk, sequence: 1, before: 0)) == nil)
+        #expect(
+            check(&standings, record(.rejection, sequence: 2, before: 2), [1])
+                == "the payload of a rejection is not valid")
         #expect(check(&standings, record(.rejection, sequence: 2, before: 2)) == nil)
         #expect(check(&standings, record(.chunk, sequence: 2, before: 2))?.contains("3 is expected") == true)
         #expect(check(&standings, record(.chunk, sequence: 4, before: 2))?.contains("3 is expected") == true)

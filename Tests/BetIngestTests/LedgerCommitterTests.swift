@@ -134,6 +134,50 @@ struct LedgerCommitterTests {
         #expect(try fixture.contents().end.isClosed)
     }
 
+    @Test("WELCOME says what is recorded, so that a file can be compared with it, also after a restart")
+    func streamRecord() throws {
+        let first = try CommitterFixture()
+        let (connection, _) = first.join(1)
+        let stored = Samples.chunk(agency: 1, sequence: 1, count: 3)
+        let rejected = Samples.chunk(agency: 1, sequence: 2, count: 4)
+        first.stage(stored, 1, connection)
+        first.stage(rejected, 1, connection, fault: .bet(index: 0, .documentCharacter))
+        let malformed = Chunk(
+            isLast: false, sequence: 3, count: 65_535, frame: [2, 0, 0, 0, 3, 0xFF, 0xFF, 1, 2, 3, 4])
+        first.stage(malformed, 1, connection, fault: .columns(expectedBytes: 589_815, foundBytes: 4))
+        #expect(first.committer.commitStaged())
+        var bets = BetsDigest(BetColumns(stored.bets, count: 3))
+        bets.append(BetsDigest(BetColumns(rejected.bets, count: 4)))
+        let expected = Welcome(
+            nextSequence: 4, storedBets: 3, rejectedBets: 4, maxFrameBytes: 1 << 20, window: 8, isFinished: false,
+            draw: "default",
+            stream: StreamRecord(
+                lastChunk: .rejected, lastCount: 0, lastChecksum: BetsDigest().checksum, checksum: bets.checksum))
+        for fixture in [first, try CommitterFixture(disk: first.disk)] {
+            let (_, sink) = fixture.join(1)
+            #expect(fixture.committer.commitStaged())
+            #expect(sink.messages == [.welcome(expected)])
+        }
+    }
+
+    @Test("an agency of version 1 gets the WELCOME of version 1")
+    func version1() throws {
+        let fixture = try CommitterFixture()
+        let (connection, sink) = fixture.join(1)
+        var session = NativeSession(draw: Samples.draw, agencies: 5)
+        guard case .join(_, let tellsStream) = session.receive(.message(.hello(Hello(version: 1, agency: AgencyID(1)))))
+        else {
+            Issue.record("HELLO of version 1 is not welcome")
+            return
+        }
+        fixture.committer.join(AgencyID(1), tellsStream: tellsStream, connection)
+        #expect(fixture.committer.commitStaged())
+        let streams = sink.messages.map { message -> Bool? in
+            if case .welcome(let welcome) = message { welcome.stream != nil } else { nil }
+        }
+        #expect(streams == [true, false])
+    }
+
     @Test("a group larger than a group may be is split, and every answer still comes in order")
     func largeGroups() throws {
         let fixture = try CommitterFixture()
@@ -141,7 +185,8 @@ struct LedgerCommitterTests {
         let bets = (0..<25_000).map(Samples.bet)
         for sequence in 1...12 as ClosedRange<UInt32> {
             fixture.committer.stage(
-                Samples.chunk(sequence: sequence, bets: bets), fault: nil, agency: AgencyID(1), from: connection)
+                CheckedChunk(Samples.chunk(sequence: sequence, bets: bets), fault: nil), agency: AgencyID(1),
+                from: connection)
         }
         fixture.disk.setPlan { _ in nil }
         #expect(fixture.committer.commitStaged())

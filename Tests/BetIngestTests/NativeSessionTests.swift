@@ -15,7 +15,7 @@ struct NativeSessionTests {
 
     private func kind(_ action: IngestAction) -> String {
         switch action {
-        case .join(let agency): "join \(agency)"
+        case .join(let agency, _): "join \(agency)"
         case .admit(_, let agency): "admit \(agency)"
         case .fail(let code, _, let agency): "fail \(code) \(agency.map { "\($0)" } ?? "-")"
         case .leave(let agency): "leave \(agency.map { "\($0)" } ?? "-")"
@@ -65,7 +65,7 @@ struct NativeSessionTests {
     @Test(
         "a HELLO of another version, agency, draw or with a token is refused",
         arguments: [
-            (Hello(version: 2, agency: AgencyID(1)), ErrorCode.unsupportedVersion),
+            (Hello(version: 3, agency: AgencyID(1)), ErrorCode.unsupportedVersion),
             (Hello(agency: AgencyID(0)), .unknownAgency), (Hello(agency: AgencyID(6)), .unknownAgency),
             (Hello(agency: AgencyID(1), draw: "other"), .unknownDraw),
             (Hello(agency: AgencyID(1), token: "t"), .tokenNotAccepted),

@@ -87,7 +87,7 @@ struct AgencyProgramTests {
         let wrong = try TestProgram(
             "agency", ["bet"], environment: variables.merging(["NUMERO": "x"]) { $1 }, in: services.folder.path)
         #expect(try wrong.waitForExit() == 78)
-        #expect(wrong.log.contains("NUMERO: the number is not a number of decimal digits"))
+        #expect(wrong.log.contains("NUMERO: the number must consist of decimal digits only"))
         try services.stop()
     }
 

@@ -31,7 +31,8 @@ struct BitRotTests {
             ingest.core.committer.join(AgencyID(UInt32(agency)), connection)
             for sequence in 1...2 as ClosedRange<UInt32> {
                 let chunk = Samples.chunk(agency: agency, sequence: sequence, count: 20, isLast: sequence == 2)
-                ingest.core.committer.stage(chunk, fault: nil, agency: AgencyID(UInt32(agency)), from: connection)
+                ingest.core.committer.stage(
+                    CheckedChunk(chunk, fault: nil), agency: AgencyID(UInt32(agency)), from: connection)
             }
             ingest.commit()
         }

@@ -63,7 +63,7 @@ struct CrashPointTests {
         var size = 1
         while !rest.isEmpty {
             for chunk in rest.prefix(size) {
-                ingest.core.committer.stage(chunk, fault: nil, agency: AgencyID(1), from: connection)
+                ingest.core.committer.stage(CheckedChunk(chunk, fault: nil), agency: AgencyID(1), from: connection)
             }
             rest = rest.dropFirst(size)
             size = size % 4 + 1

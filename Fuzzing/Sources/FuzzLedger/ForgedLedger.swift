@@ -119,7 +119,7 @@ struct ForgedLedger {
                 case .chunk, .lastChunk:
                     let bets = BetColumns(record.payload.span, count: record.header.count).bets
                     require(bets.count == record.header.count, "\(bets.count) bets are in a chunk")
-                case .rejection: _ = RejectionRecord(record.payload)
+                case .rejection: _ = RejectionRecord(record.payload, count: record.header.count)
                 case .seal: require(SealRecord(record.payload) != nil, "the seal cannot be read")
                 }
             }

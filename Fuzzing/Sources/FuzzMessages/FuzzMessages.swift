@@ -11,7 +11,7 @@ private func canonical(_ message: Message, _ frame: [UInt8]) -> [UInt8]? {
         if frame[27] != 0 { frame[27] = 1 }
     case .winners:
         if frame[3] != 0 { frame[3] = 1 }
-    case .hello(let hello) where hello.version != Message.version:
+    case .hello(let hello) where !Message.versions.contains(hello.version):
         return nil
     case .error(_, let text) where text.utf8.count > Limits.maxReasonBytes:
         return nil
@@ -71,11 +71,11 @@ public func fuzzMessages(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     if let seal = SealRecord(frame) {
         require(seal.bytes == frame, "a seal is \(shown(seal.bytes)) when it is written again")
     }
-    if let rejection = RejectionRecord(frame) {
+    if let rejection = RejectionRecord(frame, count: 2) {
         let bytes = rejection.bytes
         let isCut = rejection.message.utf8.count > Limits.maxReasonBytes
         require(isCut || bytes == frame, "a rejection is \(shown(bytes)) when it is written again")
-        require(RejectionRecord(bytes) != nil, "a rejection cannot be read again: \(shown(bytes))")
+        require(RejectionRecord(bytes, count: 2) != nil, "a rejection cannot be read again: \(shown(bytes))")
     }
     return 0
 }

@@ -27,11 +27,13 @@ struct Admission {
     }
 
     /// A connection speaks for an agency from now on; the one that did before is closed.
-    mutating func join(_ agency: AgencyID, _ connection: IngestConnection) -> [StagedEntry] {
+    ///
+    /// - Parameter tellsStream: the agency's version of the protocol has the stream's record in WELCOME.
+    mutating func join(_ agency: AgencyID, tellsStream: Bool, _ connection: IngestConnection) -> [StagedEntry] {
         unplaced.remove(agency)
         let standing = standings[agency]
         let welcome = StagedEntry.answer(
-            Answer(message: .welcome(terms.welcome(standing))), connection,
+            Answer(message: .welcome(terms.welcome(standing, tellsStream: tellsStream))), connection,
             .agencyJoined(agency, peer: connection.peer, nextSequence: standing.nextSequence))
         return takeOver(agency, connection) + [welcome]
     }
@@ -61,9 +63,9 @@ struct Admission {
     ///
     /// - Returns: nil where the connection no longer speaks for the agency.
     mutating func admit(
-        _ chunk: Chunk, fault: ChunkFault?, checksum: UInt32, agency: AgencyID,
-        from connection: IngestConnection
+        _ checked: CheckedChunk, agency: AgencyID, from connection: IngestConnection
     ) -> StagedEntry? {
+        let chunk = checked.chunk
         guard owners[agency] === connection else { return nil }
         let place = standings[agency].place(of: chunk.sequence)
         switch place {
@@ -73,8 +75,11 @@ struct Admission {
             return refuse(chunk, .drawClosed, closedReason(agency), agency, connection)
         case .gap:
             owners[agency] = nil
+            let next = standings[agency].nextSequence
             let text =
-                "sequence \(chunk.sequence); \(standings[agency].nextSequence) is the next one"
+                next == .max
+                ? "agency \(agency) has used all its sequences"
+                : "sequence \(chunk.sequence); \(next) is the next one"
             return .answer(
                 Answer(message: .error(.sequenceGap, text), closes: true), connection,
                 .betsRejected(
@@ -84,13 +89,14 @@ struct Admission {
             let code: RejectionCode = isSealed ? .drawClosed : .agencyFinished
             return refuse(chunk, code, closedReason(agency), agency, connection)
         case .next:
-            return stage(
-                chunk, fault: fault, checksum: checksum, agency, connection, frameBytes: chunk.frame.count)
+            return stage(checked, agency, connection, frameBytes: chunk.frame.count)
         }
     }
 
     func closedReason(_ agency: AgencyID) -> String {
-        isSealed ? "draw closed: nothing enters a sealed ledger" : "agency \(agency) has sent its last chunk"
+        if isSealed { return "draw closed: nothing enters a sealed ledger" }
+        return standings[agency].isFinished
+            ? "agency \(agency) has sent its last chunk" : "agency \(agency) has used all its sequences"
     }
 
     /// Closes the draw: from here on nothing new is admitted.
@@ -99,25 +105,17 @@ struct Admission {
         standings.apply(record)
     }
 
+    /// Counts a chunk in that has the agency's next sequence.
+    ///
+    /// - Parameter sequence: the agency's next one; the chunk's own is that in the native protocol.
     mutating func stage(
-        _ chunk: Chunk, fault: ChunkFault?, checksum: UInt32, _ agency: AgencyID,
-        _ connection: IngestConnection, frameBytes: Int, answer: RecordAnswer = .message
+        _ checked: CheckedChunk, _ agency: AgencyID, _ connection: IngestConnection, frameBytes: Int,
+        sequence: UInt32? = nil, answer: RecordAnswer = .message
     ) -> StagedEntry {
-        var record = StagedRecord(
-            kind: chunk.isLast ? .lastChunk : .chunk, count: chunk.count, agency: agency,
-            sequence: chunk.sequence, bytes: chunk.frame, payloadIndex: Chunk.betsIndex,
-            payloadChecksum: checksum, frameBytes: frameBytes, answer: answer)
-        if let fault {
-            let (code, betIndex) = fault.rejection
-            let rejection = RejectionRecord(
-                of: chunk, code: code, betIndex: betIndex, message: "\(fault)")
-            record.kind = .rejection
-            record.bytes = rejection.bytes
-            record.payloadIndex = 0
-            record.payloadChecksum = CRC32C.checksum(record.bytes.span.bytes)
-            record.rejection = rejection
-        }
-        standings.apply(record.kind, agency: agency, count: chunk.count)
+        let record = StagedRecord(
+            checked, agency: agency, sequence: sequence ?? checked.chunk.sequence, frameBytes: frameBytes,
+            answer: answer)
+        standings.apply(record.kind, agency: agency, count: checked.betCount, bets: checked.bets)
         return .record(record, connection.answers)
     }
 
@@ -143,10 +141,11 @@ struct WelcomeTerms: Sendable {
     let maxFrameBytes: Int
     let window: Int
 
-    func welcome(_ standing: AgencyStanding) -> Welcome {
+    func welcome(_ standing: AgencyStanding, tellsStream: Bool) -> Welcome {
         Welcome(
             nextSequence: standing.nextSequence, storedBets: standing.storedBets,
             rejectedBets: standing.rejectedBets, maxFrameBytes: UInt32(maxFrameBytes),
-            window: UInt16(window), isFinished: standing.isFinished, draw: draw.name)
+            window: UInt16(window), isFinished: standing.isFinished, draw: draw.name,
+            stream: tellsStream ? standing.stream : nil)
     }
 }

@@ -7,8 +7,9 @@ extension Admission {
     ///
     /// - Parameter frameBytes: reserved for the message that it came in.
     mutating func number(
-        _ chunk: Chunk, checksum: UInt32, agency: AgencyID, frameBytes: Int, from connection: IngestConnection
+        _ checked: CheckedChunk, agency: AgencyID, frameBytes: Int, from connection: IngestConnection
     ) -> [StagedEntry] {
+        let chunk = checked.chunk
         // Its agency speaks on another connection by now: what was still in line here is dropped, unanswered.
         guard !superseded.contains(ObjectIdentifier(connection)) else { return [] }
         let standing = standings[agency]
@@ -39,11 +40,9 @@ extension Admission {
         }
         unplaced.remove(agency)
         senders.sent(agency, from: connection.place, isNewConnection: isNew)
-        var numbered = chunk
-        numbered.sequence = standing.nextSequence
         entries.append(
             stage(
-                numbered, fault: nil, checksum: checksum, agency, connection, frameBytes: frameBytes,
+                checked, agency, connection, frameBytes: frameBytes, sequence: standing.nextSequence,
                 answer: .reply(.stored(isLast: chunk.isLast))))
         return entries
     }
@@ -71,15 +70,12 @@ extension Admission {
         }
         unplaced.remove(agency)
         senders.finished(agency)
-        guard !standings[agency].isFinished, !isSealed else {
+        let sequence = standings[agency].nextSequence
+        guard !isSealed, standings[agency].place(of: sequence) == .next else {
             return reply.map { [.answer(Answer(reply: $0), connection, nil)] } ?? []
         }
         var builder = BetColumnsBuilder()
-        let last = builder.takeChunk(sequence: standings[agency].nextSequence, isLast: true)
-        return [
-            stage(
-                last, fault: nil, checksum: CRC32C.checksum(last.bets.bytes), agency, connection, frameBytes: 0,
-                answer: reply.map(RecordAnswer.reply) ?? .none)
-        ]
+        let last = CheckedChunk(builder.takeChunk(sequence: sequence, isLast: true), fault: nil)
+        return [stage(last, agency, connection, frameBytes: 0, answer: reply.map(RecordAnswer.reply) ?? .none)]
     }
 }

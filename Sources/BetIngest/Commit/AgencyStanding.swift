@@ -1,6 +1,6 @@
 import Shared
 
-/// Where one agency's stream stands.
+/// What is recorded of one agency's stream, and what it may send next.
 ///
 /// Pure: the same for the live service, recovery and `verify`.
 struct AgencyStanding: Equatable, Sendable {
@@ -10,6 +10,11 @@ struct AgencyStanding: Equatable, Sendable {
     private(set) var rejectedBets: UInt64 = 0
     /// Its last chunk is stored: the agency can only repeat what it sent.
     private(set) var isFinished = false
+    private var lastChunk = StreamRecord.LastChunk.none
+    private var lastCount: UInt16 = 0
+    private var lastChecksum: UInt32 = 0
+    /// Of all recorded bets; nil after a rejection of version 1, which has none.
+    private var digest: BetsDigest? = BetsDigest()
 
     /// What a chunk's sequence means here.
     enum Place: Equatable, Sendable {
@@ -30,10 +35,17 @@ struct AgencyStanding: Equatable, Sendable {
 
     /// Counts the next chunk in.
     ///
+    /// - Parameters:
+    ///   - count: its bets; 0 for malformed columns.
+    ///   - bets: the digest of its bets; nil if it is not known.
     /// - Precondition: `place(of:)` of its sequence is `next`.
-    mutating func apply(_ kind: RecordHeader.Kind, count: Int) {
+    mutating func apply(_ kind: RecordHeader.Kind, count: Int, bets: BetsDigest?) {
         precondition(!isFinished, "a finished agency takes no chunk")
         nextSequence += 1
+        lastChunk = kind == .rejection ? .rejected : .stored
+        lastCount = UInt16(count)
+        lastChecksum = bets?.checksum ?? 0
+        if let bets { digest?.append(bets) } else { digest = nil }
         switch kind {
         case .chunk: storedBets += UInt64(count)
         case .lastChunk:
@@ -42,5 +54,11 @@ struct AgencyStanding: Equatable, Sendable {
         case .rejection: rejectedBets += UInt64(count)
         case .seal: preconditionFailure("a seal belongs to no agency")
         }
+    }
+
+    /// What WELCOME tells the agency to compare its file with.
+    var stream: StreamRecord {
+        StreamRecord(
+            lastChunk: lastChunk, lastCount: lastCount, lastChecksum: lastChecksum, checksum: digest?.checksum)
     }
 }

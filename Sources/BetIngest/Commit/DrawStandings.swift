@@ -7,6 +7,12 @@ struct DrawStandings: Sendable {
     private(set) var standings: [AgencyID: AgencyStanding] = [:]
     private(set) var storedBets: UInt64 = 0
     private(set) var seal: SealRecord?
+    /// Whether each agency's bets are digested: for WELCOME, not for a draw.
+    private let tracksDigests: Bool
+
+    init(tracksDigests: Bool = true) {
+        self.tracksDigests = tracksDigests
+    }
 
     subscript(agency: AgencyID) -> AgencyStanding {
         standings[agency] ?? AgencyStanding()
@@ -17,8 +23,8 @@ struct DrawStandings: Sendable {
     }
 
     /// Counts a chunk or rejection in that is known to be the agency's next.
-    mutating func apply(_ kind: RecordHeader.Kind, agency: AgencyID, count: Int) {
-        standings[agency, default: AgencyStanding()].apply(kind, count: count)
+    mutating func apply(_ kind: RecordHeader.Kind, agency: AgencyID, count: Int, bets: BetsDigest?) {
+        standings[agency, default: AgencyStanding()].apply(kind, count: count, bets: bets)
         if kind != .rejection { storedBets += UInt64(count) }
     }
 
@@ -34,12 +40,21 @@ struct DrawStandings: Sendable {
         if seal != nil { return "a record follows the seal" }
         if record.kind == .seal { return check(seal: payload) }
         if record.agency.rawValue == 0 { return "the record belongs to agency 0" }
-        if record.kind != .rejection {
+        var (count, bets): (Int, BetsDigest?) = (record.count, nil)
+        if record.kind == .rejection {
+            guard let rejection = RejectionRecord(payload.array, count: count) else {
+                return "the payload of a rejection is not valid"
+            }
+            count = rejection.betCount(claimed: count)
+            bets = count == 0 ? BetsDigest() : rejection.digest
+        } else {
+            let columns = BetColumns(payload, count: count)
             do throws(ChunkFault) {
-                try BetColumns(payload, count: record.count).checkLayout()
+                try columns.checkLayout()
             } catch {
                 return "\(error)"
             }
+            if tracksDigests { bets = BetsDigest(columns) }
         }
         let standing = self[record.agency]
         guard standing.place(of: record.sequence) == .next else {
@@ -51,13 +66,12 @@ struct DrawStandings: Sendable {
             return "the record says \(record.firstBetIndex) bets are before it, there are "
                 + "\(storedBets)"
         }
-        apply(record.kind, agency: record.agency, count: record.count)
+        apply(record.kind, agency: record.agency, count: count, bets: bets)
         return nil
     }
 
     private mutating func check(seal payload: Span<UInt8>) -> String? {
-        let bytes = payload.withUnsafeBufferPointer { Array($0) }
-        guard let seal = SealRecord(bytes), seal.winningNumber <= Limits.maxNumber else {
+        guard let seal = SealRecord(payload.array), seal.winningNumber <= Limits.maxNumber else {
             return "the seal's payload is not version 1"
         }
         guard seal.bets == storedBets else {
@@ -72,4 +86,9 @@ struct DrawStandings: Sendable {
         self.seal = seal
         return nil
     }
+}
+
+extension Span<UInt8> {
+    /// The bytes, copied.
+    fileprivate var array: [UInt8] { withUnsafeBufferPointer { Array($0) } }
 }

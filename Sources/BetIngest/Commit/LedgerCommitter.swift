@@ -48,23 +48,19 @@ final class LedgerCommitter: Sendable {
 
 extension LedgerCommitter {
     /// Stages a checked chunk.
-    ///
-    /// Its checksum is taken here, on the worker's thread and outside the lock.
-    func stage(
-        _ chunk: Chunk, fault: ChunkFault?, agency: AgencyID, from connection: IngestConnection
-    ) {
-        let checksum = fault == nil ? CRC32C.checksum(chunk.bets.bytes) : 0
+    func stage(_ checked: CheckedChunk, agency: AgencyID, from connection: IngestConnection) {
         let isStaged = append { staging in
-            let entry = staging.admission.admit(
-                chunk, fault: fault, checksum: checksum, agency: agency, from: connection)
+            let entry = staging.admission.admit(checked, agency: agency, from: connection)
             if let entry { staging.stage(entry) }
         }
-        if !isStaged { budget.release(chunk.frame.count) }
+        if !isStaged { budget.release(checked.chunk.frame.count) }
     }
 
     /// Makes a connection speak for an agency; it is welcomed when all that the agency has staged is durable.
-    func join(_ agency: AgencyID, _ connection: IngestConnection) {
-        append { $0.stage($0.admission.join(agency, connection)) }
+    ///
+    /// - Parameter tellsStream: the agency's version of the protocol has the stream's record in WELCOME.
+    func join(_ agency: AgencyID, tellsStream: Bool = true, _ connection: IngestConnection) {
+        append { $0.stage($0.admission.join(agency, tellsStream: tellsStream, connection)) }
     }
 
     /// Lets a connection go, behind the answers it still has coming.
@@ -74,11 +70,10 @@ extension LedgerCommitter {
 
     /// Stages a checked chunk of a dialect, which the service numbers.
     func number(_ chunk: Chunk, agency: AgencyID, frameBytes: Int, from connection: IngestConnection) {
-        let checksum = CRC32C.checksum(chunk.bets.bytes)
+        let checked = CheckedChunk(chunk, fault: nil)
         let isStaged = append { staging in
             staging.stage(
-                staging.admission.number(
-                    chunk, checksum: checksum, agency: agency, frameBytes: frameBytes, from: connection))
+                staging.admission.number(checked, agency: agency, frameBytes: frameBytes, from: connection))
         }
         if !isStaged { budget.release(frameBytes) }
     }

@@ -106,7 +106,7 @@ struct OpenLedger: ~Copyable {
         let (header, payload) = try readRecord(at: offset)
         switch header.kind {
         case .rejection:
-            if let rejection = RejectionRecord(payload),
+            if let rejection = RejectionRecord(payload, count: header.count),
                 rejection.fingerprint == RejectionRecord.fingerprint(of: chunk)
             {
                 return rejection.message(sequence: chunk.sequence)

@@ -59,6 +59,23 @@ struct StagedRecord {
 }
 
 extension StagedRecord {
+    /// The record of a chunk that has the agency's next sequence.
+    init(_ checked: CheckedChunk, agency: AgencyID, sequence: UInt32, frameBytes: Int, answer: RecordAnswer) {
+        let chunk = checked.chunk
+        if let rejection = checked.rejection {
+            let bytes = rejection.bytes
+            self.init(
+                kind: .rejection, count: chunk.count, agency: agency, sequence: sequence, bytes: bytes,
+                payloadIndex: 0, payloadChecksum: CRC32C.checksum(bytes.span.bytes), frameBytes: frameBytes,
+                answer: answer, rejection: rejection)
+        } else {
+            self.init(
+                kind: chunk.isLast ? .lastChunk : .chunk, count: chunk.count, agency: agency, sequence: sequence,
+                bytes: chunk.frame, payloadIndex: Chunk.betsIndex, payloadChecksum: checked.bets.chunkChecksum,
+                frameBytes: frameBytes, answer: answer)
+        }
+    }
+
     init(_ seal: SealRecord) {
         let bytes = seal.bytes
         self.init(

@@ -12,8 +12,8 @@ protocol IngestSession: Sendable {
 
 /// What a worker does about something that a connection said.
 enum IngestAction: Equatable, Sendable {
-    /// The connection speaks for the agency; it is welcomed.
-    case join(AgencyID)
+    /// The connection speaks for the agency; it is welcomed, with the stream's record if its version has it.
+    case join(AgencyID, tellsStream: Bool)
     /// A chunk with the agency's own sequence.
     case admit(Chunk, AgencyID)
     /// A chunk of a dialect: its bets are checked, the service numbers it.

@@ -36,13 +36,13 @@ struct IngestWorker: Sendable {
         switch action {
         case .admit(let chunk, let agency):
             // The frame's bytes stay reserved until its record is durable.
-            committer.stage(chunk, fault: Self.check(chunk, today: today), agency: agency, from: connection)
+            committer.stage(CheckedChunk(chunk, today: today), agency: agency, from: connection)
             return
         case .number(let chunk, let agency):
             committer.number(chunk, agency: agency, frameBytes: frameBytes, from: connection)
             return
-        case .join(let agency):
-            committer.join(agency, connection)
+        case .join(let agency, let tellsStream):
+            committer.join(agency, tellsStream: tellsStream, connection)
         case .finish(let agency):
             committer.finish(agency, reply: .finished, from: connection)
         case .consult(let agency, let finishes, let waits):
@@ -69,15 +69,5 @@ struct IngestWorker: Sendable {
             return .chunkRefused(count: bets, agency: complaint.agency, peer: peer, reason: complaint.reason)
         }
         return .messageFailed(peer: peer, reason: complaint.reason)
-    }
-
-    private static func check(_ chunk: Chunk, today: Birthdate) -> ChunkFault? {
-        if chunk.count == 0, !chunk.isLast { return .noBets }
-        do throws(ChunkFault) {
-            try BetColumns(chunk.bets, count: chunk.count).check(today: today)
-            return nil
-        } catch {
-            return error
-        }
     }
 }

@@ -63,7 +63,7 @@ struct NativeSession: IngestSession {
                 return fail(code, text)
             }
             state = .streaming(hello.agency)
-            return .join(hello.agency)
+            return .join(hello.agency, tellsStream: hello.version >= 2)
         case (.awaitingHello, .message):
             return fail(.unexpectedMessage, "HELLO comes first")
         case (.streaming(let agency), .message(.chunk(let chunk))):

@@ -11,6 +11,12 @@ uint32_t clinux_crc32c(uint32_t crc, const void *bytes, size_t count);
 /// The table alone: what machines without the instruction run, and what the tests compare the instruction with.
 uint32_t clinux_crc32c_table(uint32_t crc, const void *bytes, size_t count);
 
+/// The CRC-32C of two runs of bytes, one after the other, from the checksum of each and the bytes of the second.
+uint32_t clinux_crc32c_combine(uint32_t first, uint32_t second, size_t second_count);
+
+/// The same without the CPU's carry-less multiplication: what other machines run.
+uint32_t clinux_crc32c_combine_portable(uint32_t first, uint32_t second, size_t second_count);
+
 /// open(2)'s O_DIRECT, whose value differs between architectures.
 extern const int clinux_o_direct;
 

@@ -1,4 +1,4 @@
-/// Why a bet is not a bet.
+/// The reason a bet is invalid.
 ///
 /// The text says the field, what was found and what is expected.
 package enum BetFault: Error, Hashable, Sendable, CustomStringConvertible {
@@ -10,6 +10,7 @@ package enum BetFault: Error, Hashable, Sendable, CustomStringConvertible {
     case nameEmpty(Name)
     case nameTooLong(Name, bytes: Int)
     case nameNotUTF8(Name)
+    case nameControlCharacter(Name)
     case documentLength(bytes: Int)
     case documentCharacter
     case birthdateFormat
@@ -27,10 +28,12 @@ package enum BetFault: Error, Hashable, Sendable, CustomStringConvertible {
             "the \(name.rawValue) has \(bytes) bytes; 1 to \(Limits.maxNameBytes) are expected"
         case .nameNotUTF8(let name):
             "the \(name.rawValue) is not valid UTF-8"
+        case .nameControlCharacter(let name):
+            "the \(name.rawValue) contains a control character, for example a tab or a line end"
         case .documentLength(let bytes):
             "the document has \(bytes) characters; 1 to \(Limits.maxDocumentBytes) are expected"
         case .documentCharacter:
-            "the document has a character that is no ASCII letter or digit"
+            "the document contains a character other than an ASCII letter or digit"
         case .birthdateFormat:
             "the birthdate is not of the form yyyy-mm-dd"
         case .birthdateNotInCalendar(let date):
@@ -40,7 +43,7 @@ package enum BetFault: Error, Hashable, Sendable, CustomStringConvertible {
         case .birthdateInFuture(let date):
             "the birthdate \(date) is in the future"
         case .numberFormat:
-            "the number is not a number of decimal digits"
+            "the number must consist of decimal digits only"
         case .numberTooLarge(let number):
             "the number \(number) is above \(Limits.maxNumber)"
         }

@@ -1,7 +1,7 @@
 /// The rules for one bet's fields: the same for the service, which checks columns, and for an agency, which checks
 /// rows before it sends them.
 package enum BetRules {
-    /// Checks a name: 1 … 255 bytes of valid UTF-8.
+    /// Checks a name: 1 … 255 bytes of valid UTF-8 without control characters.
     ///
     /// - Parameter isASCII: it is known to be, and so to be valid UTF-8.
     package static func check(
@@ -10,6 +10,7 @@ package enum BetRules {
         if bytes.isEmpty { throw .nameEmpty(name) }
         if bytes.count > Limits.maxNameBytes { throw .nameTooLong(name, bytes: bytes.count) }
         if !isASCII, !isUTF8(bytes) { throw .nameNotUTF8(name) }
+        if hasControlCharacter(bytes) { throw .nameControlCharacter(name) }
     }
 
     /// Checks a document: 1 … 20 ASCII letters and digits.
@@ -32,6 +33,24 @@ package enum BetRules {
     /// Checks a number: 0 … 9999.
     package static func check(number: UInt32) throws(BetFault) {
         if number > UInt32(Limits.maxNumber) { throw .numberTooLarge(number) }
+    }
+
+    /// Whether valid UTF-8 contains a control character: U+0000 to U+001F, U+007F to U+009F.
+    ///
+    /// They end lines, steer terminals and separate the fields of other formats; no name has one.
+    package static func hasControlCharacter(_ bytes: Span<UInt8>) -> Bool {
+        var (lowest, union, hasDelete): (UInt8, UInt8, UInt8) = (.max, 0, 0)
+        // No branch, so that the compiler turns the loop into vector code.
+        for index in bytes.indices {
+            let byte = bytes[unchecked: index]
+            lowest = min(lowest, byte)
+            union |= byte
+            hasDelete |= byte == 0x7F ? 1 : 0
+        }
+        if lowest < 0x20 || hasDelete != 0 { return true }
+        guard union >= 0x80, bytes.count > 1 else { return false }
+        for index in 1..<bytes.count where bytes[index - 1] == 0xC2 && bytes[index] < 0xA0 { return true }
+        return false
     }
 
     /// Whether bytes are valid UTF-8.

@@ -1,18 +1,32 @@
 private import Crypto
 
-/// The payload of a rejection record: what was refused, and the answer that every retry gets again.
+/// The payload of a rejection record: which chunk was rejected, and the answer that every repetition gets.
 package struct RejectionRecord: Equatable, Sendable {
-    /// SHA-256 of the refused frame (type and body): a retry is the same chunk if it is the same bytes.
+    /// SHA-256 of the rejected frame (type and body): a repetition is the same chunk if it has the same bytes.
     package var fingerprint: [UInt8]
     package var code: RejectionCode
     package var betIndex: UInt16
     package var message: String
+    /// The digest of the rejected bets; nil in records of version 1 and for a chunk with malformed columns.
+    package var digest: BetsDigest?
 
-    package init(of chunk: Chunk, code: RejectionCode, betIndex: UInt16, message: String) {
+    /// Makes the record of a chunk.
+    ///
+    /// Hashes the whole frame: on a worker's thread, outside any lock.
+    package init(of chunk: Chunk, fault: ChunkFault, digest: BetsDigest?) {
         fingerprint = Self.fingerprint(of: chunk)
-        self.code = code
-        self.betIndex = betIndex
-        self.message = message
+        (code, betIndex) = fault.rejection
+        message = "\(fault)"
+        self.digest = digest
+    }
+
+    /// The bets of the agency's stream that the chunk stood for.
+    ///
+    /// Malformed columns prove no bet, whatever the frame claimed: the agency sends these rows again.
+    ///
+    /// - Parameter claimedCount: the record header's.
+    package func betCount(claimed claimedCount: Int) -> Int {
+        code == .malformedChunk ? 0 : claimedCount
     }
 
     package static func fingerprint(of chunk: Chunk) -> [UInt8] {
@@ -24,20 +38,23 @@ package struct RejectionRecord: Equatable, Sendable {
         bytes.append(code.rawValue)
         bytes.append(bigEndian: betIndex)
         bytes.append(string16: message)
+        if let digest { bytes += digest.bytes }
         return bytes
     }
 
-    /// Nil where the bytes are no rejection: the record was written by another version.
-    package init?(_ bytes: [UInt8]) {
+    /// Reads a payload; nil for bytes that are not a valid rejection.
+    ///
+    /// - Parameter count: the record header's.
+    package init?(_ bytes: [UInt8], count: Int) {
         var reader = ByteReader(bytes)
         guard bytes.count > SHA256.byteCount else { return nil }
         fingerprint = Array(bytes[..<SHA256.byteCount])
         reader.skip(byteCount: SHA256.byteCount)
         do throws(MessageFault) {
-            guard let code = RejectionCode(rawValue: try reader.readInteger()) else { return nil }
-            self.code = code
+            code = RejectionCode(rawValue: try reader.readInteger())
             betIndex = try reader.readInteger()
             message = try reader.readString16()
+            if reader.remainingBytes > 0 { digest = try BetsDigest(&reader, count: count) }
             try reader.finish()
         } catch {
             return nil

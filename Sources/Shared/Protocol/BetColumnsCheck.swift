@@ -1,4 +1,4 @@
-/// Why a chunk's bets are not bets.
+/// The reason a chunk is rejected.
 package enum ChunkFault: Error, Equatable, Sendable {
     /// The columns do not add up to the chunk's length.
     case columns(expectedBytes: Int, foundBytes: Int)
@@ -126,6 +126,7 @@ extension BetColumns {
     /// All names are valid UTF-8 if their whole run is and none begins inside a character.
     private borrowing func areNamesValid(namesBytes: Int) -> Bool {
         let names = bytes.extracting(textIndex..<textIndex + namesBytes)
+        if BetRules.hasControlCharacter(names) { return false }
         var union: UInt8 = 0
         for index in names.indices { union |= names[unchecked: index] }
         if union < 0x80 { return true }

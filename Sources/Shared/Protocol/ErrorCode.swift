@@ -1,27 +1,44 @@
 /// The codes of ERROR.
 ///
-/// The connection closes after it. Numbers are never used again for another meaning.
+/// The connection closes after it. Numbers are never reused for another meaning. A code from a newer service is kept as
+/// its number: a reader treats it as permanent.
 ///
 /// Source: docs/protocol.md, "Error codes".
-package enum ErrorCode: UInt16, Sendable, CaseIterable {
-    case malformedFrame = 1
-    case malformedMessage = 2
-    case unexpectedMessage = 3
-    case unsupportedVersion = 4
-    case unknownAgency = 5
-    case unknownDraw = 6
-    case tokenNotAccepted = 7
-    case sequenceGap = 8
-    case superseded = 9
-    case deadline = 10
-    case busy = 11
-    case shuttingDown = 12
+package struct ErrorCode: RawRepresentable, Hashable, Sendable {
+    package let rawValue: UInt16
 
-    /// Whether the same agency may connect again and go on: the cause passes by itself.
-    package var isTransient: Bool {
-        switch self {
-        case .deadline, .busy, .shuttingDown: true
-        default: false
-        }
+    package init(rawValue: UInt16) {
+        self.rawValue = rawValue
     }
+
+    package static let malformedFrame = ErrorCode(rawValue: 1)
+    package static let malformedMessage = ErrorCode(rawValue: 2)
+    package static let unexpectedMessage = ErrorCode(rawValue: 3)
+    package static let unsupportedVersion = ErrorCode(rawValue: 4)
+    package static let unknownAgency = ErrorCode(rawValue: 5)
+    package static let unknownDraw = ErrorCode(rawValue: 6)
+    package static let tokenNotAccepted = ErrorCode(rawValue: 7)
+    package static let sequenceGap = ErrorCode(rawValue: 8)
+    package static let superseded = ErrorCode(rawValue: 9)
+    package static let deadline = ErrorCode(rawValue: 10)
+    package static let busy = ErrorCode(rawValue: 11)
+    package static let shuttingDown = ErrorCode(rawValue: 12)
+
+    /// In the order of their numbers, from 1.
+    fileprivate static let names = [
+        "malformedFrame", "malformedMessage", "unexpectedMessage", "unsupportedVersion", "unknownAgency", "unknownDraw",
+        "tokenNotAccepted", "sequenceGap", "superseded", "deadline", "busy", "shuttingDown",
+    ]
+
+    /// Whether the same agency may connect again and resume: the cause passes by itself.
+    package var isTransient: Bool {
+        self == .deadline || self == .busy || self == .shuttingDown
+    }
+}
+
+extension ErrorCode: CustomStringConvertible {
+    /// Whether this version of the protocol has the code.
+    package var isKnown: Bool { (1...Self.names.count).contains(Int(rawValue)) }
+
+    package var description: String { isKnown ? Self.names[Int(rawValue) - 1] : "code \(rawValue)" }
 }

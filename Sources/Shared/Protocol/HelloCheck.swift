@@ -5,11 +5,9 @@ extension Hello {
     ///   - draw: the service's current draw.
     ///   - agencies: how many there are, numbered from 1.
     package func fault(draw: DrawID, agencies: UInt32) -> (ErrorCode, String)? {
-        if version != Message.version {
-            return (
-                .unsupportedVersion,
-                "version \(version) of the protocol; this service speaks \(Message.version)"
-            )
+        guard Message.versions.contains(version) else {
+            let versions = "\(Message.versions.lowerBound) and \(Message.versions.upperBound)"
+            return (.unsupportedVersion, "version \(version) of the protocol; this service speaks \(versions)")
         }
         if let fault = agency.fault(agencies: agencies) { return (.unknownAgency, fault) }
         guard self.draw.isEmpty || self.draw == draw.name else {

@@ -1,6 +1,6 @@
 /// What a frame means.
 ///
-/// Every message of the native protocol, version 1, both directions and both ports.
+/// Every message of the native protocol, both directions and both ports.
 ///
 /// Source: docs/protocol.md; the bytes of each are held by golden tests.
 package enum Message: Equatable, Sendable {
@@ -15,7 +15,10 @@ package enum Message: Equatable, Sendable {
     case error(ErrorCode, String)
 
     /// The version of the protocol that HELLO names.
-    package static let version: UInt8 = 1
+    package static let version: UInt8 = 2
+
+    /// The versions that the services speak: to an agency of version 1, WELCOME has no ``StreamRecord``.
+    package static let versions: ClosedRange<UInt8> = 1...2
 
     /// What a connection beyond the ceiling is told.
     package static let busy = Message.error(
@@ -103,10 +106,12 @@ package struct Welcome: Equatable, Sendable {
     package var window: UInt16
     package var isFinished: Bool
     package var draw: String
+    /// What was recorded of the agency, on port 1; nil for an agency of version 1.
+    package var stream: StreamRecord?
 
     package init(
         nextSequence: UInt32, storedBets: UInt64, rejectedBets: UInt64, maxFrameBytes: UInt32,
-        window: UInt16, isFinished: Bool, draw: String
+        window: UInt16, isFinished: Bool, draw: String, stream: StreamRecord? = nil
     ) {
         self.nextSequence = nextSequence
         self.storedBets = storedBets
@@ -115,6 +120,35 @@ package struct Welcome: Equatable, Sendable {
         self.window = window
         self.isFinished = isFinished
         self.draw = draw
+        self.stream = stream
+    }
+}
+
+/// The bets that the service has recorded of an agency, stored and rejected: what the agency compares its file with
+/// before it sends more.
+package struct StreamRecord: Equatable, Sendable {
+    /// What became of the chunk with the highest sequence.
+    package enum LastChunk: UInt8, Sendable {
+        /// Nothing is recorded yet.
+        case none = 0
+        case stored = 1
+        case rejected = 2
+    }
+
+    package var lastChunk: LastChunk
+    /// The bets of that chunk; 0 if its columns were malformed.
+    package var lastCount: UInt16
+    /// ``BetsDigest/checksum`` of that chunk's bets.
+    package var lastChecksum: UInt32
+    /// ``BetsDigest/checksum`` of all recorded bets in the order of their sequences; nil if the ledger, made by an older
+    /// version, does not say it.
+    package var checksum: UInt32?
+
+    package init(lastChunk: LastChunk, lastCount: UInt16, lastChecksum: UInt32, checksum: UInt32?) {
+        self.lastChunk = lastChunk
+        self.lastCount = lastCount
+        self.lastChecksum = lastChecksum
+        self.checksum = checksum
     }
 }
 

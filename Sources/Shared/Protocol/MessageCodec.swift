@@ -1,7 +1,7 @@
 extension Message {
     /// Reads a frame: its type byte and body, without its length.
     ///
-    /// - Throws: ``MessageFault`` for a type, field or length that version 1 does not have. The connection cannot be
+    /// - Throws: ``MessageFault`` for a type, field or length that this version does not have. The connection cannot be
     ///   trusted after it.
     package init(frame: [UInt8]) throws(MessageFault) {
         var reader = ByteReader(frame)
@@ -18,8 +18,8 @@ extension Message {
             return  // the bets behind the count are checked by BetColumns
         case .hello:
             let version = try reader.readInteger(UInt8.self)
-            guard version == Message.version else {
-                // What another version says behind its number is not ours to judge.
+            guard Message.versions.contains(version) else {
+                // The fields that follow another version's number are not known.
                 self = .hello(Hello(version: version, agency: AgencyID(0)))
                 return
             }
@@ -50,11 +50,7 @@ extension Message {
                     expectedAgencies: try reader.readInteger(),
                     retryAfterMilliseconds: try reader.readInteger()))
         case .error:
-            let raw = try reader.readInteger(UInt16.self)
-            guard let code = ErrorCode(rawValue: raw) else {
-                throw .unknownCode(raw, atByte: reader.index - 2)
-            }
-            self = .error(code, try reader.readString16())
+            self = .error(ErrorCode(rawValue: try reader.readInteger()), try reader.readString16())
         }
         try reader.finish()
     }
@@ -131,7 +127,8 @@ extension Welcome {
             maxFrameBytes: try reader.readInteger(),
             window: try reader.readInteger(),
             isFinished: try reader.readInteger(UInt8.self) != 0,
-            draw: try reader.readString8())
+            draw: try reader.readString8(),
+            stream: reader.remainingBytes > 0 ? try StreamRecord(&reader) : nil)
     }
 
     fileprivate func encode(into bytes: inout [UInt8]) {
@@ -143,19 +140,35 @@ extension Welcome {
         bytes.append(bigEndian: window)
         bytes.append(isFinished ? 1 : 0)
         bytes.append(string8: draw)
+        stream?.encode(into: &bytes)
+    }
+}
+
+extension StreamRecord {
+    fileprivate init(_ reader: inout ByteReader) throws(MessageFault) {
+        let outcome = try reader.readInteger(UInt8.self)
+        let (lastCount, lastChecksum): (UInt16, UInt32) = (try reader.readInteger(), try reader.readInteger())
+        let isKnown = try reader.readInteger(UInt8.self) != 0
+        let checksum: UInt32 = try reader.readInteger()
+        self.init(
+            lastChunk: LastChunk(rawValue: outcome) ?? .none, lastCount: lastCount, lastChecksum: lastChecksum,
+            checksum: isKnown ? checksum : nil)
+    }
+
+    fileprivate func encode(into bytes: inout [UInt8]) {
+        bytes.append(lastChunk.rawValue)
+        bytes.append(bigEndian: lastCount)
+        bytes.append(bigEndian: lastChecksum)
+        bytes.append(checksum == nil ? 0 : 1)
+        bytes.append(bigEndian: checksum ?? 0)
     }
 }
 
 extension ChunkRejected {
     fileprivate init(_ reader: inout ByteReader) throws(MessageFault) {
-        let sequence = try reader.readInteger(UInt32.self)
-        let raw = try reader.readInteger(UInt8.self)
-        guard let code = RejectionCode(rawValue: raw) else {
-            throw .unknownCode(UInt16(raw), atByte: reader.index - 1)
-        }
         self.init(
-            sequence: sequence, code: code, betIndex: try reader.readInteger(),
-            message: try reader.readString16())
+            sequence: try reader.readInteger(), code: RejectionCode(rawValue: try reader.readInteger()),
+            betIndex: try reader.readInteger(), message: try reader.readString16())
     }
 }
 

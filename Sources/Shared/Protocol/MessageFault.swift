@@ -6,7 +6,6 @@ package enum MessageFault: Error, Equatable, Sendable, CustomStringConvertible {
     case truncated(atByte: Int)
     case trailingBytes(atByte: Int, count: Int)
     case textNotUTF8(atByte: Int)
-    case unknownCode(UInt16, atByte: Int)
 
     package var description: String {
         switch self {
@@ -18,8 +17,6 @@ package enum MessageFault: Error, Equatable, Sendable, CustomStringConvertible {
             "\(count) bytes follow the message at byte \(index)"
         case .textNotUTF8(let index):
             "the text at byte \(index) is not valid UTF-8"
-        case .unknownCode(let code, let index):
-            "\(code) at byte \(index) is no known code"
         }
     }
 }

@@ -25,6 +25,25 @@ struct BetRulesTests {
         #expect(check([0xED, 0xA0, 0x80]) == .nameNotUTF8(.first))
     }
 
+    @Test("a name with a control character is invalid, by itself and in a chunk's columns")
+    func controlCharacters() {
+        let bad = ["a\u{0}", "\u{1F}b", "a\tb", "a\nb", "a\rb", "\u{7F}", "Ñ\u{80}", "a\u{9F}b", "\u{85}"]
+        for name in bad {
+            #expect(
+                fault { () throws(BetFault) in try BetRules.check(name: Array(name.utf8).span, .last) }
+                    == .nameControlCharacter(.last))
+            var bets = (0..<40).map(Samples.bet)
+            bets[17].lastName = name
+            let chunk = Samples.chunk(sequence: 1, bets: bets)
+            #expect(throws: ChunkFault.bet(index: 17, .nameControlCharacter(.last))) {
+                try BetColumns(chunk.bets, count: chunk.count).check(today: Samples.today)
+            }
+        }
+        for name in ["a|b;c,d\"e", "\u{A0}", "Â ", "ÿ~ ", "日本"] {
+            #expect(fault { () throws(BetFault) in try BetRules.check(name: Array(name.utf8).span, .last) } == nil)
+        }
+    }
+
     @Test("a document has 1 to 20 ASCII letters and digits")
     func documents() {
         func check(_ text: String) -> BetFault? {

@@ -44,11 +44,13 @@ struct RecordHeaderTests {
     @Test("the payloads of rejections and seals have the bytes of their dumps, and back")
     func payloads() throws {
         let rejection = RejectionRecord(
-            of: chunk, code: .invalidBet, betIndex: 1,
-            message: "bet 1: the document has a character that is no ASCII letter or digit")
+            of: chunk, fault: .bet(index: 1, .documentCharacter),
+            digest: BetsDigest(BetColumns(chunk.bets, count: chunk.count)))
         #expect(rejection.bytes == (try Repository.dump("rejection-payload", in: "docs/ledger.md")))
-        #expect(RejectionRecord(rejection.bytes) == rejection)
-        #expect(RejectionRecord(Array(rejection.bytes.dropLast())) == nil)
+        #expect(RejectionRecord(rejection.bytes, count: 2) == rejection)
+        #expect(RejectionRecord(Array(rejection.bytes.dropLast()), count: 2) == nil)
+        let version1 = try #require(RejectionRecord(Array(rejection.bytes.dropLast(44)), count: 2))
+        #expect(version1.digest == nil && version1.message == rejection.message)
         let seal = SealRecord(bets: 2, agencies: 5, winningNumber: 7574, method: "configured")
         #expect(seal.bytes == (try Repository.dump("seal-payload", in: "docs/ledger.md")))
         #expect(SealRecord(seal.bytes) == seal)

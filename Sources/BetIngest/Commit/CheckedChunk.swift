@@ -1,0 +1,39 @@
+import Shared
+
+/// A chunk with the outcome of its check: what the ledger would record of it, whatever its sequence turns out to mean.
+///
+/// Made on a worker's thread and outside any lock, for checksums and fingerprints take time.
+struct CheckedChunk: Sendable {
+    let chunk: Chunk
+    /// The chunk's bets as they count in the agency's stream; none if its columns are malformed.
+    let bets: BetsDigest
+    /// The record of its rejection; nil for a valid chunk.
+    let rejection: RejectionRecord?
+
+    /// Checks every bet of a native chunk.
+    ///
+    /// - Parameter today: birthdates after it are in the future.
+    init(_ chunk: Chunk, today: Birthdate) {
+        do throws(ChunkFault) {
+            if chunk.count == 0, !chunk.isLast { throw .noBets }
+            try BetColumns(chunk.bets, count: chunk.count).check(today: today)
+            self.init(chunk, fault: nil)
+        } catch {
+            self.init(chunk, fault: error)
+        }
+    }
+
+    /// A chunk whose check is known.
+    ///
+    /// - Parameter fault: nil for a chunk whose columns and bets are valid.
+    init(_ chunk: Chunk, fault: ChunkFault?) {
+        self.chunk = chunk
+        let isMalformed = fault?.rejection.code == .malformedChunk
+        let digest = isMalformed ? nil : BetsDigest(BetColumns(chunk.bets, count: chunk.count))
+        bets = digest ?? BetsDigest()
+        rejection = fault.map { RejectionRecord(of: chunk, fault: $0, digest: digest) }
+    }
+
+    /// The bets that it adds to the agency's stream.
+    var betCount: Int { rejection?.betCount(claimed: chunk.count) ?? chunk.count }
+}
