@@ -15,7 +15,7 @@ struct AgencyReport {
     var text: String {
         func counted(_ number: Int, _ thing: String) -> String { "\(number) \(thing)\(number == 1 ? "" : "s")" }
         var text = "agency \(agency): \(counted(totals.stored, "bet")) stored, "
-        text += "\(counted(winners.documents.count, "winning bet")) on number \(fourFigures(winners.winningNumber))"
+        text += "\(counted(winners.documents.count, "winning bet")) on number \(Figures.four(winners.winningNumber))"
         if !winners.documents.isEmpty { text += ": \(winners.documents.joined(separator: ", "))" }
         if totals.rejected > 0 { text += "; \(counted(totals.rejected, "bet")) rejected by the service" }
         if let invalidLines, invalidLines > 0 { text += "; \(counted(invalidLines, "invalid line")) not sent" }

@@ -40,12 +40,12 @@ final class FileSending {
     var undone: String {
         let rerun = "run the same command again: it resumes"
         guard let sender, sender.isWelcomed else { return "nothing was sent; \(rerun)" }
-        let recorded = "\(counted(sender.totals.recorded, "bet")) of \(path) are recorded"
+        let recorded = "of \(path) the service has recorded \(Figures.counted(sender.totals.recorded, "bet"))"
         if sender.isFinished, sender.unansweredCount == 0 {
             return "\(recorded) and the agency has finished; its winners are not told yet: \(rerun), or agency winners"
         }
         let unanswered = sender.unansweredCount
-        let answers = unanswered > 0 ? ", \(counted(unanswered, "chunk")) have no answer" : ""
+        let answers = unanswered > 0 ? ", \(Figures.counted(unanswered, "chunk")) have no answer" : ""
         return "\(recorded)\(answers), and the agency is not known to have finished; \(rerun)"
     }
 

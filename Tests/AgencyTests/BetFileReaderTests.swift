@@ -41,7 +41,9 @@ struct BetFileReaderTests {
         #expect(bets.map(\.number) == [7, 9999])
     }
 
-    @Test("an invalid line is reported with the number that an editor shows, its column and its reason; the others are read")
+    @Test(
+        "an invalid line is reported with the number that an editor shows, its column and its reason; the others are read"
+    )
     func faults() throws {
         let rows = [
             "Ana,Paz,1,1999-03-17,1", "Ana,Paz,1,1999-02-30,1", "Ana,,1,1999-03-17,1", "Ana,Paz,1,1999-03-17,10000", "",

@@ -28,7 +28,11 @@ struct BetSenderTests {
         #expect(try fixture.send().stored == 57)
         #expect(service.storedBets == (0..<57).map(Samples.bet))
         let logged = fixture.log.filter { $0.contains("apuesta_enviada") }
-        #expect(logged == (1...6).map { "action: apuesta_enviada | result: success | cantidad: \($0 == 6 ? 7 : 10) | sequence: \($0)" })
+        #expect(
+            logged
+                == (1...6).map {
+                    "action: apuesta_enviada | result: success | cantidad: \($0 == 6 ? 7 : 10) | sequence: \($0)"
+                })
         #expect(fixture.link.connections == 2)
     }
 
@@ -42,7 +46,10 @@ struct BetSenderTests {
         let rows = rejected.split(separator: "\r\n")
         #expect(rows.count == 11 && rows[0] == "line,column,reason,row")
         #expect(rows[1].hasPrefix("11,,\"in one chunk with a bet that was rejected by the service (invalidBet)"))
-        #expect(rows[2] == "12,,\"rejected by the service (invalidBet): no \"\"such\"\" bet\",\"\(SendingFixture.row(Samples.bet(11)))\"")
+        #expect(
+            rows[2]
+                == "12,,\"rejected by the service (invalidBet): no \"\"such\"\" bet\",\"\(SendingFixture.row(Samples.bet(11)))\""
+        )
     }
 
     @Test("a rejected last chunk leaves the agency unfinished, and another one finishes it")

@@ -86,7 +86,9 @@ struct BetStreamTests {
         #expect(bets([try stream.nextChunk(sequence: 3).chunk])[0] == bets([third.chunk])[0])
     }
 
-    @Test("the lines of a rejected chunk are reported, each with number, reason and bytes, by later runs behind earlier ones")
+    @Test(
+        "the lines of a rejected chunk are reported, each with number, reason and bytes, by later runs behind earlier ones"
+    )
     func rejected() throws {
         var stream = try stream(maxBets: 60)
         let first = try stream.nextChunk(sequence: 1)

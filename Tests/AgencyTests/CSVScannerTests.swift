@@ -64,7 +64,8 @@ struct CSVScannerTests {
     @Test(
         "a stray quote costs its own line, whatever follows it",
         arguments: [
-            "a,b,c,d,e", "\"a\",\"b\",c,d,e", "\"a\"\"\",b,c,d,e", "a,b,c,d,\"e\"", "\"a,b\",c,d,e,f", "\"", "\"\"", "a\"", "",
+            "a,b,c,d,e", "\"a\",\"b\",c,d,e", "\"a\"\"\",b,c,d,e", "a,b,c,d,\"e\"", "\"a,b\",c,d,e,f", "\"", "\"\"",
+            "a\"", "",
             "\",\"",
         ])
     func strayQuote(_ following: String) {

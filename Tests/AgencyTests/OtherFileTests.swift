@@ -73,7 +73,9 @@ struct OtherFileTests {
         #expect(service.storedBets.count == 58)
     }
 
-    @Test("a finished agency with a longer file is told how many bets are not in the draw, with another one that it is another")
+    @Test(
+        "a finished agency with a longer file is told how many bets are not in the draw, with another one that it is another"
+    )
     func finished() throws {
         try SendingFixture(rows, service).send()
         #expect(try difference(replaced(3, "Ana,Paz,1,1990-01-01,1")) == .before(51))
@@ -103,10 +105,14 @@ struct OtherFileTests {
 
     @Test("the differences are said with bet numbers in groups of three")
     func texts() {
-        #expect("\(FileDifference.bets(4601...4700))" == "bets 4,601 to 4,700 differ from those that the service has recorded")
+        #expect(
+            "\(FileDifference.bets(4601...4700))"
+                == "bets 4,601 to 4,700 differ from those that the service has recorded")
         #expect("\(FileDifference.bets(4711...4711))" == "bet 4,711 differs from the one that the service has recorded")
         #expect("\(FileDifference.before(4601))".hasPrefix("a bet before bet 4,601 differs"))
-        #expect(grouped(1_234_567) == "1,234,567" && grouped(100) == "100" && grouped(1000) == "1,000")
-        #expect(fourFigures(7) == "0007" && fourFigures(7574) == "7574")
+        #expect(
+            Figures.grouped(1_234_567) == "1,234,567" && Figures.grouped(100) == "100"
+                && Figures.grouped(1000) == "1,000")
+        #expect(Figures.four(7) == "0007" && Figures.four(7574) == "7574")
     }
 }

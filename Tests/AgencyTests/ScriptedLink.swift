@@ -17,6 +17,8 @@ final class ScriptedLink: ServiceLink {
     var stopsAfterSending: Int?
     /// Thrown by a connect, if not nil.
     var connectFailure: (Int) -> String? = { _ in nil }
+    /// Whether nothing that is sent after HELLO arrives on a connection.
+    var isMute: (Int) -> Bool = { _ in false }
     /// Called before each wait.
     var onWait: () -> Void = {}
     private let service: (Message) -> [ServiceEvent]
@@ -34,7 +36,7 @@ final class ScriptedLink: ServiceLink {
     }
 
     /// Lets time pass, as a machine does that sleeps.
-    func sleep(_ duration: Duration) {
+    func suspend(_ duration: Duration) {
         now += duration
     }
 
@@ -47,7 +49,11 @@ final class ScriptedLink: ServiceLink {
 
     func send(_ message: Message) {
         sent.append(message)
-        if isOpen { events += service(message) }
+        if case .hello = message {
+            events += service(message)
+        } else if isOpen, !isMute(connections) {
+            events += service(message)
+        }
     }
 
     func close() {

@@ -83,6 +83,8 @@ struct SingleBetSenderTests {
         let stored = BetCommand.text(.stored, bet, agency: AgencyID(3), isLast: false)
         #expect(stored == "agency 3: the bet of 30000007 on number 0007 is stored")
         let already = BetCommand.text(.storedAlready, bet, agency: AgencyID(3), isLast: true)
-        #expect(already.contains("is stored already") && already.contains("--again") && already.hasSuffix("the agency has finished"))
+        #expect(
+            already.contains("is stored already") && already.contains("--again")
+                && already.hasSuffix("the agency has finished"))
     }
 }

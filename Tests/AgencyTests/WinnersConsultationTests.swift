@@ -78,9 +78,14 @@ struct WinnersConsultationTests {
         let whole = report(BetSender.Totals(stored: 1317), 0)
         #expect(whole.text == "agency 2: 1317 bets stored, 1 winning bet on number 0007: 30904465")
         #expect(!whole.isIncomplete)
-        #expect(whole.json == #"{"agency":2,"bets":1317,"invalidLines":0,"rejectedBets":0,"winners":["30904465"],"winningNumber":7}"#)
+        #expect(
+            whole.json
+                == #"{"agency":2,"bets":1317,"invalidLines":0,"rejectedBets":0,"winners":["30904465"],"winningNumber":7}"#
+        )
         let partial = report(BetSender.Totals(stored: 1, rejected: 2), 3)
-        #expect(partial.text.hasSuffix("; 2 bets rejected by the service; 3 invalid lines not sent") && partial.isIncomplete)
+        #expect(
+            partial.text.hasSuffix("; 2 bets rejected by the service; 3 invalid lines not sent") && partial.isIncomplete
+        )
         #expect(!report(BetSender.Totals(stored: 1), nil).json.contains("invalidLines"))
     }
 }

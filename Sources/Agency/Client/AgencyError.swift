@@ -31,6 +31,8 @@ enum AgencyError: ProgramError, CustomStringConvertible {
     case conflict(sequence: UInt32)
     /// A chunk was rejected for a reason that a newer service has.
     case notStored(sequence: UInt32, RejectionCode, String)
+    /// A broken service, or four billion chunks.
+    case noSequenceLeft
     case invalidLines(InvalidLines)
     /// The clock is before this program could have been built.
     case clock(Birthdate)
@@ -51,12 +53,14 @@ enum AgencyError: ProgramError, CustomStringConvertible {
         case .rejected(let code, let text):
             return "the service rejects this agency (\(code)): \(text)"
         case .superseded(let agency):
-            return "another program is running as agency \(agency); this one stops. Run the same command again when the "
+            return
+                "another program is running as agency \(agency); this one stops. Run the same command again when the "
                 + "other one has ended, if anything is left to do"
         case .otherFile(let path, let difference):
             return "\(path) is not the file that was being sent: \(difference); nothing was sent"
         case .fileTooLong(let path, let agency, let unsent):
-            return "agency \(agency) has finished, and \(path) has \(counted(unsent, "more valid bet")): not in the draw. "
+            return
+                "agency \(agency) has finished, and \(path) has \(Figures.counted(unsent, "more valid bet")): not in the draw. "
                 + "Its winners can be asked for with agency winners"
         case .notAdmitted(let text):
             return "the service takes no more bets of this agency: \(text). Bets that were not acknowledged are not in "
@@ -65,8 +69,11 @@ enum AgencyError: ProgramError, CustomStringConvertible {
             return "other bets are recorded under sequence \(sequence), so these are not stored: another program is "
                 + "sending as this agency"
         case .notStored(let sequence, let code, let text):
-            return "the bets of sequence \(sequence) are not stored: the service rejected them with \(code), which this "
+            return
+                "the bets of sequence \(sequence) are not stored: the service rejected them with \(code), which this "
                 + "program does not know: \(text)"
+        case .noSequenceLeft:
+            return "the service's next sequence is the last one: no chunk can be sent, and the agency cannot finish"
         case .invalidLines(let lines):
             return "\(lines)"
         case .clock(let today):
@@ -83,7 +90,7 @@ enum AgencyError: ProgramError, CustomStringConvertible {
         switch self {
         case .deadline, .notDrawn, .superseded, .stopped: .tryLater
         case .rejected(let code, _): code.isKnown ? .configuration : .data
-        case .otherFile, .fileTooLong, .notAdmitted, .conflict, .notStored, .invalidLines, .file: .data
+        case .otherFile, .fileTooLong, .notAdmitted, .conflict, .notStored, .noSequenceLeft, .invalidLines, .file: .data
         case .clock: .internal
         }
     }
@@ -100,14 +107,14 @@ enum FileDifference: Equatable, CustomStringConvertible {
     var description: String {
         switch self {
         case .bets(let bets) where bets.count == 1:
-            "bet \(grouped(bets.lowerBound)) differs from the one that the service has recorded"
+            "bet \(Figures.grouped(bets.lowerBound)) differs from the one that the service has recorded"
         case .bets(let bets):
-            "bets \(grouped(bets.lowerBound)) to \(grouped(bets.upperBound)) differ from those that the service has "
+            "bets \(Figures.grouped(bets.lowerBound)) to \(Figures.grouped(bets.upperBound)) differ from those that the service has "
                 + "recorded"
         case .before(let bet):
-            "a bet before bet \(grouped(bet)) differs from the one that the service has recorded"
+            "a bet before bet \(Figures.grouped(bet)) differs from the one that the service has recorded"
         case .fewer(let bets, let recorded):
-            "it has \(counted(bets, "valid bet")), and the service has recorded \(grouped(recorded)) of this agency"
+            "it has \(Figures.counted(bets, "valid bet")), and the service has recorded \(Figures.grouped(recorded)) of this agency"
         }
     }
 }
@@ -122,11 +129,11 @@ struct InvalidLines: Equatable, CustomStringConvertible {
     var list: String?
 
     var description: String {
-        var text = "\(path): \(grouped(count)) of \(counted(bets + count, "line")) "
+        var text = "\(path): \(Figures.grouped(count)) of \(Figures.counted(bets + count, "line")) "
         text += count == 1 ? "is invalid" : "are invalid"
         text += ", and nothing was sent. "
         if let first {
-            text += "Line \(grouped(first.line)), column \(first.fault.column): \(first.fault.fault). "
+            text += "Line \(Figures.grouped(first.line)), column \(first.fault.column): \(first.fault.fault). "
             if let form = first.form { text += "The file \(form). " }
         }
         if let list { text += "\(list) lists \(count == 1 ? "it" : "all of them"). " }

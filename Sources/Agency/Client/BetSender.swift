@@ -1,8 +1,10 @@
 import DequeModule
 import Shared
 
-/// Sends a file's bets: up to `window` chunks in flight, answered in order. After a lost connection it resumes from the
-/// position that the service reports, once it knows that the recorded bets are those of the file.
+/// Sends a file's bets: up to `window` chunks in flight, answered in order.
+///
+/// After a lost connection it resumes from the position that the service reports, once it knows that the recorded bets are
+/// those of the file.
 ///
 /// Isolation: the main thread.
 struct BetSender {
@@ -111,16 +113,16 @@ struct BetSender {
     private mutating func nextChunk(_ sequence: UInt32, hasSentLast: Bool) throws -> Chunk? {
         if var again = repeats.first {
             let packed = try stream.nextChunk(sequence: again.sequence, count: again.count, isLast: again.isLast)
-            guard stream.place.digest == again.end.digest else { throw stream.change("its bets are not those that were sent") }
+            guard stream.place.digest == again.end.digest else {
+                throw stream.change("its bets are not those that were sent")
+            }
             again.isRepeated = true
             inFlight.append(again)
             repeats.removeFirst()
             return packed.chunk
         }
         if hasSentLast { return nil }
-        guard sequence < .max else {
-            throw ConnectionFailure(reason: "the service's sequence \(sequence) leaves no room for another chunk")
-        }
+        guard sequence < .max else { throw AgencyError.noSequenceLeft }
         let packed = try stream.nextChunk(sequence: sequence)
         inFlight.append(
             InFlight(sequence: sequence, isLast: packed.chunk.isLast, start: packed.start, end: stream.place))
@@ -138,7 +140,8 @@ struct BetSender {
             log(
                 .messageFailed(
                     peer: "service",
-                    reason: "sequence \(acknowledged) was acknowledged and \(welcome.nextSequence) is the next one now: its "
+                    reason:
+                        "sequence \(acknowledged) was acknowledged and \(welcome.nextSequence) is the next one now: its "
                         + "ledger was put back from a copy; the bets since are sent again"))
             acknowledged = welcome.nextSequence - 1
         }

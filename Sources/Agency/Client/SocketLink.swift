@@ -16,6 +16,7 @@ final class SocketLink: ServiceLink {
 
     var now: ContinuousClock.Instant { .now }
 
+    /// Connects.
     func connect(to endpoint: Endpoint) throws {
         connection = try ServiceConnection(endpoint, mailbox: mailbox, group: group)
     }

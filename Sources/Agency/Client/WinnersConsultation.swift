@@ -42,12 +42,13 @@ struct WinnersConsultation {
         while true {
             switch try dialog.waitForNextMessage(upTo: wait * 2) {
             case .winners(let winners):
-                dialog.noteAnswer()
                 guard documents.count + winners.documents.count <= maxWinners else {
-                    throw ConnectionFailure(reason: "the service names more than \(maxWinners) winning bets of this agency")
+                    throw ConnectionFailure(
+                        reason: "the service names more than \(maxWinners) winning bets of this agency")
                 }
                 documents += winners.documents
                 if winners.hasMore { continue }
+                dialog.noteAnswer()  // not before: a service that is not believed must not keep the agency here
                 return Outcome(winningNumber: winners.winningNumber, documents: documents)
             case .notDrawnYet(let answer):
                 dialog.noteAnswer()

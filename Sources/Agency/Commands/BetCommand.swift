@@ -52,7 +52,7 @@ struct BetCommand: ParsableCommand {
 
     /// What became of the bet.
     static func text(_ outcome: SingleBetSender.Outcome, _ bet: Bet, agency: AgencyID, isLast: Bool) -> String {
-        var text = "agency \(agency): the bet of \(bet.document) on number \(fourFigures(bet.number)) is stored"
+        var text = "agency \(agency): the bet of \(bet.document) on number \(Figures.four(bet.number)) is stored"
         if outcome == .storedAlready {
             text += " already, as the last one of the agency, and was not sent again; --again stores an identical one"
         }

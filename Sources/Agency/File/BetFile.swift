@@ -14,7 +14,9 @@ struct BetFile {
     init(_ path: String, on disk: any Disk) throws {
         let before = disk.stamp(path)
         file = try disk.open(path, .readOnly)
-        guard let stamp = disk.stamp(path), stamp == before else { throw BetFileChange(path: path, what: "it is being written") }
+        guard let stamp = disk.stamp(path), stamp == before else {
+            throw BetFileChange(path: path, what: "it is being written")
+        }
         self.path = path
         self.stamp = stamp
         self.disk = disk
