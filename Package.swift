@@ -146,7 +146,7 @@ let package = Package(
         .testTarget(
             name: "SimulationTests",
             dependencies: [
-                "Shared", "TestKit", "BetIngest", "WinnersService",
+                "Shared", "TestKit", "BetIngest", "WinnersService", "Agency",
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),

@@ -1,10 +1,12 @@
 import Shared
+import TestKit
 
 @testable import Agency
 
 /// A link whose service is a closure and whose clock moves when somebody waits.
 final class ScriptedLink: ServiceLink {
     private(set) var now = ContinuousClock.now
+    var random: any RandomNumberGenerator = SeededGenerator(seed: 1)
     /// What was sent, over all connections.
     private(set) var sent: [Message] = []
     private(set) var connections = 0

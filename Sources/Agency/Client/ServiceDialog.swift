@@ -12,7 +12,6 @@ struct ServiceDialog {
     let rerun: AgencyError.Rerun
     let log: EventLog
     private var retry: RetryPolicy
-    private var generator = SystemRandomNumberGenerator()
     private var lastAnswer: ContinuousClock.Instant
     /// The stream's next sequence in the last WELCOME: one that says more is an answer too.
     private var lastSequence: UInt32?
@@ -74,7 +73,7 @@ struct ServiceDialog {
                     throw AgencyError.deadline(
                         deadline, lastFailure: failure.reason, unacknowledged: unacknowledged(), rerun)
                 }
-                let delay = retry.nextDelay(using: &generator)
+                let delay = retry.nextDelay(using: &link.random)
                 log(
                     .connectionFailed(
                         address: "\(endpoint)", reason: failure.reason,

@@ -1,10 +1,12 @@
 import Shared
 
-/// What a session with a service needs of the world: one connection at a time, its events, the clock and the stop signal.
+/// What a session with a service needs of the world: one connection at a time, its events, the clock, the stop signal and
+/// random numbers.
 ///
 /// The seam between what an agency decides and the network: tests put a scripted service behind it.
 protocol ServiceLink: AnyObject {
     var now: ContinuousClock.Instant { get }
+    var random: any RandomNumberGenerator { get set }
 
     /// Connects; events of earlier connections are dropped.
     ///

@@ -5,6 +5,7 @@ import Shared
 ///
 /// Isolation: the main thread.
 final class SocketLink: ServiceLink {
+    var random: any RandomNumberGenerator = SystemRandomNumberGenerator()
     private let mailbox: Mailbox
     private let group: any EventLoopGroup
     private var connection: ServiceConnection?

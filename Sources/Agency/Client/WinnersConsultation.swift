@@ -35,7 +35,6 @@ struct WinnersConsultation {
         let link = dialog.link
         var documents: [String] = []
         var backoff = RetryPolicy(initial: .milliseconds(500), max: .seconds(30))
-        var generator = SystemRandomNumberGenerator()
         var asked = link.now
         // Somebody who watches sees at once how far the draw is.
         ask(dialog, waiting == nil ? end : link.now)
@@ -59,7 +58,7 @@ struct WinnersConsultation {
                 // A service that parks has made the agency wait already; one that does not is asked less and less often.
                 if asked.duration(to: link.now) > wait / 2 { backoff.reset() }
                 let asks = min(.seconds(60), Duration.milliseconds(Int(answer.retryAfterMilliseconds)))
-                let delay = max(asks, backoff.nextDelay(using: &generator))
+                let delay = max(asks, backoff.nextDelay(using: &link.random))
                 if let signal = link.waitForStop(until: min(end, link.now + delay)) {
                     throw Stopped(signal: signal)
                 }

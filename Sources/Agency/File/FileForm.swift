@@ -18,7 +18,8 @@ enum FileForm: Equatable, CustomStringConvertible {
     case header
 
     private static let signatures: [(bytes: [UInt8], form: FileForm)] = [
-        ([0x1F, 0x8B], .compressed("gzip", tool: "gunzip")), (Array("BZh".utf8), .compressed("bzip2", tool: "bunzip2")),
+        ([0x1F, 0x8B], .compressed("gzip", tool: "gunzip")),
+        (Array("BZh91AY&SY".utf8), .compressed("bzip2", tool: "bunzip2")),
         ([0xFD, 0x37, 0x7A, 0x58, 0x5A], .compressed("xz", tool: "unxz")),
         ([0x28, 0xB5, 0x2F, 0xFD], .compressed("zstd", tool: "unzstd")), (Array("PK\u{3}\u{4}".utf8), .zip),
         ([0xFF, 0xFE], .utf16(encoding: "UTF-16")), ([0xFE, 0xFF], .utf16(encoding: "UTF-16")),
