@@ -64,7 +64,7 @@ struct BetSenderTests {
     @Test("a rejected last chunk whose answer was lost leaves the agency unfinished too")
     func lostRejectedLast() throws {
         service.losesAnswers = [6]
-        service.rejects = { $0.sequence == 6 ? .malformedChunk : nil }
+        service.rejects = { $0.sequence == 6 ? .invalidBet : nil }
         let fixture = SendingFixture(SendingFixture.rows(57), service)
         #expect(try fixture.send() == BetSender.Totals(stored: 50, rejected: 7))
         #expect(service.isFinished && service.chunks.count == 7)

@@ -155,7 +155,7 @@ final class ModelService {
             return processed(chunk)
         }
         let answer = rejected(chunk, code)
-        guard code == .invalidBet || code == .malformedChunk, case .chunkRejected(let rejection) = answer else {
+        guard code == .invalidBet, case .chunkRejected(let rejection) = answer else {
             return answer
         }
         chunks.append(chunk)

@@ -31,7 +31,7 @@ struct ServiceDialogTests {
     func rejections() {
         let codes: [(RejectionCode, String)] = [
             (.agencyFinished, "takes no more bets"), (.drawClosed, "takes no more bets"), (.conflict, "are not stored"),
-            (RejectionCode(rawValue: 77), "are not stored"),
+            (.malformedChunk, "are not stored"), (RejectionCode(rawValue: 77), "code 77, which this program does not know"),
         ]
         for (code, text) in codes {
             let error = rejection(code)

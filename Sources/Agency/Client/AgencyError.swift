@@ -29,7 +29,7 @@ enum AgencyError: ProgramError, CustomStringConvertible {
     case notAdmitted(String)
     /// Other bets are recorded under a chunk's sequence.
     case conflict(sequence: UInt32)
-    /// A chunk was rejected for a reason that a newer service has.
+    /// A chunk was rejected as malformed, or for a reason that only a newer service knows.
     case notStored(sequence: UInt32, RejectionCode, String)
     /// A broken service, or four billion chunks.
     case noSequenceLeft
@@ -69,9 +69,8 @@ enum AgencyError: ProgramError, CustomStringConvertible {
             return "other bets are recorded under sequence \(sequence), so these are not stored: another program is "
                 + "sending as this agency"
         case .notStored(let sequence, let code, let text):
-            return
-                "the bets of sequence \(sequence) are not stored: the service rejected them with \(code), which this "
-                + "program does not know: \(text)"
+            let unknown = code.isKnown ? "" : ", which this program does not know"
+            return "the bets of sequence \(sequence) are not stored: the service rejected them with \(code)\(unknown): \(text)"
         case .noSequenceLeft:
             return "the service's next sequence is the last one: no chunk can be sent, and the agency cannot finish"
         case .invalidLines(let lines):

@@ -218,20 +218,19 @@ struct BetSender {
 
     private mutating func settle(_ sent: InFlight, _ rejection: ChunkRejected) throws {
         switch rejection.code {
-        case .invalidBet, .malformedChunk:
+        case .invalidBet:
             if !sent.isRepeated { totals.rejected += sent.count }
-            let message = rejection.message
-            let reason = "rejected by the service (\(rejection.code)): \(message)"
+            let reason = "rejected by the service (\(rejection.code)): \(rejection.message)"
             log(.betsRefused(count: sent.count, sequence: sent.sequence, reason: reason))
-            let faulty = rejection.code == .invalidBet ? Int(rejection.betIndex) : nil
             try stream.report(sent.start, count: sent.count, to: rejected) { bet in
-                faulty == nil || bet == faulty ? reason : "in one chunk with a bet that was \(reason)"
+                bet == Int(rejection.betIndex) ? reason : "in one chunk with a bet that was \(reason)"
             }
         case .agencyFinished, .drawClosed:
             throw AgencyError.notAdmitted(rejection.message)
         case .conflict:
             throw AgencyError.conflict(sequence: sent.sequence)
         default:
+            // A malformed chunk too: its bets are not recorded, so those after it would not be the next of the file.
             throw AgencyError.notStored(sequence: sent.sequence, rejection.code, rejection.message)
         }
     }
