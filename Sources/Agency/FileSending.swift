@@ -49,11 +49,11 @@ final class FileSending {
         return "\(recorded)\(answers), and the agency is not known to have finished; \(rerun)"
     }
 
-    /// Logs which files list the lines that are not in the draw.
-    func logLists() {
-        for report in [invalid, rejected] where report.count > 0 || (report === rejected && report.exists) {
-            let place = report.exists ? report.path : "standard error"
-            run.log(.rowsRejected(count: report.count, path: place))
+    /// Logs how many lines are not in the draw, and which files list them.
+    func logLists(_ totals: BetSender.Totals) {
+        for (report, count) in [(invalid, invalid.count), (rejected, totals.rejected)] where count > 0 {
+            let told = report.count > 0 ? "standard error" : "nowhere: an earlier run could not"
+            run.log(.rowsRejected(count: count, path: report.exists ? report.path : told))
         }
     }
 

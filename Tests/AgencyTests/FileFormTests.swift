@@ -23,7 +23,7 @@ struct FileFormTests {
             return
                 "\(InvalidLines(path: "bets.csv", bets: check.bets, count: check.invalidLines, first: check.firstInvalid))"
         } catch let error as WrongForm {
-            #expect(error.exit == .data && report.count == 0)
+            #expect(error.exit == .data && !report.exists && disk.bytes("bets.csv.invalid.csv.new") == nil)
             return "\(error)"
         }
     }
@@ -91,6 +91,19 @@ struct FileFormTests {
         try expect("yyyy/mm/dd", lines { $0.replacingOccurrences(of: "1999-03-17", with: "1999/03/17") })
         try expect("documents with dots", lines { $0.replacingOccurrences(of: "30904465", with: "30.904.465") })
         try expect("remove line 1", Array("nombre,apellido,documento,nacimiento,numero\n".utf8) + lines())
+    }
+
+    @Test("a large file in another form is not read to its end")
+    func large() throws {
+        let rows = [String](repeating: "Ana;Paz;30111222;1980-01-01;12\n", count: 100_000)
+        let disk = SimulatedDisk()
+        disk.put("bets.csv", Array(rows.joined().utf8))
+        let report = RowReport.invalid(of: "bets.csv", on: disk) { _ in }
+        #expect(throws: WrongForm(path: "bets.csv", form: .separator("semicolons"))) {
+            _ = try BetFileCheck(
+                BetFileReader(try BetFile("bets.csv", on: disk), today: Samples.today), invalid: report)
+        }
+        #expect(report.count == 100 && !report.exists)
     }
 
     @Test("a line that is wrong by itself shows no form, and is said with line, column and reason")

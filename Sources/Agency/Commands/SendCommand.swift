@@ -45,7 +45,7 @@ struct SendCommand: ParsableCommand {
         writeOutput(output == .json ? report.json : report.text)
         run.log(.winnersConsulted(count: report.winners.documents.count, agency: report.agency))
         guard report.isIncomplete else { return }
-        sending.logLists()
+        sending.logLists(report.totals)
         throw ProgramExit.data.code
     }
 }

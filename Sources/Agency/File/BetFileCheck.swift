@@ -17,6 +17,8 @@ struct BetFileCheck {
     private(set) var firstInvalid: FirstInvalid?
 
     private static let maxDigestedBets = 4096
+    /// So many invalid lines without a valid one show the form of the whole file: the rest is not read.
+    private static let conclusiveLines = 100
 
     /// Reads the whole file.
     ///
@@ -52,11 +54,18 @@ struct BetFileCheck {
                 }
                 invalidLines += 1
                 invalid.append(line: line, column: fault.column, reason: "\(fault.fault)", row: bytes)
+                if reader.position.bets == 0, invalidLines == Self.conclusiveLines { try throwForm(file.path) }
             }
         }
         digest.append(builder.takeDigest())
         bets = reader.position.bets
         try file.checkUnchanged(readBytes: reader.position.byteOffset)
+        if bets == 0 { try throwForm(file.path) }
+    }
+
+    /// Throws ``WrongForm`` if the first invalid line shows one.
+    private func throwForm(_ path: String) throws {
+        if let form = firstInvalid?.form { throw WrongForm(path: path, form: form) }
     }
 }
 

@@ -25,7 +25,8 @@ final class RowReport {
     private var first: [String] = []
 
     private static let maxTold = 20
-    private static let maxBufferBytes = 64 << 10
+    /// The first lines of a file in another form fit: nothing is written of them.
+    private static let maxBufferBytes = 1 << 20
 
     /// Creates a report without lines; nothing is written for it.
     init(path: String, _ mode: Mode, on disk: any Disk, tell: @escaping (String) -> Void) {
