@@ -31,7 +31,8 @@ struct ServiceDialogTests {
     func rejections() {
         let codes: [(RejectionCode, String)] = [
             (.agencyFinished, "takes no more bets"), (.drawClosed, "takes no more bets"), (.conflict, "are not stored"),
-            (.malformedChunk, "are not stored"), (RejectionCode(rawValue: 77), "code 77, which this program does not know"),
+            (.malformedChunk, "are not stored"),
+            (RejectionCode(rawValue: 77), "code 77, which this program does not know"),
         ]
         for (code, text) in codes {
             let error = rejection(code)
@@ -82,10 +83,11 @@ struct ServiceDialogTests {
     @Test("a machine that has slept through the deadline tries again before it gives up")
     func suspended() throws {
         let fixture = SendingFixture(rows, ScriptedLink(service))
-        service.losesAnswers = [2]
+        service.losesAnswers = [1]
         var hasSlept = false
         fixture.link.onWait = { [service, link = fixture.link] in
-            guard service.chunks.count == 2, !hasSlept else { return }
+            // After the chunk, before its end of the connection.
+            guard service.chunks.count == 1, !hasSlept else { return }
             hasSlept = true
             link.suspend(.seconds(8 * 3600))
         }
