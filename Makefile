@@ -2,7 +2,11 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: help build demo test check tsan faults soak fuzz lint format dataset clean toolchain
+.PHONY: help build demo test check tsan faults soak fuzz mutants lint format dataset clean remove-draws toolchain
+
+# Without it the compiler's options depend on whether a terminal reads the output, and each change from a terminal to a
+# pipe and back compiles everything again.
+SWIFT_BUILD := swift build --no-color-diagnostics
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -14,19 +18,20 @@ build: toolchain ## Build the three programs (release)
 	scripts/release bet-ingest
 	scripts/release winners-service
 	scripts/release agency
+	@echo "The programs are in .build/release: bet-ingest, winners-service, agency"
 
-demo: build ## Five agencies, a draw, their winners
+demo: build ## Five agencies, a draw, their winners; KEEP=1 keeps its folder
 	scripts/demo
 
 test: toolchain ## All tests (set QUINIELA_DATASET to a folder of agency files to include those on it)
-	swift build --build-tests --explicit-target-dependency-import-check error
+	$(SWIFT_BUILD) --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build
 
 check: export QUINIELA_STRICT = 1
 check: toolchain lint test ## What CI runs: format, warnings as errors, import direction, all tests
 
 tsan: toolchain ## The tests of everything that has threads under the thread sanitizer, and a canary race (fifteen minutes)
-	swift build --build-tests --sanitize=thread --scratch-path .build-tsan
+	$(SWIFT_BUILD) --build-tests --sanitize=thread --scratch-path .build-tsan
 	TSAN_OPTIONS=halt_on_error=0:exitcode=66 swift test --skip-build --sanitize=thread --scratch-path .build-tsan \
 	  --filter 'BetIngestTests|WinnersServiceTests|IngestPortTests|RestartTests|Dialect|MonitorTests|FileLockTests|MailboxTests'
 	! TSAN_CANARY=1 TSAN_OPTIONS=exitcode=66 swift test --skip-build --sanitize=thread --scratch-path .build-tsan \
@@ -34,14 +39,14 @@ tsan: toolchain ## The tests of everything that has threads under the thread san
 	grep -qE 'WARNING: ThreadSanitizer: (data|Swift access) race' .build-tsan/canary.log
 
 soak: build ## Kill the programs (release) with -9 at random moments: make soak CYCLES=1000 SEED=7
-	swift build --build-tests
-	PROGRAMS=$$(swift build -c release --show-bin-path) SOAK_CYCLES=$(or $(CYCLES),1000) $(if $(SEED),SOAK_SEED=$(SEED)) \
+	$(SWIFT_BUILD) --build-tests
+	PROGRAMS="$$(swift build -c release --show-bin-path)" SOAK_CYCLES=$(or $(CYCLES),1000) $(if $(SEED),SOAK_SEED=$(SEED)) \
 	  swift test --skip-build --filter SoakTests
 
 RELEASE = -c release -Xswiftc -enable-testing --scratch-path .build-faults
 
 faults: toolchain ## What docs/reliability.md says, in minutes: simulated draws, crash points, faults, crowds
-	swift build --build-tests $(RELEASE)
+	$(SWIFT_BUILD) --build-tests $(RELEASE)
 	FAULTS=full SIMULATION_DRAWS=$(or $(DRAWS),30000) swift test --skip-build $(RELEASE) \
 	  --filter 'SimulationTests|CommitFaultTableTests|HistoryTests|FaultTests'
 	FAULTS=full swift test --skip-build $(RELEASE) --no-parallel --filter CrowdTests
@@ -57,15 +62,15 @@ FUZZERS := Fuzzing/Package.swift $(wildcard Fuzzing/Sources/Fuzz*)
 .PHONY: bench bench-quick bench-check bench-programs
 
 bench-programs: build
-	swift build -c release --package-path Benchmarks
+	$(SWIFT_BUILD) -c release --package-path Benchmarks
 
 bench-quick: bench-programs ## bet-ingest beside the limit of this machine, two minutes
 	python3 Benchmarks/bench.py quick
 
-bench: bench-programs ## Everything: every setting, rivals, draws, agencies, consultations (twenty minutes)
+bench: bench-programs ## Everything: every setting, draws, agencies, consultations, rivals that are installed (twenty minutes); RIVALS=1 installs the others
 	cp Package.resolved Benchmarks/Echo/
-	swift build -c release --static-swift-stdlib --package-path Benchmarks/Echo
-	Benchmarks/rivals/setup
+	$(SWIFT_BUILD) -c release --static-swift-stdlib --package-path Benchmarks/Echo
+	Benchmarks/rivals/setup $(if $(filter 1,$(RIVALS)),install)
 	python3 Benchmarks/bench.py full
 
 bench-check: bench-programs ## Fails where a committed ratio is lost
@@ -80,10 +85,16 @@ format: toolchain ## Apply the format
 dataset: toolchain ## Make sample files: make dataset BETS=3000 SEED=39 AGENCIES=5 FOLDER=data
 	scripts/release agency
 	.build/release/agency dataset --bets $(or $(BETS),3000) --seed $(or $(SEED),39) \
-	  --agencies $(or $(AGENCIES),5) --folder $(or $(FOLDER),data)
+	  --agencies $(or $(AGENCIES),5) --folder "$${FOLDER:-data}" $(if $(filter 1,$(FORCE)),--force)
 
-clean: ## Remove what was built and the draws of ./data
-	rm -rf .build data/draws data/ingest.lock
+mutants: toolchain ## Break the code in known ways, one at a time, and show that a test falls for each: make mutants ONLY=ledger
+	scripts/mutants $(ONLY)
+
+clean: ## Remove what was built, and nothing else
+	rm -rf .build .build-tsan .build-faults .build-mutants Fuzzing/.build Benchmarks/.build Benchmarks/Echo/.build Benchmarks/rivals/build
+
+remove-draws: ## Remove the draws of ./data with every bet in them, unless a service is using them
+	@scripts/remove-draws
 
 # ---- Containers: Docker, or podman. COMPOSE is a file of generar-compose.sh; QUINIELA_DATASET a folder of agency files.
 
@@ -93,10 +104,10 @@ docker-image: ## Build the images quiniela-ingest, -winners, -agency and -netcat
 	scripts/containers image
 
 docker-compose-up: docker-image ## Start both services and the agencies in containers
-	scripts/containers up $(COMPOSE)
+	scripts/containers up "$${COMPOSE:-}"
 
 docker-compose-logs: ## Their log lines; on a terminal until Ctrl-C
-	scripts/containers logs $(COMPOSE)
+	scripts/containers logs "$${COMPOSE:-}"
 
 docker-compose-down: ## Stop everything and remove it, the stored bets included
-	scripts/containers down $(COMPOSE)
+	scripts/containers down "$${COMPOSE:-}"

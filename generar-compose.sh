@@ -1,30 +1,55 @@
-#!/usr/bin/env bash
-# Writes the compose file of a draw with N agencies: both services and client1 … clientN.
+#!/bin/sh
+# Writes the compose file of a draw with N agencies: both services and client1 … clientN. With N = 0 it has the services
+# only, which then expect as many agencies as config.yaml says.
 #
 #   ./generar-compose.sh docker/compose.yaml 5
-set -euo pipefail
+set -eu
 
 misuse() {
   printf 'generar-compose.sh: %s\nusage: ./generar-compose.sh FILE N, for example ./generar-compose.sh docker/compose.yaml 5\n' "$1" >&2
   exit 64
 }
 
+# A path between double quotes in YAML, where compose replaces variables: \ " and $ stay what they are.
+escaped() {
+  printf '%s' "$1" | sed 's/[\\"]/\\&/g; s/\$/$$/g'
+}
+
 [ $# -eq 2 ] || misuse "a file to write and the number of agencies are expected, not $# arguments"
 file=$1
 count=$2
-[[ $count =~ ^[1-9][0-9]{0,5}$ ]] \
-  || misuse "N is \"$count\"; a whole number from 1 to 999999 is expected: a draw needs an agency"
+case $count in
+  0) ;;
+  '' | 0* | *[!0-9]* | ???????*) misuse "N is \"$count\"; a whole number from 0 to 999999 is expected" ;;
+esac
 [ ! -d "$file" ] || misuse "FILE is \"$file\", a folder; the name of the file to write is expected"
-folder=$(cd "$(dirname "$file")" 2>/dev/null && pwd -P) \
-  || misuse "FILE is \"$file\" and there is no folder $(dirname "$file"); make it first"
+is_regular=true
+if [ -e "$file" ] && [ ! -f "$file" ]; then is_regular=false; fi
+target=$file
+if [ -L "$file" ] && $is_regular; then target=$(readlink -f -- "$file"); fi
+folder=$(cd -- "$(dirname -- "$target")" 2>/dev/null && pwd -P) \
+  || misuse "FILE is \"$file\" and there is no folder $(dirname -- "$file"); make it first"
 
 # Compose takes paths from the compose file's folder: up to the repository from inside it, absolute from elsewhere.
 root=$(cd "$(dirname "$0")" && pwd -P)
-if [[ $folder/ == "$root"/* ]]; then
-  root=.$(sed 's|/[^/]*|/..|g' <<<"${folder#"$root"}")
-fi
+case $folder/ in
+  "$root"/*) root=.$(printf '%s' "${folder#"$root"}" | sed 's|/[^/]*|/..|g') ;;
+esac
+case $root$file in
+  *'
+'*) misuse "FILE or the path of this folder contains a line break, which a compose file cannot express" ;;
+esac
+case $root in
+  *'}'*) misuse "the path of this folder contains }, which ends a variable in a compose file; write FILE inside it" ;;
+esac
 
-{
+config=$(escaped "$root/config.yaml")
+data=$(escaped "$root/data")
+expected=
+[ "$count" = 0 ] || expected="
+      QUINIELA_AGENCIES: $count"
+
+compose() {
   cat <<SERVICES
 # A draw of $count agencies, written by: ./generar-compose.sh $file $count
 #
@@ -39,7 +64,7 @@ x-existing: &existing
 
 x-config: &config
   type: bind
-  source: $root/config.yaml
+  source: "$(escaped "$root/config.yaml")"
   target: /quiniela/config.yaml
   read_only: true
   bind: *existing
@@ -60,8 +85,7 @@ services:
     image: quiniela-ingest
     pull_policy: never
     restart: on-failure:5
-    environment:
-      QUINIELA_AGENCIES: $count
+    environment:$expected
       QUINIELA_DATA: /quiniela/data
       QUINIELA_INGEST_LISTEN: 0.0.0.0:12345
       # For validar-echo-server.sh.
@@ -80,8 +104,7 @@ services:
     image: quiniela-winners
     pull_policy: never
     restart: on-failure:5
-    environment:
-      QUINIELA_AGENCIES: $count
+    environment:$expected
       QUINIELA_DATA: /quiniela/data
       QUINIELA_WINNERS_LISTEN: 0.0.0.0:12346
     volumes:
@@ -94,10 +117,13 @@ services:
       test: [CMD, grep, -q, ":303A 00000000:0000 0A", /proc/net/tcp]
       interval: 10s
 
-  # An agency sees its own file only. Rows that are no bets go to <file>.rejected.csv beside it in the container, until
-  # "down": the exit code 65 says that there are some, "docker cp" gets them out.
 SERVICES
-  for ((id = 1; id <= count; id++)); do
+  [ "$count" = 0 ] || cat <<'NOTE'
+  # An agency sees its own file only. Its reports about rows (<file>.invalid.csv, <file>.rejected.csv) are beside it in
+  # the container, until "down": the exit code 65 says that there are some, "docker cp" gets them out.
+NOTE
+  id=1
+  while [ "$id" -le "$count" ]; do
     cat <<AGENCY
   client$id:
     <<: *agency
@@ -107,12 +133,25 @@ SERVICES
     volumes:
       - *config
       - type: bind
-        source: \${QUINIELA_DATASET:-$root/data}/agency-$id.csv
+        source: "\${QUINIELA_DATASET:-$data}/agency-$id.csv"
         target: /quiniela/data/agency-$id.csv
         read_only: true
         bind: *existing
 
 AGENCY
+    id=$((id + 1))
   done
   printf 'volumes:\n  data:\n'
-} >"$file"
+}
+
+# Written beside and renamed, so that half a compose file is never seen; straight into what is not a regular file.
+if ! $is_regular; then
+  compose >"$file"
+else
+  beside=$folder/.${target##*/}.$$
+  trap 'rm -f -- "$beside"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  compose >"$beside"
+  mv -f -- "$beside" "$folder/${target##*/}"
+fi

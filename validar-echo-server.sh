@@ -1,12 +1,12 @@
-#!/usr/bin/env bash
+#!/bin/sh
 # Sends a line to the echo port of the running service, with netcat from inside the containers' network, and says whether
 # it came back. Start the containers first: make docker-compose-up.
 #
 #   ./validar-echo-server.sh
-set -euo pipefail
+set -eu
 message="Testing Message From SH"
 
-answer=$("$(dirname "$0")/scripts/containers" netcat ingest 12356 <<<"$message") || answer=
+answer=$(printf '%s\n' "$message" | "$(dirname "$0")/scripts/containers" netcat ingest 12356) || answer=
 if [ "$answer" = "$message" ]; then
   echo "action: test_echo_server | result: success"
 else

@@ -9,12 +9,16 @@ struct IngestCore: Sendable {
     let queue: ConnectionQueue
     let budget: FrameBudget
     let worker: IngestWorker
+    /// The agencies of the draw: those of the seal once there is one, whatever the configuration says by then.
+    let agencies: UInt32
 
-    /// Opens the ledger for writing behind what was read.
+    /// Opens the ledger for writing after what was read.
     ///
+    /// - Parameter program: the version of this program, for the ledger.
     /// - Throws: ``LedgerError``.
     init(
-        configuration: ServiceConfiguration, contents: LedgerContents, published: DrawResult?, inbox: MainInbox,
+        configuration: ServiceConfiguration, program: String, contents: LedgerContents, published: PublishedDraw?,
+        inbox: MainInbox,
         disk: any Disk, clock: @escaping @Sendable () -> UInt64, log: EventLog
     ) throws(LedgerError) {
         let ingest = configuration.ingest
@@ -22,13 +26,15 @@ struct IngestCore: Sendable {
         if contents.end.tornBytes > 0 {
             log(.tornGroupCut(offset: contents.end.offset, bytes: contents.end.tornBytes))
         }
-        let ledger = try OpenLedger(folder.ledger, contents: contents, on: disk, time: clock())
+        let ledger = try OpenLedger(
+            folder.ledger, contents: contents, on: disk, time: clock(),
+            start: StartRecord(agencies: configuration.agencies, program: program))
         log(
             .ledgerOpened(
                 path: folder.ledger, bets: contents.standings.storedBets,
                 isDirect: ledger.isDirect))
-        // A sealed draw has the agencies of its seal, whatever the configuration says by now.
-        let expected = Int(contents.standings.seal?.agencies ?? configuration.agencies)
+        agencies = contents.standings.seal?.agencies ?? configuration.agencies
+        let expected = Int(agencies)
         let latch = CompletionLatch(
             remaining: max(0, expected - contents.standings.finishedAgencies.count),
             onDone: { inbox.postAllFinished() })
@@ -39,16 +45,16 @@ struct IngestCore: Sendable {
                 log(.agencyFinished(agency, remaining: remaining, expected: expected))
             },
             sealed: { inbox.postSealed($0) }, failed: { inbox.postFailure($0) })
-        budget = FrameBudget(byteCount: ingest.bufferBytes)
+        budget = FrameBudget(byteCount: ingest.bufferBytes, maxFrameBytes: ingest.maxFrameBytes)
         let terms = WelcomeTerms(
             draw: folder.draw, maxFrameBytes: ingest.maxFrameBytes, window: ingest.window)
         committer = LedgerCommitter(
             admission: Admission(terms: terms, standings: contents.standings), ledger: ledger,
-            budget: budget, observer: observer, clock: clock, log: log)
+            observer: observer, clock: clock, log: log)
         queue = ConnectionQueue(capacity: ingest.queueCapacity)
         consultations = DialectConsultations(log: log)
         if let published { consultations.publish(published) }
         worker = IngestWorker(
-            queue: queue, committer: committer, consultations: consultations, budget: budget, clock: clock, log: log)
+            queue: queue, committer: committer, consultations: consultations, clock: clock, log: log)
     }
 }

@@ -8,7 +8,11 @@ import Shared
 struct IngestService {
     let configuration: ServiceConfiguration
     let log: EventLog
+    /// The version of this program, for the ledger.
+    let program: String
     let exitAfterDraw: Bool
+    /// Whether a draw without a ledger is an error: the volume with the data may not be there.
+    let expectsLedger: Bool
     let inbox: MainInbox
     let disk: any Disk
     let clock: @Sendable () -> UInt64
@@ -37,7 +41,9 @@ struct IngestService {
     }
 
     private func runLocked() throws {
-        let recovery = try DrawRecovery(folder, agencies: configuration.agencies, on: disk, time: clock()) {
+        let recovery = try DrawRecovery(
+            folder, agencies: configuration.agencies, expectsLedger: expectsLedger, on: disk, time: clock()
+        ) {
             inbox.isStopping
         }
         guard let recovery else {
@@ -45,8 +51,8 @@ struct IngestService {
             return
         }
         let core = try IngestCore(
-            configuration: configuration, contents: recovery.contents, published: recovery.published, inbox: inbox,
-            disk: disk, clock: clock, log: log)
+            configuration: configuration, program: program, contents: recovery.contents,
+            published: recovery.published, inbox: inbox, disk: disk, clock: clock, log: log)
         let running = try RunningIngest(core, configuration: configuration, log: log)
         SystemCall.forgetStartupPages()
         let outcome = Result { try serve(core, recovery) }
@@ -57,9 +63,9 @@ struct IngestService {
 
     /// The main thread's loop: progress, the draw, the end.
     private func serve(_ core: IngestCore, _ recovery: DrawRecovery) throws {
-        var lifecycle = try DrawLifecycle(
-            configuration: configuration, contents: recovery.contents, published: recovery.published, core: core,
-            disk: disk, log: log, isStopping: { inbox.isStopping })
+        var lifecycle = DrawLifecycle(
+            folder: folder, winningNumber: configuration.winningNumber, recovery: recovery, core: core, disk: disk,
+            log: log, isStopping: { inbox.isStopping })
         while !(lifecycle.isPublished && exitAfterDraw) {
             switch inbox.waitForNextEvent() {
             case .failed(let error):
@@ -68,7 +74,7 @@ struct IngestService {
                 log(.stopRequested(by: signal))
                 return
             case .agenciesFinished(let agencies):
-                try lifecycle.agenciesFinished(agencies)
+                lifecycle.agenciesFinished(agencies)
             case .allAgenciesFinished:
                 lifecycle.close()
             case .sealed(let seal):

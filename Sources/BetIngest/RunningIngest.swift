@@ -19,9 +19,9 @@ struct RunningIngest {
         let ingest = configuration.ingest
         ledger = configuration.folder.ledger
         listener = try IngestListener(
-            configuration.ingestPorts,
+            configuration.ingestPorts(agencies: core.agencies),
             connections: ConnectionCount(max: ingest.queueCapacity, maxPerAddress: ingest.maxPerAddress),
-            queue: core.queue, budget: core.budget)
+            queue: core.queue, budget: core.budget, log: log)
         committerThread = NamedThread("committer") { core.committer.run() }
         workers = WorkerPool(count: ingest.workers, worker: core.worker)
         for port in listener.ports { log(.acceptConnections(port: port.name, address: port.listener.address)) }
@@ -47,8 +47,10 @@ struct RunningIngest {
 
 extension ServiceConfiguration {
     /// Port 1, and those of the dialects that carry bets.
-    fileprivate var ingestPorts: [(port: IngestPort, endpoint: Endpoint)] {
-        [(IngestPort(self, dialect: nil), ingest.listen)]
-            + dialects.filter { !$0.isWinners }.map { (IngestPort(self, dialect: $0.dialect), $0.endpoint) }
+    fileprivate func ingestPorts(agencies: UInt32) -> [(port: IngestPort, endpoint: Endpoint)] {
+        [(IngestPort(self, agencies: agencies, dialect: nil), ingest.listen)]
+            + dialects.filter { !$0.isWinners }.map {
+                (IngestPort(self, agencies: agencies, dialect: $0.dialect), $0.endpoint)
+            }
     }
 }

@@ -3,9 +3,8 @@ import Shared
 
 /// Port 2, or a dialect's port for winners.
 struct ConsultListener {
-    private let loops: EventLoops<ConsultQueue>
+    private let loops: EventLoops<ConsultLoop>
     private let listener: Listener
-    private let dialect: (any Dialect)?
 
     /// Opens the port.
     ///
@@ -17,54 +16,61 @@ struct ConsultListener {
     /// - Throws: ``ListenFailure``.
     init(
         _ endpoint: Endpoint, key: String, dialect: (any Dialect)?, connections: ConnectionCount,
-        progress: DrawProgress,
-        session: ConsultSession, helloDeadline: TimeAmount, idleDeadline: TimeAmount
+        progress: ProgressView, session: ConsultSession, deadlines: ConnectionDeadlines, log: EventLog
     ) throws {
+        let settings = FramedSettings(
+            framing: dialect?.framing ?? .native, window: 1, firstWindow: 1,
+            maxFrameBytes: Limits.maxConsultFrameBytes, firstMaxFrameBytes: Limits.maxConsultFrameBytes,
+            firstFrameBytes: .max, deadlines: deadlines,
+            // An agency of a dialect opens this port at its start and says nothing before it has sent its bets.
+            isKnownAtOnce: dialect != nil, isNative: dialect == nil)
         let loops = try EventLoops(
             connections: connections, sweepInterval: .milliseconds(250),
             readBytes: Limits.maxConsultReadBytes,
             makeLoop: { eventLoop, readBuffer in
-                ConsultQueue(
-                    eventLoop: eventLoop, readBuffer: readBuffer, progress: progress, helloDeadline: helloDeadline,
-                    idleDeadline: idleDeadline)
+                ConsultLoop(eventLoop: eventLoop, readBuffer: readBuffer, progress: progress, log: log)
             },
             sweep: { $0.sweep() })
         let setup = Listener.Setup(key: key, busy: dialect == nil ? Message.busy.encoded : [])
         do {
-            listener = try Listener(endpoint, setup, on: loops) { queue, _, slot in
-                ConsultChannelHandler(queue: queue, session: session, dialect: dialect, slot: slot)
+            listener = try Listener(endpoint, setup, on: loops) { loop, _, slot in
+                ConsultChannel.handler(
+                    loop: loop, session: session, settings: settings, dialect: dialect, slot: slot)
             }
         } catch {
             loops.end()
             throw error
         }
         self.loops = loops
-        self.dialect = dialect
     }
 
     /// The address that the port really has.
     var address: String { listener.address }
 
-    /// Answers everybody who waits, on all loops.
-    func publish(_ result: DrawResult) {
-        let answers = PublishedAnswers(result, dialect: dialect)
-        loops.onEachLoop { $0.publish(answers) }
+    /// Answers every parked question, on all loops.
+    func publish(_ winners: WinnersFile, draw: DrawID) {
+        loops.onEachLoop { $0.publish(winners, draw: draw) }
+    }
+
+    /// Tells nothing any more of what was published.
+    func withdraw() {
+        loops.onEachLoop { $0.withdraw() }
     }
 
     /// What is said before the draw has changed.
-    func update(_ progress: DrawProgress) {
+    func update(_ progress: ProgressView) {
         loops.onEachLoop { $0.update(progress) }
     }
 
     /// Closes the port.
     ///
-    /// Connections go on. Blocks until it is closed.
+    /// Connections stay. Blocks until it is closed.
     func stopAccepting() {
         listener.stopAccepting()
     }
 
-    /// Says goodbye to every connection.
-    func sayGoodbye() {
+    /// Tells every connection that the service stops.
+    func closeConnections() {
         loops.onEachLoop { $0.closeAll() }
     }
 

@@ -23,27 +23,27 @@ struct ConsultSession: Sendable {
     }
 
     private enum State: Sendable {
-        /// To `welcomed` by HELLO, to `closed` by anything else.
+        /// → `welcomed` by HELLO; → `closed` by anything else.
         case awaitingHello
-        /// To `closed`.
+        /// → `closed`.
         case welcomed(AgencyID)
         /// Final.
         case closed
     }
 
     private let draw: DrawID
-    private let agencies: UInt32
     private var state = State.awaitingHello
 
-    init(draw: DrawID, agencies: UInt32) {
+    init(draw: DrawID) {
         self.draw = draw
-        self.agencies = agencies
     }
 
     /// What an agency of a dialect asks.
     ///
     /// It needs no HELLO: its consultation names it, and waits as long as it takes.
-    mutating func receive(_ request: DialectRequest) -> Action {
+    ///
+    /// - Parameter agencies: how many there are.
+    mutating func receive(_ request: DialectRequest, agencies: UInt32) -> Action {
         if case .closed = state { return .ignore }
         state = .closed
         guard case .consult(let agency?, _) = request, agency.fault(agencies: agencies) == nil else {
@@ -52,7 +52,8 @@ struct ConsultSession: Sendable {
         return .consult(agency, waitMilliseconds: nil)
     }
 
-    mutating func receive(_ event: Event) -> Action {
+    /// - Parameter agencies: how many there are.
+    mutating func receive(_ event: Event, agencies: UInt32) -> Action {
         switch (state, event) {
         case (.closed, _):
             return .ignore

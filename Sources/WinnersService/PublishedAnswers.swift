@@ -1,73 +1,65 @@
 import NIOCore
 import Shared
 
-/// What every agency is told once the draw is published: encoded once, shared by all who ask.
+/// What agencies are told once the draw is published: encoded when first asked for, and shared by all who ask again, as
+/// long as they fit a bound.
 ///
-/// A class, so that a consultation counts one reference and not one for each part.
-final class PublishedAnswers: Sendable {
-    private struct Entry: Sendable {
-        var welcome: ByteBuffer
-        var winners: ByteBuffer
+/// Isolation: one event loop.
+final class PublishedAnswers {
+    /// Of encoded answers that are kept, on each event loop.
+    private static let maxKeptBytes = 8 << 20
+
+    private let file: WinnersFile
+    private let draw: DrawID
+    private var welcomes: [AgencyID: ByteBuffer] = [:]
+    private var winners: [AgencyID: ByteBuffer] = [:]
+    private var keptBytes = 0
+
+    init(_ file: WinnersFile, draw: DrawID) {
+        self.file = file
+        self.draw = draw
     }
 
-    private let entries: [AgencyID: Entry]
-    private let strangers: Entry
+    var agencies: UInt32 { file.header.agencies }
 
-    /// - Parameter dialect: what the agencies speak; nil: the native protocol.
-    init(_ result: DrawResult, dialect: (any Dialect)? = nil) {
-        func entry(_ agency: DrawResult.Agency?) -> Entry {
-            let welcome = Message.welcome(
-                Welcome(
-                    nextSequence: 0, storedBets: agency?.bets ?? 0,
-                    rejectedBets: agency?.rejectedBets ?? 0,
-                    maxFrameBytes: UInt32(Limits.maxConsultFrameBytes), window: 1,
-                    isFinished: agency != nil, draw: result.draw.name))
-            return Entry(
-                welcome: ByteBuffer(bytes: welcome.encoded),
-                winners: dialect.map { Self.winners(agency?.winners ?? [], in: $0) }
-                    ?? Self.winners(agency?.winners ?? [], number: result.winningNumber))
-        }
-        entries = Dictionary(
-            uniqueKeysWithValues: result.agencies.map { ($0.agency, entry($0)) })
-        strangers = entry(nil)
-    }
-
-    /// The WELCOME of an agency.
+    /// The WELCOME of an agency; nil if the file cannot be read.
     ///
     /// One that took no part in the draw has no bets.
-    func welcome(_ agency: AgencyID) -> ByteBuffer {
-        entries[agency]?.welcome ?? strangers.welcome
+    func welcome(_ agency: AgencyID) -> ByteBuffer? {
+        if let known = welcomes[agency] { return known }
+        guard let entry = try? file.entry(agency) else { return nil }
+        let welcome = Welcome(
+            nextSequence: 0, storedBets: entry.bets, rejectedBets: entry.rejectedBets,
+            maxFrameBytes: UInt32(Limits.maxConsultFrameBytes), window: 1, isFinished: agency.rawValue <= agencies,
+            draw: draw.name)
+        let bytes = ByteBuffer(bytes: Message.welcome(welcome).encoded)
+        if keep(bytes) { welcomes[agency] = bytes }
+        return bytes
     }
 
-    /// Its INFORM_AGENCY_WINNERS, as many frames as it takes.
-    func winners(_ agency: AgencyID) -> ByteBuffer {
-        entries[agency]?.winners ?? strangers.winners
-    }
-
-    private static func winners(_ documents: [String], in dialect: any Dialect) -> ByteBuffer {
+    /// Its winners, as many frames as it takes; nil if the dialect has no words for them.
+    ///
+    /// - Parameter dialect: what the connection speaks, the same for all connections of a loop; nil: the native protocol.
+    func winners(_ agency: AgencyID, dialect: (any Dialect)?) throws(WinnersFault) -> FramedAnswer? {
+        if let known = winners[agency] { return .shared(known) }
+        let entry: WinnersEntry
+        do throws(DiskError) {
+            entry = try file.entry(agency)
+        } catch {
+            throw .disk(error)
+        }
+        guard var stream = WinnersStream(file, entry, dialect: dialect) else { return .bytes([]) }
+        guard stream.isOnePiece else { return .winners(stream) }
         var bytes: [UInt8] = []
-        _ = dialect.encode(.winners(documents), into: &bytes)
-        return ByteBuffer(bytes: bytes)
+        try stream.appendNext(to: &bytes)
+        let buffer = ByteBuffer(bytes: bytes)
+        if keep(buffer) { winners[agency] = buffer }
+        return .shared(buffer)
     }
 
-    /// Splits a list of documents into messages of at most `Limits.maxInformFrameBytes`.
-    private static func winners(_ documents: [String], number: UInt16) -> ByteBuffer {
-        var bytes: [UInt8] = []
-        var rest = documents[...]
-        repeat {
-            var count = 0
-            var frameBytes = 8
-            for document in rest {
-                frameBytes += 1 + document.utf8.count
-                guard frameBytes <= Limits.maxInformFrameBytes else { break }
-                count += 1
-            }
-            let part = Array(rest.prefix(count))
-            rest = rest.dropFirst(count)
-            let message = Message.winners(
-                Winners(winningNumber: number, hasMore: !rest.isEmpty, documents: part))
-            message.encode(into: &bytes)
-        } while !rest.isEmpty
-        return ByteBuffer(bytes: bytes)
+    private func keep(_ bytes: ByteBuffer) -> Bool {
+        // What a dictionary's entry and a buffer take besides its bytes.
+        keptBytes += bytes.readableBytes + 200
+        return keptBytes <= Self.maxKeptBytes
     }
 }

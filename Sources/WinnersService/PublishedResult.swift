@@ -1,22 +1,31 @@
 import Shared
 
-/// Watches the published files of a draw: `result.json` and, before it is there, `progress.json`.
+/// Watches the published files of a draw: `result.json` with its winners file, and `progress.json`, which says who has
+/// finished before the draw.
 ///
-/// Isolation: one thread, which blocks on the disk. Files are looked at by name and time, and read when they changed; they
-/// are only ever replaced whole.
+/// Isolation: one thread, which blocks on the disk. Files are looked at by inode, size and time, and read when they
+/// changed; they are only ever replaced whole.
 struct PublishedResult {
     enum Change {
-        case result(DrawResult)
-        case progress(DrawProgress)
+        case result(DrawResult, WinnersFile)
+        /// The result that was told is no longer there, or belongs to another ledger.
+        case withdrawn
+        case progress(DrawProgress?)
         /// The file is there and is not served.
         case refused(path: String, reason: String)
+        /// There is nothing to watch yet.
+        case waitingForFolder(path: String)
     }
 
     private let folder: DrawFolder
     private let disk: any Disk
     private var resultStamp: FileStamp?
     private var progressStamp: FileStamp?
-    private var lastError: DiskError?
+    private var ledgerInode: UInt64?
+    /// Of the result that is told, in hexadecimal; empty for one of version 1.
+    private var toldLedgerID: String?
+    private var lastRefusal: String?
+    private var hasFolder = true
 
     init(folder: DrawFolder, disk: any Disk) {
         self.folder = folder
@@ -25,41 +34,83 @@ struct PublishedResult {
 
     /// What has changed since the last look.
     ///
-    /// Two stat(2) where nothing has. A file that cannot be read now is looked at again the next time, and reported once.
+    /// Three or four stat(2) where nothing has. A file that cannot be read now is looked at again the next time, and
+    /// reported once. The result comes first: it does not depend on any other file but its own.
     mutating func changes() -> [Change] {
         var changes: [Change] = []
-        do throws(DiskError) {
-            if let stamp = disk.stamp(folder.progress), stamp != progressStamp,
-                let bytes = try DurableFile.read(folder.progress, on: disk)
-            {
-                progressStamp = stamp
-                if let progress = DrawProgress(fileBytes: bytes), progress.draw == folder.draw {
-                    changes.append(.progress(progress))
-                }
-            }
-            if let stamp = disk.stamp(folder.result), stamp != resultStamp,
-                let bytes = try DurableFile.read(folder.result, on: disk)
-            {
-                resultStamp = stamp
-                changes.append(result(bytes))
-            }
-            lastError = nil
-        } catch {
-            if lastError != error { changes.append(.refused(path: error.path, reason: "\(error)")) }
-            lastError = error
-        }
+        lookAtFolder(&changes)
+        lookAtResult(&changes)
+        lookAtLedger(&changes)
+        lookAtProgress(&changes)
         return changes
     }
 
-    private func result(_ bytes: [UInt8]) -> Change {
-        do throws(DrawResultError) {
+    private mutating func lookAtFolder(_ changes: inout [Change]) {
+        let isThere = resultStamp != nil || progressStamp != nil || disk.stamp(folder.path) != nil
+        if hasFolder, !isThere { changes.append(.waitingForFolder(path: folder.path)) }
+        hasFolder = isThere
+    }
+
+    private mutating func lookAtResult(_ changes: inout [Change]) {
+        let stamp = disk.stamp(folder.result)
+        guard stamp != resultStamp else { return }
+        guard stamp != nil else {
+            resultStamp = nil
+            withdraw(&changes)
+            return
+        }
+        do {
+            guard let bytes = try DurableFile.read(folder.result, on: disk) else { return }
             let result = try DrawResult(fileBytes: bytes)
             guard result.draw == folder.draw else {
-                return .refused(path: folder.result, reason: "it is of draw \(result.draw)")
+                throw DrawResultError.invalid("it is of draw \(result.draw), not \(folder.draw)")
             }
-            return .result(result)
+            let winners = try WinnersFile(folder.winners, of: result, on: disk)
+            resultStamp = stamp
+            lastRefusal = nil
+            // Another ledger may have come with it.
+            ledgerInode = nil
+            toldLedgerID = result.ledgerID ?? ""
+            changes.append(.result(result, winners))
+        } catch let error as DrawResultError {
+            // What is in the file will not change by itself.
+            resultStamp = stamp
+            withdraw(&changes)
+            refuse("\(error)", &changes)
         } catch {
-            return .refused(path: folder.result, reason: "\(error)")
+            refuse("\(error)", &changes)
         }
+    }
+
+    /// A result is told only beside its own ledger, or alone.
+    private mutating func lookAtLedger(_ changes: inout [Change]) {
+        guard let told = toldLedgerID, !told.isEmpty else { return }
+        guard let stamp = disk.stamp(folder.ledger), stamp.inode != ledgerInode else { return }
+        guard let reader = try? LedgerReader(folder.ledger, on: disk) else { return }
+        ledgerInode = stamp.inode
+        let found = DrawResult.text(ledgerID: reader.header.ledgerID)
+        guard found != told else { return }
+        withdraw(&changes)
+        refuse("it is of ledger \(told), and the ledger beside it is \(found)", &changes)
+    }
+
+    private mutating func lookAtProgress(_ changes: inout [Change]) {
+        let stamp = disk.stamp(folder.progress)
+        guard stamp != progressStamp else { return }
+        // A courtesy: a file that cannot be read says nothing, and is looked at again when it changes.
+        progressStamp = stamp
+        let bytes = try? DurableFile.read(folder.progress, on: disk)
+        let progress = (bytes ?? nil).flatMap { DrawProgress(fileBytes: $0) }
+        changes.append(.progress(progress.flatMap { $0.draw == folder.draw ? $0 : nil }))
+    }
+
+    private mutating func withdraw(_ changes: inout [Change]) {
+        if toldLedgerID != nil { changes.append(.withdrawn) }
+        toldLedgerID = nil
+    }
+
+    private mutating func refuse(_ reason: String, _ changes: inout [Change]) {
+        if lastRefusal != reason { changes.append(.refused(path: folder.result, reason: reason)) }
+        lastRefusal = reason
     }
 }

@@ -1,4 +1,3 @@
-import Logging
 import NIOConcurrencyHelpers
 import Shared
 import TestKit
@@ -14,7 +13,11 @@ final class RecordingSink: AnswerSink {
         answers.withLockedValue { $0.append(answer) }
     }
 
-    var messages: [Message] { answers.withLockedValue { $0.compactMap(\.message) } }
+    var messages: [Message] {
+        answers.withLockedValue { answers in
+            answers.compactMap { if case .message(let message) = $0.content { message } else { nil } }
+        }
+    }
     var isClosed: Bool { answers.withLockedValue { $0.contains(where: \.closes) } }
 
     /// `ok 1`, `no 2 invalidBet`, `welcome 3`, `error superseded`.
@@ -37,7 +40,7 @@ final class CommitterFixture: Sendable {
 
     let disk: SimulatedDisk
     let committer: LedgerCommitter
-    let budget = FrameBudget(byteCount: 1 << 24)
+    let budget = FrameBudget(byteCount: 1 << 24, maxFrameBytes: 1 << 22)
     private let finished = NIOLockedValueBox<[AgencyID]>([])
     private let seals = NIOLockedValueBox<[SealRecord]>([])
     private let failures = NIOLockedValueBox<[LedgerError]>([])
@@ -62,7 +65,8 @@ final class CommitterFixture: Sendable {
             admission: Admission(
                 terms: WelcomeTerms(draw: Samples.draw, maxFrameBytes: 1 << 20, window: 8),
                 standings: contents.standings),
-            ledger: try OpenLedger(path, contents: contents, on: disk, time: 2), budget: budget,
+            ledger: try OpenLedger(
+                path, contents: contents, on: disk, time: 2, start: StartRecord(agencies: 100, program: "test")),
             observer: LedgerCommitter.Observer(
                 agencyFinished: { agency in finished.withLockedValue { $0.append(agency) } },
                 sealed: { seal in seals.withLockedValue { $0.append(seal) } },
@@ -80,17 +84,15 @@ final class CommitterFixture: Sendable {
     }
 
     func stage(_ chunk: Chunk, _ agency: UInt32, _ connection: IngestConnection, fault: ChunkFault? = nil) {
-        #expect(budget.reserve(chunk.frame.count) {} == nil)
-        committer.stage(CheckedChunk(chunk, fault: fault), agency: AgencyID(agency), from: connection)
+        guard case .reserved(let reservation) = budget.reserve(chunk.frame.count, .known, otherwise: { _ in }) else {
+            Issue.record("the budget is used up")
+            return
+        }
+        committer.stage(CheckedChunk(chunk, fault: fault, reservation), agency: AgencyID(agency), from: connection)
     }
 
     /// What the ledger holds for anybody who reads it now.
     func contents() throws -> LedgerContents {
         try LedgerContents(reading: Self.folder.ledger, on: disk)
     }
-}
-
-extension EventLog {
-    /// A log that nobody reads.
-    static let silent = EventLog(Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, format: .text)
 }

@@ -18,6 +18,17 @@ struct CompletionLatchTests {
         #expect(flips.withLock { $0 } == 1)
     }
 
+    @Test("the flag flips with the last agency and not before")
+    func last() {
+        let flips = Monitor(0)
+        let latch = CompletionLatch(remaining: 3, onDone: { flips.withLock { $0 += 1 } })
+        let flipsAfterEach = (0..<3).map { _ in
+            latch.countDown()
+            return flips.withLock { $0 }
+        }
+        #expect(flipsAfterEach == [0, 0, 1])
+    }
+
     @Test("with no agency left it is done at once")
     func none() {
         let flips = Monitor(0)

@@ -18,12 +18,12 @@ struct DialectSessionTests {
         case .finish(let agency): "finish \(agency.map { "\($0)" } ?? "?")"
         case .consult(let agency, let finishes, let waits): "consult \(agency) \(finishes) \(waits)"
         case .answer(let answer, let complaint):
-            switch answer.reply {
-            case .rejected(let badBets, _)?: "rejected \(badBets)\(complaint == nil ? "" : ", logged")"
-            case .stored?: "stored"
-            case .echo?: "echo"
-            case nil: "silence"
-            case let reply?: "\(reply)"
+            switch answer.content {
+            case .reply(.rejected(let badBets, _)): "rejected \(badBets)\(complaint == nil ? "" : ", logged")"
+            case .reply(.stored): "stored"
+            case .reply(.echo): "echo"
+            case .nothing: "silence"
+            case let content: "\(content)"
             }
         case .leave(let agency): "leave \(agency.map { "\($0)" } ?? "-")"
         case .askDrawn: "ask drawn"
@@ -117,7 +117,7 @@ struct DialectSessionTests {
                 continue
             }
             #expect(answer.closes && complaint != nil)
-            #expect(session.receive(.frame([]), today: Samples.today) == .ignore)
+            #expect(session.receive(.frame(Frame([])), today: Samples.today) == .ignore)
             #expect(session.receive(.hungUp, today: Samples.today) == .leave(hasSent ? one : nil))
         }
     }

@@ -39,11 +39,13 @@ struct DrawTests {
     @Test("each agency has its own winners, in the order of the ledger, and none is not one")
     func winners() throws {
         let fixture = try sealedLedger(winningNumber: 7)
-        let draw = Draw(folder: CommitterFixture.folder, disk: fixture.disk) { false }
+        let draw = Draw(
+            folder: CommitterFixture.folder, disk: fixture.disk, winnersPath: CommitterFixture.folder.winners
+        ) { false }
         let result = try #require(try draw.run(try seal(fixture)))
-        #expect(result.agencies.map(\.winners) == [["A1", "A3", "A1"], [], []])
-        #expect(result.agencies.map(\.bets) == [4, 1, 0])
-        #expect(result.agencies.map(\.rejectedBets) == [1, 0, 0])
+        #expect(result.agencies?.map(\.winners) == [["A1", "A3", "A1"], [], []])
+        #expect(result.agencies?.map(\.bets) == [4, 1, 0])
+        #expect(result.agencies?.map(\.rejectedBets) == [1, 0, 0])
         #expect(result.bets == 5 && result.winningNumber == 7)
         #expect(result.ledgerBytes == fixture.disk.bytes(CommitterFixture.folder.ledger)?.count)
     }
@@ -52,9 +54,13 @@ struct DrawTests {
     func stop() throws {
         let fixture = try sealedLedger(winningNumber: 9)
         let seal = try seal(fixture)
-        let draw = Draw(folder: CommitterFixture.folder, disk: fixture.disk) { false }
-        #expect(try draw.run(seal)?.agencies[1].winners == ["B1"])
-        let stopped = Draw(folder: CommitterFixture.folder, disk: fixture.disk) { true }
+        let draw = Draw(
+            folder: CommitterFixture.folder, disk: fixture.disk, winnersPath: CommitterFixture.folder.winners
+        ) { false }
+        #expect(try draw.run(seal)?.agencies?[1].winners == ["B1"])
+        let stopped = Draw(
+            folder: CommitterFixture.folder, disk: fixture.disk, winnersPath: CommitterFixture.folder.winners
+        ) { true }
         #expect(try stopped.run(seal) == nil)
     }
 
@@ -65,24 +71,40 @@ struct DrawTests {
         var bytes = try #require(fixture.disk.bytes(CommitterFixture.folder.ledger))
         bytes[4096 + GroupHeader.byteCount + RecordHeader.byteCount] ^= 1
         fixture.disk.put(CommitterFixture.folder.ledger, bytes)
-        let draw = Draw(folder: CommitterFixture.folder, disk: fixture.disk) { false }
+        let draw = Draw(
+            folder: CommitterFixture.folder, disk: fixture.disk, winnersPath: CommitterFixture.folder.winners
+        ) { false }
         #expect(throws: LedgerError.self) { try draw.run(seal) }
     }
 
-    @Test("a restart takes only the result of the ledger beside it")
+    @Test("a restart takes only the result, and the winners file, of the ledger beside it")
     func published() throws {
         let fixture = try sealedLedger(winningNumber: 7)
+        let (folder, disk) = (CommitterFixture.folder, fixture.disk)
         let contents = try fixture.contents()
-        let published = PublishedDraw(folder: CommitterFixture.folder, disk: fixture.disk)
-        #expect(try published.load(contents: contents) == nil)
-        let draw = Draw(folder: CommitterFixture.folder, disk: fixture.disk) { false }
-        var result = try #require(try draw.run(try seal(fixture)))
-        fixture.disk.put(CommitterFixture.folder.result, result.fileBytes)
-        #expect(try published.load(contents: contents) == result)
-        result.winningNumber = 8
-        fixture.disk.put(CommitterFixture.folder.result, result.fileBytes)
-        #expect(throws: PublishedDrawError.self) { try published.load(contents: contents) }
-        fixture.disk.put(CommitterFixture.folder.result, [1, 2, 3])
-        #expect(throws: PublishedDrawError.self) { try published.load(contents: contents) }
+        #expect(try PublishedDraw(folder, contents: contents, on: disk) == nil)
+        let draw = Draw(folder: folder, disk: disk, winnersPath: folder.winners) { false }
+        let result = try #require(try draw.run(try seal(fixture)))
+        disk.put(folder.result, result.fileBytes)
+        #expect(try PublishedDraw(folder, contents: contents, on: disk)?.result == result)
+        let changes: [(inout DrawResult) -> Void] = [
+            { $0.winningNumber = 8 }, { $0.ledgerID = "0000000000000008" }, { $0.ledgerBytes += 4096 },
+            { $0.draw = DrawID("other") ?? $0.draw }, { $0.winnersFile?.sha256 = "" },
+        ]
+        for change in changes {
+            var other = result
+            change(&other)
+            disk.put(folder.result, other.fileBytes)
+            #expect(throws: PublishedDrawError.self) { try PublishedDraw(folder, contents: contents, on: disk) }
+        }
+        disk.put(folder.result, [1, 2, 3])
+        #expect(throws: PublishedDrawError.self) { try PublishedDraw(folder, contents: contents, on: disk) }
+        disk.put(folder.result, result.fileBytes)
+        var winners = try #require(disk.bytes(folder.winners))
+        winners[winners.count - 1] ^= 1
+        disk.put(folder.winners, winners)
+        #expect(throws: PublishedDrawError.self) { try PublishedDraw(folder, contents: contents, on: disk) }
+        try disk.remove(folder.winners)
+        #expect(throws: PublishedDrawError.self) { try PublishedDraw(folder, contents: contents, on: disk) }
     }
 }

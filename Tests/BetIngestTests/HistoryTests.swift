@@ -31,7 +31,7 @@ struct HistoryTests {
         }
 
         func send(_ answer: Answer) {
-            guard let message = answer.message else { return }
+            guard case .message(let message) = answer.content else { return }
             answers.withLock { $0.append((clock.tick(), message)) }
             answers.wakeAll()
         }
@@ -86,7 +86,8 @@ struct HistoryTests {
         let recovery = try #require(
             try DrawRecovery(configuration.folder, agencies: UInt32(agencies), on: disk, time: 1) { false })
         let core = try IngestCore(
-            configuration: configuration, contents: recovery.contents, published: nil, inbox: MainInbox(), disk: disk,
+            configuration: configuration, program: "test", contents: recovery.contents, published: nil,
+            inbox: MainInbox(), disk: disk,
             clock: SystemCall.unixMilliseconds, log: .silent)
         let committer = NamedThread("committer") { core.committer.run() }
         let workers = WorkerPool(count: 3, worker: core.worker)
@@ -117,8 +118,15 @@ struct HistoryTests {
             peer: "test", session: NativeSession(draw: Samples.draw, agencies: 100), answers: recorder)
         func handOver(_ message: Message) {
             let frame = Array(message.encoded[Limits.frameLengthBytes...])
-            core.budget.reserveNow(frame.count)
-            if connection.append(.frame(frame)) { core.queue.put([connection]) }
+            let granted = Monitor<Reservation?>(nil)
+            let request = core.budget.reserve(frame.count, .known) { reservation in
+                granted.withLock { $0 = reservation }
+                granted.wakeAll()
+            }
+            let reservation: Reservation? =
+                if case .reserved(let now) = request { now } else { granted.wait(until: .now + .seconds(60)) { $0 } }
+            granted.withLock { $0 = nil }
+            if connection.append(.frame(Frame(frame, reservation: reservation))) { core.queue.put([connection]) }
         }
         handOver(.hello(Hello(agency: agency)))
         guard recorder.waitForAnswer(0) != nil else { return [] }

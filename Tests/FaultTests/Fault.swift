@@ -33,6 +33,9 @@ struct Fault: CustomStringConvertible {
         case goesOn
         /// Exit 70, and a line of the log with this text.
         case ends(saying: String)
+        /// The one or the other: the draw's folder is synced for its result and for progress.json, on which nothing
+        /// depends.
+        case either
     }
 
     let call: TracedCall
@@ -66,12 +69,14 @@ struct Fault: CustomStringConvertible {
         let failure = Outcome.ends(saying: "\(call.name) ")
         let isRetried = ["open", "pread", "pwrite", "ftruncate", "fallocate", "flock"].contains(call.name)
         // Who holds the lock is written for people: the service does without.
-        let isForPeople = call.isLock && (call.name == "ftruncate" || call.name == "pwrite")
+        let isForPeople = call.isLock && (call.name == "ftruncate" || call.name == "pwrite") || call.isProgress
         switch kind {
         case .full:
-            return .ends(saying: "No space left on device")
+            return call.isProgress ? .either : .ends(saying: "No space left on device")
         case _ where isForPeople:
             return .goesOn
+        case _ where call.isDrawFolder && call.name != "mkdir":
+            return .either
         case .interruptedBefore, .interruptedAfter:
             return isRetried ? .goesOn : failure
         case .noSpaceBefore, .noSpaceAfter:

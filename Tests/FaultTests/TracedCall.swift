@@ -24,6 +24,8 @@ struct TracedCall: Hashable, CustomStringConvertible {
     var description: String { "\(name) \(path) \(ordinal)" }
 
     var isLock: Bool { path == "data/ingest.lock" }
+    var isProgress: Bool { path.contains("/progress.json") }
+    var isDrawFolder: Bool { path.hasSuffix("/draws/default") }
     var isLedger: Bool { path.hasSuffix("/bets.ledger") }
 
     /// Whether it makes a file, a folder or bytes that were not there.

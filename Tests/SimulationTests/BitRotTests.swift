@@ -69,7 +69,7 @@ struct BitRotTests {
         writeOutput("bit rot: \(flipped) of \(good.count * 8) bits of a ledger, \(torn) taken for a torn closing group")
     }
 
-    @Test("any bit of result.json: refused by both services")
+    @Test("any bit of result.json: rejected by both services")
     func result() throws {
         let disk = try draw()
         let good = try #require(disk.bytes(Self.folder.result))
@@ -79,7 +79,7 @@ struct BitRotTests {
             bytes[bit / 8] ^= 1 << (bit % 8)
             disk.put(Self.folder.result, bytes)
             #expect(throws: PublishedDrawError.self, "bit \(bit)") {
-                try PublishedDraw(folder: Self.folder, disk: disk).load(contents: contents)
+                try PublishedDraw(Self.folder, contents: contents, on: disk)
             }
             var published = PublishedResult(folder: Self.folder, disk: disk)
             let isServed = published.changes().contains { if case .result = $0 { true } else { false } }

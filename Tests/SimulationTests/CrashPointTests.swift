@@ -20,7 +20,7 @@ struct CrashPointTests {
         let acknowledged = NIOLockedValueBox(0)
 
         func send(_ answer: Answer) {
-            if case .chunkProcessed? = answer.message { acknowledged.withLockedValue { $0 += 1 } }
+            if case .message(.chunkProcessed) = answer.content { acknowledged.withLockedValue { $0 += 1 } }
         }
     }
 
@@ -159,6 +159,6 @@ struct CrashPointTests {
     }
 
     private func winners(_ bytes: [UInt8]) throws -> [String]? {
-        try DrawResult(fileBytes: bytes).agencies.first?.winners
+        try DrawResult(fileBytes: bytes).agencies?.first?.winners
     }
 }

@@ -115,6 +115,7 @@ final class LedgerAuditor {
                     isSealed = true
                     continue
                 }
+                if record.header.kind == .start { continue }
                 let isChunk = record.header.kind != .rejection
                 let bets = reader.withPayload(of: record) { payload in
                     isChunk ? BetColumns(payload, count: record.header.count).bets : []
@@ -132,7 +133,7 @@ final class LedgerAuditor {
         let told = try DrawResult(fileBytes: result)
         for (agency, _) in sent {
             let expected = (stored[agency] ?? []).flatMap(\.bets).filter { $0.number == winningNumber }.map(\.document)
-            let published = told.agencies.first { $0.agency == agency }?.winners
+            let published = told.agencies?.first { $0.agency == agency }?.winners
             check(published == expected, 4, "agency \(agency): \(published ?? []) published, \(expected) stored")
             if let heard = winners[agency] { check(heard == expected, 5, "agency \(agency) heard \(heard)") }
         }

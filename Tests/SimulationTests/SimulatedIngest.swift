@@ -1,15 +1,9 @@
-import Logging
 import NIOCore
 import NIOEmbedded
 import Shared
 import TestKit
 
 @testable import BetIngest
-
-extension EventLog {
-    /// A log that nobody reads.
-    static let silent = EventLog(Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }, format: .text)
-}
 
 /// The ingest service as a process of the simulation: the shipped parts, stepped instead of run by threads.
 final class SimulatedIngest {
@@ -34,23 +28,23 @@ final class SimulatedIngest {
             isStopping: { false })
         guard let recovery else { preconditionFailure("nobody told it to stop") }
         core = try IngestCore(
-            configuration: configuration, contents: recovery.contents, published: recovery.published, inbox: inbox,
-            disk: disk, clock: clock, log: .silent)
-        lifecycle = try DrawLifecycle(
-            configuration: configuration, contents: recovery.contents, published: recovery.published, core: core,
+            configuration: configuration, program: "simulated", contents: recovery.contents,
+            published: recovery.published, inbox: inbox, disk: disk, clock: clock, log: .silent)
+        lifecycle = DrawLifecycle(
+            folder: configuration.folder, winningNumber: configuration.winningNumber, recovery: recovery, core: core,
             disk: disk, log: .silent, isStopping: { false })
         contents = recovery.contents
         ingestLoop = IngestLoop(
             eventLoop: loop, readBuffer: ReadBuffer(byteCount: Limits.maxReadBytes), queue: core.queue,
-            budget: core.budget)
+            budget: core.budget, log: .silent)
         self.inbox = inbox
         self.loop = loop
         self.configuration = configuration
     }
 
     func connect(_ dialect: (any Dialect)?, peer: String) -> SimulatedConnection {
-        let handler = IngestChannelHandler(
-            loop: ingestLoop, port: IngestPort(configuration, dialect: dialect), peer: peer, slot: nil)
+        let port = IngestPort(configuration, agencies: core.agencies, dialect: dialect)
+        let handler = IngestChannel.handler(loop: ingestLoop, port: port, peer: peer, slot: nil)
         return SimulatedConnection(handler, loop: loop)
     }
 
@@ -66,7 +60,7 @@ final class SimulatedIngest {
     }
 
     func sweep() {
-        ingestLoop.sweep()
+        ingestLoop.connections.sweep()
     }
 
     /// One event of the main thread.
@@ -75,7 +69,7 @@ final class SimulatedIngest {
     func handleEvent() throws {
         switch inbox.takeNextEvent() {
         case .failed(let error)?: throw error
-        case .agenciesFinished(let agencies)?: try lifecycle.agenciesFinished(agencies)
+        case .agenciesFinished(let agencies)?: lifecycle.agenciesFinished(agencies)
         case .allAgenciesFinished?: lifecycle.close()
         case .sealed(let seal)?: try lifecycle.draw(seal)
         case .stop?, nil: break

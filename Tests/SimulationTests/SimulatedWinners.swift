@@ -1,6 +1,7 @@
 import NIOCore
 import NIOEmbedded
 import Shared
+import TestKit
 
 @testable import WinnersService
 
@@ -9,28 +10,33 @@ final class SimulatedWinners {
     private let loop: EmbeddedEventLoop
     private let configuration: ServiceConfiguration
     private var published: PublishedResult
-    private let native: ConsultQueue
-    private let dialect: ConsultQueue
+    private let native: ConsultLoop
+    private let dialect: ConsultLoop
 
     init(_ configuration: ServiceConfiguration, on disk: any Disk, loop: EmbeddedEventLoop) {
         self.loop = loop
         self.configuration = configuration
         published = PublishedResult(folder: configuration.folder, disk: disk)
-        let nothingYet = DrawProgress(
-            draw: configuration.draw, state: .open, expectedAgencies: configuration.agencies, finishedAgencies: [])
-        func queue() -> ConsultQueue {
-            ConsultQueue(
+        let nothingYet = ProgressView(draw: configuration.draw, progress: nil, configured: configuration.agencies)
+        func queue() -> ConsultLoop {
+            ConsultLoop(
                 eventLoop: loop, readBuffer: ReadBuffer(byteCount: Limits.maxConsultReadBytes), progress: nothingYet,
-                helloDeadline: .seconds(60), idleDeadline: .seconds(86_400))
+                log: .silent)
         }
         native = queue()
         dialect = queue()
     }
 
     func connect(_ language: (any Dialect)?) -> SimulatedConnection {
-        let session = ConsultSession(draw: configuration.draw, agencies: configuration.agencies)
-        let handler = ConsultChannelHandler(
-            queue: language == nil ? native : dialect, session: session, dialect: language)
+        let settings = FramedSettings(
+            framing: language?.framing ?? .native, window: 1, firstWindow: 1,
+            maxFrameBytes: Limits.maxConsultFrameBytes, firstMaxFrameBytes: Limits.maxConsultFrameBytes,
+            firstFrameBytes: .max,
+            deadlines: ConnectionDeadlines(hello: .seconds(60), frame: .seconds(120), idle: .seconds(86_400)),
+            isKnownAtOnce: language != nil, isNative: language == nil)
+        let handler = ConsultChannel.handler(
+            loop: language == nil ? native : dialect, session: ConsultSession(draw: configuration.draw),
+            settings: settings, dialect: language, slot: nil)
         return SimulatedConnection(handler, loop: loop)
     }
 
@@ -39,12 +45,17 @@ final class SimulatedWinners {
         for change in published.changes() {
             switch change {
             case .progress(let progress):
-                native.update(progress)
-                dialect.update(progress)
-            case .result(let result):
-                native.publish(PublishedAnswers(result))
-                dialect.publish(PublishedAnswers(result, dialect: JSONDialect()))
-            case .refused:
+                let view = ProgressView(
+                    draw: configuration.draw, progress: progress, configured: configuration.agencies)
+                native.update(view)
+                dialect.update(view)
+            case .result(let result, let winners):
+                native.publish(winners, draw: result.draw)
+                dialect.publish(winners, draw: result.draw)
+            case .withdrawn:
+                native.withdraw()
+                dialect.withdraw()
+            case .refused, .waitingForFolder:
                 break
             }
         }

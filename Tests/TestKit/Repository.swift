@@ -12,6 +12,10 @@ package enum Repository {
         try String(contentsOfFile: root + "/" + path, encoding: .utf8)
     }
 
+    package static func bytes(_ path: String) throws -> [UInt8] {
+        Array(try Data(contentsOf: URL(fileURLWithPath: root + "/" + path)))
+    }
+
     /// The files below a folder whose names end so, as paths from the root, in order.
     package static func files(below folder: String, ending suffix: String) -> [String] {
         let base = root + "/" + folder

@@ -63,3 +63,30 @@ extension Samples {
         return draw
     }()
 }
+
+extension Samples {
+    /// A result of version 1, whose winners are in it, and so need no file.
+    ///
+    /// - Parameter winners: those of agency 1, 2 …; each agency has four bets more.
+    package static func result(winners: [[String]], winningNumber: UInt16 = 7574) -> DrawResult {
+        let agencies = winners.enumerated().map { index, documents in
+            DrawResult.Agency(
+                agency: AgencyID(UInt32(index + 1)), bets: UInt64(documents.count + 4), rejectedBets: UInt64(index),
+                winningBets: UInt64(documents.count), winners: documents)
+        }
+        var result = DrawResult(
+            draw: draw, ledgerID: 0, winningNumber: winningNumber, method: "configured",
+            bets: agencies.reduce(0) { $0 + $1.bets }, ledgerBytes: 1 << 30, ledgerSHA256: "",
+            agencyCount: UInt32(agencies.count), winningBets: agencies.reduce(0) { $0 + $1.winningBets },
+            winnersFile: .init(bytes: 0, sha256: ""), agencies: agencies)
+        result.version = 1
+        result.ledgerID = nil
+        result.winnersFile = nil
+        return result
+    }
+
+    /// The winners file of ``result(winners:winningNumber:)``.
+    package static func winnersFile(_ winners: [[String]]) throws -> WinnersFile {
+        try WinnersFile("", of: result(winners: winners), on: SimulatedDisk())
+    }
+}

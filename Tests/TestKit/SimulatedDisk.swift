@@ -1,10 +1,11 @@
+import Glibc
 import NIOConcurrencyHelpers
 package import Shared
 
 /// A disk in memory that knows what would survive power loss, and fails where it is told to.
 ///
-/// Written bytes are durable after the file's sync, names after their folder's. ``losePower(_:)`` leaves what is durable,
-/// and of the rest what the mode says.
+/// Written bytes are durable after the file's sync; names, those of folders too, after their folder's. A name survives
+/// only in a folder that does. ``losePower(_:)`` leaves what is durable, and of the rest what the mode says.
 ///
 /// Isolation: any thread; one lock for everything.
 package final class SimulatedDisk: Disk {
@@ -53,6 +54,7 @@ package final class SimulatedDisk: Disk {
     }
 
     fileprivate struct State: Sendable {
+        /// A folder is a name with the inode ``SimulatedDisk/folderInode``.
         var names: [String: Int] = [:]
         var durableNames: [String: Int] = [:]
         var inodes: [Int: Inode] = [:]
@@ -74,6 +76,8 @@ package final class SimulatedDisk: Disk {
             self.state = state
         }
     }
+
+    fileprivate static let folderInode = -1
 
     fileprivate let state = NIOLockedValueBox(State())
 
@@ -112,6 +116,7 @@ package final class SimulatedDisk: Disk {
             case .random: if Bool.random(using: &random) { state.names = state.durableNames }
             default: break
             }
+            state.names = state.names.filter { name, _ in Self.isReachable(name, state.names) }
             state.durableNames = state.names
             let named = Set(state.names.values)
             state.inodes = state.inodes.filter { named.contains($0.key) }
@@ -160,6 +165,10 @@ package final class SimulatedDisk: Disk {
     /// Puts a file there, durably.
     package func put(_ path: String, _ bytes: [UInt8]) {
         state.withLockedValue { state in
+            for parent in Self.ancestors(path) {
+                state.names[parent] = Self.folderInode
+                state.durableNames[parent] = Self.folderInode
+            }
             let content = SimulatedContent(bytes)
             state.inodes[state.nextInode] = Inode(content: content, durable: content)
             state.names[path] = state.nextInode
@@ -168,15 +177,29 @@ package final class SimulatedDisk: Disk {
         }
     }
 
+    /// Whether every folder above a name is there.
+    private static func isReachable(_ name: String, _ names: [String: Int]) -> Bool {
+        let parent = folder(of: name)
+        return parent == "." || parent == "/" || names[parent] == folderInode && isReachable(parent, names)
+    }
+
+    private static func ancestors(_ path: String) -> [String] {
+        let parent = folder(of: path)
+        return parent == "." || parent == "/" ? [] : ancestors(parent) + [parent]
+    }
+
     // MARK: Disk
 
     package func open(_ path: String, _ mode: DiskOpenMode) throws(DiskError) -> any DiskFile {
         let number = try perform("open", path) { state throws(DiskError) -> Int in
-            if let number = state.names[path] {
-                if mode == .replace { state.inodes[number]?.content = SimulatedContent() }
+            if let number = state.names[path], mode != .replace {
+                guard number != Self.folderInode else { throw DiskError(call: "open", path: path, errno: EISDIR) }
                 return number
             }
-            guard mode == .replace else { throw DiskError(call: "open", path: path, errno: 2) }
+            let parent = folder(of: path)
+            guard mode == .replace, parent == "." || state.names[parent] == Self.folderInode else {
+                throw DiskError(call: "open", path: path, errno: ENOENT)
+            }
             state.inodes[state.nextInode] = Inode()
             state.names[path] = state.nextInode
             state.nextInode += 1
@@ -193,17 +216,29 @@ package final class SimulatedDisk: Disk {
 
     package func syncFolder(_ path: String) throws(DiskError) {
         try perform("syncFolder", path) { state throws(DiskError) in
-            state.durableNames = state.names
+            let isInside = { (name: String) in folder(of: name) == path }
+            state.durableNames = state.durableNames.filter { !isInside($0.key) || state.names[$0.key] != nil }
+            for (name, number) in state.names where isInside(name) { state.durableNames[name] = number }
         }
     }
 
-    package func makeFolder(_ path: String) throws(DiskError) {}
+    package func remove(_ path: String) throws(DiskError) {
+        guard state.withLockedValue({ $0.names[path] != nil }) else { return }
+        try perform("remove", path) { state throws(DiskError) in state.names[path] = nil }
+    }
+
+    package func makeOneFolder(_ path: String) throws(DiskError) {
+        try perform("mkdir", path) { state throws(DiskError) in state.names[path] = Self.folderInode }
+    }
 
     package func forgetCached(_ path: String) throws(DiskError) {}
 
     package func stamp(_ path: String) -> FileStamp? {
         state.withLockedValue { state in
-            guard let number = state.names[path], let inode = state.inodes[number] else { return nil }
+            guard let number = state.names[path] else {
+                return path == "." ? FileStamp(inode: 0, size: 0, changed: 0) : nil
+            }
+            guard let inode = state.inodes[number] else { return FileStamp(inode: 0, size: 0, changed: 0) }
             return FileStamp(inode: UInt64(number), size: inode.content.size, changed: inode.changes)
         }
     }
@@ -302,6 +337,15 @@ private struct SimulatedFile: DiskFile {
     func allocate(from offset: Int, byteCount: Int) throws(DiskError) {
         try disk.perform("allocate", path) { [number] state throws(DiskError) in
             state.inodes[number]?.content.size = offset + byteCount
+        }
+    }
+
+    /// Processes are not simulated: nobody else has it.
+    func lock() throws(DiskError) {}
+
+    func isIntact(byteCount: Int) throws(DiskError) -> Bool {
+        disk.state.withLockedValue { state in
+            state.names[path] == number && state.inodes[number]?.content.size ?? 0 >= byteCount
         }
     }
 }

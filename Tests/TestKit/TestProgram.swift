@@ -31,7 +31,7 @@ package final class TestProgram: Sendable {
     }
 
     /// Where the programs were built: beside the test bundle, but for PROGRAMS=FOLDER.
-    private static let folder: String = {
+    package static let folder: String = {
         if let folder = ProcessInfo.processInfo.environment["PROGRAMS"] { return folder }
         let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
         return URL(fileURLWithPath: bundle).deletingLastPathComponent().path
@@ -40,13 +40,14 @@ package final class TestProgram: Sendable {
     /// Starts a program.
     ///
     /// - Parameters:
+    ///   - name: one of the three programs, or the absolute path of another.
     ///   - environment: added to an environment without any variable of Quiniela.
     ///   - folder: its working folder: no config.yaml is found there unless the test puts one.
     package init(
         _ name: String, _ arguments: [String], environment: [String: String] = [:], in folder: String
     ) throws {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: Self.folder + "/" + name)
+        process.executableURL = URL(fileURLWithPath: name.hasPrefix("/") ? name : Self.folder + "/" + name)
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: folder)
         var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("QUINIELA_") }

@@ -9,27 +9,33 @@ import Testing
 /// A connection to the winners' port without a socket: the handler on an embedded loop, its answers as messages.
 struct ConsultChannelTests {
     private let loop = EmbeddedEventLoop()
-    private let queue: ConsultQueue
+    private let queue: ConsultLoop
 
     init() {
-        queue = ConsultQueue(
+        let progress = DrawProgress(
+            draw: Samples.draw, ledgerID: 1, state: .open, expectedAgencies: 5, finishedAgencies: [AgencyID(2)])
+        queue = ConsultLoop(
             eventLoop: loop, readBuffer: ReadBuffer(byteCount: Limits.maxConsultReadBytes),
-            progress: DrawProgress(
-                draw: Samples.draw, state: .open, expectedAgencies: 5, finishedAgencies: [AgencyID(2)]),
-            helloDeadline: .seconds(50), idleDeadline: .seconds(100))
+            progress: ProgressView(draw: Samples.draw, progress: progress, configured: 5), log: .silent)
     }
 
-    private static let result = DrawResult(
-        draw: Samples.draw, winningNumber: 7574, method: "configured", bets: 9, ledgerBytes: 1, ledgerSHA256: "",
-        agencies: [
-            .init(agency: AgencyID(1), bets: 5, rejectedBets: 0, winners: ["A1", "A2"]),
-            .init(agency: AgencyID(2), bets: 4, rejectedBets: 1, winners: []),
-        ])
+    private static let winners = [["A1", "A2"], []]
+
+    @discardableResult
+    private func publish(_ winners: [[String]] = Self.winners) throws -> Int {
+        queue.publish(try Samples.winnersFile(winners), draw: Samples.draw)
+    }
 
     private func connect() throws -> EmbeddedChannel {
+        let settings = FramedSettings(
+            framing: .native, window: 1, firstWindow: 1, maxFrameBytes: Limits.maxConsultFrameBytes,
+            firstMaxFrameBytes: Limits.maxConsultFrameBytes, firstFrameBytes: .max,
+            deadlines: ConnectionDeadlines(hello: .seconds(50), frame: .seconds(70), idle: .seconds(100)),
+            isKnownAtOnce: false, isNative: true)
         let channel = EmbeddedChannel(
-            handler: ConsultChannelHandler(
-                queue: queue, session: ConsultSession(draw: Samples.draw, agencies: 5)), loop: loop)
+            handler: ConsultChannel.handler(
+                loop: queue, session: ConsultSession(draw: Samples.draw), settings: settings, dialect: nil, slot: nil),
+            loop: loop)
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         return channel
     }
@@ -74,7 +80,7 @@ struct ConsultChannelTests {
             [.hello(Hello(agency: AgencyID(2))), .consultWinners(waitMilliseconds: 60_000)], to: second)
         #expect(try answers(first).count == 1)
         #expect(try answers(second).count == 1)
-        #expect(queue.publish(PublishedAnswers(Self.result)) == 2)
+        #expect(try publish() == 2)
         #expect(
             try answers(first) == [
                 .winners(Winners(winningNumber: 7574, hasMore: false, documents: ["A1", "A2"]))
@@ -108,14 +114,13 @@ struct ConsultChannelTests {
         let channel = try connect()
         try send([hello, .consultWinners(waitMilliseconds: 60_000)], to: channel)
         _ = try channel.finish()
-        #expect(queue.publish(PublishedAnswers(Self.result)) == 0)
+        #expect(try publish() == 0)
     }
 
     @Test("winners that do not fit one message travel in several, the last one saying so")
     func manyWinners() throws {
-        var result = Self.result
-        result.agencies[0].winners = (0..<20_000).map { "\(30_000_000 + $0)" }
-        queue.publish(PublishedAnswers(result))
+        let expected = (0..<20_000).map { "\(30_000_000 + $0)" }
+        try publish([expected, []])
         let channel = try connect()
         try send([hello, .consultWinners(waitMilliseconds: 0)], to: channel)
         let messages = Array(try answers(channel).dropFirst())
@@ -129,17 +134,15 @@ struct ConsultChannelTests {
             #expect(message.encoded.count <= Limits.maxInformFrameBytes + 4)
             documents += winners.documents
         }
-        #expect(messages.count == 3)
-        #expect(documents == result.agencies[0].winners)
+        #expect(messages.count == 11)
+        #expect(documents == expected)
         _ = try channel.finish()
     }
 
     @Test("every consultation of one read is answered, in few writes")
     func pipelined() throws {
-        var result = Self.result
-        let many = (1...500).map { String(1000 + $0) }  // an answer too long to be copied behind another
-        result.agencies[1].winners = many
-        queue.publish(PublishedAnswers(result))
+        let many = (1...900).map { String(1000 + $0) }  // an answer too long to be copied after another
+        try publish([["A1", "A2"], many])
         for (agency, documents, maxWrites) in [(AgencyID(1), ["A1", "A2"], 1), (AgencyID(2), many, 101)] {
             let channel = try connect()
             let consultations = Array(repeating: Message.consultWinners(waitMilliseconds: 0), count: 100)
@@ -189,7 +192,7 @@ struct ConsultChannelTests {
         channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
         channel.embeddedEventLoop.run()
         #expect(!channel.isActive)
-        #expect(queue.publish(PublishedAnswers(Self.result)) == 0)
+        #expect(try publish() == 0)
     }
 
     @Test("a connection without HELLO has the shorter deadline")

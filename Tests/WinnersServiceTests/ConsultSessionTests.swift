@@ -25,8 +25,8 @@ struct ConsultSessionTests {
     @Test("before HELLO nothing else is taken, after it consultations are")
     func walk() {
         let before = Self.events.map { event in
-            var session = ConsultSession(draw: Samples.draw, agencies: 5)
-            return kind(session.receive(event))
+            var session = ConsultSession(draw: Samples.draw)
+            return kind(session.receive(event, agencies: 5))
         }
         #expect(
             before == [
@@ -34,9 +34,9 @@ struct ConsultSessionTests {
                 "fail malformedFrame", "fail deadline",
             ])
         let after = Self.events.map { event in
-            var session = ConsultSession(draw: Samples.draw, agencies: 5)
-            _ = session.receive(Self.events[0])
-            return kind(session.receive(event))
+            var session = ConsultSession(draw: Samples.draw)
+            _ = session.receive(Self.events[0], agencies: 5)
+            return kind(session.receive(event, agencies: 5))
         }
         #expect(
             after == [
@@ -45,9 +45,9 @@ struct ConsultSessionTests {
             ])
         for first in Self.events.dropFirst() {
             for second in Self.events {
-                var session = ConsultSession(draw: Samples.draw, agencies: 5)
-                _ = session.receive(first)
-                #expect(session.receive(second) == .ignore)
+                var session = ConsultSession(draw: Samples.draw)
+                _ = session.receive(first, agencies: 5)
+                #expect(session.receive(second, agencies: 5) == .ignore)
             }
         }
     }
@@ -61,17 +61,19 @@ struct ConsultSessionTests {
             (.unknown(reason: ""), "close"),
         ]
         for (request, expected) in requests {
-            var session = ConsultSession(draw: Samples.draw, agencies: 5)
-            #expect(kind(session.receive(request)) == expected)
-            #expect(kind(session.receive(request)) == "ignore")
+            var session = ConsultSession(draw: Samples.draw)
+            #expect(kind(session.receive(request, agencies: 5)) == expected)
+            #expect(kind(session.receive(request, agencies: 5)) == "ignore")
         }
     }
 
     @Test("an agency that is not in the draw is refused")
     func strangers() {
         for number in [0, 6] as [UInt32] {
-            var session = ConsultSession(draw: Samples.draw, agencies: 5)
-            #expect(kind(session.receive(.message(.hello(Hello(agency: AgencyID(number)))))) == "fail unknownAgency")
+            var session = ConsultSession(draw: Samples.draw)
+            #expect(
+                kind(session.receive(.message(.hello(Hello(agency: AgencyID(number)))), agencies: 5))
+                    == "fail unknownAgency")
         }
     }
 }

@@ -5,35 +5,67 @@ import Testing
 @testable import WinnersService
 
 struct PublishedResultTests {
-    @Test("each file is read once for each time it is replaced, and a damaged result is refused")
+    private let folder: DrawFolder
+    private let disk = PosixDisk()
+    private let temporary: TemporaryFolder
+
+    init() throws {
+        temporary = try TemporaryFolder()
+        folder = DrawFolder(data: temporary.path, draw: Samples.draw)
+    }
+
+    private func kind(_ change: PublishedResult.Change) -> String {
+        switch change {
+        case .result(let result, _): "result \(result.winningNumber)"
+        case .withdrawn: "withdrawn"
+        case .progress(let progress): "progress \(progress.map { "\($0.state)" } ?? "none")"
+        case .refused: "refused"
+        case .waitingForFolder: "waiting"
+        }
+    }
+
+    @Test("each file is read once for each time it is replaced, and a damaged result is rejected")
     func changes() throws {
-        let temporary = try TemporaryFolder()
-        let folder = DrawFolder(data: temporary.path, draw: Samples.draw)
-        let disk = PosixDisk()
         var published = PublishedResult(folder: folder, disk: disk)
+        #expect(published.changes().map(kind) == ["waiting"])
         #expect(published.changes().isEmpty)
         try disk.makeFolder(folder.path)
-        let progress = DrawProgress(draw: Samples.draw, state: .open, expectedAgencies: 5, finishedAgencies: [])
+        let progress = DrawProgress(
+            draw: Samples.draw, ledgerID: 1, state: .open, expectedAgencies: 5, finishedAgencies: [])
         try DurableFile.replace(folder.progress, with: progress.fileBytes, on: disk)
-        guard case .progress(progress)? = published.changes().first else {
-            Issue.record("no progress")
-            return
-        }
+        #expect(published.changes().map(kind) == ["progress open"])
         #expect(published.changes().isEmpty)
-        let result = DrawResult(
-            draw: Samples.draw, winningNumber: 1, method: "configured", bets: 0, ledgerBytes: 1, ledgerSHA256: "",
-            agencies: [])
+        let result = Samples.result(winners: [[]], winningNumber: 1)
         var damaged = result.fileBytes
         damaged[100] ^= 1
         try DurableFile.replace(folder.result, with: damaged, on: disk)
-        guard case .refused? = published.changes().first else {
-            Issue.record("a damaged result was not refused")
-            return
-        }
+        #expect(published.changes().map(kind) == ["refused"])
+        #expect(published.changes().isEmpty)
         try DurableFile.replace(folder.result, with: result.fileBytes, on: disk)
-        guard case .result(result)? = published.changes().first else {
-            Issue.record("no result")
-            return
-        }
+        #expect(published.changes().map(kind) == ["result 1"])
+        #expect(published.changes().isEmpty)
+    }
+
+    @Test("a progress.json that cannot be read keeps no result from being told")
+    func unreadableProgress() throws {
+        try disk.makeFolder(folder.progress)
+        try DurableFile.replace(folder.result, with: Samples.result(winners: [["7"]]).fileBytes, on: disk)
+        var published = PublishedResult(folder: folder, disk: disk)
+        #expect(published.changes().map(kind) == ["result 7574", "progress none"])
+    }
+
+    @Test("a result that is removed, of another draw, or of another ledger than the one beside it is not told any more")
+    func withdrawn() throws {
+        let file = folder.result
+        try disk.makeFolder(folder.path)
+        try DurableFile.replace(file, with: Samples.result(winners: [[]]).fileBytes, on: disk)
+        var published = PublishedResult(folder: folder, disk: disk)
+        #expect(published.changes().map(kind) == ["result 7574"])
+        try disk.remove(file)
+        #expect(published.changes().map(kind) == ["withdrawn"])
+        var other = Samples.result(winners: [[]])
+        other.draw = try #require(DrawID("other"))
+        try DurableFile.replace(file, with: other.fileBytes, on: disk)
+        #expect(published.changes().map(kind) == ["refused"])
     }
 }

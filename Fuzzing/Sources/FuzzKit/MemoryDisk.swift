@@ -18,7 +18,8 @@ package final class MemoryDisk: Disk, @unchecked Sendable {
     package func syncFolder(_ path: String) throws(DiskError) {}
     package func forgetCached(_ path: String) throws(DiskError) {}
     package func stamp(_ path: String) -> FileStamp? { FileStamp(inode: 1, size: bytes.count, changed: 0) }
-    package func makeFolder(_ path: String) throws(DiskError) {}
+    package func makeOneFolder(_ path: String) throws(DiskError) {}
+    package func remove(_ path: String) throws(DiskError) {}
 }
 
 private final class MemoryFile: DiskFile, @unchecked Sendable {
@@ -60,6 +61,9 @@ private final class MemoryFile: DiskFile, @unchecked Sendable {
     func truncate(to size: Int) throws(DiskError) {
         disk.bytes.removeSubrange(min(size, disk.bytes.count)...)
     }
+
+    func lock() throws(DiskError) {}
+    func isIntact(byteCount: Int) throws(DiskError) -> Bool { true }
 
     /// No preallocation: ledgers stay small.
     func allocate(from offset: Int, byteCount: Int) throws(DiskError) {

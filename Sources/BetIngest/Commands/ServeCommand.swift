@@ -14,6 +14,10 @@ struct ServeCommand: ParsableCommand {
     @Flag(help: "End with 0 once the result is published.")
     var exitAfterDraw = false
 
+    @Flag(
+        help: "Refuse to begin a new ledger: for a draw that has begun, whose data folder may not be mounted.")
+    var expectLedger = false
+
     func run() throws {
         StopSignals.block()
         SystemCall.returnLargeBlocks()
@@ -29,8 +33,8 @@ struct ServeCommand: ParsableCommand {
             let inbox = MainInbox()
             StopSignals.watch { inbox.postStop($0) }
             let service = IngestService(
-                configuration: configuration, log: log, exitAfterDraw: exitAfterDraw,
-                inbox: inbox, disk: PosixDisk(), clock: SystemCall.unixMilliseconds)
+                configuration: configuration, log: log, program: "unknown", exitAfterDraw: exitAfterDraw,
+                expectsLedger: expectLedger, inbox: inbox, disk: PosixDisk(), clock: SystemCall.unixMilliseconds)
             try log.bracketing { try service.run() }
         }
     }

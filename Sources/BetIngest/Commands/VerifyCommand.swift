@@ -50,14 +50,17 @@ struct VerifyCommand: ParsableCommand {
         guard let seal = contents.standings.seal else {
             throw PublishedDrawError(path: folder.result, reason: "its ledger is not sealed")
         }
-        let draw = Draw(folder: folder, disk: disk) { false }
-        guard let recomputed = try draw.run(seal), recomputed == published else {
+        // Written elsewhere: verify changes nothing in the data folder.
+        let winners = SystemCall.temporaryPath("quiniela-verify-winners")
+        defer { try? disk.remove(winners) }
+        let draw = Draw(folder: folder, disk: disk, winnersPath: winners) { false }
+        guard let recomputed = try draw.run(seal), published.isOutcome(recomputed) else {
             throw PublishedDrawError(
                 path: folder.result, reason: "it is not what the ledger beside it gives")
         }
-        let winners = published.agencies.reduce(0) { $0 + $1.winners.count }
+        _ = try WinnersFile(folder.winners, of: published, on: disk)
         writeOutput(
-            "result    holds: number \(published.winningNumber), \(winners) winning bets, drawn "
+            "result    holds: number \(published.winningNumber), \(published.winningBets) winning bets, drawn "
                 + "again from the ledger with the same outcome")
     }
 }

@@ -33,7 +33,7 @@ struct Admission {
         unplaced.remove(agency)
         let standing = standings[agency]
         let welcome = StagedEntry.answer(
-            Answer(message: .welcome(terms.welcome(standing, tellsStream: tellsStream))), connection,
+            Answer(.welcome(terms.welcome(standing, tellsStream: tellsStream))), connection,
             .agencyJoined(agency, peer: connection.peer, nextSequence: standing.nextSequence))
         return takeOver(agency, connection) + [welcome]
     }
@@ -45,7 +45,7 @@ struct Admission {
         let text = "another connection of agency \(agency) has taken over"
         return [
             .answer(
-                Answer(message: .error(.superseded, text), closes: true), previous,
+                Answer(.error(.superseded, text), closes: true), previous,
                 .agencySuperseded(agency, peer: previous.peer))
         ]
     }
@@ -56,7 +56,7 @@ struct Admission {
     ) -> StagedEntry {
         if let agency, owners[agency] === connection { owners[agency] = nil }
         superseded.remove(ObjectIdentifier(connection))
-        return .answer(Answer(message: message, closes: true), connection, nil)
+        return .answer(Answer(message.map(Answer.Content.message) ?? .nothing, closes: true), connection, nil)
     }
 
     /// A chunk has come and been checked.
@@ -70,7 +70,7 @@ struct Admission {
         let place = standings[agency].place(of: chunk.sequence)
         switch place {
         case .repeated:
-            return .settlement(.repeated(chunk, agency, connection.answers))
+            return .settlement(.repeated(checked, agency, connection.answers))
         case .next where isSealed, .gap where isSealed:
             return refuse(chunk, .drawClosed, closedReason(agency), agency, connection)
         case .gap:
@@ -81,15 +81,14 @@ struct Admission {
                 ? "agency \(agency) has used all its sequences"
                 : "sequence \(chunk.sequence); \(next) is the next one"
             return .answer(
-                Answer(message: .error(.sequenceGap, text), closes: true), connection,
+                Answer(.error(.sequenceGap, text), closes: true), connection,
                 .betsRejected(
-                    count: chunk.count, agency: agency, sequence: chunk.sequence, reason: text),
-                frameBytes: chunk.frame.count)
+                    count: chunk.count, agency: agency, sequence: chunk.sequence, reason: text))
         case .afterLast:
             let code: RejectionCode = isSealed ? .drawClosed : .agencyFinished
             return refuse(chunk, code, closedReason(agency), agency, connection)
         case .next:
-            return stage(checked, agency, connection, frameBytes: chunk.frame.count)
+            return stage(checked, agency, connection)
         }
     }
 
@@ -109,12 +108,11 @@ struct Admission {
     ///
     /// - Parameter sequence: the agency's next one; the chunk's own is that in the native protocol.
     mutating func stage(
-        _ checked: CheckedChunk, _ agency: AgencyID, _ connection: IngestConnection, frameBytes: Int,
+        _ checked: CheckedChunk, _ agency: AgencyID, _ connection: IngestConnection,
         sequence: UInt32? = nil, answer: RecordAnswer = .message
     ) -> StagedEntry {
         let record = StagedRecord(
-            checked, agency: agency, sequence: sequence ?? checked.chunk.sequence, frameBytes: frameBytes,
-            answer: answer)
+            checked, agency: agency, sequence: sequence ?? checked.chunk.sequence, answer: answer)
         standings.apply(record.kind, agency: agency, count: checked.betCount, bets: checked.bets)
         return .record(record, connection.answers)
     }
@@ -125,13 +123,12 @@ struct Admission {
     ) -> StagedEntry {
         .answer(
             Answer(
-                message: .chunkRejected(
+                .chunkRejected(
                     ChunkRejected(
                         sequence: chunk.sequence, code: code, betIndex: 0, message: text))),
             connection,
             .betsRejected(
-                count: chunk.count, agency: agency, sequence: chunk.sequence, reason: text),
-            frameBytes: chunk.frame.count)
+                count: chunk.count, agency: agency, sequence: chunk.sequence, reason: text))
     }
 }
 

@@ -4,10 +4,8 @@ import Shared
 extension Admission {
     /// A chunk of a dialect has come and been checked: it takes the agency's next sequence, and its connection speaks for
     /// the agency from now on.
-    ///
-    /// - Parameter frameBytes: reserved for the message that it came in.
     mutating func number(
-        _ checked: CheckedChunk, agency: AgencyID, frameBytes: Int, from connection: IngestConnection
+        _ checked: CheckedChunk, agency: AgencyID, from connection: IngestConnection
     ) -> [StagedEntry] {
         let chunk = checked.chunk
         // Its agency speaks on another connection by now: what was still in line here is dropped, unanswered.
@@ -15,15 +13,14 @@ extension Admission {
         let standing = standings[agency]
         if chunk.count == 0, standing.isFinished {
             // An empty last chunk, once more: its answer was lost.
-            return [.answer(Answer(reply: .stored(isLast: true)), connection, nil, frameBytes: frameBytes)]
+            return [.answer(Answer(.stored(isLast: true)), connection, nil)]
         }
         guard !isSealed, standing.place(of: standing.nextSequence) == .next else {
             let reason = closedReason(agency)
             return [
                 .answer(
-                    Answer(reply: .rejected(badBets: chunk.count, reason: reason)), connection,
-                    .chunkRefused(count: chunk.count, agency: agency, peer: connection.peer, reason: reason),
-                    frameBytes: frameBytes)
+                    Answer(.rejected(badBets: chunk.count, reason: reason)), connection,
+                    .chunkRefused(count: chunk.count, agency: agency, peer: connection.peer, reason: reason))
             ]
         }
         var entries: [StagedEntry] = []
@@ -42,7 +39,7 @@ extension Admission {
         senders.sent(agency, from: connection.place, isNewConnection: isNew)
         entries.append(
             stage(
-                checked, agency, connection, frameBytes: frameBytes, sequence: standing.nextSequence,
+                checked, agency, connection, sequence: standing.nextSequence,
                 answer: .reply(.stored(isLast: chunk.isLast))))
         return entries
     }
@@ -64,7 +61,7 @@ extension Admission {
                 : "the message names no agency, and after the restart \(unplaced.count) have not been heard of again"
             return [
                 .answer(
-                    Answer(reply: .rejected(badBets: 0, reason: reason)), connection,
+                    Answer(.rejected(badBets: 0, reason: reason)), connection,
                     .messageFailed(peer: connection.peer, reason: reason))
             ]
         }
@@ -72,10 +69,10 @@ extension Admission {
         senders.finished(agency)
         let sequence = standings[agency].nextSequence
         guard !isSealed, standings[agency].place(of: sequence) == .next else {
-            return reply.map { [.answer(Answer(reply: $0), connection, nil)] } ?? []
+            return reply.map { [.answer(Answer($0), connection, nil)] } ?? []
         }
         var builder = BetColumnsBuilder()
         let last = CheckedChunk(builder.takeChunk(sequence: sequence, isLast: true), fault: nil)
-        return [stage(last, agency, connection, frameBytes: 0, answer: reply.map(RecordAnswer.reply) ?? .none)]
+        return [stage(last, agency, connection, answer: reply.map(RecordAnswer.reply) ?? .none)]
     }
 }

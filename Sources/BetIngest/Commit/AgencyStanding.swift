@@ -52,7 +52,7 @@ struct AgencyStanding: Equatable, Sendable {
             storedBets += UInt64(count)
             isFinished = true
         case .rejection: rejectedBets += UInt64(count)
-        case .seal: preconditionFailure("a seal belongs to no agency")
+        case .seal, .start: preconditionFailure("a record of the service's own belongs to no agency")
         }
     }
 

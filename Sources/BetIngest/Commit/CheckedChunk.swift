@@ -9,24 +9,27 @@ struct CheckedChunk: Sendable {
     let bets: BetsDigest
     /// The record of its rejection; nil for a valid chunk.
     let rejection: RejectionRecord?
+    /// The memory of the frame that it came in.
+    let reservation: Reservation?
 
     /// Checks every bet of a native chunk.
     ///
     /// - Parameter today: birthdates after it are in the future.
-    init(_ chunk: Chunk, today: Birthdate) {
+    init(_ chunk: Chunk, today: Birthdate, _ reservation: Reservation? = nil) {
         do throws(ChunkFault) {
             if chunk.count == 0, !chunk.isLast { throw .noBets }
             try BetColumns(chunk.bets, count: chunk.count).check(today: today)
-            self.init(chunk, fault: nil)
+            self.init(chunk, fault: nil, reservation)
         } catch {
-            self.init(chunk, fault: error)
+            self.init(chunk, fault: error, reservation)
         }
     }
 
     /// A chunk whose check is known.
     ///
     /// - Parameter fault: nil for a chunk whose columns and bets are valid.
-    init(_ chunk: Chunk, fault: ChunkFault?) {
+    init(_ chunk: Chunk, fault: ChunkFault?, _ reservation: Reservation? = nil) {
+        self.reservation = reservation
         self.chunk = chunk
         let isMalformed = fault?.rejection.code == .malformedChunk
         let digest = isMalformed ? nil : BetsDigest(BetColumns(chunk.bets, count: chunk.count))

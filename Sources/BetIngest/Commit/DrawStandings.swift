@@ -7,6 +7,8 @@ struct DrawStandings: Sendable {
     private(set) var standings: [AgencyID: AgencyStanding] = [:]
     private(set) var storedBets: UInt64 = 0
     private(set) var seal: SealRecord?
+    /// The most agencies that the service has expected since the ledger was made; 0 in a ledger of version 1.
+    private(set) var expectedAgencies: UInt32 = 0
     /// Whether each agency's bets are digested: for WELCOME, not for a draw.
     private let tracksDigests: Bool
 
@@ -39,6 +41,7 @@ struct DrawStandings: Sendable {
     mutating func check(_ record: RecordHeader, payload: Span<UInt8>) -> String? {
         if seal != nil { return "a record follows the seal" }
         if record.kind == .seal { return check(seal: payload) }
+        if record.kind == .start { return check(start: payload) }
         if record.agency.rawValue == 0 { return "the record belongs to agency 0" }
         var (count, bets): (Int, BetsDigest?) = (record.count, nil)
         if record.kind == .rejection {
@@ -70,9 +73,15 @@ struct DrawStandings: Sendable {
         return nil
     }
 
+    private mutating func check(start payload: Span<UInt8>) -> String? {
+        guard let start = StartRecord(payload.array) else { return "the payload of a start is not valid" }
+        expectedAgencies = max(expectedAgencies, start.agencies)
+        return nil
+    }
+
     private mutating func check(seal payload: Span<UInt8>) -> String? {
         guard let seal = SealRecord(payload.array), seal.winningNumber <= Limits.maxNumber else {
-            return "the seal's payload is not version 1"
+            return "the payload of a seal is not valid"
         }
         guard seal.bets == storedBets else {
             return "the seal says \(seal.bets) bets, the ledger holds \(storedBets)"

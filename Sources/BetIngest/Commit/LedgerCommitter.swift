@@ -26,18 +26,16 @@ final class LedgerCommitter: Sendable {
 
     private let staging: Monitor<Staging>
     private let ledger: Monitor<OpenLedger>
-    private let budget: FrameBudget
     private let observer: Observer
     private let clock: @Sendable () -> UInt64
     private let log: EventLog
 
     init(
-        admission: Admission, ledger: consuming sending OpenLedger, budget: FrameBudget,
-        observer: Observer, clock: @escaping @Sendable () -> UInt64, log: EventLog
+        admission: Admission, ledger: consuming sending OpenLedger, observer: Observer,
+        clock: @escaping @Sendable () -> UInt64, log: EventLog
     ) {
         staging = Monitor(Staging(admission: admission))
         self.ledger = Monitor(ledger)
-        self.budget = budget
         self.observer = observer
         self.clock = clock
         self.log = log
@@ -49,11 +47,10 @@ final class LedgerCommitter: Sendable {
 extension LedgerCommitter {
     /// Stages a checked chunk.
     func stage(_ checked: CheckedChunk, agency: AgencyID, from connection: IngestConnection) {
-        let isStaged = append { staging in
+        append { staging in
             let entry = staging.admission.admit(checked, agency: agency, from: connection)
             if let entry { staging.stage(entry) }
         }
-        if !isStaged { budget.release(checked.chunk.frame.count) }
     }
 
     /// Makes a connection speak for an agency; it is welcomed when all that the agency has staged is durable.
@@ -69,13 +66,8 @@ extension LedgerCommitter {
     }
 
     /// Stages a checked chunk of a dialect, which the service numbers.
-    func number(_ chunk: Chunk, agency: AgencyID, frameBytes: Int, from connection: IngestConnection) {
-        let checked = CheckedChunk(chunk, fault: nil)
-        let isStaged = append { staging in
-            staging.stage(
-                staging.admission.number(checked, agency: agency, frameBytes: frameBytes, from: connection))
-        }
-        if !isStaged { budget.release(frameBytes) }
+    func number(_ checked: CheckedChunk, agency: AgencyID, from connection: IngestConnection) {
+        append { $0.stage($0.admission.number(checked, agency: agency, from: connection)) }
     }
 
     /// Stages the end of an agency's chunks.
@@ -95,8 +87,7 @@ extension LedgerCommitter {
         append { $0.stage(.settlement(.afterwards(body))) }
     }
 
-    @discardableResult
-    private func append(_ body: (inout Staging) -> Void) -> Bool {
+    private func append(_ body: (inout Staging) -> Void) {
         let (before, after) = staging.withLock { staging in
             guard staging.phase == .running else { return (0, 0) }
             let before = staging.entries.count
@@ -105,7 +96,6 @@ extension LedgerCommitter {
         }
         // The committer alone waits here.
         if before == 0, after > 0 { staging.wakeAll() }
-        return after > before
     }
 }
 
@@ -186,7 +176,7 @@ extension LedgerCommitter {
         }
     }
 
-    /// Appends the records of a group, and lets go of each frame while it is still in the cache.
+    /// Appends the records of a group, and frees each frame while it is still in the cache.
     ///
     /// - Returns: what is to be done when the group is durable.
     private func append(
@@ -219,10 +209,9 @@ extension LedgerCommitter {
         }
         let event = log.writesSuccess || record.rejection != nil ? record.event : nil
         if let answer = record.answer(firstBetIndex: firstBetIndex) {
-            settlements.append(.answer(answer, answers, event, frameBytes: record.frameBytes))
-        } else {
-            assert(record.frameBytes == 0, "nobody gives the frame's memory back")
-            if let event { settlements.append(.log(event)) }
+            settlements.append(.answer(answer, answers, event))
+        } else if let event {
+            settlements.append(.log(event))
         }
         guard record.kind == .lastChunk else { return }
         let (agency, agencyFinished) = (record.agency, observer.agencyFinished)
@@ -233,15 +222,12 @@ extension LedgerCommitter {
     private func settle(
         _ settlements: [Settlement], _ ledger: inout OpenLedger, time: UInt64
     ) throws(LedgerError) {
-        var releasedBytes = 0
         for settlement in settlements {
             switch settlement {
-            case .answer(let answer, let answers, _, let frameBytes):
+            case .answer(let answer, let answers, _):
                 answers.send(answer)
-                releasedBytes += frameBytes
-            case .repeated(let chunk, let agency, let answers):
-                answers.send(Answer(message: try ledger.answer(repeated: chunk, agency: agency)))
-                releasedBytes += chunk.frame.count
+            case .repeated(let checked, let agency, let answers):
+                answers.send(Answer(try ledger.answer(repeated: checked.chunk, agency: agency)))
             case .afterwards(let body):
                 body()
             case .log:
@@ -252,11 +238,10 @@ extension LedgerCommitter {
                 observer.sealed(seal)
             }
         }
-        budget.release(releasedBytes)
         // Lines come after the answers: nobody waits for the log.
         for settlement in settlements {
             switch settlement {
-            case .answer(_, _, let event?, _), .log(let event): log(event)
+            case .answer(_, _, let event?), .log(let event): log(event)
             case .answer, .repeated, .afterwards, .sealed: break
             }
         }
@@ -297,11 +282,11 @@ extension StagedRecord {
         case .none:
             return nil
         case .reply(let reply):
-            return Answer(reply: reply)
+            return Answer(reply)
         case .message:
-            if let rejection { return Answer(message: rejection.message(sequence: sequence)) }
+            if let rejection { return Answer(rejection.message(sequence: sequence)) }
             return Answer(
-                message: .chunkProcessed(
+                .chunkProcessed(
                     ChunkProcessed(sequence: sequence, count: UInt16(count), firstBetIndex: firstBetIndex)))
         }
     }

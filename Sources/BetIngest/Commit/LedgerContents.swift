@@ -9,6 +9,8 @@ struct LedgerContents: Sendable {
     private(set) var index = ChunkIndex()
     private(set) var chunkCount = 0
     private(set) var end: LedgerEnd
+    /// The file before it was read: another one afterwards means that somebody else writes to it.
+    let stamp: FileStamp?
 
     /// Reads a whole ledger.
     ///
@@ -20,6 +22,7 @@ struct LedgerContents: Sendable {
     init?(
         reading path: String, on disk: any Disk, goesOn: (Int, Int) -> Bool
     ) throws(LedgerError) {
+        stamp = disk.stamp(path)
         var reader = try LedgerReader(path, on: disk)
         header = reader.header
         end = LedgerEnd(offset: 0, lastGroupNumber: 0, isClosed: false, tornBytes: 0)
@@ -31,7 +34,7 @@ struct LedgerContents: Sendable {
                 if let fault {
                     throw .damaged(path: path, offset: record.offset, reason: fault)
                 }
-                guard record.header.kind != .seal else { continue }
+                guard record.header.agency != .none else { continue }
                 index.append(record.offset, agency: record.header.agency)
                 chunkCount += 1
             }

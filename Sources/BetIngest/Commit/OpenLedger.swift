@@ -15,11 +15,13 @@ struct OpenLedger: ~Copyable {
 
     /// Opens a ledger that was read, cuts a torn group off, and finishes a seal that was interrupted before its closing
     /// group.
-    init(_ path: String, contents: LedgerContents, on disk: any Disk, time: UInt64)
+    ///
+    /// - Parameter start: recorded in a ledger that is not sealed, before anything is admitted.
+    init(_ path: String, contents: LedgerContents, on disk: any Disk, time: UInt64, start: StartRecord)
         throws(LedgerError)
     {
         let file = try Self.openReader(path, on: disk)
-        writer = try Self.openWriter(path, contents: contents, on: disk, time: time)
+        writer = try Self.openWriter(path, contents: contents, on: disk, time: time, start: start)
         self.file = file
         self.path = path
         index = contents.index
@@ -35,13 +37,25 @@ struct OpenLedger: ~Copyable {
     }
 
     private static func openWriter(
-        _ path: String, contents: LedgerContents, on disk: any Disk, time: UInt64
+        _ path: String, contents: LedgerContents, on disk: any Disk, time: UInt64, start: StartRecord
     ) throws(LedgerError) -> LedgerWriter? {
-        // Also for a sealed ledger: it may lack its closing group, or have preallocated zeros behind it, where the
-        // service died while it closed it.
+        // Also for a sealed ledger: if the service died while it closed it, the closing group may be missing, or
+        // preallocated zeros may follow.
         var writer = try LedgerWriter(
-            path, header: contents.header, end: contents.end, on: disk)
-        guard contents.standings.seal != nil else { return writer }
+            path, header: contents.header, end: contents.end, stamp: contents.stamp, on: disk)
+        guard contents.standings.seal != nil else {
+            // Programs that make and read version 1 do not know the record.
+            if contents.header.version >= 2 {
+                let bytes = start.bytes
+                let header = RecordHeader(
+                    kind: .start, count: 0, agency: .none, sequence: 0, time: time,
+                    firstBetIndex: contents.standings.storedBets, payloadBytes: bytes.count,
+                    payloadChecksum: CRC32C.checksum(bytes.span.bytes))
+                _ = writer.append(header, payload: bytes.span.bytes)
+                try writer.commit(time: time)
+            }
+            return writer
+        }
         if !contents.end.isClosed { try writer.close(time: time) }
         return nil
     }
@@ -74,7 +88,7 @@ struct OpenLedger: ~Copyable {
         guard let offset = writer?.append(header, payload: payload) else {
             preconditionFailure("a record for a sealed ledger")
         }
-        if record.kind != .seal { index.append(offset, agency: record.agency) }
+        if record.agency != .none { index.append(offset, agency: record.agency) }
         if record.kind == .chunk || record.kind == .lastChunk {
             storedBets += UInt64(record.count)
         }
@@ -121,7 +135,7 @@ struct OpenLedger: ~Copyable {
                         sequence: chunk.sequence, count: UInt16(chunk.count),
                         firstBetIndex: header.firstBetIndex))
             }
-        case .seal:
+        case .seal, .start:
             break
         }
         return .chunkRejected(
@@ -139,7 +153,7 @@ struct OpenLedger: ~Copyable {
         } catch {
             throw .disk(error)
         }
-        guard let header = RecordHeader(bytes.span.bytes) else {
+        guard let header = try? RecordHeader(bytes.span.bytes) else {
             throw .damaged(
                 path: path, offset: offset,
                 reason: "a record that was durable is not what was written")

@@ -9,9 +9,9 @@ enum StagedEntry {
     case settlement(Settlement)
 
     static func answer(
-        _ answer: Answer, _ connection: IngestConnection, _ event: LogEvent?, frameBytes: Int = 0
+        _ answer: Answer, _ connection: IngestConnection, _ event: LogEvent?
     ) -> StagedEntry {
-        .settlement(.answer(answer, connection.answers, event, frameBytes: frameBytes))
+        .settlement(.answer(answer, connection.answers, event))
     }
 
     /// What it adds to a commit group.
@@ -24,14 +24,12 @@ enum StagedEntry {
     }
 }
 
-/// What is done, in turn, when everything that was staged before is durable.
-///
-/// It is also what is left of a record once the group under way has its bytes.
+/// Work to run, in staging order, once everything staged earlier is durable. A record becomes one after its bytes are
+/// copied into the group.
 enum Settlement {
-    /// `frameBytes` were reserved for what is answered.
-    case answer(Answer, any AnswerSink, LogEvent?, frameBytes: Int)
+    case answer(Answer, any AnswerSink, LogEvent?)
     /// Has been sent before: answered from the ledger.
-    case repeated(Chunk, AgencyID, any AnswerSink)
+    case repeated(CheckedChunk, AgencyID, any AnswerSink)
     /// Called on the committer thread; must not block.
     case afterwards(@Sendable () -> Void)
     case log(LogEvent)
@@ -39,7 +37,7 @@ enum Settlement {
     case sealed(SealRecord)
 }
 
-/// A record without what only the committer knows: its time and place.
+/// A record before the committer assigns its timestamp and offset.
 struct StagedRecord {
     var kind: RecordHeader.Kind
     var count: Int
@@ -49,8 +47,8 @@ struct StagedRecord {
     var bytes: [UInt8]
     var payloadIndex: Int
     var payloadChecksum: UInt32
-    /// Given back to the budget when the record is durable.
-    var frameBytes: Int
+    /// The memory of its bytes, given back when the group has them.
+    var reservation: Reservation?
     var answer = RecordAnswer.message
     var rejection: RejectionRecord?
 
@@ -60,27 +58,31 @@ struct StagedRecord {
 
 extension StagedRecord {
     /// The record of a chunk that has the agency's next sequence.
-    init(_ checked: CheckedChunk, agency: AgencyID, sequence: UInt32, frameBytes: Int, answer: RecordAnswer) {
+    init(_ checked: CheckedChunk, agency: AgencyID, sequence: UInt32, answer: RecordAnswer) {
         let chunk = checked.chunk
         if let rejection = checked.rejection {
             let bytes = rejection.bytes
             self.init(
                 kind: .rejection, count: chunk.count, agency: agency, sequence: sequence, bytes: bytes,
-                payloadIndex: 0, payloadChecksum: CRC32C.checksum(bytes.span.bytes), frameBytes: frameBytes,
-                answer: answer, rejection: rejection)
+                payloadIndex: 0, payloadChecksum: CRC32C.checksum(bytes.span.bytes), answer: answer,
+                rejection: rejection)
         } else {
             self.init(
                 kind: chunk.isLast ? .lastChunk : .chunk, count: chunk.count, agency: agency, sequence: sequence,
                 bytes: chunk.frame, payloadIndex: Chunk.betsIndex, payloadChecksum: checked.bets.chunkChecksum,
-                frameBytes: frameBytes, answer: answer)
+                reservation: checked.reservation, answer: answer)
         }
     }
 
-    init(_ seal: SealRecord) {
-        let bytes = seal.bytes
+    /// A record of the service's own.
+    init(_ kind: RecordHeader.Kind, payload: [UInt8]) {
         self.init(
-            kind: .seal, count: 0, agency: AgencyID(0), sequence: 0, bytes: bytes, payloadIndex: 0,
-            payloadChecksum: CRC32C.checksum(bytes.span.bytes), frameBytes: 0)
+            kind: kind, count: 0, agency: .none, sequence: 0, bytes: payload, payloadIndex: 0,
+            payloadChecksum: CRC32C.checksum(payload.span.bytes))
+    }
+
+    init(_ seal: SealRecord) {
+        self.init(.seal, payload: seal.bytes)
     }
 }
 
@@ -89,6 +91,6 @@ enum RecordAnswer {
     /// The native protocol's: CHUNK_PROCESSED or CHUNK_REJECTED.
     case message
     case reply(DialectReply)
-    /// Another entry answers, and no frame's memory is to be given back.
+    /// Another entry answers.
     case none
 }

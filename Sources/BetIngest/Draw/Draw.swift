@@ -1,24 +1,32 @@
 import Crypto
 import Shared
 
-/// The draw: over exactly the sealed ledger, on the main thread.
+/// The draw: over exactly the sealed ledger.
+///
+/// Memory is bounded, however many bets win.
+///
+/// Isolation: one thread, the main thread of the service; blocks.
 struct Draw {
     let folder: DrawFolder
     let disk: any Disk
+    /// Where the winners file is written; with `.runs` appended, what does not fit in memory meanwhile.
+    let winnersPath: String
     /// Asked between groups, so that a stop need not wait for a large ledger.
     let isStopping: () -> Bool
 
     /// Picks the winners from a sealed ledger, in one pass: each record is checked and counted again, and the SHA-256 is
     /// of the very bytes that were.
     ///
-    /// Blocks.
+    /// Durability: the winners file is durable on return, under `winnersPath`; a crash leaves part of it.
     ///
     /// - Parameter seal: what the ledger must end with.
-    /// - Returns: nil when it was asked to stop; nothing has changed then.
-    /// - Throws: ``LedgerError`` where the ledger is damaged or is not the sealed one: nothing is published from it.
-    func run(_ seal: SealRecord) throws(LedgerError) -> DrawResult? {
+    /// - Returns: nil when it was asked to stop.
+    /// - Throws: ``LedgerError`` if the ledger is damaged or is not the sealed one: nothing is published from it;
+    ///   ``DiskError``.
+    func run(_ seal: SealRecord) throws -> DrawResult? {
         var standings = DrawStandings(tracksDigests: false)
-        var winners: [AgencyID: [String]] = [:]
+        var winners = WinnerCollector(path: winnersPath + ".runs", on: disk)
+        defer { try? winners.removeFile() }
         var reader = try LedgerReader(folder.ledger, on: disk)
         var hash = SHA256()
         hash.update(data: reader.headerBlock)
@@ -28,39 +36,76 @@ struct Draw {
                 bytes.withUnsafeBytes { hash.update(bufferPointer: $0) }
             }
             for record in records {
-                let fault = reader.withPayload(of: record) { payload in
-                    let fault = standings.check(record.header, payload: payload)
-                    let isChunk = record.header.kind == .chunk || record.header.kind == .lastChunk
-                    guard fault == nil, isChunk else { return fault }
-                    let documents = BetColumns(payload, count: record.header.count)
-                        .documents(of: seal.winningNumber)
-                    if !documents.isEmpty { winners[record.header.agency, default: []] += documents }
-                    return nil
+                let fault = try reader.withPayload(of: record) { payload throws(DiskError) in
+                    try collect(record.header, payload, seal.winningNumber, &standings, &winners)
                 }
-                if let fault { throw .damaged(path: folder.ledger, offset: record.offset, reason: fault) }
+                if let fault { throw LedgerError.damaged(path: folder.ledger, offset: record.offset, reason: fault) }
             }
         }
         guard standings.seal == seal else {
-            throw .damaged(path: folder.ledger, offset: reader.offset, reason: "the ledger does not end with its seal")
+            throw LedgerError.damaged(
+                path: folder.ledger, offset: reader.offset, reason: "the ledger does not end with its seal")
         }
-        let agencies = (0..<seal.agencies).map { index in
-            let agency = AgencyID(index + 1)
-            return DrawResult.Agency(
-                agency: agency, bets: standings[agency].storedBets,
-                rejectedBets: standings[agency].rejectedBets, winners: winners[agency] ?? [])
-        }
+        let (file, agencies, winningBets) = try write(winners, seal, standings, ledgerID: reader.header.ledgerID)
         return DrawResult(
-            draw: folder.draw, winningNumber: seal.winningNumber, method: seal.method,
-            bets: seal.bets, ledgerBytes: reader.offset, ledgerSHA256: hexadecimal(hash.finalize()), agencies: agencies)
+            draw: folder.draw, ledgerID: reader.header.ledgerID, winningNumber: seal.winningNumber, method: seal.method,
+            bets: seal.bets, ledgerBytes: reader.offset, ledgerSHA256: hexadecimal(hash.finalize()),
+            agencyCount: seal.agencies, winningBets: winningBets, winnersFile: file, agencies: agencies)
+    }
+
+    /// - Returns: what is wrong with the record, or nil.
+    private func collect(
+        _ record: RecordHeader, _ payload: Span<UInt8>, _ number: UInt16, _ standings: inout DrawStandings,
+        _ winners: inout WinnerCollector
+    ) throws(DiskError) -> String? {
+        if let fault = standings.check(record, payload: payload) { return fault }
+        guard record.kind == .chunk || record.kind == .lastChunk else { return nil }
+        try BetColumns(payload, count: record.count).forEachDocument(of: number) { (document) throws(DiskError) in
+            try winners.append(document, of: record.agency)
+        }
+        return nil
+    }
+
+    /// Writes the winners file.
+    ///
+    /// - Returns: it, the agencies for people where there are few enough, and the winning bets of all.
+    private func write(
+        _ winners: WinnerCollector, _ seal: SealRecord, _ standings: DrawStandings, ledgerID: UInt64
+    ) throws(DiskError) -> (DrawResult.WinnersSeal, [DrawResult.Agency]?, UInt64) {
+        var runs = winners.runs()
+        var writer = try WinnersFileWriter(winnersPath, agencies: seal.agencies, on: disk)
+        var agencies: [DrawResult.Agency]? = seal.agencies <= DrawResult.maxListedAgencies ? [] : nil
+        var (winningBets, listedDocuments): (UInt64, Int) = (0, 0)
+        for number in 0..<seal.agencies {
+            let agency = AgencyID(number + 1)
+            let standing = standings[agency]
+            var documents: [String] = []
+            let count = try writer.append(agency, standing, from: &runs) { document in
+                listedDocuments += 1
+                guard agencies != nil, listedDocuments <= DrawResult.maxListedWinners else { return }
+                documents.append(String(decoding: document.dropFirst(), as: UTF8.self))
+            }
+            winningBets += count
+            agencies?.append(
+                DrawResult.Agency(
+                    agency: agency, bets: standing.storedBets, rejectedBets: standing.rejectedBets, winningBets: count,
+                    winners: documents))
+        }
+        if listedDocuments > DrawResult.maxListedWinners {
+            for index in (agencies ?? []).indices { agencies?[index].winners = nil }
+        }
+        let file = try writer.finish(winningNumber: seal.winningNumber, ledgerID: ledgerID)
+        return (file, agencies, winningBets)
     }
 }
 
 extension BetColumns {
-    /// The documents of the bets on a number, in the order of the chunk.
+    /// Passes the documents of the bets on a number to `body`, in the order of the chunk.
     ///
-    /// Reads the number column; the rest of the chunk only where there is a winner.
-    func documents(of winningNumber: UInt16) -> [String] {
-        var documents: [String] = []
+    /// Reads the number column; the rest of the chunk only if there is a winner.
+    func forEachDocument<Failure: Error>(
+        of winningNumber: UInt16, _ body: (Span<UInt8>) throws(Failure) -> Void
+    ) throws(Failure) {
         var cursor: BetTextCursor?
         var read = 0
         for bet in 0..<count where number(at: bet) == winningNumber {
@@ -69,10 +114,9 @@ extension BetColumns {
                 _ = text.next(self, bet: read)
                 read += 1
             }
-            documents.append(string(text.next(self, bet: bet).document))
+            try body(bytes.extracting(text.next(self, bet: bet).document))
             read += 1
             cursor = text
         }
-        return documents
     }
 }

@@ -1,12 +1,13 @@
 import Shared
 
-/// What becomes of a draw: open, sealed, published.
+/// The states of a draw: open, sealed, published.
 ///
 /// Each step is durable before the next one begins.
 ///
-/// Isolation: the main thread. It blocks on the disk, and on nothing else: what it waits for comes as an event.
+/// Isolation: the main thread. It blocks on the disk, and on nothing else: what it waits for arrives as an event.
 struct DrawLifecycle {
-    private let configuration: ServiceConfiguration
+    private let folder: DrawFolder
+    private let winningNumber: UInt16
     private let core: IngestCore
     private let disk: any Disk
     private let log: EventLog
@@ -14,68 +15,79 @@ struct DrawLifecycle {
     private var progress: DrawProgress
     private(set) var isPublished: Bool
 
-    private var folder: DrawFolder { configuration.folder }
-
-    /// Goes on where the ledger and the published result stand, and writes progress.json where it says something else.
+    /// Continues from the ledger and the published result, and writes progress.json if it says something else.
     ///
-    /// - Parameter isStopping: asked during the draw.
+    /// - Parameters:
+    ///   - winningNumber: what an unsealed ledger is sealed with.
+    ///   - isStopping: asked during the draw.
     init(
-        configuration: ServiceConfiguration, contents: LedgerContents, published: DrawResult?, core: IngestCore,
-        disk: any Disk, log: EventLog, isStopping: @escaping () -> Bool
-    ) throws(DiskError) {
-        self.configuration = configuration
+        folder: DrawFolder, winningNumber: UInt16, recovery: DrawRecovery, core: IngestCore, disk: any Disk,
+        log: EventLog, isStopping: @escaping () -> Bool
+    ) {
+        self.folder = folder
+        self.winningNumber = winningNumber
         self.core = core
         self.disk = disk
         self.log = log
         self.isStopping = isStopping
-        isPublished = published != nil
+        let seal = recovery.contents.standings.seal
+        isPublished = recovery.published != nil
         progress = DrawProgress(
-            draw: configuration.folder.draw,
-            state: published != nil ? .published : contents.standings.seal != nil ? .sealed : .open,
-            expectedAgencies: configuration.agencies,
-            finishedAgencies: contents.standings.finishedAgencies)
-        try writeProgress()
+            draw: folder.draw, ledgerID: recovery.contents.header.ledgerID,
+            state: isPublished ? .published : seal != nil ? .sealed : .open, expectedAgencies: core.agencies,
+            finishedAgencies: recovery.contents.standings.finishedAgencies)
+        if let seal, seal.winningNumber != winningNumber {
+            log(.numberSealed(seal.winningNumber, configured: winningNumber))
+        }
+        writeProgress()
     }
 
     /// Agencies' last chunks have become durable.
-    mutating func agenciesFinished(_ agencies: [AgencyID]) throws(DiskError) {
+    mutating func agenciesFinished(_ agencies: [AgencyID]) {
         progress.finishedAgencies = (progress.finishedAgencies + agencies).sorted()
-        try writeProgress()
+        writeProgress()
     }
 
     /// Every agency has finished: closes the draw, unless it is published.
     ///
-    /// The committer says when the seal is durable.
+    /// The committer tells when the seal is durable.
     func close() {
         guard !isPublished else { return }
-        core.committer.seal(
-            winningNumber: configuration.winningNumber, method: "configured", agencies: configuration.agencies)
+        core.committer.seal(winningNumber: winningNumber, method: "configured", agencies: core.agencies)
     }
 
     /// The ledger is sealed, durably: draws from it, and publishes.
     ///
-    /// Nothing happens where a stop comes first: the restart goes on from the seal.
+    /// Nothing happens if a stop comes first: the restart continues from the seal.
     mutating func draw(_ seal: SealRecord) throws {
         guard !isPublished else { return }
         progress.state = .sealed
-        try writeProgress()
-        let draw = Draw(folder: folder, disk: disk, isStopping: isStopping)
+        writeProgress()
+        let newWinners = folder.winners + ".new"
+        let draw = Draw(folder: folder, disk: disk, winnersPath: newWinners, isStopping: isStopping)
         guard let result = try draw.run(seal) else { return }
+        // The winners first: a result never names a file that is not there.
+        try disk.rename(newWinners, to: folder.winners)
         try DurableFile.replace(folder.result, with: result.fileBytes, on: disk)
         isPublished = true
-        core.consultations.publish(result)
+        core.consultations.publish(
+            PublishedDraw(result: result, winners: try WinnersFile(folder.winners, of: result, on: disk)))
         progress.state = .published
-        try writeProgress()
-        log(
-            .drawn(
-                number: result.winningNumber, bets: result.bets,
-                winners: result.agencies.reduce(0) { $0 + $1.winners.count }))
+        writeProgress()
+        log(.drawn(number: result.winningNumber, bets: result.bets, winners: Int(result.winningBets)))
         log(.published(path: folder.result))
     }
 
-    /// Replaces progress.json where it says something else.
-    private func writeProgress() throws(DiskError) {
-        guard try DurableFile.read(folder.progress, on: disk) != progress.fileBytes else { return }
-        try DurableFile.replace(folder.progress, with: progress.fileBytes, on: disk)
+    /// Replaces progress.json if it says something else.
+    ///
+    /// Nothing depends on it: a failure is logged, and tried again with the next change.
+    private func writeProgress() {
+        do throws(DiskError) {
+            let bytes = progress.fileBytes
+            guard try DurableFile.read(folder.progress, on: disk) != bytes else { return }
+            try DurableFile.replace(folder.progress, with: bytes, on: disk)
+        } catch {
+            log(.progressFailed(path: folder.progress, reason: "\(error)"))
+        }
     }
 }

@@ -19,21 +19,22 @@ struct DialectSession: IngestSession {
     }
 
     mutating func receive(_ item: IngestConnection.Item, today: Birthdate) -> IngestAction {
-        if isClosed, item != .hungUp { return .ignore }
         switch item {
+        case .frame where isClosed, .badFrame where isClosed, .expired where isClosed:
+            return .ignore
         case .hungUp:
             isClosed = true
             return .leave(agency)
         case .expired(let what):
             isClosed = true
-            return .answer(Answer(closes: true), Complaint(agency: agency, reason: what))
+            return .answer(Answer(.nothing, closes: true), Complaint(agency: agency, reason: what))
         case .badFrame(let fault):
             isClosed = true
             return .answer(
-                Answer(reply: .rejected(badBets: 0, reason: "\(fault)"), closes: true),
+                Answer(.rejected(badBets: 0, reason: "\(fault)"), closes: true),
                 Complaint(agency: agency, reason: "\(fault)"))
         case .frame(let frame):
-            return receive(dialect.request(frame, today: today))
+            return receive(dialect.request(frame.bytes, today: today))
         }
     }
 
@@ -41,7 +42,7 @@ struct DialectSession: IngestSession {
         if isClosed { return .ignore }
         if case .unknown(let reason) = request {
             // The rest of a chunk that was answered already.
-            return mayRestFollow ? .answer(Answer(), nil) : refuse(reason: reason)
+            return mayRestFollow ? .answer(Answer(.nothing), nil) : refuse(reason: reason)
         }
         mayRestFollow = false
         switch request {
@@ -49,7 +50,7 @@ struct DialectSession: IngestSession {
             if let fault = fault(of: named) { return refuse(named, bets: chunk.count, bad: chunk.count, reason: fault) }
             agency = named ?? agency
             guard let agency, chunk.count > 0 || chunk.isLast else {
-                return .answer(Answer(reply: .stored(isLast: false)), nil)
+                return .answer(Answer(.stored(isLast: false)), nil)
             }
             return .number(chunk, agency)
         case .badChunk(let named, let chunk):
@@ -73,7 +74,7 @@ struct DialectSession: IngestSession {
         case .askDrawn:
             return .askDrawn
         case .echo(let bytes):
-            return .answer(Answer(reply: .echo(bytes)), nil)
+            return .answer(Answer(.echo(bytes)), nil)
         case .unknown:
             return .ignore  // seen above
         }
@@ -94,6 +95,6 @@ struct DialectSession: IngestSession {
         var unsent: [UInt8] = []
         // What is behind it must not be stored when nobody can be told.
         isClosed = dialect.encode(reply, into: &unsent) == .close
-        return .answer(Answer(reply: reply), Complaint(agency: agency, bets: bets, reason: reason))
+        return .answer(Answer(reply), Complaint(agency: agency, bets: bets, reason: reason))
     }
 }

@@ -2,24 +2,6 @@ import DequeModule
 import NIOConcurrencyHelpers
 import Shared
 
-/// An answer on its way to an agency.
-struct Answer: Equatable, Sendable {
-    /// For a native agency.
-    var message: Message?
-    /// For an agency of a dialect.
-    var reply: DialectReply?
-    /// Close the connection behind it.
-    var closes = false
-}
-
-/// Where answers leave a connection: a socket's event loop, or a test.
-protocol AnswerSink: AnyObject, Sendable {
-    /// Takes an answer; never blocks.
-    ///
-    /// Answers leave in the order in which they are sent.
-    func send(_ answer: Answer)
-}
-
 /// One connection to the ingest port, between its event loop and the workers.
 ///
 /// Fields and their guards:
@@ -28,8 +10,8 @@ protocol AnswerSink: AnyObject, Sendable {
 ///   one turn at a time.
 final class IngestConnection: Sendable {
     /// What waits for a worker.
-    enum Item: Equatable, Sendable {
-        case frame([UInt8])
+    enum Item: Sendable {
+        case frame(Frame)
         case badFrame(FrameFault)
         case expired(String)
         case hungUp

@@ -9,7 +9,6 @@ struct IngestWorker: Sendable {
     let queue: ConnectionQueue
     let committer: LedgerCommitter
     let consultations: DialectConsultations
-    let budget: FrameBudget
     let clock: @Sendable () -> UInt64
     let log: EventLog
 
@@ -31,16 +30,14 @@ struct IngestWorker: Sendable {
     private func handle(_ item: IngestConnection.Item, of connection: IngestConnection) {
         let today = Birthdate(unixMilliseconds: clock())
         let action = connection.receive(item, today: today)
-        var frameBytes = 0
-        if case .frame(let frame) = item { frameBytes = frame.count }
+        // The memory of a frame stays reserved until its record is durable, that of any other until here.
+        var reservation: Reservation?
+        if case .frame(let frame) = item { reservation = frame.reservation }
         switch action {
         case .admit(let chunk, let agency):
-            // The frame's bytes stay reserved until its record is durable.
-            committer.stage(CheckedChunk(chunk, today: today), agency: agency, from: connection)
-            return
+            committer.stage(CheckedChunk(chunk, today: today, reservation), agency: agency, from: connection)
         case .number(let chunk, let agency):
-            committer.number(chunk, agency: agency, frameBytes: frameBytes, from: connection)
-            return
+            committer.number(CheckedChunk(chunk, fault: nil, reservation), agency: agency, from: connection)
         case .join(let agency, let tellsStream):
             committer.join(agency, tellsStream: tellsStream, connection)
         case .finish(let agency):
@@ -61,7 +58,6 @@ struct IngestWorker: Sendable {
         case .ignore:
             break
         }
-        budget.release(frameBytes)
     }
 
     private static func event(_ complaint: Complaint, peer: String) -> LogEvent {

@@ -34,7 +34,7 @@ struct NativeSession: IngestSession {
         switch item {
         case .frame(let frame):
             do throws(MessageFault) {
-                return receive(.message(try Message(frame: frame)))
+                return receive(.message(try Message(frame: frame.bytes)))
             } catch {
                 return receive(.malformed(error))
             }

@@ -14,20 +14,20 @@ struct IngestListener {
     /// - Throws: ``ListenFailure``. Nothing is left open then.
     init(
         _ ports: [(port: IngestPort, endpoint: Endpoint)], connections: ConnectionCount, queue: ConnectionQueue,
-        budget: FrameBudget
+        budget: FrameBudget, log: EventLog
     ) throws {
         let loops = try EventLoops(
             connections: connections, sweepInterval: .seconds(1),
             readBytes: Limits.maxReadBytes,
-            makeLoop: { IngestLoop(eventLoop: $0, readBuffer: $1, queue: queue, budget: budget) },
-            sweep: { $0.sweep() })
+            makeLoop: { IngestLoop(eventLoop: $0, readBuffer: $1, queue: queue, budget: budget, log: log) },
+            sweep: { $0.connections.sweep() })
         var opened: [(name: String, listener: Listener)] = []
         do {
             for (port, endpoint) in ports {
                 let setup = Listener.Setup(key: port.key, busy: port.dialect == nil ? Message.busy.encoded : [])
                 let listener = try Listener(endpoint, setup, on: loops) { loop, channel, slot in
                     let peer = channel.remoteAddress?.hostAndPort ?? "unknown"
-                    return IngestChannelHandler(loop: loop, port: port, peer: peer, slot: slot)
+                    return IngestChannel.handler(loop: loop, port: port, peer: peer, slot: slot)
                 }
                 opened.append((port.name, listener))
             }
@@ -43,12 +43,12 @@ struct IngestListener {
 
     /// Closes the ports.
     ///
-    /// Connections go on. Blocks until they are closed.
+    /// Connections stay. Blocks until they are closed.
     func stopAccepting() {
         for (_, listener) in ports { listener.stopAccepting() }
     }
 
-    /// Says goodbye to every connection, and ends the loops.
+    /// Tells every connection that the service stops, and ends the loops.
     ///
     /// Blocks up to half a second.
     func close() {

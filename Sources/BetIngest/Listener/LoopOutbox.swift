@@ -2,12 +2,11 @@ import NIOConcurrencyHelpers
 import NIOCore
 import Shared
 
-/// Answers on their way from the committer to one event loop: however many there are, the loop is woken once for all that
-/// came since it last looked.
+/// Answers in flight from the committer to one event loop, which is woken once for all that arrived since it last looked.
 ///
-/// Connections are served in turn, so a commit group has one answer for each of a thousand that all have more chunks
-/// behind it. A write for each answer is then the dearest thing there is: where many are answered at once, who has
-/// more coming than it got waits for it, and gets 8 answers in about 4 writes.
+/// Connections are served in turn, so a commit group has one answer for each of a thousand connections that all have more
+/// chunks in flight. One write per answer then dominates the cost, so connections with more answers pending than
+/// collected are flushed later: 8 answers take about 4 writes.
 ///
 /// Isolation: any thread appends, and encodes; the event loop drains.
 final class LoopOutbox: Sendable {
@@ -30,16 +29,25 @@ final class LoopOutbox: Sendable {
         var channel: AgencyChannel
         /// Of its bytes, which begin where the one before ends.
         var endIndex: Int
-        /// Its bytes in a dialect: winners as text may be long.
-        var text: [UInt8] = []
-        var end: AnswerEnd
+        /// Instead of bytes: a list of winners, which may be long.
+        var winners: WinnersStream?
+        var outcome: Outcome
+    }
+
+    /// What an answer means to its connection, beside its bytes.
+    private struct Outcome: Sendable {
+        var ending = AnswerOutput.Ending.none
+        var isFrameAnswered = true
+        var wasParked = false
+        var isParked = false
+        var makesKnown = false
     }
 
     private struct LoopState {
         /// Emptied, for its memory: the next answers go where the last ones were.
         var drained = State()
         /// Have answers that are not sent yet.
-        var unflushed: [IngestChannelHandler] = []
+        var unflushed: [FramedChannelHandler] = []
     }
 
     private let eventLoop: any EventLoop
@@ -52,14 +60,34 @@ final class LoopOutbox: Sendable {
     }
 
     func append(_ answer: Answer, to channel: AgencyChannel) {
-        var text: [UInt8] = []
-        let textEnd = channel.dialect.map { answer.encode(for: $0, into: &text) }
         let isFirst = state.withLockedValue { state in
-            let end = textEnd ?? answer.encode(into: &state.bytes)
-            state.entries.append(Entry(channel: channel, endIndex: state.bytes.count, text: text, end: end))
+            var entry = Entry(channel: channel, endIndex: 0, outcome: Outcome())
+            encode(answer, for: channel.dialect, into: &state.bytes, &entry)
+            entry.endIndex = state.bytes.count
+            state.entries.append(entry)
             return state.entries.count == 1
         }
         if isFirst { eventLoop.execute { self.drain() } }
+    }
+
+    /// Appends the bytes of an answer; one that the peer's language has no words for has none.
+    private func encode(_ answer: Answer, for dialect: (any Dialect)?, into bytes: inout [UInt8], _ entry: inout Entry)
+    {
+        var next = DialectReply.Next.stay
+        switch answer.content {
+        case .nothing: break
+        case .message(let message): if dialect == nil { message.encode(into: &bytes) }
+        case .reply(let reply): if let dialect { next = dialect.encode(reply, into: &bytes) }
+        case .winners(let stream):
+            entry.winners = stream
+            next = dialect?.nextAfterWinners ?? .stay
+        case .parked: entry.outcome.isParked = true
+        }
+        entry.outcome.makesKnown = answer.makesKnown
+        entry.outcome.wasParked = answer.wasParked
+        entry.outcome.isFrameAnswered = !answer.closes
+        entry.outcome.ending =
+            answer.closes || next == .close ? .afterLast : next == .closeWhenQuiet ? .whenQuiet : .none
     }
 
     /// Hands the answers to their handlers and flushes each connection once, or leaves it for the next time.
@@ -68,57 +96,27 @@ final class LoopOutbox: Sendable {
             state.withLockedValue { swap(&loop.drained, &$0) }
             var index = 0
             for entry in loop.drained.entries {
-                let bytes = entry.text.isEmpty ? loop.drained.bytes[index..<entry.endIndex] : entry.text[...]
+                let bytes = loop.drained.bytes[index..<entry.endIndex]
                 index = entry.endIndex
-                let handler = entry.channel.handler.value
-                if handler.collect(bytes, entry.end) { loop.unflushed.append(handler) }
+                let (handler, outcome) = (entry.channel.handler.value, entry.outcome)
+                if outcome.isParked {
+                    handler.park()
+                    continue
+                }
+                if outcome.makesKnown { handler.setKnown() }
+                let answer = entry.winners.map(FramedAnswer.winners) ?? .bytes(bytes)
+                let isFirst = handler.collect(
+                    answer, outcome.ending, isFrameAnswered: outcome.isFrameAnswered, wasParked: outcome.wasParked)
+                if isFirst { loop.unflushed.append(handler) }
             }
             loop.drained.removeAll()
             let areMany = loop.unflushed.count >= Self.manyConnections
             loop.unflushed.removeAll { handler in
-                if areMany, handler.expectsMoreThanCollected { return false }
-                handler.flushCollected()
+                // Not in a dialect, where a frame need not have an answer.
+                if areMany, handler.isNative, handler.expectsMoreThanCollected { return false }
+                handler.flush()
                 return true
             }
         }
-    }
-}
-
-/// What becomes of a connection behind an answer.
-enum AnswerEnd: Sendable {
-    /// The frame is answered.
-    case answered(DialectReply.Next)
-    /// It was no frame's answer but the last word.
-    case lastWord
-}
-
-extension Answer {
-    /// Appends the answer as it goes on the wire.
-    fileprivate func encode(into bytes: inout [UInt8]) -> AnswerEnd {
-        message?.encode(into: &bytes)
-        return closes ? .lastWord : .answered(.stay)
-    }
-
-    /// Appends the answer in a dialect, where a message of the native protocol has no words.
-    fileprivate func encode(for dialect: any Dialect, into bytes: inout [UInt8]) -> AnswerEnd {
-        let next = reply.map { dialect.encode($0, into: &bytes) } ?? .stay
-        return closes ? .lastWord : .answered(next)
-    }
-}
-
-/// The answers' way to one socket.
-final class AgencyChannel: AnswerSink {
-    let handler: NIOLoopBound<IngestChannelHandler>
-    fileprivate let dialect: (any Dialect)?
-    private let outbox: LoopOutbox
-
-    init(_ handler: IngestChannelHandler, dialect: (any Dialect)?, outbox: LoopOutbox, eventLoop: any EventLoop) {
-        self.handler = NIOLoopBound(handler, eventLoop: eventLoop)
-        self.dialect = dialect
-        self.outbox = outbox
-    }
-
-    func send(_ answer: Answer) {
-        outbox.append(answer, to: self)
     }
 }

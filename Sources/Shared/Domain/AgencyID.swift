@@ -8,6 +8,9 @@ package struct AgencyID: RawRepresentable, Hashable, Comparable, Sendable, Codab
         self.rawValue = rawValue
     }
 
+    /// No agency: records of the service's own have it.
+    package static let none = AgencyID(0)
+
     package init(_ rawValue: UInt32) {
         self.rawValue = rawValue
     }

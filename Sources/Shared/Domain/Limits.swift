@@ -58,18 +58,23 @@ package enum Limits {
 
     // MARK: A connection's memory
 
-    /// What a frame must come at, on average, to keep its memory while others wait for some: an agency behind a line of
-    /// 128 kbit/s does.
-    package static let minBytesPerSecondWhenShort = 16 << 10
+    /// What must arrive of a frame within two seconds for it to keep its memory while others wait: a link of 128 kbit/s
+    /// carries it.
+    package static let minProgressBytes = 32 << 10
 
-    /// What a frame of a dialect reserves when it begins; then twice as much as before, as its bytes come.
+    /// The first part of a frame of a dialect, reserved without waiting: its agencies do not say HELLO, so an announced
+    /// length alone must not take memory from others.
     ///
-    /// Nobody introduces himself in a dialect: an announced length alone must not take memory from others.
-    package static let firstDialectFrameBytes = 4 << 10
+    /// It holds the largest message of `tlv`, 8,198 bytes.
+    package static let firstFrameBytes = 9 << 10
+
+    /// Of a socket's receive buffer, which the system hands over whole at the peer's end.
+    package static let socketReceiveBytes: CInt = 256 << 10
 
     /// The most one read takes from a socket.
     ///
     /// The bytes of it that are not yet framed belong to no reservation, so the ceiling of the ingest service is
-    /// `bufferBytes` + connections × this + a fixed cost of about 4 KiB each; see docs/operations.md.
+    /// `bufferBytes` + connections × (this + `firstFrameBytes`) + a fixed cost of about 4 KiB each; see
+    /// docs/operations.md.
     package static let maxReadBytes = 128 << 10
 }

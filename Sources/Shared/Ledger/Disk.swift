@@ -1,3 +1,5 @@
+private import Glibc
+
 /// The system calls that the ledger and the published files need.
 ///
 /// The seam between what is written and when it is durable: the tests' conformer fails, tears and forgets as a disk
@@ -18,18 +20,37 @@ package protocol Disk: Sendable {
     /// Makes the names in a folder durable.
     func syncFolder(_ path: String) throws(DiskError)
 
-    /// Drops what the page cache holds of a file and the disk may not: after a failed sync its pages pass for clean.
+    /// Removes a file's name.
+    ///
+    /// Nothing happens if there is none.
+    func remove(_ path: String) throws(DiskError)
+
+    /// Drops what the page cache holds of a file and the disk may not: after a failed fsync the kernel may mark dirty
+    /// pages clean.
     ///
     /// The next read comes from the disk.
     func forgetCached(_ path: String) throws(DiskError)
 
-    /// Tells one state of a file from another; nil where there is none.
+    /// Tells one state of a file, or of a folder, from another; nil if there is none.
     func stamp(_ path: String) -> FileStamp?
 
+    /// Makes one folder inside an existing one (mkdir), for its owner only.
+    ///
+    /// Durable only after ``syncFolder(_:)`` of the one above.
+    func makeOneFolder(_ path: String) throws(DiskError)
+}
+
+extension Disk {
     /// Makes a folder and those above it, durably.
     ///
-    /// Nothing happens where it exists.
-    func makeFolder(_ path: String) throws(DiskError)
+    /// Nothing happens if it exists.
+    package func makeFolder(_ path: String) throws(DiskError) {
+        guard stamp(path) == nil else { return }
+        let parent = folder(of: path)
+        if parent != path { try makeFolder(parent) }
+        try makeOneFolder(path)
+        try syncFolder(parent)
+    }
 }
 
 /// What tells one state of a file from another, without reading it.
@@ -72,8 +93,20 @@ package protocol DiskFile: Sendable {
     /// Cuts the file, or extends it with zeros.
     func truncate(to size: Int) throws(DiskError)
 
-    /// Reserves blocks behind the end and extends the file with zeros.
+    /// Reserves blocks after the end and extends the file with zeros.
     func allocate(from offset: Int, byteCount: Int) throws(DiskError)
+
+    /// Takes an exclusive lock on the file itself (flock), held until the file is closed.
+    ///
+    /// Never blocks.
+    ///
+    /// - Throws: EWOULDBLOCK if another open file has it.
+    func lock() throws(DiskError)
+
+    /// Whether the path that the file was opened by still names it, and it has at least `byteCount` bytes.
+    ///
+    /// What is written to a file that was removed, renamed or replaced is lost with its last descriptor.
+    func isIntact(byteCount: Int) throws(DiskError) -> Bool
 }
 
 extension DiskFile {
@@ -84,6 +117,14 @@ extension DiskFile {
             done += try write(
                 UnsafeRawBufferPointer(rebasing: bytes[done...]), at: offset + done)
         }
+    }
+
+    /// Writes all bytes of an array.
+    package func writeAll(_ bytes: [UInt8], at offset: Int) throws(DiskError) {
+        let written = bytes.withUnsafeBytes { buffer -> Result<Void, DiskError> in
+            Result { () throws(DiskError) in try writeAll(buffer, at: offset) }
+        }
+        try written.get()
     }
 
     /// Reads a range into an array, which is shorter only at the end of the file.
@@ -116,7 +157,7 @@ package enum DiskOpenMode: Sendable {
     case readWrite
     /// A new, empty file, read and write.
     ///
-    /// One that exists is emptied.
+    /// A file or link of this name is removed first, never followed.
     case replace
 }
 
@@ -139,5 +180,12 @@ package struct DiskError: Error, Equatable, Sendable, CustomStringConvertible {
 
 extension DiskError {
     /// ENOENT: there is no such file.
-    package var isMissingFile: Bool { errno == 2 }
+    package var isMissingFile: Bool { errno == ENOENT }
+    /// The file has no room to grow: a full disk, a quota, or a limit on the size of files.
+    package var isOutOfSpace: Bool { [ENOSPC, EDQUOT, EFBIG].contains(errno) }
+    /// The file system does not have the call.
+    var isUnsupported: Bool { errno == EOPNOTSUPP || errno == ENOSYS }
+    var isInvalidArgument: Bool { errno == EINVAL }
+    /// Another open file has the lock.
+    var isLocked: Bool { errno == EWOULDBLOCK }
 }

@@ -13,5 +13,7 @@ package struct DrawFolder: Sendable {
     package var path: String { data + "/draws/" + draw.name }
     package var ledger: String { path + "/bets.ledger" }
     package var result: String { path + "/result.json" }
+    /// The documents of all winning bets, by agency.
+    package var winners: String { path + "/winners.list" }
     package var progress: String { path + "/progress.json" }
 }

@@ -1,25 +1,33 @@
 private import Foundation
 
 /// `progress.json`: what the winners service says before the draw.
+///
+/// A courtesy: no bet and no draw depends on it, and failing to write it stops nothing.
 package struct DrawProgress: Codable, Equatable, Sendable {
     package enum State: String, Codable, Sendable {
-        /// To `sealed`.
+        /// → `sealed`.
         case open
-        /// To `published`.
+        /// → `published`.
         case sealed
         /// Final.
         case published
     }
 
+    package static let version = 2
+
+    package var version = Self.version
     package var draw: DrawID
+    /// The ledger's, in hexadecimal.
+    package var ledgerID: String
     package var state: State
     package var expectedAgencies: UInt32
     package var finishedAgencies: [AgencyID]
 
     package init(
-        draw: DrawID, state: State, expectedAgencies: UInt32, finishedAgencies: [AgencyID]
+        draw: DrawID, ledgerID: UInt64, state: State, expectedAgencies: UInt32, finishedAgencies: [AgencyID]
     ) {
         self.draw = draw
+        self.ledgerID = DrawResult.text(ledgerID: ledgerID)
         self.state = state
         self.expectedAgencies = expectedAgencies
         self.finishedAgencies = finishedAgencies
@@ -28,15 +36,17 @@ package struct DrawProgress: Codable, Equatable, Sendable {
     package var fileBytes: [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
-        // Strings and integers only: encoding them cannot fail.
-        return Array((try? encoder.encode(self)) ?? Data()) + Array("\n".utf8)
+        guard let body = try? encoder.encode(self) else {
+            preconditionFailure("strings and integers cannot be encoded")
+        }
+        return Array(body) + Array("\n".utf8)
     }
 
-    /// Nil for anything but what ``fileBytes`` writes.
+    /// Nil for anything but what ``fileBytes`` of this version writes.
     package init?(fileBytes bytes: [UInt8]) {
-        guard let progress = try? JSONDecoder().decode(DrawProgress.self, from: Data(bytes)) else {
-            return nil
-        }
+        guard let progress = try? JSONDecoder().decode(DrawProgress.self, from: Data(bytes)),
+            progress.version == Self.version
+        else { return nil }
         self = progress
     }
 }

@@ -11,10 +11,7 @@ package enum DurableFile {
     ) throws(DiskError) {
         let temporaryPath = path + ".new"
         let file = try disk.open(temporaryPath, .replace)
-        let written = bytes.withUnsafeBytes { buffer -> Result<Void, DiskError> in
-            Result { () throws(DiskError) in try file.writeAll(buffer, at: 0) }
-        }
-        try written.get()
+        try file.writeAll(bytes, at: 0)
         try file.sync()
         try disk.rename(temporaryPath, to: path)
         try disk.syncFolder(folder(of: path))

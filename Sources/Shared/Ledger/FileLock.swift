@@ -23,25 +23,22 @@ package final class FileLock: Sendable {
     package init(
         _ path: String, holder: String, deadline: Duration, isStopping: () -> Bool = { false }
     ) throws(FileLockError) {
-        let fd = SystemCall.retryingInterrupted { Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644) }
-        guard fd >= 0 else {
-            throw .disk(DiskError(call: "open", path: path, errno: errno))
-        }
         let end = ContinuousClock.now + deadline
-        while SystemCall.retryingInterrupted({ flock(fd, LOCK_EX | LOCK_NB) }) != 0 {
-            let code = errno
-            guard code == EWOULDBLOCK else {
-                close(fd)
-                throw .disk(DiskError(call: "flock", path: path, errno: code))
+        while true {
+            let fd = try Self.open(path)
+            let code = SystemCall.retryingInterrupted({ flock(fd, LOCK_EX | LOCK_NB) }) == 0 ? 0 : errno
+            // A file that was removed, or replaced, since it was opened is locked by nobody else.
+            if code == 0, Self.isNamed(fd, path) {
+                self.fd = fd
+                break
             }
-            guard ContinuousClock.now < end, !isStopping() else {
-                let current = Self.readHolder(fd)
-                close(fd)
-                throw .held(path: path, holder: current)
-            }
+            let holder = Self.readHolder(fd)
+            close(fd)
+            if code == 0 { continue }
+            guard code == EWOULDBLOCK else { throw .disk(DiskError(call: "flock", path: path, errno: code)) }
+            guard ContinuousClock.now < end, !isStopping() else { throw .held(path: path, holder: holder) }
             usleep(20_000)
         }
-        self.fd = fd
         self.path = path
         let line = Array((holder + "\n").utf8)
         _ = ftruncate(fd, 0)
@@ -51,6 +48,19 @@ package final class FileLock: Sendable {
     /// The kernel drops the lock with the descriptor.
     deinit {
         close(fd)
+    }
+
+    private static func open(_ path: String) throws(FileLockError) -> Int32 {
+        let flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
+        let fd = SystemCall.retryingInterrupted { Glibc.open(path, flags, 0o600) }
+        guard fd >= 0 else { throw .disk(DiskError(call: "open", path: path, errno: errno)) }
+        return fd
+    }
+
+    private static func isNamed(_ fd: Int32, _ path: String) -> Bool {
+        var (open, named) = (stat(), stat())
+        return fstat(fd, &open) == 0 && stat(path, &named) == 0 && open.st_dev == named.st_dev
+            && open.st_ino == named.st_ino
     }
 
     private static func readHolder(_ fd: Int32) -> String {

@@ -13,7 +13,8 @@ package struct GroupHeader: Equatable, Sendable {
     package static let magic: UInt32 = 0x5147_5250  // "QGRP"
     package static let byteCount = 48
 
-    package var kind: Kind
+    /// As it is written: a newer version may have kinds that ``kind`` does not know.
+    package var kindCode: UInt8
     /// Header and records, without padding: 48 … `Limits.maxGroupBytes`.
     package var groupBytes: Int
     package var recordCount: Int
@@ -29,7 +30,7 @@ package struct GroupHeader: Equatable, Sendable {
         kind: Kind, groupBytes: Int, recordCount: Int, number: UInt64, ledgerID: UInt64,
         time: UInt64, recordsChecksum: UInt32
     ) {
-        self.kind = kind
+        kindCode = kind.rawValue
         self.groupBytes = groupBytes
         self.recordCount = recordCount
         self.number = number
@@ -42,7 +43,7 @@ package struct GroupHeader: Equatable, Sendable {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Self.byteCount)
         bytes.append(bigEndian: Self.magic)
-        bytes.append(bigEndian: UInt32(kind.rawValue) << 24)
+        bytes.append(bigEndian: UInt32(kindCode) << 24)
         bytes.append(bigEndian: UInt32(groupBytes))
         bytes.append(bigEndian: UInt32(recordCount))
         bytes.append(bigEndian: number)
@@ -53,16 +54,18 @@ package struct GroupHeader: Equatable, Sendable {
         return bytes
     }
 
-    /// Reads a header at the front of `bytes`; nil where there is none whose checksum holds.
+    /// Nil for a kind that this version does not know.
+    package var kind: Kind? { Kind(rawValue: kindCode) }
+
+    /// Reads a header at the front of `bytes`; nil if there is none whose checksum is right.
     package init?(_ bytes: RawSpan) {
-        guard bytes.byteCount >= Self.byteCount, bytes.integer(at: 0) == Self.magic,
-            let kind = Kind(rawValue: bytes.integer(at: 4))
-        else { return nil }
+        guard bytes.byteCount >= Self.byteCount, bytes.integer(at: 0) == Self.magic else { return nil }
         self.init(
-            kind: kind, groupBytes: Int(bytes.integer(at: 8, as: UInt32.self)),
+            kind: .records, groupBytes: Int(bytes.integer(at: 8, as: UInt32.self)),
             recordCount: Int(bytes.integer(at: 12, as: UInt32.self)),
             number: bytes.integer(at: 16), ledgerID: bytes.integer(at: 24),
             time: bytes.integer(at: 32), recordsChecksum: bytes.integer(at: 40))
+        kindCode = bytes.integer(at: 4)
         let isWhole = self.bytes.span.bytes.withUnsafeBytes { expected in
             bytes.withUnsafeBytes { found in expected.elementsEqual(found[..<Self.byteCount]) }
         }

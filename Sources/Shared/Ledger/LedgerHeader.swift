@@ -8,8 +8,12 @@
 /// The first block of a ledger.
 package struct LedgerHeader: Equatable, Sendable {
     package static let magic = Array("QUINIELA LEDGER\n".utf8)
-    package static let version: UInt16 = 1
+    /// What this program makes: ledgers with ``StartRecord``s.
+    package static let version: UInt16 = 2
+    /// What it reads, and appends to.
+    package static let versions: ClosedRange<UInt16> = 1...2
 
+    package var version: UInt16
     package var draw: DrawID
     /// Random.
     ///
@@ -18,7 +22,8 @@ package struct LedgerHeader: Equatable, Sendable {
     /// Milliseconds since 1970.
     package var createdAt: UInt64
 
-    package init(draw: DrawID, ledgerID: UInt64, createdAt: UInt64) {
+    package init(draw: DrawID, ledgerID: UInt64, createdAt: UInt64, version: UInt16 = Self.version) {
+        self.version = version
         self.draw = draw
         self.ledgerID = ledgerID
         self.createdAt = createdAt
@@ -27,7 +32,7 @@ package struct LedgerHeader: Equatable, Sendable {
     /// The header's whole block, 4096 bytes.
     package var block: [UInt8] {
         var bytes = Self.magic
-        bytes.append(bigEndian: Self.version)
+        bytes.append(bigEndian: version)
         bytes.append(bigEndian: ledgerID)
         bytes.append(bigEndian: createdAt)
         bytes.append(UInt8(draw.name.utf8.count))
@@ -40,16 +45,18 @@ package struct LedgerHeader: Equatable, Sendable {
 
     /// Reads the first block of a file.
     ///
-    /// - Throws: `badHeader` for anything but a header of version 1 whose checksum holds.
+    /// - Throws: `badHeader` for anything but a header of a known version whose checksum is right.
     package init(block: [UInt8], path: String) throws(LedgerError) {
         guard block.count == Limits.blockBytes, block.starts(with: Self.magic) else {
-            throw .badHeader(path: path, reason: "this is no Quiniela ledger")
+            throw .badHeader(path: path, reason: "this is not a Quiniela ledger")
         }
         let version = UInt16(block[16]) << 8 | UInt16(block[17])
-        guard version == Self.version else {
+        guard Self.versions.contains(version) else {
             throw .badHeader(
                 path: path,
-                reason: "this ledger has version \(version), this program reads \(Self.version)")
+                reason: "this ledger has version \(version), this program reads "
+                    + "\(Self.versions.lowerBound) to \(Self.versions.upperBound): use a newer one, nothing was changed"
+            )
         }
         let field = block.span.bytes
         let name = block[35..<35 + Int(block[34])]
@@ -57,7 +64,7 @@ package struct LedgerHeader: Equatable, Sendable {
             throw .badHeader(path: path, reason: "the header's draw is not the name of a draw")
         }
         self.init(
-            draw: draw, ledgerID: field.integer(at: 18), createdAt: field.integer(at: 26))
+            draw: draw, ledgerID: field.integer(at: 18), createdAt: field.integer(at: 26), version: version)
         guard self.block == block else {
             throw .badHeader(path: path, reason: "the header's checksum does not match its bytes")
         }

@@ -56,7 +56,7 @@ package struct LedgerReader {
     /// - Throws: `damaged` for a group that was durable and is not what was written; `disk` where it cannot be read.
     package mutating func nextGroup() throws(LedgerError) -> [Record]? {
         var outcome = try readGroup()
-        if case .failure = outcome, try hasGroup(behind: offset) {
+        if case .failure = outcome, try hasGroup(after: offset) {
             // Beside a running service the group may have become whole since it was read.
             windowBytes = 0
             outcome = try readGroup()
@@ -114,21 +114,24 @@ package struct LedgerReader {
             return .failure(GroupFault(index: 0, text: "the file ends inside a group's first block"))
         }
         guard let group = GroupHeader(window.span.bytes.extracting(start..<windowBytes)) else {
-            return .failure(GroupFault(index: 0, text: "here is no group header that holds"))
+            return .failure(GroupFault(index: 0, text: "no valid group header"))
         }
         guard group.ledgerID == header.ledgerID, group.number == nextNumber else {
             return .failure(
                 GroupFault(
                     index: 16,
-                    text: "group \(group.number) of ledger \(group.ledgerID) stands where group "
+                    text: "group \(group.number) of ledger \(group.ledgerID) is where group "
                         + "\(nextNumber) of \(header.ledgerID) is expected"))
+        }
+        guard group.kind != nil else {
+            throw .unknownKind(path: path, offset: offset, what: "group", kind: group.kindCode)
         }
         try fill(from: offset, byteCount: group.paddedBytes)
         start = offset - windowOffset
         guard windowBytes >= start + group.paddedBytes else {
             return .failure(GroupFault(index: 8, text: "the file ends inside a group"))
         }
-        let outcome = parse(
+        let outcome = try parse(
             group, window.span.bytes.extracting(start..<start + group.paddedBytes))
         if case .success = outcome {
             groupOffset = offset
@@ -139,14 +142,20 @@ package struct LedgerReader {
         return outcome
     }
 
-    private func parse(_ group: GroupHeader, _ bytes: RawSpan) -> Result<[Record], GroupFault> {
+    private func parse(_ group: GroupHeader, _ bytes: RawSpan) throws(LedgerError) -> Result<[Record], GroupFault> {
         var records: [Record] = []
         records.reserveCapacity(min(group.recordCount, group.groupBytes / RecordHeader.byteCount))
         var index = GroupHeader.byteCount
         var checksum: UInt32 = 0
         while index < group.groupBytes {
-            guard let record = RecordHeader(bytes.extracting(index..<group.groupBytes)) else {
-                return .failure(GroupFault(index: index, text: "a record's checksum does not hold"))
+            let record: RecordHeader
+            do throws(RecordHeader.Fault) {
+                record = try RecordHeader(bytes.extracting(index..<group.groupBytes))
+            } catch {
+                guard case .unknownKind(let kind) = error else {
+                    return .failure(GroupFault(index: index, text: "a record's checksum is wrong"))
+                }
+                throw .unknownKind(path: path, offset: offset + index, what: "record", kind: kind)
             }
             records.append(Record(header: record, offset: offset + index))
             checksum = CRC32C.checksum(bytes.extracting(index + 4..<index + 8), continuing: checksum)
@@ -164,10 +173,10 @@ package struct LedgerReader {
         return .success(records)
     }
 
-    /// Whether a group of this ledger that was written later begins behind `start`.
+    /// Whether a group of this ledger that was written later, of whatever kind, begins after `start`.
     ///
-    /// Then what stands at `start` had been durable: it is damaged, not torn.
-    private mutating func hasGroup(behind start: Int) throws(LedgerError) -> Bool {
+    /// Then the bytes at `start` had been durable: they are damaged, not torn.
+    private mutating func hasGroup(after start: Int) throws(LedgerError) -> Bool {
         var position = start + Limits.blockBytes
         while true {
             try fill(from: position, byteCount: Limits.blockBytes)

@@ -1,3 +1,5 @@
+private import Glibc
+
 /// Appends commit groups to a ledger.
 ///
 /// Isolation: one thread at a time; the committer owns it. Every call that touches the disk blocks.
@@ -35,11 +37,13 @@ package struct LedgerWriter: ~Copyable {
     ///
     /// A torn group behind it is cut off, durably, before anything is written.
     ///
-    /// - Parameter end: what ``LedgerReader`` found.
-    package init(_ path: String, header: LedgerHeader, end: LedgerEnd, on disk: any Disk)
+    /// - Parameters:
+    ///   - end: what ``LedgerReader`` found.
+    ///   - stamp: the file's before it was read; nil if nobody else can have written since.
+    package init(_ path: String, header: LedgerHeader, end: LedgerEnd, stamp: FileStamp? = nil, on disk: any Disk)
         throws(LedgerError)
     {
-        file = try Self.openEnd(path, end: end, on: disk)
+        file = try Self.openEnd(path, end: end, stamp: stamp, on: disk)
         self.path = path
         self.header = header
         endOffset = end.offset
@@ -47,20 +51,25 @@ package struct LedgerWriter: ~Copyable {
         nextNumber = end.lastGroupNumber + 1
     }
 
-    /// Opens the file for writing and makes it end at its last valid group.
+    /// Opens the file for writing, locks it and makes it end at its last valid group.
+    ///
+    /// The lock is the ledger's own: that of the data folder can be split by removing its file.
     ///
     /// Syncs even where nothing is cut: what recovery has read, and agencies will be told is theirs, may be in the page
     /// cache only.
     private static func openEnd(
-        _ path: String, end: LedgerEnd, on disk: any Disk
+        _ path: String, end: LedgerEnd, stamp: FileStamp?, on disk: any Disk
     ) throws(LedgerError) -> any DiskFile {
         do throws(DiskError) {
             let file = try openDirect(path, on: disk)
+            try file.lock()
+            // Whoever had the lock before may have written more than was read here: nothing of it may be cut off.
+            if let stamp, disk.stamp(path) != stamp { throw DiskError(call: "flock", path: path, errno: EWOULDBLOCK) }
             if try file.size() != end.offset { try file.truncate(to: end.offset) }
             try file.sync()
             return file
         } catch {
-            throw .disk(error)
+            throw error.isLocked ? .inUse(path: path) : .disk(error)
         }
     }
 
@@ -109,8 +118,8 @@ package struct LedgerWriter: ~Copyable {
 
     /// Writes the group under way and makes it durable: one pwrite, one fdatasync.
     ///
-    /// Durability: on return every appended record survives power loss. After a throw nothing is known: the group may
-    /// be durable, in part or not at all. The writer must not be used again; a restart reads the truth.
+    /// Durability: on return every appended record survives power loss, in the file that the path names. After a throw
+    /// nothing is known: the group may be durable, in part or not at all. The writer must not be used again; a restart reads the truth.
     package mutating func commit(
         _ kind: GroupHeader.Kind = .records, time: UInt64
     ) throws(LedgerError) {
@@ -120,13 +129,16 @@ package struct LedgerWriter: ~Copyable {
             ledgerID: header.ledgerID, time: time, recordsChecksum: recordsChecksum)
         group.replace(at: 0, with: header.bytes)
         group.padToBlock()
+        let isIntact: Bool
         do throws(DiskError) {
             try preallocate(through: endOffset + group.count)
             try file.writeAll(group.bytes, at: endOffset)
             try file.sync()
+            isIntact = try file.isIntact(byteCount: endOffset + group.count)
         } catch {
             throw .disk(error)
         }
+        guard isIntact else { throw .lost(path: path) }
         endOffset += group.count
         nextNumber += 1
         recordsChecksum = 0
@@ -167,17 +179,8 @@ package struct LedgerWriter: ~Copyable {
         } catch {
             guard error.isOutOfSpace || error.isUnsupported else { throw error }
             canPreallocate = false
-            // ext4 keeps what it took before it found no more: others need it.
+            // ext4 keeps the blocks that it took before it ran out: give them back.
             if error.isOutOfSpace { try file.truncate(to: allocatedBytes) }
         }
     }
-}
-
-extension DiskError {
-    /// ENOSPC or EDQUOT.
-    package var isOutOfSpace: Bool { errno == 28 || errno == 122 }
-    /// EOPNOTSUPP or ENOSYS.
-    fileprivate var isUnsupported: Bool { errno == 95 || errno == 38 }
-    /// EINVAL.
-    fileprivate var isInvalidArgument: Bool { errno == 22 }
 }

@@ -11,14 +11,27 @@ package struct PosixDisk: Disk {
             case .readOnly: O_RDONLY
             case .readWriteDirect: O_RDWR | clinux_o_direct
             case .readWrite: O_RDWR
-            case .replace: O_RDWR | O_CREAT | O_TRUNC
+            case .replace: O_RDWR | O_CREAT | O_EXCL
             }
-        let fd = SystemCall.retryingInterrupted { Glibc.open(path, flags | O_CLOEXEC, 0o644) }
+        if mode == .replace { try remove(path) }
+        // Not blocking: opening a FIFO would wait for its other end, with the stop signals blocked.
+        let fd = SystemCall.retryingInterrupted { Glibc.open(path, flags | O_CLOEXEC | O_NONBLOCK, 0o600) }
         if fd < 0, errno == EINVAL, mode == .readWriteDirect {
             return try open(path, .readWrite)  // a file system without O_DIRECT
         }
         guard fd >= 0 else { throw DiskError(call: "open", path: path, errno: errno) }
-        return PosixFile(fd: fd, path: path, isDirect: mode == .readWriteDirect)
+        let file = PosixFile(fd: fd, path: path, isDirect: mode == .readWriteDirect)
+        var status = stat()
+        guard fstat(fd, &status) == 0 else { throw DiskError(call: "fstat", path: path, errno: errno) }
+        let kind = status.st_mode & S_IFMT
+        guard kind == S_IFREG else {
+            throw DiskError(call: "open as a regular file", path: path, errno: kind == S_IFDIR ? EISDIR : EINVAL)
+        }
+        return file
+    }
+
+    package func remove(_ path: String) throws(DiskError) {
+        guard unlink(path) == 0 || errno == ENOENT else { throw DiskError(call: "unlink", path: path, errno: errno) }
     }
 
     package func rename(_ source: String, to target: String) throws(DiskError) {
@@ -48,14 +61,10 @@ package struct PosixDisk: Disk {
         return FileStamp(inode: UInt64(status.st_ino), size: Int(status.st_size), changed: changed)
     }
 
-    package func makeFolder(_ path: String) throws(DiskError) {
-        guard access(path, F_OK) != 0 else { return }
-        let parent = folder(of: path)
-        if parent != path { try makeFolder(parent) }
-        if mkdir(path, 0o755) != 0, errno != EEXIST {
+    package func makeOneFolder(_ path: String) throws(DiskError) {
+        if mkdir(path, 0o700) != 0, errno != EEXIST {
             throw DiskError(call: "mkdir", path: path, errno: errno)
         }
-        try syncFolder(parent)
     }
 }
 
@@ -109,13 +118,26 @@ private final class PosixFile: DiskFile {
         guard result == 0 else { throw failure("fallocate") }
     }
 
+    func lock() throws(DiskError) {
+        guard SystemCall.retryingInterrupted({ flock(fd, LOCK_EX | LOCK_NB) }) == 0 else { throw failure("flock") }
+    }
+
+    func isIntact(byteCount: Int) throws(DiskError) -> Bool {
+        var (open, named) = (stat(), stat())
+        guard fstat(fd, &open) == 0 else { throw failure("fstat") }
+        guard stat(path, &named) == 0 else { return false }
+        return open.st_dev == named.st_dev && open.st_ino == named.st_ino && Int(open.st_size) >= byteCount
+    }
+
     private func failure(_ call: String) -> DiskError {
         DiskError(call: call, path: path, errno: errno)
     }
 }
 
-/// The path of the folder that holds `path`.
+/// The path of the folder that holds `path`, which may end with a slash.
 package func folder(of path: String) -> String {
+    var path = Substring(path)
+    while path.count > 1, path.last == "/" { path = path.dropLast() }
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
 }

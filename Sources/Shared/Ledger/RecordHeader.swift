@@ -13,6 +13,10 @@ package struct RecordHeader: Equatable, Sendable {
         ///
         /// Nothing but the closing group follows.
         case seal = 4
+        /// Payload: ``StartRecord``.
+        ///
+        /// In ledgers of version 2.
+        case start = 5
     }
 
     package static let byteCount = 36
@@ -33,14 +37,9 @@ package struct RecordHeader: Equatable, Sendable {
         kind: Kind, count: Int, agency: AgencyID, sequence: UInt32, time: UInt64,
         firstBetIndex: UInt64, payloadBytes: Int, payloadChecksum: UInt32
     ) {
-        self.kind = kind
-        self.count = count
-        self.agency = agency
-        self.sequence = sequence
-        self.time = time
-        self.firstBetIndex = firstBetIndex
-        self.payloadBytes = payloadBytes
-        checksum = 0
+        self.init(
+            kind: kind, checksum: 0, count: count, agency: agency, sequence: sequence, time: time,
+            firstBetIndex: firstBetIndex, payloadBytes: payloadBytes)
         checksum = CRC32C.checksum(
             bytes.span.bytes.extracting(8...), continuing: payloadChecksum)
     }
@@ -67,21 +66,48 @@ package struct RecordHeader: Equatable, Sendable {
     /// Of a record's bytes.
     static let checksumRange = 4..<8
 
-    /// Reads a record at the front of `bytes`; nil where none is whole or its checksum does not hold.
-    package init?(_ bytes: RawSpan) {
-        guard bytes.byteCount >= Self.byteCount else { return nil }
+    /// Why bytes are not a record of this version.
+    package enum Fault: Error, Equatable, Sendable {
+        /// None is whole, or its checksum is wrong.
+        case invalid
+        /// Its checksum is right, and a newer version has made it.
+        case unknownKind(UInt8)
+    }
+
+    /// Reads a record at the front of `bytes`.
+    ///
+    /// The checksum comes first: a record that is whole is never taken for a torn one because of its kind.
+    package init(_ bytes: RawSpan) throws(Fault) {
+        guard bytes.byteCount >= Self.byteCount else { throw .invalid }
         let recordBytes = Int(bytes.integer(at: 0, as: UInt32.self))
-        guard recordBytes >= Self.byteCount, recordBytes <= bytes.byteCount,
-            let kind = Kind(rawValue: bytes.integer(at: 8)),
-            bytes.integer(at: 9, as: UInt8.self) == 0
-        else { return nil }
+        guard recordBytes >= Self.byteCount, recordBytes <= bytes.byteCount else { throw .invalid }
         let payload = bytes.extracting(Self.byteCount..<recordBytes)
+        let code: UInt8 = bytes.integer(at: 8)
+        let expected = CRC32C.checksum(
+            bytes.extracting(8..<Self.byteCount), continuing: CRC32C.checksum(payload))
+        guard expected == bytes.integer(at: 4) else { throw .invalid }
+        guard let kind = Kind(rawValue: code), bytes.integer(at: 9, as: UInt8.self) == 0 else {
+            throw .unknownKind(code)
+        }
         self.init(
-            kind: kind, count: Int(bytes.integer(at: 10, as: UInt16.self)),
+            kind: kind, checksum: expected, count: Int(bytes.integer(at: 10, as: UInt16.self)),
             agency: AgencyID(bytes.integer(at: 12)), sequence: bytes.integer(at: 16),
             time: bytes.integer(at: 20), firstBetIndex: bytes.integer(at: 28),
-            payloadBytes: payload.byteCount, payloadChecksum: CRC32C.checksum(payload))
-        guard checksum == bytes.integer(at: 4) else { return nil }
+            payloadBytes: payload.byteCount)
+    }
+
+    private init(
+        kind: Kind, checksum: UInt32, count: Int, agency: AgencyID, sequence: UInt32, time: UInt64,
+        firstBetIndex: UInt64, payloadBytes: Int
+    ) {
+        self.kind = kind
+        self.checksum = checksum
+        self.count = count
+        self.agency = agency
+        self.sequence = sequence
+        self.time = time
+        self.firstBetIndex = firstBetIndex
+        self.payloadBytes = payloadBytes
     }
 }
 

@@ -218,10 +218,39 @@ extension LogEvent {
             [("apuestas", .number(Int(bets))), ("numero", .number(Int(number)))])
     }
 
+    /// A result that was told is no longer there, or is not of the ledger beside it: nothing of it is told any more.
+    package static func resultWithdrawn(path: String) -> LogEvent {
+        LogEvent("withdraw_result", "success", [("path", .text(path))], level: .warning)
+    }
+
+    /// The folder of the draw is not there, or may not be read.
+    package static func waitingForFolder(path: String) -> LogEvent {
+        LogEvent(
+            "load_result", "in_progress",
+            [("path", .text(path)), ("error", .text("the folder is not there, or not readable"))],
+            level: .warning)
+    }
+
     /// What is in the file is not served.
     package static func resultRefused(path: String, reason: String) -> LogEvent {
         LogEvent(
             "load_result", "fail", [("path", .text(path)), ("error", .text(reason))], level: .error)
+    }
+
+    /// progress.json could not be replaced; it is tried again when it changes next.
+    package static func progressFailed(path: String, reason: String) -> LogEvent {
+        LogEvent(
+            "write_progress", "fail", [("path", .text(path)), ("error", .text(reason))], level: .warning)
+    }
+
+    /// The ledger was sealed with another number than the configuration has: the seal's counts.
+    package static func numberSealed(_ sealed: UInt16, configured: UInt16) -> LogEvent {
+        LogEvent(
+            "config", "fail",
+            [
+                ("key", .text("draw.winningNumber")), ("value", .number(Int(configured))),
+                ("used", .number(Int(sealed))), ("error", .text("the ledger is sealed with its number")),
+            ], level: .warning)
     }
 
     package static func stopRequested(by signal: String) -> LogEvent {

@@ -3,15 +3,15 @@
 /// Consumes bytes, does no I/O, and gives the same frames however the bytes were sliced.
 ///
 /// Memory is asked for before bytes are taken, so that the owner can reserve it first: ``next(_:from:)`` repeats
-/// ``Event/needsMemory(byteCount:)`` until ``admit()`` is called. It asks for a whole frame at once, or, where nobody has
-/// introduced himself, in steps that double, so that a frame costs what has come of it.
+/// ``Event/needsMemory(byteCount:)`` until ``admit()`` is called. It asks for a whole frame at once, or for a small first
+/// part and, once that is full, for all the rest: an announced length alone takes no memory from others.
 ///
 /// Sizes, re-checked at every step: `collected <= admitted <= frame bytes`.
 package struct FrameDecoder: ~Copyable, Sendable {
     package enum Event: Equatable, Sendable {
         /// Everything was consumed; the frame under way is not whole.
         case needsBytes
-        /// So many more bytes of the frame can come; `admit()` lets them in.
+        /// `byteCount` more bytes of the frame can arrive; `admit()` lets them in.
         case needsMemory(byteCount: Int)
         /// A whole frame.
         case frame([UInt8])
@@ -45,7 +45,7 @@ package struct FrameDecoder: ~Copyable, Sendable {
     /// The newlines at the end of `collected`.
     private var newlines = 0
 
-    /// - Parameter firstBytes: what is asked for first; then twice as much as before.
+    /// - Parameter firstBytes: of the first part of a frame; `.max` asks for whole frames.
     package init(_ framing: Framing = .native, maxFrameBytes: Int, firstBytes: Int = .max) {
         self.framing = framing
         self.firstBytes = firstBytes
@@ -84,7 +84,7 @@ package struct FrameDecoder: ~Copyable, Sendable {
     }
 
     private func nextBytes(_ byteCount: Int, _ admitted: Int) -> Int {
-        min(byteCount - admitted, max(admitted, firstBytes))
+        min(byteCount - admitted, admitted == 0 ? firstBytes : .max)
     }
 
     /// Consumes bytes from `index` on, up to the next event, and moves `index` behind what it consumed.

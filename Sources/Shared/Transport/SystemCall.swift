@@ -57,6 +57,12 @@ package enum SystemCall {
         return UInt64(now.tv_sec) * 1000 + UInt64(now.tv_nsec) / 1_000_000
     }
 
+    /// A name for a file of this process in the folder for temporary files.
+    package static func temporaryPath(_ name: String) -> String {
+        let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        return "\(folder)/\(name)-\(getpid())"
+    }
+
     /// This process, across containers too: for example `4711 on ingest-host`.
     package static func processName() -> String {
         var name = [CChar](repeating: 0, count: 256)

@@ -3,22 +3,28 @@ import TestKit
 import Testing
 
 struct DrawResultTests {
-    private let result = DrawResult(
-        draw: Samples.draw, winningNumber: 7574, method: "configured", bets: 3, ledgerBytes: 8192,
-        ledgerSHA256: String(repeating: "ab", count: 32),
-        agencies: [
-            .init(agency: AgencyID(1), bets: 2, rejectedBets: 1, winners: ["30000002", "30000003"]),
-            .init(agency: AgencyID(2), bets: 1, rejectedBets: 0, winners: []),
-        ])
+    static func result(_ change: (inout DrawResult) -> Void = { _ in }) -> DrawResult {
+        var result = DrawResult(
+            draw: Samples.draw, ledgerID: 7, winningNumber: 7574, method: "configured", bets: 3, ledgerBytes: 8192,
+            ledgerSHA256: String(repeating: "ab", count: 32), agencyCount: 2, winningBets: 2,
+            winnersFile: .init(bytes: 178, sha256: String(repeating: "cd", count: 32)),
+            agencies: [
+                .init(
+                    agency: AgencyID(1), bets: 2, rejectedBets: 1, winningBets: 2, winners: ["30000002", "30000003"]),
+                .init(agency: AgencyID(2), bets: 1, rejectedBets: 0, winningBets: 0, winners: []),
+            ])
+        change(&result)
+        return result
+    }
 
     @Test("a result comes back from its file")
     func roundTrip() throws {
-        #expect(try DrawResult(fileBytes: result.fileBytes) == result)
+        #expect(try DrawResult(fileBytes: Self.result().fileBytes) == Self.result())
     }
 
-    @Test("every flipped bit and every cut of the file is refused")
+    @Test("every flipped bit and every cut of the file is rejected")
     func everyBit() {
-        let bytes = result.fileBytes
+        let bytes = Self.result().fileBytes
         for index in bytes.indices {
             for bit in 0..<8 as Range<UInt8> {
                 var damaged = bytes
@@ -29,12 +35,48 @@ struct DrawResultTests {
         }
     }
 
-    @Test("progress comes back from its file, and garbage is none")
+    @Test("a result whose checksum is right and that contradicts itself is rejected with what is wrong")
+    func contradictions() {
+        let cases: [(String, (inout DrawResult) -> Void)] = [
+            ("winning number", { $0.winningNumber = 10_000 }),
+            ("bets in a ledger", { $0.bets = .max }),
+            ("is listed where", { $0.agencies?[1].agency = AgencyID(1) }),
+            ("1 of 2 agencies", { $0.agencies?.removeLast() }),
+            ("not its 2 documents", { $0.agencies?[0].winners = ["30000002"] }),
+            ("not its 2 documents", { $0.agencies?[0].winners?[0] = String(repeating: "9", count: 70_000) }),
+            ("not its 2 documents", { $0.agencies?[0].winners?[0] = "a;b" }),
+            ("not possible", { $0.agencies?[0].bets = .max }),
+            ("do not add up", { $0.agencies?[1].bets = 0 }),
+            ("identity", { $0.ledgerID = nil }),
+        ]
+        for (text, change) in cases {
+            do throws(DrawResultError) {
+                _ = try DrawResult(fileBytes: Self.result(change).fileBytes)
+                Issue.record("accepted: \(text)")
+            } catch {
+                #expect("\(error)".contains(text), "\(error)")
+            }
+        }
+    }
+
+    @Test("a result of a newer version is named, and one of version 1 is read")
+    func versions() throws {
+        #expect(throws: DrawResultError.newerVersion(3)) {
+            try DrawResult(fileBytes: Self.result { $0.version = 3 }.fileBytes)
+        }
+        let result = try DrawResult(fileBytes: try Repository.bytes("Tests/Fixtures/version-1/result.json"))
+        #expect(result.version == 1 && result.winningBets == 9 && result.agencyCount == 5)
+        #expect(result.agencies?[0].winningBets == UInt64(result.agencies?[0].winners?.count ?? -1))
+    }
+
+    @Test("progress comes back from its file, and garbage or another version is none")
     func progress() {
-        let progress = DrawProgress(
-            draw: Samples.draw, state: .sealed, expectedAgencies: 5, finishedAgencies: [AgencyID(3)])
+        var progress = DrawProgress(
+            draw: Samples.draw, ledgerID: 7, state: .sealed, expectedAgencies: 5, finishedAgencies: [AgencyID(3)])
         #expect(DrawProgress(fileBytes: progress.fileBytes) == progress)
         #expect(DrawProgress(fileBytes: []) == nil)
         #expect(DrawProgress(fileBytes: Array("{}".utf8)) == nil)
+        progress.version = 3
+        #expect(DrawProgress(fileBytes: progress.fileBytes) == nil)
     }
 }

@@ -100,9 +100,9 @@ struct LedgerReaderTests {
         #expect(end.tornBytes > 0)
     }
 
-    @Test("a file that is no ledger is refused")
+    @Test("a file that is not a ledger is rejected")
     func noLedger() {
-        #expect(throws: LedgerError.badHeader(path: LedgerFixture.path, reason: "this is no Quiniela ledger")) {
+        #expect(throws: LedgerError.badHeader(path: LedgerFixture.path, reason: "this is not a Quiniela ledger")) {
             try LedgerFixture.read([UInt8](repeating: 7, count: 8192))
         }
     }

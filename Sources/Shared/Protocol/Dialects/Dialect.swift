@@ -24,11 +24,24 @@ package protocol Dialect: AnyObject, Sendable {
     ///
     /// - Returns: what becomes of the connection.
     func encode(_ reply: DialectReply, into bytes: inout [UInt8]) -> DialectReply.Next
+
+    /// How a list of winners is written; nil if the dialect has no words for it.
+    ///
+    /// - Parameters:
+    ///   - count: the documents.
+    ///   - documentsBytes: theirs, with a length of one byte each.
+    ///   - areIntegers: each of them is a u32 without leading zeros.
+    func winnersForm(count: UInt64, documentsBytes: Int, areIntegers: Bool) -> WinnersForm?
+
+    /// What becomes of the connection after winners.
+    var nextAfterWinners: DialectReply.Next { get }
 }
 
 extension Dialect {
     package var winnersName: String? { nil }
     package var isOneMessagePerConnection: Bool { false }
+    package var nextAfterWinners: DialectReply.Next { .close }
+    package func winnersForm(count: UInt64, documentsBytes: Int, areIntegers: Bool) -> WinnersForm? { nil }
 }
 
 /// The dialects that there are: each is registered by its line here.

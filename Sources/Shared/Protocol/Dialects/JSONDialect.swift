@@ -90,12 +90,23 @@ package final class JSONDialect: Dialect, AgencyLanguage {
             bytes.append(counted: #"{"type_message": 1, "payload": null}"#)
             return isLast ? .close : .stay
         case .winners(let documents):
-            // Documents are letters and digits: nothing in them needs an escape.
-            bytes.append(counted: #"{"type_message": 2, "payload": ""# + documents.joined(separator: ",") + #""}"#)
-            return .close
+            _ = encode(winners: documents, into: &bytes)
+            return nextAfterWinners
         case .rejected, .finished, .notDrawnYet, .drawn, .echo:
             return .close
         }
+    }
+
+    package func winnersForm(count: UInt64, documentsBytes: Int, areIntegers: Bool) -> WinnersForm? {
+        // Documents are letters and digits: nothing in them needs an escape.
+        let (opening, closing) = (Array(#"{"type_message": 2, "payload": ""#.utf8), Array(#""}"#.utf8))
+        let length =
+            opening.count + closing.count
+            + WinnersForm.joinedBytes(count: count, documentsBytes: documentsBytes)
+        guard let length = UInt32(exactly: length) else { return nil }
+        var header: [UInt8] = []
+        header.append(bigEndian: length)
+        return .joined(header: header + opening, separator: UInt8(ascii: ","), trailer: closing)
     }
 
     // MARK: The agency's side

@@ -60,11 +60,15 @@ package final class LinesDialect: Dialect, AgencyLanguage {
             bytes.append(contentsOf: "OK\n\n".utf8)
             return .stay
         case .winners(let documents):
-            bytes.append(contentsOf: (documents.joined(separator: "\n") + "\n\n\n").utf8)
-            return .close
+            _ = encode(winners: documents, into: &bytes)
+            return nextAfterWinners
         case .notDrawnYet, .drawn, .echo:
             return .close
         }
+    }
+
+    package func winnersForm(count: UInt64, documentsBytes: Int, areIntegers: Bool) -> WinnersForm? {
+        .joined(header: [], separator: UInt8(ascii: "\n"), trailer: Array("\n\n\n".utf8))
     }
 
     // MARK: The agency's side

@@ -41,11 +41,21 @@ package final class PipeDialect: Dialect, AgencyLanguage {
         case .stored: bytes.append(counted: "ACK\n")
         case .rejected(let badBets, _): bytes.append(counted: "REJECTED \(badBets)\n")
         case .finished: bytes.append(counted: "END ACK\n")
-        case .winners(let documents): bytes.append(counted: documents.joined(separator: "|") + "\n")
+        case .winners(let documents): _ = encode(winners: documents, into: &bytes)
         case .drawn(let isDrawn): bytes.append(counted: isDrawn ? "Y\n" : "N\n")
         case .notDrawnYet, .echo: return .close  // nothing in this dialect asks for it
         }
         return .stay
+    }
+
+    package var nextAfterWinners: DialectReply.Next { .stay }
+
+    package func winnersForm(count: UInt64, documentsBytes: Int, areIntegers: Bool) -> WinnersForm? {
+        let length = 1 + WinnersForm.joinedBytes(count: count, documentsBytes: documentsBytes)
+        guard let length = UInt32(exactly: length) else { return nil }
+        var header: [UInt8] = []
+        header.append(bigEndian: length)
+        return .joined(header: header, separator: UInt8(ascii: "|"), trailer: Array("\n".utf8))
     }
 
     // MARK: The agency's side

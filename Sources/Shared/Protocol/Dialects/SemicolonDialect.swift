@@ -49,11 +49,18 @@ package final class SemicolonDialect: Dialect, AgencyLanguage {
             frame("error;" + reason, into: &bytes)
             return .stay
         case .winners(let documents):
-            frame(documents.isEmpty ? "NO_WINNERS" : documents.joined(separator: ";"), into: &bytes)
-            return .close
+            _ = encode(winners: documents, into: &bytes)
+            return nextAfterWinners
         case .finished, .notDrawnYet, .drawn, .echo:
             return .close  // nothing in this dialect asks for it
         }
+    }
+
+    package func winnersForm(count: UInt64, documentsBytes: Int, areIntegers: Bool) -> WinnersForm? {
+        let joinedBytes = WinnersForm.joinedBytes(count: count, documentsBytes: documentsBytes)
+        guard joinedBytes <= 99_999_999 else { return nil }  // the length has eight digits
+        if count == 0 { return .joined(header: framed("NO_WINNERS"), separator: 0, trailer: []) }
+        return .joined(header: header(joinedBytes), separator: UInt8(ascii: ";"), trailer: [])
     }
 
     // MARK: The agency's side
@@ -99,9 +106,12 @@ package final class SemicolonDialect: Dialect, AgencyLanguage {
     }
 
     private func frame(_ text: String, into bytes: inout [UInt8]) {
-        let length = String(text.utf8.count)
-        bytes.append(contentsOf: String(repeating: "0", count: max(0, 8 - length.utf8.count)).utf8)
-        bytes.append(contentsOf: length.utf8)
+        bytes += header(text.utf8.count)
         bytes.append(contentsOf: text.utf8)
+    }
+
+    private func header(_ length: Int) -> [UInt8] {
+        let digits = String(length)
+        return Array((String(repeating: "0", count: max(0, 8 - digits.utf8.count)) + digits).utf8)
     }
 }

@@ -88,12 +88,7 @@ package final class TLVDialect: Dialect, AgencyLanguage {
             bytes.append(bigEndian: UInt32(Self.stored.count))
             bytes.append(contentsOf: Self.stored)
         case .winners(let documents):
-            // Another document came by another dialect: half a list would be a wrong answer.
-            let numbers = documents.compactMap { UInt32($0) }
-            guard numbers.count == documents.count else { return .close }
-            bytes.append(Kind.winners)
-            bytes.append(bigEndian: UInt32(4 * numbers.count))
-            for number in numbers { bytes.append(bigEndian: number) }
+            guard encode(winners: documents, into: &bytes) else { return .close }
         case .notDrawnYet:
             bytes.append(Kind.wait)
             bytes.append(bigEndian: UInt32(0))
@@ -101,6 +96,16 @@ package final class TLVDialect: Dialect, AgencyLanguage {
             return .close
         }
         return .closeWhenQuiet
+    }
+
+    package var nextAfterWinners: DialectReply.Next { .closeWhenQuiet }
+
+    package func winnersForm(count: UInt64, documentsBytes: Int, areIntegers: Bool) -> WinnersForm? {
+        // Another document came by another dialect: half a list would be a wrong answer.
+        guard areIntegers, let length = UInt32(exactly: 4 * count) else { return nil }
+        var header = [Kind.winners]
+        header.append(bigEndian: length)
+        return .integers(header: header)
     }
 
     // MARK: The agency's side

@@ -1,0 +1,77 @@
+import NIOCore
+import Shared
+
+/// A connection to the ingest service, seen from its socket: frames go to the workers, answers come from the outbox.
+///
+/// Isolation: its event loop; ``send(_:)`` from any thread.
+final class IngestChannel: FramedConnectionDelegate {
+    private let loop: IngestLoop
+    private var connection: IngestConnection?
+    private var hasEnded = false
+
+    /// Makes the handler of a connection, and what it tells its frames.
+    ///
+    /// - Parameter peer: for example `127.0.0.1:51234`.
+    static func handler(loop: IngestLoop, port: IngestPort, peer: String, slot: ConnectionSlot?) -> FramedChannelHandler
+    {
+        let handler = FramedChannelHandler(loop: loop.connections, settings: port.framing, slot: slot)
+        let answers = AgencyChannel(handler, dialect: port.dialect, outbox: loop.outbox, eventLoop: loop.eventLoop)
+        handler.setDelegate(IngestChannel(loop: loop, connection: port.connection(peer: peer, answers: answers)))
+        return handler
+    }
+
+    private init(loop: IngestLoop, connection: IngestConnection) {
+        self.loop = loop
+        self.connection = connection
+    }
+
+    func receive(_ frame: Frame) {
+        handOver(.frame(frame))
+    }
+
+    func receive(_ fault: FrameFault) {
+        handOver(.badFrame(fault))
+    }
+
+    func expire(_ reason: String) {
+        handOver(.expired(reason))
+    }
+
+    func endInput() {
+        guard !hasEnded else { return }
+        hasEnded = true
+        handOver(.hungUp)
+    }
+
+    func close() {
+        endInput()
+        connection = nil
+    }
+
+    func fail(_ fault: WinnersFault) {
+        loop.report(fault, peer: connection?.peer ?? "unknown")
+    }
+
+    private func handOver(_ item: IngestConnection.Item) {
+        if let connection, connection.append(item) { loop.handOver(connection) }
+    }
+}
+
+/// The answers' way to one socket.
+final class AgencyChannel: AnswerSink {
+    let handler: NIOLoopBound<FramedChannelHandler>
+    let dialect: (any Dialect)?
+    private let outbox: LoopOutbox
+
+    init(
+        _ handler: FramedChannelHandler, dialect: (any Dialect)?, outbox: LoopOutbox, eventLoop: any EventLoop
+    ) {
+        self.handler = NIOLoopBound(handler, eventLoop: eventLoop)
+        self.dialect = dialect
+        self.outbox = outbox
+    }
+
+    func send(_ answer: Answer) {
+        outbox.append(answer, to: self)
+    }
+}

@@ -1,0 +1,32 @@
+package import NIOCore
+
+/// The life of one connection.
+///
+/// Pure.
+package enum ConnectionPhase: Sendable {
+    /// → `ending` after an invalid frame or a missed deadline; → `draining` after the final answer; → `closed`.
+    case open
+    /// Input is ignored; the final answer is awaited. → `draining`, → `closed` at the deadline.
+    case ending(since: NIODeadline)
+    /// The final answer is being written. → `lingering`, → `closed` if the peer takes nothing for too long.
+    case draining(lastProgress: NIODeadline)
+    /// Output is closed, the peer's end is awaited. → `closed`.
+    case lingering(since: NIODeadline)
+    /// Final.
+    case closed
+
+    var isDraining: Bool { if case .draining = self { true } else { false } }
+
+    /// Whether the connection has waited long enough for what ends it.
+    ///
+    /// An open one is not measured here: see ``ConnectionDeadlines``. While an answer is written, time runs only as long
+    /// as nothing moves.
+    package func isOverdue(now: NIODeadline) -> Bool {
+        switch self {
+        case .open, .closed: false
+        case .ending(let since): now - since >= .seconds(5)
+        case .draining(let lastProgress): now - lastProgress >= .seconds(60)
+        case .lingering(let since): now - since >= .seconds(2)
+        }
+    }
+}

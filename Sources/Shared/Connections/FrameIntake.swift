@@ -1,0 +1,146 @@
+package import NIOCore
+
+/// What one connection has received: the frame in progress, the bytes that may not be framed yet, and the frames that are
+/// not answered yet.
+///
+/// Pure: bytes in, events out; memory is asked for and granted from outside.
+///
+/// It frames only while fewer than `window` frames are unanswered, and a whole frame is passed on only with its memory
+/// reserved. What is not reserved is small and one a connection: the first part of a frame in progress, or a HELLO.
+package struct FrameIntake: ~Copyable {
+    package enum Event: Sendable {
+        /// Everything was consumed, or the window is full.
+        case pauses
+        /// The frame needs memory of its own: ``admit(_:)`` continues.
+        ///
+        /// `isWhole`: it has arrived, and does not depend on its peer any more.
+        case needsMemory(byteCount: Int, isWhole: Bool)
+        case frame(Frame)
+        /// The bytes that follow cannot be framed: the intake is closed.
+        case invalid(FrameFault)
+    }
+
+    /// Unanswered frames at most.
+    package var window: Int
+    /// Frames that were handed over and are not answered.
+    package private(set) var heldFrames = 0
+    /// Of them, questions that wait for the draw.
+    package private(set) var parkedFrames = 0
+    /// Received and not framed yet.
+    private var unread: ByteBuffer?
+    private var decoder: FrameDecoder
+    private var reservation: Reservation?
+    /// A whole frame that waits for its memory.
+    private var waitingFrame: [UInt8]?
+    private var isClosed = false
+    private let firstBytes: Int
+    /// Whether whole frames need no memory of their own: they are small, and one at a time.
+    package var isFree: Bool
+
+    /// - Parameters:
+    ///   - firstBytes: of a frame's first part, which needs no reservation; `.max` reserves whole frames from their start.
+    ///   - isFree: whole frames need no memory of their own.
+    package init(_ framing: Framing, window: Int, maxFrameBytes: Int, firstBytes: Int = .max, isFree: Bool = false) {
+        self.window = window
+        self.firstBytes = firstBytes
+        self.isFree = isFree
+        decoder = FrameDecoder(framing, maxFrameBytes: maxFrameBytes, firstBytes: firstBytes)
+    }
+
+    /// The largest frame from now on.
+    package var maxFrameBytes: Int {
+        get { decoder.maxFrameBytes }
+        set { decoder.maxFrameBytes = newValue }
+    }
+
+    package var hasRoom: Bool { !isClosed && heldFrames < window }
+    package var hasUnread: Bool { unread != nil }
+    /// Whether a frame has been partially received.
+    package var isInsideFrame: Bool { decoder.isInsideFrame || waitingFrame != nil }
+    /// The bytes that have arrived of the frame in progress.
+    package var collectedBytes: Int { decoder.collectedBytes }
+    /// Whether the frame in progress has memory that others may wait for.
+    package var holdsMemory: Bool { reservation != nil }
+
+    /// Cuts bytes into frames, up to the next event, and moves `index` past what it consumed.
+    package mutating func next(_ input: RawSpan, from index: inout Int) -> Event {
+        guard hasRoom else { return .pauses }
+        if let waitingFrame { return .needsMemory(byteCount: waitingFrame.count, isWhole: true) }
+        switch decoder.next(input, from: &index) {
+        case .needsBytes:
+            return .pauses
+        case .needsMemory(let byteCount):
+            if isFree || decoder.admittedBytes == 0 && firstBytes != .max {
+                decoder.admit()
+                return next(input, from: &index)
+            }
+            return .needsMemory(byteCount: decoder.admittedBytes + byteCount, isWhole: false)
+        case .frame(let bytes):
+            if reservation == nil, !isFree, !bytes.isEmpty {
+                waitingFrame = bytes
+                return .needsMemory(byteCount: bytes.count, isWhole: true)
+            }
+            return passOn(bytes)
+        case .invalid(let fault):
+            close()
+            return .invalid(fault)
+        }
+    }
+
+    /// Continues with the memory that was asked for.
+    ///
+    /// - Returns: the frame, if it was whole.
+    package mutating func admit(_ reservation: Reservation?) -> Frame? {
+        self.reservation = reservation
+        guard let whole = waitingFrame else {
+            decoder.admit()
+            return nil
+        }
+        waitingFrame = nil
+        guard case .frame(let frame) = passOn(whole) else { return nil }
+        return frame
+    }
+
+    private mutating func passOn(_ bytes: [UInt8]) -> Event {
+        heldFrames += 1
+        // Where only its end tells a frame's size, more than it has was reserved.
+        reservation?.shrink(to: bytes.count)
+        defer { reservation = nil }
+        return .frame(Frame(bytes, reservation: reservation))
+    }
+
+    /// Keeps bytes that cannot be framed yet, in memory of their own.
+    package mutating func keep(_ rest: ByteBufferView) {
+        guard !isClosed else { return }
+        if unread == nil { unread = ByteBuffer(bytes: rest) } else { unread?.writeBytes(rest) }
+    }
+
+    /// Takes what was kept, to be framed now.
+    package mutating func takeUnread() -> ByteBuffer? {
+        defer { unread = nil }
+        return unread
+    }
+
+    /// A frame is answered, or will not be.
+    package mutating func answered(wasParked: Bool) {
+        heldFrames -= 1
+        if wasParked { parkedFrames -= 1 }
+    }
+
+    /// A frame's answer waits for the draw.
+    package mutating func parked() {
+        parkedFrames += 1
+    }
+
+    /// Whether nothing will be answered before the draw: then the peer's end is an end.
+    package var waitsOnlyForDraw: Bool { heldFrames > 0 && heldFrames == parkedFrames }
+
+    /// Frames nothing more and gives all memory back.
+    package mutating func close() {
+        isClosed = true
+        unread = nil
+        reservation = nil
+        waitingFrame = nil
+        decoder = FrameDecoder(.native, maxFrameBytes: 1)
+    }
+}

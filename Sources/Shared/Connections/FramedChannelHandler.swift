@@ -1,0 +1,397 @@
+package import NIOCore
+
+/// The socket side of one connection: bytes to frames, answers to bytes, when to read, and when to end.
+///
+/// Isolation: its event loop only.
+///
+/// It reads only while the intake has room, nothing received is left unframed, its frame has its memory, and the peer
+/// takes its answers.
+package final class FramedChannelHandler: ChannelDuplexHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
+
+    /// Its place among the handlers of its loop, which moves it.
+    package var loopIndex = 0
+    private let loop: FramedLoop
+    private let settings: FramedSettings
+    /// Kept as long as anything refers to the handler: a connection counts until its last answer is gone.
+    private let slot: ConnectionSlot?
+    private var delegate: (any FramedConnectionDelegate)?
+    private var context: ChannelHandlerContext?
+    private var phase = ConnectionPhase.open
+    private var intake: FrameIntake
+    private var output = AnswerOutput()
+    private var ticket: FrameBudget.Ticket?
+    private var isKnown: Bool
+    private var isReadWanted = false
+    private var isInputClosed = false
+    private var hasEnded = false
+    private var since: NIODeadline
+    private var progress: NIODeadline
+    private var progressBytes = 0
+
+    package init(loop: FramedLoop, settings: FramedSettings, slot: ConnectionSlot?) {
+        self.loop = loop
+        self.settings = settings
+        self.slot = slot
+        isKnown = settings.isKnownAtOnce
+        intake = FrameIntake(
+            settings.framing, window: settings.isKnownAtOnce ? settings.window : settings.firstWindow,
+            maxFrameBytes: settings.isKnownAtOnce ? settings.maxFrameBytes : settings.firstMaxFrameBytes,
+            firstBytes: settings.firstFrameBytes, isFree: settings.firstFrameBytes == .max && !settings.isKnownAtOnce)
+        since = loop.now
+        progress = since
+    }
+
+    /// Set once, before the first event.
+    package func setDelegate(_ delegate: any FramedConnectionDelegate) {
+        self.delegate = delegate
+    }
+
+    // MARK: Life
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        loop.add(self)
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        release()
+        context.fireChannelInactive()
+    }
+
+    package func handlerRemoved(context: ChannelHandlerContext) {
+        release()
+        self.context = nil
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)  // a reset by the peer: channelInactive follows
+    }
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent {
+            isInputClosed = true
+            switch phase {
+            case .open: endInput()
+            case .lingering: context.close(promise: nil)
+            case .ending, .draining, .closed: break  // the final answer may still be on its way
+            }
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    /// Releases everything except the slot, once. A pending answer keeps only the slot alive.
+    private func release() {
+        if case .closed = phase { return }
+        phase = .closed
+        loop.remove(self)
+        closeIntake()
+        output.removeAll()
+        delegate?.close()
+        delegate = nil
+    }
+
+    /// A connection that ends holds nothing of what others may need.
+    private func closeIntake() {
+        intake.close()
+        if let ticket { loop.budget?.cancel(ticket) }
+        ticket = nil
+    }
+
+    // MARK: Bytes in
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = unwrapInboundIn(data)
+        defer { loop.readBuffer.giveBack(bytes) }
+        guard case .open = phase else { return }
+        if !intake.hasUnread, ticket == nil, takesFrames {
+            let framedBytes = frame(bytes.readableBytesSpan)
+            if framedBytes < bytes.readableBytes { intake.keep(bytes.readableBytesView.dropFirst(framedBytes)) }
+        } else {
+            intake.keep(bytes.readableBytesView)
+        }
+    }
+
+    package func channelReadComplete(context: ChannelHandlerContext) {
+        if output.count > 0 { flush() }
+        context.fireChannelReadComplete()
+    }
+
+    package func read(context: ChannelHandlerContext) {
+        isReadWanted = true
+        readIfAllowed()
+    }
+
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable {
+            if case .draining = phase { phase = .draining(lastProgress: loop.now) }
+            flush()
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    /// Whether the peer takes its answers: only then its next questions are looked at.
+    private var takesFrames: Bool { context?.channel.isWritable == true && !output.hasStream }
+
+    private func readIfAllowed() {
+        guard isReadWanted, let context else { return }
+        switch phase {
+        case .open:
+            guard intake.hasRoom, !intake.hasUnread, ticket == nil, takesFrames else { return }
+        case .ending, .draining, .lingering:
+            break  // thrown away
+        case .closed:
+            return
+        }
+        isReadWanted = false
+        context.read()
+    }
+
+    /// Cuts what was kept into frames, as far as window, budget and the peer allow.
+    private func frameUnread() {
+        guard case .open = phase, ticket == nil, takesFrames else { return }
+        if let bytes = intake.takeUnread() {
+            let framedBytes = frame(bytes.readableBytesSpan)
+            if framedBytes < bytes.readableBytes { intake.keep(bytes.readableBytesView.dropFirst(framedBytes)) }
+        }
+        if isInputClosed { endInput() }
+    }
+
+    /// Cuts bytes into frames.
+    ///
+    /// - Returns: how many are consumed.
+    private func frame(_ input: RawSpan) -> Int {
+        var index = 0
+        var startsFrame = !intake.isInsideFrame
+        // A question is looked at only when the peer has taken the answer to the one before.
+        framing: while case .open = phase, takesFrames {
+            switch intake.next(input, from: &index) {
+            case .pauses:
+                break framing
+            case .needsMemory(let byteCount, let isWhole):
+                guard let reservation = reserve(byteCount, isWhole: isWhole) else { break framing }
+                if let frame = intake.admit(reservation) {
+                    startsFrame = true
+                    pass(frame)
+                }
+            case .frame(let frame):
+                startsFrame = true
+                pass(frame)
+            case .invalid(let fault):
+                beginEnding()
+                delegate?.receive(fault)
+                index = input.byteCount
+                break framing
+            }
+        }
+        // A frame's time begins with the first byte of its length.
+        if startsFrame, intake.isInsideFrame {
+            if isKnown { since = loop.now }
+            resetProgress()
+        }
+        return index
+    }
+
+    private func pass(_ frame: Frame) {
+        since = loop.now
+        delegate?.receive(frame)
+    }
+
+    /// Reserves memory for a frame.
+    ///
+    /// - Returns: nil if it has to wait in line.
+    private func reserve(_ byteCount: Int, isWhole: Bool) -> Reservation?? {
+        guard let budget = loop.budget else { return .some(nil) }
+        let (eventLoop, bound) = (loop.eventLoop, NIOLoopBound(self, eventLoop: loop.eventLoop))
+        let request = budget.reserve(byteCount, isKnown || isWhole ? .known : .unknown) { reservation in
+            eventLoop.execute { bound.value.continueFrame(reservation) }
+        }
+        switch request {
+        case .reserved(let reservation):
+            return reservation
+        case .waits(let ticket):
+            self.ticket = ticket
+            return .none
+        }
+    }
+
+    /// The memory that was waited for has come; if the connection has ended meanwhile, it goes back by itself.
+    private func continueFrame(_ reservation: Reservation) {
+        guard case .open = phase, ticket != nil else { return }
+        ticket = nil
+        since = loop.now
+        if let frame = intake.admit(reservation) { pass(frame) }
+        resetProgress()
+        frameUnread()
+        readIfAllowed()
+    }
+
+    private func resetProgress() {
+        progress = loop.now
+        progressBytes = intake.collectedBytes
+    }
+
+    /// The peer sends nothing more: told once, after the last received frame.
+    private func endInput() {
+        guard !hasEnded, ticket == nil, !intake.hasUnread || intake.waitsOnlyForDraw else { return }
+        _ = intake.takeUnread()
+        hasEnded = true
+        delegate?.endInput()
+    }
+
+    // MARK: Answers out
+
+    /// The peer is known: it may send whole frames of any size, as many as the window has.
+    package func setKnown() {
+        guard !isKnown else { return }
+        isKnown = true
+        intake.window = settings.window
+        intake.maxFrameBytes = settings.maxFrameBytes
+        intake.isFree = false
+    }
+
+    /// Takes the answer to a frame; ``flush()`` sends it.
+    ///
+    /// - Returns: whether it is the first since the last flush.
+    package func collect(
+        _ answer: FramedAnswer, _ ending: AnswerOutput.Ending = .none, isFrameAnswered: Bool = true,
+        wasParked: Bool = false
+    ) -> Bool {
+        switch phase {
+        case .closed, .draining, .lingering: return false
+        case .open, .ending: break
+        }
+        guard output.ending != .afterLast else { return false }
+        switch answer {
+        case .bytes(let bytes): output.append(bytes)
+        case .shared(let bytes): output.append(shared: bytes)
+        case .winners(let stream): output.append(stream)
+        }
+        if isFrameAnswered { intake.answered(wasParked: wasParked) }
+        output.end(ending)
+        return output.count == 1
+    }
+
+    /// The answer to a frame waits for the draw.
+    package func park() {
+        intake.parked()
+        if isInputClosed { endInput() }
+    }
+
+    /// Whether more frames wait to be answered than answers were collected: those will come, and these may leave with
+    /// them.
+    package var expectsMoreThanCollected: Bool {
+        guard case .open = phase, output.ending == .none else { return false }
+        return intake.heldFrames > output.count
+    }
+
+    package var isNative: Bool { settings.isNative }
+
+    /// Writes what was collected, as far as the peer takes it.
+    package func flush() {
+        repeat {
+            guard writeCollected() else { return }
+            guard case .open = phase else { break }
+            if !intake.isInsideFrame { since = loop.now }
+            frameUnread()
+        } while output.count > 0
+        readIfAllowed()
+    }
+
+    /// - Returns: false if there is nothing more to do.
+    private func writeCollected() -> Bool {
+        output.takeCount()
+        guard let context else { return false }
+        switch phase {
+        case .closed, .lingering: return false
+        case .open, .ending, .draining: break
+        }
+        if output.ending == .whenQuiet, intake.heldFrames == 0, !intake.hasUnread, !intake.isInsideFrame {
+            output.end(.afterLast)
+        }
+        if output.ending == .afterLast, !phase.isDraining {
+            closeIntake()
+            phase = .draining(lastProgress: loop.now)
+        }
+        return writePieces(context)
+    }
+
+    /// - Returns: false if the connection was closed because an answer cannot be told.
+    private func writePieces(_ context: ChannelHandlerContext) -> Bool {
+        while context.channel.isWritable || output.isEmpty {
+            let piece: ByteBuffer?
+            do throws(WinnersFault) {
+                piece = try output.takeNext()
+            } catch {
+                delegate?.fail(error)
+                context.close(promise: nil)
+                return false
+            }
+            guard phase.isDraining, output.isEmpty else {
+                guard let piece else { break }
+                context.write(wrapOutboundOut(piece), promise: nil)
+                continue
+            }
+            let written = context.eventLoop.makePromise(of: Void.self)
+            written.futureResult.assumeIsolated().whenComplete { [self] _ in endOutput() }
+            context.writeAndFlush(wrapOutboundOut(piece ?? ByteBuffer()), promise: written)
+            return true
+        }
+        context.flush()
+        return true
+    }
+
+    /// The final answer has been written: closes the outgoing side and waits a little for the peer's end.
+    ///
+    /// A plain close would reset the connection while input is unread, and the peer could lose its final answer.
+    private func endOutput() {
+        guard let context, phase.isDraining else { return }
+        phase = .lingering(since: loop.now)
+        if isInputClosed {
+            context.close(promise: nil)
+            return
+        }
+        context.close(mode: .output, promise: nil)
+        readIfAllowed()
+    }
+
+    /// Ends the connection after what was collected.
+    ///
+    /// - Parameter final: the last thing that a native peer is told; a dialect has no words for it.
+    package func finish(with final: [UInt8] = []) {
+        _ = collect(.bytes(settings.isNative ? final[...] : []), .afterLast, isFrameAnswered: false)
+        flush()
+    }
+
+    package func closeNow() {
+        context?.close(promise: nil)
+    }
+
+    private func beginEnding() {
+        closeIntake()
+        phase = .ending(since: loop.now)
+    }
+
+    // MARK: Deadlines
+
+    /// Ends the connection if something is overdue.
+    package func expire(now: NIODeadline, isMemoryShort: Bool) {
+        guard case .open = phase else {
+            if phase.isOverdue(now: now) { context?.close(promise: nil) }
+            return
+        }
+        if intake.collectedBytes >= progressBytes + Limits.minProgressBytes || ticket != nil { resetProgress() }
+        let activity = ConnectionDeadlines.Activity(
+            since: since, progress: progress, isKnown: isKnown,
+            // A HELLO has the time that a stranger has.
+            isInsideFrame: intake.isInsideFrame && (isKnown || !isNative),
+            holdsMemory: intake.holdsMemory, waitsForMemory: ticket != nil, hasHeldFrames: intake.heldFrames > 0)
+        guard
+            let reason = settings.deadlines.overdue(activity, now: now, isMemoryShort: isMemoryShort)
+        else { return }
+        beginEnding()
+        delegate?.expire(reason)
+    }
+}

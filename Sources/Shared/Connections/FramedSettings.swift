@@ -1,0 +1,32 @@
+/// What all connections of a port share.
+package struct FramedSettings: Sendable {
+    package var framing: Framing
+    /// Unanswered frames of a known peer.
+    package var window: Int
+    /// Of a peer that is not known yet.
+    package var firstWindow: Int
+    package var maxFrameBytes: Int
+    /// Of a peer that is not known yet.
+    package var firstMaxFrameBytes: Int
+    /// A frame's first part, reserved without waiting; `.max` for whole frames.
+    package var firstFrameBytes: Int
+    package var deadlines: ConnectionDeadlines
+    /// Whether a peer is known before it has said anything.
+    package var isKnownAtOnce: Bool
+    package var isNative: Bool
+
+    package init(
+        framing: Framing, window: Int, firstWindow: Int, maxFrameBytes: Int, firstMaxFrameBytes: Int,
+        firstFrameBytes: Int, deadlines: ConnectionDeadlines, isKnownAtOnce: Bool, isNative: Bool
+    ) {
+        self.framing = framing
+        self.window = window
+        self.firstWindow = firstWindow
+        self.maxFrameBytes = maxFrameBytes
+        self.firstMaxFrameBytes = firstMaxFrameBytes
+        self.firstFrameBytes = firstFrameBytes
+        self.deadlines = deadlines
+        self.isKnownAtOnce = isKnownAtOnce
+        self.isNative = isNative
+    }
+}

@@ -1,0 +1,33 @@
+/// The payload of a start record: the service opened the ledger to take bets.
+///
+/// It tells an auditor which program wrote what follows, and the next start how many agencies the draw has expected.
+package struct StartRecord: Equatable, Sendable {
+    /// Agencies that must finish before the draw, numbered from 1.
+    package var agencies: UInt32
+    /// The version of the program.
+    package var program: String
+
+    package init(agencies: UInt32, program: String) {
+        self.agencies = agencies
+        self.program = program
+    }
+
+    package var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(bigEndian: agencies)
+        bytes.append(string8: program)
+        return bytes
+    }
+
+    /// Reads a payload; nil for bytes that are not a valid start.
+    package init?(_ bytes: [UInt8]) {
+        var reader = ByteReader(bytes)
+        do throws(MessageFault) {
+            agencies = try reader.readInteger()
+            program = try reader.readString8()
+            try reader.finish()
+        } catch {
+            return nil
+        }
+    }
+}

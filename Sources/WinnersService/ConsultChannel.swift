@@ -1,0 +1,114 @@
+import NIOCore
+import Shared
+
+/// A connection to the winners' port: its questions are answered on its event loop, from what is published.
+///
+/// Nothing here can block for long, so a queue and workers between would only cost a hand-over each way (docs/adr/0007).
+///
+/// Isolation: its event loop only.
+final class ConsultChannel: FramedConnectionDelegate {
+    private(set) var agency: AgencyID?
+    /// When the parked question is answered whatever has happened; nil if none is parked.
+    var parkedUntil: NIODeadline?
+    let dialect: (any Dialect)?
+    private let loop: ConsultLoop
+    private let handler: FramedChannelHandler
+    private var session: ConsultSession
+
+    /// Makes the handler of a connection, and what it tells its frames.
+    static func handler(
+        loop: ConsultLoop, session: ConsultSession, settings: FramedSettings, dialect: (any Dialect)?,
+        slot: ConnectionSlot?
+    ) -> FramedChannelHandler {
+        let handler = FramedChannelHandler(loop: loop.connections, settings: settings, slot: slot)
+        handler.setDelegate(ConsultChannel(loop: loop, handler: handler, session: session, dialect: dialect))
+        return handler
+    }
+
+    private init(
+        loop: ConsultLoop, handler: FramedChannelHandler, session: ConsultSession, dialect: (any Dialect)?
+    ) {
+        self.loop = loop
+        self.handler = handler
+        self.session = session
+        self.dialect = dialect
+    }
+
+    func receive(_ frame: Frame) {
+        if let dialect {
+            // No bets are taken on this port: whatever today is, their dates do not matter.
+            perform(session.receive(dialect.request(frame.bytes, today: Limits.minBirthdate), agencies: loop.agencies))
+            return
+        }
+        do throws(MessageFault) {
+            perform(session.receive(.message(try Message(frame: frame.bytes)), agencies: loop.agencies))
+        } catch {
+            perform(session.receive(.malformed(error), agencies: loop.agencies))
+        }
+    }
+
+    func receive(_ fault: FrameFault) {
+        perform(session.receive(.badFrame(fault), agencies: loop.agencies))
+        handler.flush()
+    }
+
+    func expire(_ reason: String) {
+        perform(session.receive(.expired(reason), agencies: loop.agencies))
+        handler.flush()
+    }
+
+    /// What was asked has been answered. A connection whose question is parked is closed: an agency that waits so cannot
+    /// be told from one that has gone.
+    func endInput() {
+        if parkedUntil != nil { handler.closeNow() } else { handler.finish() }
+    }
+
+    func close() {
+        loop.unpark(self)
+    }
+
+    func fail(_ fault: WinnersFault) {
+        loop.report(fault, agency: agency)
+    }
+
+    private func perform(_ action: ConsultSession.Action) {
+        switch action {
+        case .welcome(let agency):
+            self.agency = agency
+            handler.setKnown()
+            collect(.shared(loop.welcome(agency)))
+        case .close:
+            collect(.bytes([]), .afterLast)
+        case .consult(let agency, let waitMilliseconds):
+            self.agency = agency
+            consult(agency, waitMilliseconds)
+        case .fail(let code, let text):
+            // A message of the native protocol has no words in a dialect: its connection just closes.
+            collect(.bytes(dialect == nil ? Message.error(code, text).encoded[...] : []), .afterLast)
+        case .ignore:
+            collect(.bytes([]))
+        }
+    }
+
+    private func consult(_ agency: AgencyID, _ waitMilliseconds: UInt32?) {
+        if let answer = loop.winners(agency, dialect: dialect) {
+            collect(answer, dialect == nil ? .none : .afterLast)
+        } else if waitMilliseconds == 0 {
+            collect(.shared(loop.notDrawnYet))
+        } else {
+            loop.park(self, waitMilliseconds: waitMilliseconds)
+            handler.park()
+        }
+    }
+
+    /// The answer to the parked question; what was asked after it is looked at next.
+    func answerParked(_ answer: FramedAnswer) {
+        parkedUntil = nil
+        _ = handler.collect(answer, dialect == nil ? .none : .afterLast, wasParked: true)
+        handler.flush()
+    }
+
+    private func collect(_ answer: FramedAnswer, _ ending: AnswerOutput.Ending = .none) {
+        _ = handler.collect(answer, ending)
+    }
+}

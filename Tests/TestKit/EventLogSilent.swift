@@ -1,0 +1,7 @@
+import Logging
+package import Shared
+
+extension EventLog {
+    /// A log that nobody reads.
+    package static let silent = EventLog(Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, format: .text)
+}
