@@ -131,7 +131,15 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .testTarget(name: "AgencyTests", dependencies: ["Agency", "TestKit"], swiftSettings: settings),
+        .testTarget(
+            name: "AgencyTests",
+            dependencies: [
+                "Agency", "TestKit",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "InMemoryLogging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
         // Real processes over both ports: it needs the programs, and links none of them.
         .testTarget(
             name: "IntegrationTests",
@@ -142,7 +150,7 @@ let package = Package(
         .testTarget(
             name: "SimulationTests",
             dependencies: [
-                "Shared", "TestKit", "BetIngest", "WinnersService",
+                "Shared", "TestKit", "BetIngest", "WinnersService", "Agency",
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),

@@ -115,6 +115,20 @@ struct OutputTests {
         #expect(script.code == 64 && script.errors.contains("copy: that is the ledger of a draw"), "\(script)")
     }
 
+    @Test("a dataset replaces no file without --force, and then writes none")
+    func dataset() throws {
+        let folder = try TemporaryFolder()
+        let script = try ShellScript(
+            """
+            mkdir data; echo mine >data/agency-3.csv
+            agency dataset --bets 50; echo $?; ls data; cat data/agency-3.csv
+            agency dataset --bets 50 --force; echo $?; ls data | wc -l; cat data/agency-*.csv | wc -l
+            """, in: folder)
+        #expect(
+            script.output == "64\nagency-3.csv\nmine\n50 bets of 5 agencies in data (seed 39)\n0\n6\n50\n", "\(script)")
+        #expect(script.errors.contains("data/agency-3.csv exists; --force replaces it"))
+    }
+
     @Test("an export can be made safe for spreadsheets")
     func spreadsheet() throws {
         let files = try DrawFiles(bets: 1)
