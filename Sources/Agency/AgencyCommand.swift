@@ -3,25 +3,30 @@ import Shared
 
 @main
 struct AgencyCommand: ParsableCommand {
+    static func main() { Program.main(Self.self) }
+
     static let configuration = CommandConfiguration(
         commandName: "agency",
         abstract: "Sends an agency's bets and asks for its winners.",
         discussion: """
-            Streams a CSV to the ingest service in chunks, waits until every chunk is durable, then asks the winners \
-            service for this agency's winners. It may be stopped, killed and started again at any \
-            moment: it goes on where the service says the stream stands, never twice, never with a gap.
+            Checks a CSV, streams it to the ingest service in chunks, waits until every chunk is durable, then asks the \
+            winners service for this agency's winners. It may be stopped, killed and started again at any moment: it \
+            resumes from the position that the service reports, once it has found that the bets recorded there are the \
+            first ones of its file.
 
             EXAMPLES
               agency --id 1 --file data/agency-1.csv
               agency --id 1 --output json
+              agency winners --id 1
               NOMBRE=Ana APELLIDO=Paz DOCUMENTO=30904465 NACIMIENTO=1999-03-17 NUMERO=7574 agency bet --id 1
               agency dataset --bets 100000 --seed 7 --folder /tmp/bets
 
             EXIT CODES
-              0 done · 64 usage · 65 rows were rejected · 70 program failed · 75 no answer in time, \
-            try again · 78 configuration
+              0 done · 64 usage · 65 lines are invalid, bets were rejected, or it is another file · 70 program or \
+            machine failed · 75 stopped, or no answer in time: run it again · 78 configuration
             """,
-        subcommands: [SendCommand.self, BetCommand.self, DatasetCommand.self],
+        version: ProgramVersion.text,
+        subcommands: [SendCommand.self, BetCommand.self, WinnersCommand.self, DatasetCommand.self],
         defaultSubcommand: SendCommand.self
     )
 }

@@ -5,26 +5,28 @@ import Shared
 struct AgencyReport {
     let agency: AgencyID
     let totals: BetSender.Totals
-    /// Rows of the file that are no bets.
-    let faultyRows: Int
+    /// Lines of the file that are not valid bets; nil if no file was read.
+    let invalidLines: Int?
     let winners: WinnersConsultation.Outcome
 
-    /// Rows of the file that are not in the draw: faulty ones, and those of chunks that the service refused in this run
-    /// and earlier ones.
-    var lostRows: Int { faultyRows + totals.refused }
+    /// Whether anything that was to be in the draw is not.
+    var isIncomplete: Bool { (invalidLines ?? 0) + totals.rejected > 0 }
 
     var text: String {
-        var text = "agency \(agency): \(totals.stored) bets stored, \(winners.documents.count) winners "
-        text += "of \(winners.winningNumber)"
+        func counted(_ number: Int, _ thing: String) -> String { "\(number) \(thing)\(number == 1 ? "" : "s")" }
+        var text = "agency \(agency): \(counted(totals.stored, "bet")) stored, "
+        text += "\(counted(winners.documents.count, "winning bet")) on number \(Figures.four(winners.winningNumber))"
         if !winners.documents.isEmpty { text += ": \(winners.documents.joined(separator: ", "))" }
-        if lostRows > 0 { text += "; \(lostRows) rows rejected" }
+        if totals.rejected > 0 { text += "; \(counted(totals.rejected, "bet")) rejected by the service" }
+        if let invalidLines, invalidLines > 0 { text += "; \(counted(invalidLines, "invalid line")) not sent" }
         return text
     }
 
     private struct JSON: Encodable {
         var agency: AgencyID
         var bets: Int
-        var rejectedRows: Int
+        var invalidLines: Int?
+        var rejectedBets: Int
         var winningNumber: UInt16
         var winners: [String]
     }
@@ -33,7 +35,7 @@ struct AgencyReport {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         let value = JSON(
-            agency: agency, bets: totals.stored, rejectedRows: lostRows,
+            agency: agency, bets: totals.stored, invalidLines: invalidLines, rejectedBets: totals.rejected,
             winningNumber: winners.winningNumber, winners: winners.documents)
         // Strings and integers only: encoding them cannot fail.
         return String(decoding: (try? encoder.encode(value)) ?? Data(), as: UTF8.self)

@@ -7,28 +7,47 @@ import Shared
 struct AgencyRun {
     let configuration: ServiceConfiguration
     let log: EventLog
-    let mailbox = Mailbox()
+    private let mailbox = Mailbox()
 
     init(configuration: ServiceConfiguration) {
         self.configuration = configuration
         // On a terminal the progress bar says what the lines of the chunks would.
-        let isQuiet = configuration.logLevel == .info && ProgressBar.isTerminal
-        log = .standardError(
-            level: isQuiet ? .warning : configuration.logLevel, format: configuration.logFormat)
+        let isQuiet = !configuration.isLogLevelChosen && ProgressBar.isTerminal
+        log = .start(program: "agency", configuration, level: isQuiet ? .warning : nil)
     }
 
-    func dialog(_ endpoint: Endpoint, _ group: any EventLoopGroup) -> ServiceDialog {
-        ServiceDialog(
-            endpoint: endpoint, agency: configuration.agency, configuration: configuration,
-            mailbox: mailbox, group: group, log: log)
+    func dialog(_ endpoint: Endpoint, _ link: any ServiceLink, _ rerun: AgencyError.Rerun) -> ServiceDialog {
+        ServiceDialog(endpoint: endpoint, configuration: configuration, link: link, rerun: rerun, log: log)
     }
 
-    /// Runs `work` with an event loop.
+    /// The stop signal, if it has arrived.
+    var stopSignal: String? { mailbox.waitForStop(until: .now) }
+
+    /// The birthdates' latest day: one for the whole run.
     ///
-    /// A stop signal ends it early and is no error.
+    /// - Throws: ``AgencyError/clock(_:)`` if the machine's clock cannot be right.
+    func today() throws -> Birthdate {
+        try Self.today(unixMilliseconds: SystemCall.unixMilliseconds())
+    }
+
+    /// The day of a moment.
     ///
-    /// - Returns: nil after a stop.
-    func untilStopped<Result>(_ work: (any EventLoopGroup) throws -> Result) throws -> Result? {
+    /// - Throws: ``AgencyError/clock(_:)`` before 2026, when this program could not have been built.
+    static func today(unixMilliseconds: UInt64) throws -> Birthdate {
+        let today = Birthdate(unixMilliseconds: unixMilliseconds)
+        guard today >= Birthdate(packed: 2026_01_01) else { throw AgencyError.clock(today) }
+        return today
+    }
+
+    /// Runs `work` with an event loop; a stop signal ends it early.
+    ///
+    /// - Parameter undone: what a stop leaves undone, asked after it.
+    /// - Throws: ``AgencyError/stopped(signal:undone:)``; what `work` throws.
+    func untilStopped<Result>(
+        undone: () -> String, _ work: (any ServiceLink) throws -> Result
+    ) throws -> Result {
+        // Event loop and signals: a library's thread that cannot be started is a trap.
+        try ResourceLimits.checkThreads(2)
         let mailbox = mailbox
         StopSignals.watch { mailbox.postStop($0) }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -37,10 +56,10 @@ struct AgencyRun {
             log(.closed("event loop"))
         }
         do {
-            return try work(group)
+            return try work(SocketLink(mailbox: mailbox, group: group))
         } catch let stopped as Stopped {
             log(.stopRequested(by: stopped.signal))
-            return nil
+            throw AgencyError.stopped(signal: stopped.signal, undone: undone())
         }
     }
 }

@@ -1,4 +1,5 @@
 import Shared
+import TestKit
 import Testing
 
 @testable import Agency
@@ -11,14 +12,14 @@ struct BetCommandTests {
 
     @Test("a bet is read from the environment")
     func valid() throws {
-        let bet = try BetCommand.bet(from: variables)
+        let bet = try BetCommand.bet(from: variables, today: Samples.today)
         #expect(bet.document == "30904465" && bet.number == 7574 && bet.birthdate.packed == 19_990_317)
     }
 
     @Test("every variable that is missing or wrong is named")
     func faults() {
         #expect(throws: ConfigurationError(["DOCUMENTO: the document has 0 characters; 1 to 20 are expected"])) {
-            try BetCommand.bet(from: variables.merging(["DOCUMENTO": ""]) { $1 })
+            try BetCommand.bet(from: variables.merging(["DOCUMENTO": ""]) { $1 }, today: Samples.today)
         }
         #expect(
             throws: ConfigurationError([
@@ -26,6 +27,6 @@ struct BetCommandTests {
                 "DOCUMENTO: the variable is not set", "NACIMIENTO: the birthdate is not of the form yyyy-mm-dd",
                 "NUMERO: the variable is not set",
             ])
-        ) { try BetCommand.bet(from: ["NACIMIENTO": "17/3/1999"]) }
+        ) { try BetCommand.bet(from: ["NACIMIENTO": "17/3/1999"], today: Samples.today) }
     }
 }

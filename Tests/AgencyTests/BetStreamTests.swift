@@ -1,4 +1,3 @@
-import Foundation
 import Shared
 import TestKit
 import Testing
@@ -6,28 +5,24 @@ import Testing
 @testable import Agency
 
 struct BetStreamTests {
-    private let folder: TemporaryFolder
-    private let rejected: RejectedRows
-    private let rows: [UInt8]
+    private let disk = SimulatedDisk()
 
-    init() throws {
-        folder = try TemporaryFolder()
-        rejected = RejectedRows(path: folder.path + "/bets.csv")
+    init() {
         var dataset = Dataset(seed: 5, winningNumber: 7574)
         var (rows, winners): ([UInt8], [String]) = ([], [])
         for index in 0..<1000 {
             if index % 100 == 50 { rows += Array("no bet\r\n".utf8) }
             dataset.appendRow(to: &rows, winners: &winners)
         }
-        self.rows = rows
+        disk.put("bets.csv", rows)
     }
 
     private func stream(maxBets: Int = 100, maxBytes: Int = 8192) throws -> BetStream {
-        let disk = SimulatedDisk()
-        disk.put("bets.csv", rows)
-        return BetStream(
-            reader: try BetFileReader("bets.csv", today: Samples.today, on: disk),
-            packer: ChunkPacker(maxBets: maxBets, maxBytes: maxBytes), rejected: rejected)
+        let reader = BetFileReader(try BetFile("bets.csv", on: disk), today: Samples.today)
+        let report = RowReport.invalid(of: "bets.csv", on: SimulatedDisk()) { _ in }
+        let check = try BetFileCheck(reader, invalid: report)
+        #expect(check.bets == 1000 && check.invalidLines == 10 && report.count == 10)
+        return BetStream(reader: reader, check: check, packer: ChunkPacker(maxBets: maxBets, maxBytes: maxBytes))
     }
 
     private func bets(_ chunks: [Chunk]) -> [Bet] {
@@ -52,10 +47,9 @@ struct BetStreamTests {
         }
         #expect(chunks.map(\.sequence) == Array(1...UInt32(chunks.count)))
         #expect(bets(chunks).count == 1000)
-        #expect(rejected.faultyCount == 10)
     }
 
-    @Test("from any place of the stream on, the rest follows, whatever the chunks were")
+    @Test("from any place of the stream on, the rest follows, whatever the chunks were, and the digests are known")
     func resume() throws {
         var whole = try stream()
         let all = bets(try allChunks(&whole))
@@ -63,44 +57,50 @@ struct BetStreamTests {
             var stream = try stream(maxBets: 33)
             _ = try stream.nextChunk(sequence: 1)
             _ = try stream.nextChunk(sequence: 2)
-            #expect(try stream.seek(toBets: place, known: []))
+            let lastCount = min(place, 77)
+            let digests = try stream.seek(toBets: place, lastCount: lastCount)
+            #expect(digests?.all == digest(all[..<place]) && digests?.last == digest(all[..<place].suffix(lastCount)))
             #expect(bets(try allChunks(&stream)) == Array(all[place...]))
         }
-        #expect(rejected.faultyCount == 10)
         var tooFar = try stream()
-        #expect(try !tooFar.seek(toBets: 1001, known: []))
+        #expect(try tooFar.seek(toBets: 1001, lastCount: 0) == nil)
     }
 
-    @Test("a place that was read before saves reading the file again, and gives the same rest")
-    func knownPlaces() throws {
-        var stream = try stream()
-        let first = try stream.nextChunk(sequence: 1)
+    private func digest(_ bets: ArraySlice<Bet>) -> BetsDigest {
+        var builder = BetColumnsBuilder()
+        for bet in bets { builder.append(bet) }
+        return builder.takeDigest()
+    }
+
+    @Test("a chunk is packed again exactly, whatever the limits are now, and the stream continues after it")
+    func again() throws {
+        var stream = try stream(maxBets: 60)
+        _ = try stream.nextChunk(sequence: 1)
         let second = try stream.nextChunk(sequence: 2)
-        #expect(second.start.bets == 100)
-        #expect(try stream.seek(toBets: 100, known: [first.start, second.start]))
-        #expect(stream.position == second.start)
-        #expect(try stream.nextChunk(sequence: 2).chunk == second.chunk)
+        let third = try stream.nextChunk(sequence: 3)
+        stream.limitChunks(toBytes: 1024)
+        stream.seek(to: second.start)
+        let again = try stream.nextChunk(sequence: 2, count: second.chunk.count, isLast: false)
+        #expect(again.chunk == second.chunk && again.start.bets == 60)
+        #expect(stream.place.bets == third.start.bets && stream.place.digest == third.start.digest)
+        #expect(bets([try stream.nextChunk(sequence: 3).chunk])[0] == bets([third.chunk])[0])
     }
 
-    @Test("the rows of a refused chunk are noted, each with number and reason")
-    func refused() throws {
+    @Test(
+        "the lines of a rejected chunk are reported, each with number, reason and bytes, by later runs behind earlier ones"
+    )
+    func rejected() throws {
         var stream = try stream(maxBets: 60)
         let first = try stream.nextChunk(sequence: 1)
-        try stream.reject(first, reason: "the service says \"no\"")
-        let faulty = try String(contentsOfFile: rejected.rejectedPath, encoding: .utf8).split(separator: "\r\n")
-        let refused = try String(contentsOfFile: rejected.refusedPath, encoding: .utf8).split(separator: "\r\n")
-        #expect(faulty.count == 2 && faulty[1].hasPrefix("51,\"the row has 1 fields"))
-        #expect(refused.count == 61)
-        #expect(refused[1] == "1,\"the service says \"\"no\"\"\"")
-        #expect(refused.last?.hasPrefix("61,") == true)
-        // A later run knows of its faulty rows only, and keeps what was refused.
-        let later = RejectedRows(path: folder.path + "/bets.csv")
-        later.begin(isFreshStart: false)
-        try later.appendRefused(row: 99, reason: "again")
-        #expect(!FileManager.default.fileExists(atPath: rejected.rejectedPath))
-        let both = try String(contentsOfFile: rejected.refusedPath, encoding: .utf8)
-        #expect(both.split(separator: "\r\n").count == 62)
-        RejectedRows(path: folder.path + "/bets.csv").begin(isFreshStart: true)
-        #expect(!FileManager.default.fileExists(atPath: rejected.refusedPath))
+        for _ in 0..<2 {
+            let report = RowReport.rejected(of: "bets.csv", on: disk) { _ in }
+            try stream.report(first.start, count: first.chunk.count, to: report) { "bet \($0): \"no\"" }
+            #expect(report.finish())
+        }
+        let text = String(decoding: disk.bytes("bets.csv.rejected.csv") ?? [], as: UTF8.self)
+        let rows = text.split(separator: "\r\n")
+        #expect(rows.count == 121 && rows[0] == "line,column,reason,row")
+        #expect(rows[1].hasPrefix("1,,\"bet 0: \"\"no\"\"\",\""))
+        #expect(rows[51].hasPrefix("52,,") && rows[60].hasPrefix("61,,") && rows[61].hasPrefix("1,,"))
     }
 }

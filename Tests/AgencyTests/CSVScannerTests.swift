@@ -6,7 +6,7 @@ import Testing
 struct CSVScannerTests {
     private var fields = CSVScanner.Fields(repeating: 0..<0)
 
-    /// The rows of a text: fields joined by `|`, faults by name.
+    /// The lines of a text: fields joined by `|`, faults by column and name.
     private func scan(_ text: [UInt8]) -> [String] {
         var bytes = text
         var rows: [String] = []
@@ -19,10 +19,12 @@ struct CSVScannerTests {
                     (0..<5).map { String(decoding: bytes[fields[$0]], as: UTF8.self) }.joined(separator: "|"))
                 index = end
             case .fault(let fault, let end):
-                rows.append("\(fault)")
+                rows.append("\(fault.column): \(fault.fault)")
                 index = end
             case .blank(let end):
                 index = end
+            case .tooLong:
+                return rows + ["too long"]
             case .needsBytes:
                 return rows + ["needs bytes at the end"]
             }
@@ -32,47 +34,65 @@ struct CSVScannerTests {
 
     private func scan(_ text: String) -> [String] { scan(Array(text.utf8)) }
 
-    @Test("rows end with CR LF or LF, and the last one may lack its end")
+    @Test("lines end with CR LF or LF, and the last one may lack its end")
     func lineEnds() {
         #expect(scan("a,b,c,d,e\r\nf,g,h,i,j\nk,l,m,n,o") == ["a|b|c|d|e", "f|g|h|i|j", "k|l|m|n|o"])
         #expect(scan("\r\n\na,b,c,d,e\r\n\r\n") == ["a|b|c|d|e"])
         #expect(scan("") == [])
     }
 
-    @Test("a field in quotes holds separators, ends of lines and quotes")
+    @Test("a field in quotes contains separators and quotes")
     func quotes() {
-        #expect(scan("\"a,a\",\"b\"\"b\",\"c\nc\",\"\",\"e\"\r\n") == ["a,a|b\"b|c\nc||e"])
+        #expect(scan("\"a,a\",\"b\"\"b\",\"c\",\"\",\"e\"\r\n") == ["a,a|b\"b|c||e"])
         #expect(scan("a\"b,c\"\"d,e,f,g\n") == ["a\"b|c\"\"d|e|f|g"])
         #expect(scan("a,b,c,d,\"e\"") == ["a|b|c|d|e"])
         #expect(scan("\"\"\"\",b,c,d,\"e\"\"\"") == ["\"|b|c|d|e\""])
     }
 
-    @Test("a row that is none is named, and the next one is read")
+    @Test("a line that is not five fields is a fault with its column, and the next line is read")
     func faults() {
         let next = "\na,b,c,d,e"
-        #expect(scan("a,b,c" + next) == ["\(RowFault.fieldCount(3))", "a|b|c|d|e"])
-        #expect(scan("a,b,c,d,e,f" + next) == ["\(RowFault.fieldCount(6))", "a|b|c|d|e"])
-        #expect(scan("\"a\"b,c,d,e,f" + next) == ["\(RowFault.textBehindQuote)", "a|b|c|d|e"])
-        #expect(scan("\"a,b,c,d,e" + next) == ["\(RowFault.quoteNotClosed)", "a|b|c|d|e"])
-        let long = String(repeating: "x", count: 5000)
-        #expect(scan(long + ",b,c,d,e" + next) == ["\(RowFault.rowTooLong)", "a|b|c|d|e"])
+        #expect(scan("a,b,c" + next) == ["1: \(RowFault.fieldCount(3))", "a|b|c|d|e"])
+        #expect(scan("a,b,c,d,e,f" + next) == ["11: \(RowFault.fieldCount(6))", "a|b|c|d|e"])
+        #expect(scan("x,\"a\"b,c,d,e,f" + next) == ["3: \(RowFault.textAfterQuote)", "a|b|c|d|e"])
+        #expect(scan("\"a,b,c,d,e" + next) == ["1: \(RowFault.quoteNotClosed)", "a|b|c|d|e"])
+        #expect(scan(String(repeating: "x", count: 5000) + next) == ["too long"])
+        #expect(scan(String(repeating: "x", count: 4096) + next) == ["too long"])
+        #expect(scan(String(repeating: "x", count: 4095) + next).count == 2)
     }
 
-    @Test("more bytes are asked for until the row is whole, and nothing is changed before")
+    @Test(
+        "a stray quote costs its own line, whatever follows it",
+        arguments: [
+            "a,b,c,d,e", "\"a\",\"b\",c,d,e", "\"a\"\"\",b,c,d,e", "a,b,c,d,\"e\"", "\"a,b\",c,d,e,f", "\"", "\"\"",
+            "a\"", "",
+            "\",\"",
+        ])
+    func strayQuote(_ following: String) {
+        let stray = ["\"Ana,Paz,1,2,3", "Ana,\"Paz,1,2,3", "Ana,Paz,1,2,\"3", "\"", "\"Ana\" Luz,Paz,1,2,3"]
+        for line in stray {
+            let whole = scan("\(line)\n\(following)\nk,l,m,n,o\n")
+            let alone = scan(line + "\n") + scan(following + "\n") + ["k|l|m|n|o"]
+            #expect(whole == alone, "\(line)")
+            #expect(scan(line + "\n").count == 1 && !scan(line + "\n")[0].contains("|"))
+        }
+    }
+
+    @Test("more bytes are asked for until the line is whole, and nothing is changed before")
     mutating func slices() {
         let row = Array("\"a\"\"a\",\"b,b\",c,d,\"e\"\r\n".utf8)
         for length in 0..<row.count {
             var bytes = Array(row[..<length])
             let before = bytes
             guard case .needsBytes = CSVScanner.scan(&bytes, from: 0, isEnd: false, fields: &fields) else {
-                Issue.record("a row of \(length) bytes was taken for whole")
+                Issue.record("a line of \(length) bytes was taken for whole")
                 return
             }
             #expect(bytes == before)
         }
         var whole = row
         guard case .row = CSVScanner.scan(&whole, from: 0, isEnd: false, fields: &fields) else {
-            Issue.record("a whole row was not")
+            Issue.record("a whole line was not")
             return
         }
     }

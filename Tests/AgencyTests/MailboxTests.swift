@@ -9,9 +9,9 @@ struct MailboxTests {
         let mailbox = Mailbox()
         let old = mailbox.beginConnection()
         let current = mailbox.beginConnection()
-        mailbox.post(.consultWinners(waitMilliseconds: 1), from: old)
+        _ = mailbox.post(.consultWinners(waitMilliseconds: 1), from: old)
         mailbox.postClosed("old", from: old)
-        mailbox.post(.consultWinners(waitMilliseconds: 2), from: current)
+        _ = mailbox.post(.consultWinners(waitMilliseconds: 2), from: current)
         mailbox.postClosed("current", from: current)
         guard case .message(.consultWinners(2)) = mailbox.waitForNextEvent(until: .now + .seconds(9)),
             case .closed("current") = mailbox.waitForNextEvent(until: .now + .seconds(9))
@@ -29,12 +29,22 @@ struct MailboxTests {
             Issue.record("an event came from nowhere")
             return
         }
-        mailbox.post(.consultWinners(waitMilliseconds: 1), from: number)
+        _ = mailbox.post(.consultWinners(waitMilliseconds: 1), from: number)
         mailbox.postStop("SIGTERM")
         guard case .stopped("SIGTERM") = mailbox.waitForNextEvent(until: .now + .seconds(9)) else {
             Issue.record("the stop did not come first")
             return
         }
         #expect(mailbox.waitForStop(until: .now) == "SIGTERM")
+    }
+
+    @Test("a service that sends more than anybody reads is not heard any more")
+    func flood() {
+        let mailbox = Mailbox()
+        let number = mailbox.beginConnection()
+        for _ in 0..<Mailbox.maxMessages {
+            #expect(mailbox.post(.consultWinners(waitMilliseconds: 1), from: number))
+        }
+        #expect(!mailbox.post(.consultWinners(waitMilliseconds: 1), from: number))
     }
 }

@@ -6,20 +6,100 @@ import Testing
 
 /// The agency program against real services.
 struct AgencyProgramTests {
-    @Test("rows that are no bets go to the rejected file, the rest is sent, and the exit code is 65")
-    func rejectedRows() throws {
-        let services = try Services(agencies: 1)
-        let text =
-            "\u{FEFF}Ana,Paz,1,1999-03-17,7574\r\nbad\r\nJosé,Ñu,2,1999-02-30,1\r\n\"Eva, la\",Gil,3,1999-03-17,7574"
-        let file = try services.folder.write("bets.csv", Array(text.utf8))
+    private let partlyInvalid = Array(
+        "\u{FEFF}Ana,Paz,1,1999-03-17,7574\r\nbad\r\nJosé,Ñu,2,1999-02-30,1\r\n\"Eva, la\",Gil,3,1999-03-17,7574".utf8)
+
+    @Test(
+        "of a file with invalid lines nothing is sent; the corrected file is, and --skip-invalid sends the valid lines")
+    func invalidLines() throws {
+        let services = try Services(agencies: 2)
+        let file = try services.folder.write("bets.csv", partlyInvalid)
         let agency = try services.agency(1, file: file)
         #expect(try agency.waitForExit() == 65)
-        let output = try AgencyOutput(agency)
-        #expect(output.bets == 2 && output.rejectedRows == 2 && output.winners == ["1", "3"])
-        #expect(agency.log.contains("rows: 2 | written_to: \(file).rejected.csv"))
-        let rejected = try String(contentsOfFile: file + ".rejected.csv", encoding: .utf8)
-        #expect(rejected.split(separator: "\r\n").map { $0.prefix(2) } == ["ro", "2,", "3,"])
-        #expect(try services.exportedRows() == ["1,\"Eva, la\",Gil,3,1999-03-17,7574", "1,Ana,Paz,1,1999-03-17,7574"])
+        #expect(agency.standardOutput.isEmpty && agency.log.contains("2 of 4 lines are invalid, and nothing was sent"))
+        let invalid = try String(contentsOfFile: file + ".invalid.csv", encoding: .utf8)
+        #expect(invalid.split(separator: "\r\n").map { $0.prefix(3) } == ["lin", "2,1", "3,1"])
+        #expect(try services.command("status").output.contains("nothing yet"))
+        let skipping = try services.agency(1, file: file, arguments: ["--skip-invalid"])
+        let corrected = "Ana,Paz,1,1999-03-17,7574\r\nJosé,Ñu,2,1999-02-28,1\r\n"
+        let other = try services.agency(2, file: try services.folder.write("corrected.csv", Array(corrected.utf8)))
+        #expect(try skipping.waitForExit() == 65 && other.waitForExit() == 0)
+        let output = try AgencyOutput(skipping)
+        #expect(
+            output.bets == 2 && output.invalidLines == 2 && output.rejectedBets == 0 && output.winners == ["1", "3"])
+        #expect(skipping.log.contains("rows: 2 | written_to: \(file).invalid.csv"))
+        #expect(
+            try services.exportedRows() == [
+                "1,\"Eva, la\",Gil,3,1999-03-17,7574", "1,Ana,Paz,1,1999-03-17,7574", "2,Ana,Paz,1,1999-03-17,7574",
+                "2,José,Ñu,2,1999-02-28,1",
+            ])
+        try services.stop()
+    }
+
+    @Test(
+        "in a folder that cannot be written the invalid lines are told on standard error, and the exit code is 65 all the same"
+    )
+    func readOnlyFolder() throws {
+        let services = try Services(agencies: 1)
+        let file = try services.folder.write("bets.csv", partlyInvalid)
+        // Root may write to any folder: a folder in the report's place is in its way.
+        try FileManager.default.createDirectory(atPath: file + ".invalid.csv.new", withIntermediateDirectories: true)
+        let agency = try services.agency(1, file: file, arguments: ["--skip-invalid"])
+        #expect(try agency.waitForExit() == 65)
+        #expect(try AgencyOutput(agency).bets == 2)
+        #expect(agency.log.contains("line 3, column 13: the birthdate 1999-02-30 is not in the calendar"))
+        #expect(agency.log.contains("rows: 2 | written_to: standard error"))
+        try services.stop()
+    }
+
+    @Test(
+        "a pipe, a folder and standard input are refused with 65 before anything is connected, and a FIFO does not hang"
+    )
+    func notRegular() throws {
+        let folder = try TemporaryFolder()
+        let fifo = folder.path + "/fifo"
+        #expect(mkfifo(fifo, 0o600) == 0)
+        for file in [fifo, folder.path, "-", "/dev/null"] {
+            let agency = try TestProgram("agency", ["--id", "1", "--file", file], in: folder.path)
+            #expect(try agency.waitForExit() == 65)
+            #expect(agency.log.contains("a regular file is expected") && !agency.log.contains("connect"))
+        }
+    }
+
+    @Test("a corrected line in a file that was begun ends with 65, and nothing is doubled or lost")
+    func correctedFile() throws {
+        let services = try Services(agencies: 1)
+        let rows = ["Ana,Paz,1,1999-03-17,1", "bad", "Eva,Gil,3,1999-03-17,3", "Leo,Gil,4,1999-03-17,4"]
+        let file = try services.folder.write("bets.csv", Array(rows[..<3].map { $0 + "\n" }.joined().utf8))
+        let (socket, _) = try services.join(1)
+        func bet(_ name: String, _ last: String, _ document: Int) -> Bet {
+            Bet(
+                firstName: name, lastName: last, document: "\(document)", birthdate: Birthdate(packed: 19_990_317),
+                number: UInt16(document))
+        }
+        try socket.send(.chunk(Samples.chunk(sequence: 1, bets: [bet("Ana", "Paz", 1), bet("Eva", "Gil", 3)])))
+        guard case .chunkProcessed = try socket.receiveMessage() else { return }
+        let corrected = [rows[0], "Bob,Ríos,2,1999-03-17,2", rows[2], rows[3]].map { $0 + "\n" }.joined()
+        _ = try services.folder.write("bets.csv", Array(corrected.utf8))
+        let agency = try services.agency(1, file: file)
+        #expect(try agency.waitForExit() == 65)
+        #expect(agency.log.contains("bets 1 to 2 differ from those that the service has recorded; nothing was sent"))
+        _ = try services.folder.write("bets.csv", Array(rows.map { $0 + "\n" }.joined().utf8))
+        let same = try services.agency(1, file: file, arguments: ["--skip-invalid"])
+        #expect(try same.waitForExit() == 65)
+        #expect(try AgencyOutput(same).bets == 3)
+        #expect(try services.exportedRows().count == 3)
+        try services.stop()
+    }
+
+    @Test("a file after a single bet of the same agency is not taken for its rest")
+    func fileAfterBet() throws {
+        let services = try Services(agencies: 1)
+        #expect(try bet(services).waitForExit() == 0)
+        let file = try services.folder.write("bets.csv", Array("Ana,Paz,1,1999-03-17,7574\n".utf8))
+        let agency = try services.agency(1, file: file)
+        #expect(try agency.waitForExit() == 65)
+        #expect(agency.log.contains("bet 1 differs from the one that the service has recorded"))
         try services.stop()
     }
 
@@ -53,16 +133,19 @@ struct AgencyProgramTests {
         #expect(agency.log.contains("unknown: sequence "))
     }
 
-    @Test("SIGTERM ends it with 0, in the stream and while it waits for the draw")
+    @Test("SIGTERM ends it with 75 while it waits for the draw, and says what is undone")
     func terminated() throws {
         let services = try Services(agencies: 2)
         let file = try services.folder.write("bets.csv", Array("Ana,Paz,1,1999-03-17,7574\n".utf8))
         let waiting = try services.agency(1, file: file)
         try waiting.waitForLog("resource: connection to \(services.ingestAddress)")
         waiting.signal(SIGTERM)
-        #expect(try waiting.waitForExit(seconds: 5) == 0)
+        #expect(try waiting.waitForExit(seconds: 5) == 75)
         #expect(waiting.log.contains("action: stop | result: in_progress | by: SIGTERM"))
-        #expect(waiting.log.contains("action: exit | result: success | code: 0"))
+        #expect(
+            waiting.log.contains(
+                "of \(file) the service has recorded 1 bet and the agency has finished; its winners are not told yet"))
+        #expect(waiting.log.contains("action: exit | result: fail | code: 75"))
         let again = try services.agency(1, file: file)
         let other = try services.agency(2, file: file)
         #expect(try again.waitForExit() == 0)
@@ -71,23 +154,54 @@ struct AgencyProgramTests {
         try services.stop()
     }
 
-    @Test("one bet from the environment, and the service logs it")
-    func oneBet() throws {
+    @Test("a finished agency asks for its winners without its file")
+    func winnersOnly() throws {
         let services = try Services(agencies: 1)
+        let file = try services.folder.write("bets.csv", Array("Ana,Paz,1,1999-03-17,7574\n".utf8))
+        #expect(try services.agency(1, file: file).waitForExit() == 0)
+        let arguments = ["winners", "--id", "1", "--set", "winners.address=\(services.winnersAddress)"]
+        let text = try TestProgram("agency", arguments, in: services.folder.path)
+        #expect(try text.waitForExit() == 0)
+        #expect(text.standardOutput == "agency 1: 1 bet stored, 1 winning bet on number 7574: 1")
+        let json = try TestProgram("agency", arguments + ["--output", "json"], in: services.folder.path)
+        #expect(try json.waitForExit() == 0)
+        let output = try AgencyOutput(json)
+        #expect(output.bets == 1 && output.winners == ["1"] && output.invalidLines == nil)
+        try services.stop()
+    }
+
+    private func bet(
+        _ services: Services, _ arguments: [String] = [], _ changes: [String: String] = [:]
+    ) throws -> TestProgram {
         let variables = [
             "NOMBRE": "Santiago Lionel", "APELLIDO": "Lorca", "DOCUMENTO": "30904465", "NACIMIENTO": "1999-03-17",
             "NUMERO": "7574", "CLI_ID": "1", "QUINIELA_INGEST_ADDRESS": "\(services.ingestAddress)",
         ]
-        let agency = try TestProgram("agency", ["bet"], environment: variables, in: services.folder.path)
+        return try TestProgram(
+            "agency", ["bet"] + arguments, environment: variables.merging(changes) { $1 }, in: services.folder.path)
+    }
+
+    @Test("one bet from the environment is stored once, however often the command is run, and the service logs it")
+    func oneBet() throws {
+        let services = try Services(agencies: 1)
+        let agency = try bet(services)
         #expect(try agency.waitForExit() == 0)
         #expect(
             agency.log.contains("action: apuesta_enviada | result: success | dni: 30904465 | numero: 7574"))
+        #expect(agency.standardOutput == "agency 1: the bet of 30904465 on number 7574 is stored")
         try services.ingest.waitForLog(
             "action: apuesta_almacenada | result: success | dni: 30904465 | numero: 7574")
-        let wrong = try TestProgram(
-            "agency", ["bet"], environment: variables.merging(["NUMERO": "x"]) { $1 }, in: services.folder.path)
+        let rerun = try bet(services)
+        #expect(try rerun.waitForExit() == 0)
+        #expect(rerun.standardOutput.contains("is stored already"))
+        #expect(try bet(services, ["--again"]).waitForExit() == 0)
+        let finishing = try bet(services, ["--last"])
+        #expect(try finishing.waitForExit() == 0)
+        #expect(finishing.standardOutput.hasSuffix("the agency has finished"))
+        #expect(try services.exportedRows().count == 2)
+        let wrong = try bet(services, [], ["NUMERO": "x"])
         #expect(try wrong.waitForExit() == 78)
-        #expect(wrong.log.contains("NUMERO: the number must consist of decimal digits only"))
+        #expect(wrong.log.contains("NUMERO: the number"))
         try services.stop()
     }
 
@@ -100,7 +214,7 @@ struct AgencyProgramTests {
         let file = try services.folder.write("bets.csv", Array("Ana,Paz,1,1999-03-17,7574\n".utf8))
         let agency = try services.agency(1, file: file)
         #expect(try agency.waitForExit() == 65)
-        #expect(agency.log.contains("has 1 valid bets and the service already holds 3"))
+        #expect(agency.log.contains("it has 1 valid bet, and the service has recorded 3 of this agency"))
         try services.stop()
     }
 

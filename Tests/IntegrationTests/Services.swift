@@ -124,7 +124,8 @@ final class Services {
 struct AgencyOutput: Decodable {
     var agency: Int
     var bets: Int
-    var rejectedRows: Int
+    var invalidLines: Int?
+    var rejectedBets: Int
     var winningNumber: Int
     var winners: [String]
 

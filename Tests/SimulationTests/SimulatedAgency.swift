@@ -14,6 +14,27 @@ protocol SimulatedAgency: AnyObject {
 
     /// Its connection breaks, or the program is killed and started again.
     func hangUp()
+
+    /// The draw is over: what still runs is ended.
+    func end()
+}
+
+extension SimulatedAgency {
+    func end() {}
+}
+
+extension SimulatedConnection {
+    /// The next whole message that has arrived.
+    ///
+    /// - Throws: ``MessageFault`` for bytes that are not one.
+    func takeMessage() throws(MessageFault) -> Message? {
+        guard received.count >= 4 else { return nil }
+        let length = received[..<4].reduce(0) { $0 << 8 | Int($1) }
+        guard received.count >= 4 + length else { return nil }
+        let frame = Array(received[4..<4 + length])
+        take(4 + length)
+        return try Message(frame: frame)
+    }
 }
 
 /// A native agency: windows, resumption, repeated chunks, chunks under a sequence that is taken.
@@ -82,13 +103,8 @@ final class SimulatedNativeAgency: SimulatedAgency {
     }
 
     private func takeMessage(_ connection: SimulatedConnection, _ draw: SimulatedDraw) -> Message? {
-        let bytes = connection.received
-        guard bytes.count >= 4 else { return nil }
-        let length = bytes[..<4].reduce(0) { $0 << 8 | Int($1) }
-        guard bytes.count >= 4 + length else { return nil }
-        connection.take(4 + length)
         do throws(MessageFault) {
-            return try Message(frame: Array(bytes[4..<4 + length]))
+            return try connection.takeMessage()
         } catch {
             draw.auditor.told(id, ["\(error)"])
             return nil
@@ -174,7 +190,7 @@ final class SimulatedNativeAgency: SimulatedAgency {
 
 extension Message {
     /// As the trace has it: without what is random by design.
-    fileprivate var traced: String {
+    var traced: String {
         if case .notDrawnYet(let answer) = self { return "not drawn yet, \(answer.finishedAgencies)" }
         return "\(self)"
     }

@@ -31,7 +31,8 @@ final class SimulatedDraw {
     private let disk: SimulatedDisk
     private let canary: Canary?
     private let loop = EmbeddedEventLoop()
-    private let time = NIOLockedValueBox<UInt64>(1_763_676_675_000)
+    private static let startTime: UInt64 = 1_763_676_675_000
+    private let time = NIOLockedValueBox<UInt64>(startTime)
     private var ingest: SimulatedIngest?
     private var winners: SimulatedWinners?
     private var agencies: [any SimulatedAgency] = []
@@ -63,7 +64,7 @@ final class SimulatedDraw {
     private static func configuration(agencies: Int, window: Int) throws -> ServiceConfiguration {
         if let known = configurations.withLockedValue({ $0[[agencies, window]] }) { return known }
         let flags = [
-            "agencies": "\(agencies)", "ingest.window": "\(window)", "draw.winningNumber": "7", "data": "data",
+            "agencies": "\(agencies)", "ingest.window": "\(window)", "draw.winningNumber": "7", "data": "/data",
             "ingest.bufferBytes": "\(Limits.maxFrameBytesCeiling)", "ingest.maxFrameBytes": "65536",
         ]
         let configuration = try ServiceConfiguration(flags: flags, environment: [:], file: nil)
@@ -77,6 +78,9 @@ final class SimulatedDraw {
 
     /// One time out of so many.
     func chance(_ outOf: Int) -> Bool { number(in: 1...outOf) == 1 }
+
+    /// What has passed since the draw began.
+    var elapsed: Duration { .milliseconds(time.withLockedValue { Int($0 - Self.startTime) }) }
 
     func trace(_ text: String) {
         for byte in text.utf8 { traceHash = (traceHash ^ UInt64(byte)) &* 1_099_511_628_211 }
@@ -101,6 +105,12 @@ final class SimulatedDraw {
             SemicolonDialect(), LinesDialect(), TLVDialect(), JSONDialect(), PipeDialect(),
         ]
         let isNative = chance(2)
+        if isNative, chance(2) {
+            let agency = SimulatedShippedAgency(id, self)
+            agencies.append(agency)
+            auditor.plan(id, agency.planned, isNative: true)
+            return
+        }
         var planned: [LedgerAuditor.Planned] = []
         for index in 0..<number(in: 1...4) {
             var bets = (0..<number(in: 1...3)).map { bet in
@@ -130,6 +140,7 @@ extension SimulatedDraw {
     ///
     /// - Returns: what was found wrong, each with its invariant; nothing where all holds.
     func run(maxSteps: Int = 40_000) -> [String] {
+        defer { for agency in agencies { agency.end() } }
         while agencies.contains(where: { !$0.isDone }) {
             guard steps < maxSteps else {
                 let waiting = agencies.filter { !$0.isDone }.map(\.state).joined(separator: "; ")

@@ -1,19 +1,19 @@
 import FuzzKit
 import Shared
 
-/// A row as it was read.
+/// A line as it was read.
 private enum Read: Equatable {
     case bet(Chunk)
-    case fault(String)
+    case fault(LineFault)
 }
 
-/// A row, and where the reader stood behind it.
+/// A line, and where the reader was after it.
 private struct ReadRow: Equatable {
     var row: Read
     var end: BetFileReader.Position
 }
 
-/// No disk of ours fails.
+/// Runs what cannot fail: the disk is memory, and nothing stops it.
 private func reading<Value>(_ body: () throws -> Value) -> Value {
     do {
         return try body()
@@ -23,30 +23,87 @@ private func reading<Value>(_ body: () throws -> Value) -> Value {
 }
 
 private func reader(_ disk: MemoryDisk) -> BetFileReader {
-    reading { try BetFileReader("bets.csv", today: today, on: disk) }
+    reading { BetFileReader(try BetFile("bets.csv", on: disk), today: today) }
 }
 
-/// The rows from where a reader stands.
+/// The lines from a reader's position on.
 private func rows(_ reader: inout BetFileReader) -> [ReadRow] {
     var rows: [ReadRow] = []
+    let fileBytes = reader.file.stamp.size
     while let row = reading({ try reader.nextRow() }) {
         switch row {
         case .fault(let fault):
-            rows.append(ReadRow(row: .fault("\(fault)"), end: reader.position))
+            rows.append(ReadRow(row: .fault(fault), end: reader.position))
         case .bet(let bet):
             var builder = BetColumnsBuilder()
             reader.append(bet, to: &builder)
             let chunk = builder.takeChunk(sequence: 1, isLast: false)
-            require(checkColumns(chunk.bets, count: 1), "a row is a bet that is none")
+            require(checkColumns(chunk.bets, count: 1), "a line is read as a bet and is not a valid one")
             require(chunk.bets.count == bet.chunkBytes, "\(bet.chunkBytes) bytes are said, \(chunk.bets.count) taken")
             rows.append(ReadRow(row: .bet(chunk), end: reader.position))
         }
         let end = reader.position
-        require(end.byteOffset <= reader.fileBytes, "the reader stands at \(end.byteOffset) of \(reader.fileBytes)")
-        require(rows.count <= reader.fileBytes, "more rows than bytes")
+        require(end.byteOffset <= fileBytes, "the reader is at \(end.byteOffset) of \(fileBytes)")
+        require(rows.count <= fileBytes, "more lines than bytes")
     }
-    require(reader.position.byteOffset == reader.fileBytes, "the reader ends at \(reader.position.byteOffset)")
+    require(reader.position.byteOffset == fileBytes, "the reader ends at \(reader.position.byteOffset)")
     return rows
+}
+
+/// The lines of a file that are not empty, cut at LF and nothing else: number and bytes of each.
+private func plainLines(_ bytes: [UInt8]) -> [(number: Int, bytes: [UInt8])] {
+    let text = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes[3...] : bytes[...]
+    return text.split(separator: 10, omittingEmptySubsequences: false).enumerated().compactMap { index, line in
+        let line = line.last == 13 && index < text.count { $0 == 10 } ? line.dropLast() : line
+        return line.isEmpty ? nil : (index + 1, Array(line))
+    }
+}
+
+/// The fields of a line by the rules in full, one byte after the other; nil if it is not five fields.
+private func plainFields(_ line: [UInt8]) -> [[UInt8]]? {
+    var fields: [[UInt8]] = [[]]
+    var (isQuoted, isClosed, isStart) = (false, false, true)
+    for byte in line {
+        if isQuoted {
+            if byte == 34 { (isQuoted, isClosed) = (false, true) } else { fields[fields.count - 1].append(byte) }
+        } else if byte == 34, isClosed {
+            (isQuoted, isClosed) = (true, false)
+            fields[fields.count - 1].append(34)
+        } else if byte == 44 {
+            fields.append([])
+            (isClosed, isStart) = (false, true)
+            continue
+        } else if byte == 34, isStart {
+            isQuoted = true
+        } else if isClosed {
+            return nil
+        } else {
+            fields[fields.count - 1].append(byte)
+        }
+        isStart = false
+    }
+    return isQuoted || fields.count != 5 ? nil : fields
+}
+
+/// Every line is one row, with an editor's number, and its fields are those of the plain rules.
+private func checkLines(_ bytes: [UInt8], _ found: [ReadRow]) {
+    let lines = plainLines(bytes)
+    require(lines.map(\.number) == found.map(\.end.lines), "\(lines.count) lines, \(found.count) read")
+    for (line, read) in zip(lines, found) where line.bytes.count < CSVScanner.maxLineBytes - 2 {
+        let fields = plainFields(line.bytes)
+        switch read.row {
+        case .fault(let fault):
+            guard case .bet = fault.fault else {
+                require(fields == nil, "line \(line.number) has five fields, and a fault of another kind")
+                continue
+            }
+            require(fields != nil, "line \(line.number) has a faulty bet and not five fields")
+        case .bet(let chunk):
+            let bet = BetColumns(chunk.bets, count: 1).bets[0]
+            let texts = [bet.firstName, bet.lastName, bet.document].map { Array($0.utf8) }
+            require(fields.map { Array($0[..<3]) } == texts, "line \(line.number) is read as another bet")
+        }
+    }
 }
 
 /// Bets as CSV, with quotes around every field or where one is needed.
@@ -56,8 +113,8 @@ private func csv(_ bets: [Bet], allQuoted: Bool) -> [UInt8] {
         for (index, name) in [bet.firstName, bet.lastName].enumerated() {
             if index > 0 { bytes.append(44) }
             let text = Array(name.utf8)
-            // A byte order mark would be skipped, and a row is cut at these.
-            let isQuoted = allQuoted || text.contains { [10, 13, 34, 44].contains($0) } || text.starts(with: [0xEF])
+            // A byte order mark would be skipped, and a field is cut at these.
+            let isQuoted = allQuoted || text.contains { [34, 44].contains($0) } || text.starts(with: [0xEF])
             bytes += isQuoted ? [34] + text.flatMap { $0 == 34 ? [34, 34] : [$0] } + [34] : text
         }
         bytes += Array(",\(bet.document),\(bet.birthdate),\(bet.number)\r\n".utf8)
@@ -67,10 +124,12 @@ private func csv(_ bets: [Bet], allQuoted: Bool) -> [UInt8] {
 
 /// Bets written as a file come back as the same chunks' bets, within the limits of a chunk.
 private func checkStream(_ bets: [Bet], allQuoted: Bool, maxBets: Int) {
-    let disk = MemoryDisk(csv(bets, allQuoted: allQuoted))
+    let reader = reader(MemoryDisk(csv(bets, allQuoted: allQuoted)))
+    let invalid = RowReport.invalid(of: "bets.csv", on: MemoryDisk([])) { _ in }
+    let check = reading { try BetFileCheck(reader, invalid: invalid) }
+    require(check.bets == bets.count && check.invalidLines == 0, "\(check.bets) bets are checked")
     var stream = BetStream(
-        reader: reader(disk), packer: ChunkPacker(maxBets: maxBets, maxBytes: Limits.minFrameBytes),
-        rejected: RejectedRows(path: "/dev/null/bets.csv"))
+        reader: reader, check: check, packer: ChunkPacker(maxBets: maxBets, maxBytes: Limits.minFrameBytes))
     var read: [Bet] = []
     var sequence: UInt32 = 1
     while true {
@@ -94,23 +153,25 @@ public func fuzzCSV(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let seed = input.integer(UInt32.self)
     let choices = input.byte()
     var bytes = input.rest()
-    // One in eight has a row that is too long; in slices of a byte it would be read too often.
+    // One in eight has a line that is too long; in slices of a byte it would be read too often.
     let isLong = choices >> 5 == 7
-    if isLong { bytes.insert(contentsOf: repeatElement(97, count: CSVScanner.maxRowBytes - 8), at: bytes.count / 2) }
+    if isLong { bytes.insert(contentsOf: repeatElement(97, count: CSVScanner.maxLineBytes - 8), at: bytes.count / 2) }
     let slicer = Slicer(seed: isLong ? seed | 6 : seed)
 
     var whole = reader(MemoryDisk(bytes))
     var sliced = reader(MemoryDisk(bytes, slicer: slicer))
     let found = rows(&whole)
     let inSlices = rows(&sliced)
-    require(inSlices == found, "in slices there are \(inSlices.count) rows, at once \(found.count)")
+    require(inSlices == found, "in slices there are \(inSlices.count) lines, at once \(found.count)")
 
-    // From any place between two rows on there are the same rows.
+    checkLines(bytes, found)
+
+    // From any place between two lines on there are the same lines.
     if !found.isEmpty {
         let index = Int(choices >> 2) % found.count
         sliced.seek(to: found[index].end)
         let again = rows(&sliced)
-        require(again == Array(found[(index + 1)...]), "behind row \(index) there are \(again.count) rows")
+        require(again == Array(found[(index + 1)...]), "after line \(index) there are \(again.count) lines")
     }
 
     var bets: [Bet] = []

@@ -1,41 +1,86 @@
 import Shared
 
-/// What ends an agency's run before its end.
+/// What ends an agency's run before its work is done.
 enum AgencyError: ProgramError, CustomStringConvertible {
-    /// No answer came within the deadline.
+    /// What running the same command again does.
+    enum Rerun: String {
+        case resumes = "run the same command again: it resumes, and nothing is stored twice"
+        case bet =
+            "run the same command again: the bet is not stored twice, unless another bet of this agency is stored first"
+        case betAgain =
+            "the bet may be stored: with --again the same command may store it twice; see bet-ingest export first"
+        case winners = "run the same command again later"
+    }
+
+    /// No answer arrived within the deadline.
     ///
-    /// `unacknowledged` is the first sequence whose fate is not known.
-    case deadline(Duration, lastFailure: String, unacknowledged: UInt32?)
-    /// The draw did not come within `retry.drawSeconds`.
+    /// `unacknowledged` is the first sequence whose outcome is not known.
+    case deadline(Duration, lastFailure: String, unacknowledged: UInt32?, Rerun)
+    /// The draw was not published within `retry.drawSeconds`.
     case notDrawn(Duration)
-    case refused(ErrorCode, String)
-    /// The service has more bets of this agency than the file.
-    case fileTooShort(path: String, storedBets: Int, fileBets: Int)
+    /// The service ended the session with an error that does not pass by itself.
+    case rejected(ErrorCode, String)
+    /// A newer connection speaks for the agency.
+    case superseded(AgencyID)
+    case otherFile(path: String, FileDifference)
     /// The agency has finished and its file has more bets.
-    case fileTooLong(path: String, unsentBets: Int)
+    case fileTooLong(path: String, AgencyID, unsentBets: Int)
     /// The service takes nothing more of this agency.
     case notAdmitted(String)
+    /// Other bets are recorded under a chunk's sequence.
+    case conflict(sequence: UInt32)
+    /// A chunk was rejected as malformed, or for a reason that only a newer service knows.
+    case notStored(sequence: UInt32, RejectionCode, String)
+    /// A broken service, or four billion chunks.
+    case noSequenceLeft
+    case invalidLines(InvalidLines)
+    /// The clock is before this program could have been built.
+    case clock(Birthdate)
+    case stopped(signal: String, undone: String)
     case file(DiskError)
 
     var description: String {
         switch self {
-        case .deadline(let deadline, let failure, let sequence):
+        case .deadline(let deadline, let failure, let sequence, let rerun):
             let what = "no answer within \(deadline); the last failure was: \(failure)"
-            guard let sequence else { return what }
-            return "\(what). unknown: sequence \(sequence) was sent and not acknowledged; run the "
-                + "same command again, nothing is stored twice"
+            guard let sequence else { return "\(what). \(rerun.rawValue)" }
+            return "\(what). unknown: sequence \(sequence) was sent and not acknowledged; \(rerun.rawValue)"
         case .notDrawn(let deadline):
-            return "the draw was not published within \(deadline); run the same command again later"
-        case .refused(let code, let text):
-            return "the service refuses this agency (\(code)): \(text)"
-        case .fileTooShort(let path, let stored, let bets):
-            return "\(path) has \(bets) valid bets and the service already holds \(stored) of this "
-                + "agency: this is not the file that was being sent"
-        case .fileTooLong(let path, let unsent):
-            return "\(path) has \(unsent) more valid bets than this agency sent before its last chunk: they "
-                + "are not in the draw"
+            return "the draw was not published within \(deadline); ask again later with agency winners"
+        case .rejected(let code, let text) where !code.isKnown:
+            return "the service ended the session with \(code), which this program does not know: \(text). What was "
+                + "not acknowledged may not be stored; a newer agency program may know more"
+        case .rejected(let code, let text):
+            return "the service rejects this agency (\(code)): \(text)"
+        case .superseded(let agency):
+            return
+                "another program is running as agency \(agency); this one stops. Run the same command again when the "
+                + "other one has ended, if anything is left to do"
+        case .otherFile(let path, let difference):
+            return "\(path) is not the file that was being sent: \(difference); nothing was sent"
+        case .fileTooLong(let path, let agency, let unsent):
+            return
+                "agency \(agency) has finished, and \(path) has \(Figures.counted(unsent, "more valid bet")): not in the draw. "
+                + "Its winners can be asked for with agency winners"
         case .notAdmitted(let text):
-            return "the service takes no more bets of this agency: \(text)"
+            return "the service takes no more bets of this agency: \(text). Bets that were not acknowledged are not in "
+                + "the draw"
+        case .conflict(let sequence):
+            return "other bets are recorded under sequence \(sequence), so these are not stored: another program is "
+                + "sending as this agency"
+        case .notStored(let sequence, let code, let text):
+            let unknown = code.isKnown ? "" : ", which this program does not know"
+            return
+                "the bets of sequence \(sequence) are not stored: the service rejected them with \(code)\(unknown): \(text)"
+        case .noSequenceLeft:
+            return "the service's next sequence is the last one: no chunk can be sent, and the agency cannot finish"
+        case .invalidLines(let lines):
+            return "\(lines)"
+        case .clock(let today):
+            return "the clock of this machine says \(today), and birthdates are compared with it: set the clock first; "
+                + "nothing was sent"
+        case .stopped(let signal, let undone):
+            return "stopped by \(signal): \(undone)"
         case .file(let error):
             return "\(error)"
         }
@@ -43,20 +88,60 @@ enum AgencyError: ProgramError, CustomStringConvertible {
 
     var exit: ProgramExit {
         switch self {
-        case .deadline, .notDrawn, .refused(.superseded, _): .tryLater
-        case .refused: .configuration
-        case .fileTooShort, .fileTooLong, .notAdmitted: .data
-        case .file: .data
+        case .deadline, .notDrawn, .superseded, .stopped: .tryLater
+        case .rejected(let code, _): code.isKnown ? .configuration : .data
+        case .otherFile, .fileTooLong, .notAdmitted, .conflict, .notStored, .noSequenceLeft, .invalidLines, .file: .data
+        case .clock: .internal
         }
     }
 }
 
-/// A connection or attempt failed in a way that passes by itself: the caller connects again.
-struct ConnectionFailure: Error {
-    var reason: String
+/// How a file differs from the bets that the service has recorded.
+enum FileDifference: Equatable, CustomStringConvertible {
+    /// Bets with these numbers, from 1.
+    case bets(ClosedRange<Int>)
+    /// Among the bets before this number.
+    case before(Int)
+    case fewer(bets: Int, recorded: Int)
+
+    var description: String {
+        switch self {
+        case .bets(let bets) where bets.count == 1:
+            "bet \(Figures.grouped(bets.lowerBound)) differs from the one that the service has recorded"
+        case .bets(let bets):
+            "bets \(Figures.grouped(bets.lowerBound)) to \(Figures.grouped(bets.upperBound)) differ from those that the service has "
+                + "recorded"
+        case .before(let bet):
+            "a bet before bet \(Figures.grouped(bet)) differs from the one that the service has recorded"
+        case .fewer(let bets, let recorded):
+            "it has \(Figures.counted(bets, "valid bet")), and the service has recorded \(Figures.grouped(recorded)) of this agency"
+        }
+    }
 }
 
-/// SIGTERM or SIGINT.
-struct Stopped: Error {
-    var signal: String
+/// A file with invalid lines, of which nothing was sent.
+struct InvalidLines: Equatable, CustomStringConvertible {
+    var path: String
+    var bets: Int
+    var count: Int
+    var first: BetFileCheck.FirstInvalid?
+    /// The file that lists them; nil if it could not be written.
+    var list: String?
+
+    var description: String {
+        var text = "\(path): \(Figures.grouped(count)) of \(Figures.counted(bets + count, "line")) "
+        text += count == 1 ? "is invalid" : "are invalid"
+        text += ", and nothing was sent. "
+        if let first {
+            text += "Line \(Figures.grouped(first.line)), column \(first.fault.column): \(first.fault.fault). "
+            if let form = first.form { text += "The file \(form). " }
+        }
+        if let list { text += "\(list) lists \(count == 1 ? "it" : "all of them"). " }
+        return text + "Correct the file and run the same command again, or send the valid lines with --skip-invalid"
+    }
+}
+
+/// A connection or attempt failed in a way that may pass by itself: the caller connects again.
+struct ConnectionFailure: Error {
+    var reason: String
 }

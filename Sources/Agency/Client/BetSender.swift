@@ -1,40 +1,67 @@
 import DequeModule
 import Shared
 
-/// Sends a file's bets: up to `window` chunks in flight, answered in order; after a lost connection goes on where the
-/// service says the stream stands.
+/// Sends a file's bets: up to `window` chunks in flight, answered in order.
+///
+/// After a lost connection it resumes from the position that the service reports, once it knows that the recorded bets are
+/// those of the file.
 ///
 /// Isolation: the main thread.
 struct BetSender {
-    /// What has come of the agency's bets, over all its runs.
+    /// What the service has recorded of the agency's bets, over all its runs.
     struct Totals: Equatable {
         var stored = 0
-        /// Refused by the service.
-        var refused = 0
+        var rejected = 0
+
+        var recorded: Int { stored + rejected }
     }
 
-    let path: String
-    let log: EventLog
-    private let rejected: RejectedRows
+    /// A chunk that was sent and has no answer yet; its bets are read again from the file if they are needed.
+    private struct InFlight {
+        var sequence: UInt32
+        var isLast: Bool
+        var start: BetStream.Place
+        var end: BetStream.Place
+        /// WELCOME has counted it already: it was sent again for its answer only.
+        var isRepeated = false
+
+        var count: Int { end.bets - start.bets }
+    }
+
+    private(set) var totals = Totals()
+    /// Whether every bet is recorded and the agency has finished.
+    private(set) var isFinished = false
+    /// Whether the service has said what it has recorded.
+    private(set) var isWelcomed = false
+    private let log: EventLog
+    private let rejected: RowReport
     private var stream: BetStream
-    private var totals = Totals()
-    /// Stored in this run: what the bar's rate is of.
+    private var inFlight: Deque<InFlight> = []
+    /// Recorded without an answer that arrived here, and to be sent again for it.
+    private var repeats: Deque<InFlight> = []
+    /// The highest sequence that was answered in this run.
+    private var acknowledged: UInt32 = 0
+    /// Stored in this run, and where it began: what the bar's rate and rest are of.
     private var sentBets = 0
-    private var inFlight: Deque<BetStream.Packed> = []
+    private var firstByte: Int?
     private let bar = ProgressBar(label: "bets", unit: "bets")
 
-    init(path: String, stream: BetStream, rejected: RejectedRows, log: EventLog) {
-        self.path = path
-        self.rejected = rejected
+    /// - Parameter rejected: gets the lines of rejected chunks.
+    init(stream: BetStream, rejected: RowReport, log: EventLog) {
         self.stream = stream
+        self.rejected = rejected
         self.log = log
     }
+
+    /// How many chunks have no answer.
+    var unansweredCount: Int { inFlight.count + repeats.count }
 
     /// Sends everything.
     ///
     /// Blocks until the last chunk is answered.
     ///
     /// - Returns: the totals, those of earlier runs included.
+    /// - Throws: ``AgencyError``; ``BetFileChange``; ``Stopped``; ``DiskError``.
     mutating func run(_ dialog: inout ServiceDialog) throws -> Totals {
         var sender = self
         defer {
@@ -42,90 +69,169 @@ struct BetSender {
             self = sender
         }
         var unacknowledged: UInt32?
-        return try dialog.run(unacknowledged: { unacknowledged }) { dialog, connection, welcome in
-            defer { unacknowledged = sender.inFlight.first?.chunk.sequence }
-            return try sender.send(&dialog, connection, welcome)
+        return try dialog.run(unacknowledged: { unacknowledged }) { dialog, welcome in
+            defer { unacknowledged = (sender.inFlight.first ?? sender.repeats.first)?.sequence }
+            return try sender.send(&dialog, welcome)
         }
     }
 
-    private mutating func send(
-        _ dialog: inout ServiceDialog, _ connection: ServiceConnection, _ welcome: Welcome
-    ) throws -> Totals {
+    private mutating func send(_ dialog: inout ServiceDialog, _ welcome: Welcome) throws -> Totals {
         stream.limitChunks(toBytes: Int(welcome.maxFrameBytes) + Limits.frameLengthBytes)
         try resume(welcome)
         var sequence = welcome.nextSequence
-        var isFinished = welcome.isFinished
         var hasSentLast = isFinished
-        if isFinished { try checkRest() }
-        while !isFinished {
-            while !hasSentLast, inFlight.count < welcome.window {
-                let packed = try stream.nextChunk(sequence: sequence)
-                connection.send(.chunk(packed.chunk))
-                inFlight.append(packed)
-                hasSentLast = packed.chunk.isLast
-                sequence += 1
+        if isFinished, stream.check.bets > totals.recorded {
+            throw AgencyError.fileTooLong(
+                path: stream.path, dialog.agency, unsentBets: stream.check.bets - totals.recorded)
+        }
+        while !isFinished || unansweredCount > 0 {
+            while inFlight.count < welcome.window, let chunk = try nextChunk(sequence, hasSentLast: hasSentLast) {
+                dialog.link.send(.chunk(chunk))
+                guard chunk.sequence == sequence else { continue }
+                hasSentLast = chunk.isLast
+                sequence += 1  // below the largest, or there was no chunk
             }
             let message = try dialog.waitForNextMessage()
-            guard let oldest = inFlight.popFirst() else {
+            guard let oldest = inFlight.first else {
                 throw ConnectionFailure(reason: "the service answered a chunk that was not sent")
             }
             let isStored = try settle(oldest, message)
+            inFlight.removeFirst()
+            acknowledged = max(acknowledged, oldest.sequence)
             dialog.noteAnswer()
-            if oldest.chunk.isLast {
+            if oldest.isLast, !oldest.isRepeated {
                 isFinished = isStored
-                hasSentLast = isStored  // a refused last chunk leaves the stream open: send another
+                hasSentLast = isStored  // a rejected last chunk leaves the stream open: send another
             }
         }
         return totals
     }
 
-    /// Takes up the stream where the service says it stands.
-    private mutating func resume(_ welcome: Welcome) throws {
-        // One of these is where the service stands, unless this is the first connection.
-        let known = inFlight.map(\.start) + [stream.nextStart]
-        inFlight.removeAll()
-        totals = Totals(stored: Int(welcome.storedBets), refused: Int(welcome.rejectedBets))
-        let bets = totals.stored + totals.refused
-        rejected.begin(isFreshStart: bets == 0)
-        guard try stream.seek(toBets: bets, known: known) else {
-            throw AgencyError.fileTooShort(
-                path: path, storedBets: bets, fileBets: stream.position.bets)
+    /// The next chunk to send: first those that are sent again for their answers, then the rest of the file.
+    ///
+    /// - Returns: nil if nothing is left to send.
+    private mutating func nextChunk(_ sequence: UInt32, hasSentLast: Bool) throws -> Chunk? {
+        if var again = repeats.first {
+            let packed = try stream.nextChunk(sequence: again.sequence, count: again.count, isLast: again.isLast)
+            guard stream.place.digest == again.end.digest else {
+                throw stream.change("its bets are not those that were sent")
+            }
+            again.isRepeated = true
+            inFlight.append(again)
+            repeats.removeFirst()
+            return packed.chunk
         }
+        if hasSentLast { return nil }
+        guard sequence < .max else { throw AgencyError.noSequenceLeft }
+        let packed = try stream.nextChunk(sequence: sequence)
+        inFlight.append(
+            InFlight(sequence: sequence, isLast: packed.chunk.isLast, start: packed.start, end: stream.place))
+        return packed.chunk
     }
 
-    /// The agency has finished: the file must not have more bets than were sent.
-    private mutating func checkRest() throws {
-        let unsent = try stream.countRest()
-        if unsent > 0 { throw AgencyError.fileTooLong(path: path, unsentBets: unsent) }
+    /// Resumes the stream from the position that the service reports.
+    ///
+    /// - Throws: ``AgencyError/otherFile(path:_:)`` if the recorded bets are not the file's first ones.
+    private mutating func resume(_ welcome: Welcome) throws {
+        totals = Totals(stored: Int(welcome.storedBets), rejected: Int(welcome.rejectedBets))
+        isFinished = welcome.isFinished
+        isWelcomed = true
+        if welcome.nextSequence <= acknowledged {
+            log(
+                .messageFailed(
+                    peer: "service",
+                    reason:
+                        "sequence \(acknowledged) was acknowledged and \(welcome.nextSequence) is the next one now: its "
+                        + "ledger was put back from a copy; the bets since are sent again"))
+            acknowledged = welcome.nextSequence - 1
+        }
+        let sent = Array(inFlight) + Array(repeats)
+        (inFlight, repeats) = ([], [])
+        let places = [stream.place] + sent.flatMap { [$0.start, $0.end] }
+        if let place = places.last(where: { isRecorded($0, welcome) }) {
+            repeats = recorded(sent, welcome)
+            stream.seek(to: repeats.first?.start ?? place)
+        } else {
+            try compare(welcome)
+        }
+        firstByte = firstByte ?? stream.place.position.byteOffset
+    }
+
+    /// Whether exactly the bets before a place of this run are recorded.
+    private func isRecorded(_ place: BetStream.Place, _ welcome: Welcome) -> Bool {
+        guard place.bets == totals.recorded else { return false }
+        guard place.bets > 0, let checksum = welcome.stream?.checksum else { return true }
+        return place.digest.checksum == checksum
+    }
+
+    /// The chunks that are recorded although their answers did not arrive: up to the one before the next sequence.
+    private func recorded(_ sent: [InFlight], _ welcome: Welcome) -> Deque<InFlight> {
+        let recorded = sent.filter { $0.sequence < welcome.nextSequence }
+        guard let last = recorded.last, last.sequence == welcome.nextSequence - 1, last.end.bets == totals.recorded
+        else { return [] }
+        return Deque(recorded)
+    }
+
+    /// Compares the recorded bets with the first ones of the file, and seeks to just after them.
+    ///
+    /// - Throws: ``AgencyError/otherFile(path:_:)``.
+    private mutating func compare(_ welcome: Welcome) throws {
+        let (recorded, record) = (totals.recorded, welcome.stream)
+        guard recorded <= stream.check.bets else {
+            throw AgencyError.otherFile(path: stream.path, .fewer(bets: stream.check.bets, recorded: recorded))
+        }
+        let lastCount = min(Int(record?.lastCount ?? 0), recorded)
+        guard let digests = try stream.seek(toBets: recorded, lastCount: lastCount) else {
+            throw stream.change("it has fewer bets than were checked")
+        }
+        guard let record else { return }
+        let isLastSame = lastCount == 0 || record.lastChecksum == digests.last.checksum
+        if record.checksum.map({ $0 == digests.all.checksum }) ?? isLastSame { return }
+        try stream.checkUnchanged()
+        let first = recorded - lastCount + 1
+        throw AgencyError.otherFile(path: stream.path, isLastSame ? .before(first) : .bets(first...recorded))
     }
 
     /// Counts an answer in.
     ///
     /// - Returns: whether the chunk is stored.
-    /// - Throws: ``AgencyError/notAdmitted(_:)`` where the service takes nothing more of this agency.
-    private mutating func settle(
-        _ packed: BetStream.Packed, _ answer: Message
-    ) throws -> Bool {
-        let chunk = packed.chunk
+    /// - Throws: ``AgencyError`` if the chunk is not recorded; ``ConnectionFailure`` for another answer.
+    private mutating func settle(_ sent: InFlight, _ answer: Message) throws -> Bool {
         switch answer {
-        case .chunkProcessed(let processed) where processed.sequence == chunk.sequence:
-            totals.stored += chunk.count
-            sentBets += chunk.count
-            log(.betsSent(count: chunk.count, sequence: chunk.sequence))
-            bar.update(packed.start.byteOffset, of: stream.fileBytes, count: sentBets)
+        case .chunkProcessed(let processed)
+        where processed.sequence == sent.sequence && Int(processed.count) == sent.count:
+            if !sent.isRepeated { totals.stored += sent.count }
+            sentBets += sent.count
+            log(.betsSent(count: sent.count, sequence: sent.sequence))
+            let firstByte = firstByte ?? 0
+            bar.update(
+                sent.end.position.byteOffset - firstByte, of: stream.fileBytes - firstByte, count: sentBets)
             return true
-        case .chunkRejected(let rejected)
-        where rejected.code == .agencyFinished || rejected.code == .drawClosed:
-            throw AgencyError.notAdmitted(rejected.message)
-        case .chunkRejected(let rejected) where rejected.sequence == chunk.sequence:
-            totals.refused += chunk.count
-            let reason = "refused by the service (\(rejected.code)): \(rejected.message)"
-            log(.betsRefused(count: chunk.count, sequence: chunk.sequence, reason: reason))
-            try stream.reject(packed, reason: reason)
+        case .chunkRejected(let rejection) where rejection.sequence == sent.sequence:
+            try settle(sent, rejection)
             return false
         default:
             throw ConnectionFailure(
-                reason: "the service answered sequence \(chunk.sequence) with something else")
+                reason: "the service answered sequence \(sent.sequence) with something else")
+        }
+    }
+
+    private mutating func settle(_ sent: InFlight, _ rejection: ChunkRejected) throws {
+        switch rejection.code {
+        case .invalidBet:
+            if !sent.isRepeated { totals.rejected += sent.count }
+            let reason = "rejected by the service (\(rejection.code)): \(rejection.message)"
+            log(.betsRefused(count: sent.count, sequence: sent.sequence, reason: reason))
+            try stream.report(sent.start, count: sent.count, to: rejected) { bet in
+                bet == Int(rejection.betIndex) ? reason : "in one chunk with a bet that was \(reason)"
+            }
+        case .agencyFinished, .drawClosed:
+            throw AgencyError.notAdmitted(rejection.message)
+        case .conflict:
+            throw AgencyError.conflict(sequence: sent.sequence)
+        default:
+            // A malformed chunk too: its bets are not recorded, so those after it would not be the next of the file.
+            throw AgencyError.notStored(sequence: sent.sequence, rejection.code, rejection.message)
         }
     }
 }

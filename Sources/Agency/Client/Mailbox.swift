@@ -22,6 +22,9 @@ final class Mailbox: Sendable {
         var stopSignal: String?
     }
 
+    /// What a service sends beyond this, unread, ends the connection: answers are bounded by what was asked.
+    static let maxMessages = 4096
+
     private let monitor = Monitor(State())
 
     /// Starts a new connection: what still comes from older ones is thrown away.
@@ -37,7 +40,7 @@ final class Mailbox: Sendable {
         }
     }
 
-    /// A channel whose connection nobody waits for any more is closed.
+    /// Posts an open connection; one that was given up meanwhile is closed.
     func postConnected(_ channel: any Channel, from connection: Int) {
         let isWanted = monitor.withLock { state in
             guard state.connection == connection else { return false }
@@ -48,8 +51,16 @@ final class Mailbox: Sendable {
         monitor.wakeAll()
     }
 
-    func post(_ message: Message, from connection: Int) {
-        post { if $0.connection == connection { $0.messages.append(message) } }
+    /// - Returns: false if too many messages are unread: the connection is to be closed.
+    func post(_ message: Message, from connection: Int) -> Bool {
+        let hasRoom = monitor.withLock { state in
+            guard state.connection == connection else { return true }
+            guard state.messages.count < Self.maxMessages else { return false }
+            state.messages.append(message)
+            return true
+        }
+        monitor.wakeAll()
+        return hasRoom
     }
 
     func postClosed(_ reason: String, from connection: Int) {

@@ -2,9 +2,7 @@ import NIOCore
 import NIOPosix
 import Shared
 
-/// A connection to one of the services.
-///
-/// Messages go out at once and come in through the mailbox.
+/// A connection to one of the services: messages are sent at once and received through the mailbox.
 ///
 /// Isolation: the main thread; sockets live on the event loop.
 struct ServiceConnection {
@@ -43,7 +41,7 @@ struct ServiceConnection {
 
     /// Sends a message.
     ///
-    /// Never blocks: the window bounds what is on its way.
+    /// Never blocks: the window bounds what is in flight.
     func send(_ message: Message) {
         channel.writeAndFlush(ByteBuffer(bytes: message.encoded), promise: nil)
     }
@@ -81,9 +79,11 @@ private final class MessageHandler: ChannelInboundHandler {
                 decoder.admit()
             case .frame(let frame):
                 do throws(MessageFault) {
-                    mailbox.post(try Message(frame: frame), from: number)
+                    guard mailbox.post(try Message(frame: frame), from: number) else {
+                        return fail(context, "the service sent more than it was asked for")
+                    }
                 } catch {
-                    return fail(context, "the service sent no message: \(error)")
+                    return fail(context, "the service sent an invalid message: \(error)")
                 }
             case .invalid(let fault):
                 return fail(context, "the service sent \(fault)")

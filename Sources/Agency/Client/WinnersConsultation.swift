@@ -6,65 +6,74 @@ import Shared
 struct WinnersConsultation {
     struct Outcome: Equatable {
         var winningNumber: UInt16
+        /// One for each winning bet, in the order of the ledger.
         var documents: [String]
     }
 
     let drawDeadline: Duration
-    let mailbox: Mailbox
+    /// The agency's stored bets, if they are known: it cannot have more winners.
+    var maxWinners = 1 << 26
+    /// Told while the draw is not published, if somebody watches: then the service is asked more often.
+    var waiting: ((NotDrawnYet) -> Void)?
 
     /// How long a consultation asks to be parked, at most.
-    private static let wait = Duration.seconds(30)
+    private var wait: Duration { waiting == nil ? .seconds(30) : .seconds(10) }
 
-    /// Blocks until the winners are told.
+    /// Asks for the winners.
     ///
-    /// - Throws: ``AgencyError/notDrawn(_:)`` at the deadline.
+    /// Blocks until they are told.
+    ///
+    /// - Throws: ``AgencyError/notDrawn(_:)`` at the deadline; ``Stopped``.
     func run(_ dialog: inout ServiceDialog) throws -> Outcome {
-        let end = ContinuousClock.now + drawDeadline
-        return try dialog.run { dialog, connection, _ in
-            try consult(&dialog, connection, until: end)
+        let end = dialog.link.now + drawDeadline
+        return try dialog.run { dialog, _ in
+            try consult(&dialog, until: end)
         }
     }
 
-    private func consult(
-        _ dialog: inout ServiceDialog, _ connection: ServiceConnection,
-        until end: ContinuousClock.Instant
-    ) throws -> Outcome {
+    private func consult(_ dialog: inout ServiceDialog, until end: ContinuousClock.Instant) throws -> Outcome {
+        let link = dialog.link
         var documents: [String] = []
         var backoff = RetryPolicy(initial: .milliseconds(500), max: .seconds(30))
-        var dice = SystemRandomNumberGenerator()
-        var asked = ContinuousClock.now
-        connection.send(consultation(dialog, until: end))
+        var asked = link.now
+        // Somebody who watches sees at once how far the draw is.
+        ask(dialog, waiting == nil ? end : link.now)
         while true {
-            switch try dialog.waitForNextMessage(upTo: Self.wait * 2) {
+            switch try dialog.waitForNextMessage(upTo: wait * 2) {
             case .winners(let winners):
-                dialog.noteAnswer()
+                guard documents.count + winners.documents.count <= maxWinners else {
+                    throw ConnectionFailure(
+                        reason: "the service names more than \(maxWinners) winning bets of this agency")
+                }
                 documents += winners.documents
                 if winners.hasMore { continue }
+                dialog.noteAnswer()  // not before: a service that is not believed must not keep the agency here
                 return Outcome(winningNumber: winners.winningNumber, documents: documents)
             case .notDrawnYet(let answer):
                 dialog.noteAnswer()
-                guard ContinuousClock.now < end else {
+                waiting?(answer)
+                guard link.now < end else {
                     throw AgencyError.notDrawn(drawDeadline)
                 }
                 // A service that parks has made the agency wait already; one that does not is asked less and less often.
-                if asked.duration(to: .now) > Self.wait / 2 { backoff.reset() }
-                let asks = Duration.milliseconds(Int(answer.retryAfterMilliseconds))
-                let delay = max(asks, backoff.nextDelay(using: &dice))
-                if let signal = mailbox.waitForStop(until: min(end, .now + delay)) {
+                if asked.duration(to: link.now) > wait / 2 { backoff.reset() }
+                let asks = min(.seconds(60), Duration.milliseconds(Int(answer.retryAfterMilliseconds)))
+                let delay = max(asks, backoff.nextDelay(using: &link.random))
+                if let signal = link.waitForStop(until: min(end, link.now + delay)) {
                     throw Stopped(signal: signal)
                 }
-                asked = .now
-                connection.send(consultation(dialog, until: end))
+                asked = link.now
+                ask(dialog, end)
             default:
                 throw ConnectionFailure(reason: "the service answered a consultation with something else")
             }
         }
     }
 
-    /// Asks to be parked: up to 30 s, to the end, and well below what the dialog takes for silence.
-    private func consultation(_ dialog: ServiceDialog, until end: ContinuousClock.Instant) -> Message {
-        let left = max(.milliseconds(1), ContinuousClock.now.duration(to: end))
-        let wait = min(Self.wait, left, dialog.deadline / 2)
-        return .consultWinners(waitMilliseconds: UInt32(wait / .milliseconds(1)))
+    /// Asks to be parked: at most until `end`, and well below what the dialog takes for silence.
+    private func ask(_ dialog: ServiceDialog, _ end: ContinuousClock.Instant) {
+        let left = max(.milliseconds(1), dialog.link.now.duration(to: end))
+        let wait = min(wait, left, dialog.deadline / 2)
+        dialog.link.send(.consultWinners(waitMilliseconds: UInt32(wait / .milliseconds(1))))
     }
 }

@@ -8,7 +8,8 @@ struct BetCommand: ParsableCommand {
         abstract: "Send one bet from the environment.",
         discussion: """
             Reads NOMBRE, APELLIDO, DOCUMENTO, NACIMIENTO (yyyy-mm-dd) and NUMERO, and the agency from --id or CLI_ID. The \
-            stream of the agency stays open for more bets unless --last is given.
+            stream of the agency stays open for more bets unless --last is given. If the same bet is the last one that is \
+            stored of the agency, an earlier run has sent it: nothing is sent, unless --again is given.
             """)
 
     @OptionGroup var options: ConfigurationOptions
@@ -19,48 +20,47 @@ struct BetCommand: ParsableCommand {
     @Flag(help: "This is the agency's last bet: it has finished.")
     var last = false
 
+    @Flag(help: "Store the bet although the same one is the last that is stored of the agency.")
+    var again = false
+
     func run() throws {
         StopSignals.block()
         try ProgramExit.run {
             let configuration = try options.load(flags: ["agency.id": id])
-            let bet = try Self.bet(from: ProcessInfo.processInfo.environment)
             let run = AgencyRun(configuration: configuration)
-            try run.log.bracketing { try send(bet, run) }
+            try run.log.bracketing { try send(run) }
         }
     }
 
-    private func send(_ bet: Bet, _ run: AgencyRun) throws {
-        _ = try run.untilStopped { group in
-            var dialog = run.dialog(run.configuration.ingest.address, group)
-            var sent: Chunk?
-            try dialog.run(unacknowledged: { sent?.sequence }) { dialog, connection, welcome in
-                // A lost answer leaves the chunk in `sent`: the same sequence again is the same chunk.
-                let chunk = sent ?? chunk(bet, sequence: welcome.nextSequence)
-                sent = chunk
-                connection.send(.chunk(chunk))
-                switch try dialog.waitForNextMessage() {
-                case .chunkProcessed:
-                    run.log(.betSent(document: bet.document, number: bet.number))
-                case .chunkRejected(let rejected):
-                    run.log(
-                        .betsRefused(
-                            count: 1, sequence: chunk.sequence, reason: rejected.message))
-                    throw BetRefused(reason: rejected.message)
-                default:
-                    throw ConnectionFailure(reason: "the service answered a chunk with something else")
-                }
-            }
+    private func send(_ run: AgencyRun) throws {
+        let bet = try Self.bet(from: ProcessInfo.processInfo.environment, today: try run.today())
+        let rerun = again ? AgencyError.Rerun.betAgain : .bet
+        var sender = SingleBetSender(bet: bet, isLast: last, isAgain: again, log: run.log)
+        let outcome = try run.untilStopped(undone: { Self.undone(sender, rerun) }) { link in
+            var dialog = run.dialog(run.configuration.ingest.address, link, rerun)
+            return try sender.run(&dialog)
         }
+        run.log(.betSent(document: bet.document, number: bet.number))
+        try writeOutput(Self.text(outcome, bet, agency: run.configuration.agency, isLast: last))
     }
 
-    private func chunk(_ bet: Bet, sequence: UInt32) -> Chunk {
-        var builder = BetColumnsBuilder()
-        builder.append(bet)
-        return builder.takeChunk(sequence: sequence, isLast: last)
+    private static func undone(_ sender: SingleBetSender, _ rerun: AgencyError.Rerun) -> String {
+        sender.sent == nil
+            ? "the bet was not sent; run the same command again"
+            : "the bet was sent and has no answer; \(rerun.rawValue)"
+    }
+
+    /// What became of the bet.
+    static func text(_ outcome: SingleBetSender.Outcome, _ bet: Bet, agency: AgencyID, isLast: Bool) -> String {
+        var text = "agency \(agency): the bet of \(bet.document) on number \(Figures.four(bet.number)) is stored"
+        if outcome == .storedAlready {
+            text += " already, as the last one of the agency, and was not sent again; --again stores an identical one"
+        }
+        return isLast ? text + "; the agency has finished" : text
     }
 
     /// Reads and checks the five variables.
-    static func bet(from environment: [String: String]) throws(ConfigurationError) -> Bet {
+    static func bet(from environment: [String: String], today: Birthdate) throws(ConfigurationError) -> Bet {
         var faults: [String] = []
         func bytes(_ name: String) -> [UInt8] {
             if environment[name] == nil { faults.append("\(name): the variable is not set") }
@@ -76,7 +76,6 @@ struct BetCommand: ParsableCommand {
                 return nil
             }
         }
-        let today = Birthdate(unixMilliseconds: SystemCall.unixMilliseconds())
         _ = check("NOMBRE") { bytes throws(BetFault) in try BetRules.check(name: bytes, .first) }
         _ = check("APELLIDO") { bytes throws(BetFault) in try BetRules.check(name: bytes, .last) }
         _ = check("DOCUMENTO") { bytes throws(BetFault) in try BetRules.check(document: bytes) }
@@ -91,11 +90,4 @@ struct BetCommand: ParsableCommand {
             firstName: environment["NOMBRE"] ?? "", lastName: environment["APELLIDO"] ?? "",
             document: environment["DOCUMENTO"] ?? "", birthdate: birthdate, number: number)
     }
-}
-
-/// The service did not take the bet.
-struct BetRefused: ProgramError, CustomStringConvertible {
-    var reason: String
-    var exit: ProgramExit { .data }
-    var description: String { "the service refused the bet: \(reason)" }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import NIOPosix
 import Shared
 
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
@@ -10,7 +9,11 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
 struct SendCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "send",
-        abstract: "Send a file's bets and print the agency's winners (the default).")
+        abstract: "Send a file's bets and print the agency's winners (the default).",
+        discussion: """
+            The whole file is read and checked before anything is sent. If it has invalid lines, nothing is sent: they are \
+            listed in FILE.invalid.csv. The last chunk leaves only if the file is as it was when it was checked.
+            """)
 
     @OptionGroup var options: ConfigurationOptions
 
@@ -19,6 +22,9 @@ struct SendCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("The CSV of bets: short for --set agency.file=…", valueName: "csv"))
     var file: String?
+
+    @Flag(help: "Send the valid lines although others are invalid; the exit code is 65 all the same.")
+    var skipInvalid = false
 
     @Option(help: "How to print the outcome: text or json.")
     var output = OutputFormat.text
@@ -33,47 +39,13 @@ struct SendCommand: ParsableCommand {
     }
 
     private func send(_ run: AgencyRun) throws {
-        let configuration = run.configuration
-        let path = configuration.agencyFile
-        run.log(.config(configuration.values))
-        let rejected = RejectedRows(path: path)
-        var sender = BetSender(
-            path: path, stream: try stream(run, rejected: rejected), rejected: rejected, log: run.log)
-        let outcome = try run.untilStopped { group in
-            var ingest = run.dialog(configuration.ingest.address, group)
-            let totals = try sender.run(&ingest)
-            var winners = run.dialog(configuration.winners.address, group)
-            let consultation = WinnersConsultation(
-                drawDeadline: configuration.retry.drawDeadline, mailbox: run.mailbox)
-            return (totals, try consultation.run(&winners))
-        }
-        guard let (totals, winners) = outcome else { return }
-        run.log(
-            .winnersConsulted(count: winners.documents.count, agency: configuration.agency))
-        let report = AgencyReport(
-            agency: configuration.agency, totals: totals, faultyRows: rejected.faultyCount,
-            winners: winners)
-        writeOutput(output == .json ? report.json : report.text)
-        guard report.lostRows > 0 else { return }
-        let paths = totals.refused > 0 ? "\(rejected.rejectedPath), \(rejected.refusedPath)" : rejected.rejectedPath
-        run.log(.rowsRejected(count: report.lostRows, path: paths))
+        run.log(.config(run.configuration.values))
+        let sending = FileSending(run: run, skipsInvalid: skipInvalid)
+        let report = try run.untilStopped(undone: { sending.undone }) { link in try sending.run(link) }
+        try writeOutput(output == .json ? report.json : report.text)
+        run.log(.winnersConsulted(count: report.winners.documents.count, agency: report.agency))
+        guard report.isIncomplete else { return }
+        sending.logLists(report.totals)
         throw ProgramExit.data.code
-    }
-
-    private func stream(_ run: AgencyRun, rejected: RejectedRows) throws -> BetStream {
-        let configuration = run.configuration
-        let mailbox = run.mailbox
-        do throws(DiskError) {
-            let reader = try BetFileReader(
-                configuration.agencyFile,
-                today: Birthdate(unixMilliseconds: SystemCall.unixMilliseconds()), on: PosixDisk())
-            let packer = ChunkPacker(
-                maxBets: configuration.maxChunkBets, maxBytes: configuration.maxChunkBytes)
-            return BetStream(reader: reader, packer: packer, rejected: rejected) {
-                mailbox.waitForStop(until: .now)
-            }
-        } catch {
-            throw AgencyError.file(error)
-        }
     }
 }

@@ -1,24 +1,24 @@
 import Shared
 
-/// Streams an agency's CSV: one row after the other, never more of the file in memory than a block.
+/// Reads a file of bets line by line, never more of it in memory than a block.
 ///
-/// A row is first name, last name, document, birthdate (yyyy-mm-dd), number. A byte order mark is skipped, and so are
-/// lines without anything in them.
+/// A line is first name, last name, document, birthdate (yyyy-mm-dd), number. A byte order mark and empty lines are
+/// skipped.
 ///
 /// Isolation: one thread; reading blocks.
 struct BetFileReader {
-    /// A place between two rows.
+    /// A place between two lines.
     struct Position: Equatable, Sendable {
         var byteOffset = 0
-        /// Rows before it, blank lines and faulty rows included: the next row is number `rows + 1`.
-        var rows = 0
+        /// Lines before it, empty and invalid ones included: the next line is number `lines + 1`, as in an editor.
+        var lines = 0
         /// Valid bets before it.
         var bets = 0
     }
 
     /// A valid bet.
     ///
-    /// Its text lies in the reader until the next row is read.
+    /// Its text is in the reader until the next line is read.
     struct ParsedBet {
         let birthdate: Birthdate
         let number: UInt16
@@ -28,30 +28,33 @@ struct BetFileReader {
 
     enum Row {
         case bet(ParsedBet)
-        case fault(RowFault)
+        case fault(LineFault)
     }
 
-    /// Where the next row begins.
+    let file: BetFile
+    /// Where the next line begins.
     private(set) var position = Position()
-    let fileBytes: Int
-    private let file: any DiskFile
+    /// Where the line that was returned last begins.
+    private var lineOffset = 0
     private let today: Birthdate
+    /// Asked before each block is read.
+    private let stopSignal: () -> String?
     private var block: [UInt8] = []
     private var index = 0
     /// Of the last row, as ranges of the block.
     private var fields = CSVScanner.Fields(repeating: 0..<0)
     private var isEnd = false
 
-    /// Opens a file.
+    /// Creates a reader at the file's first line.
     ///
-    /// - Parameter today: birthdates after it are faults.
-    init(_ path: String, today: Birthdate, on disk: any Disk) throws(DiskError) {
-        file = try disk.open(path, .readOnly)
-        fileBytes = try file.size()
+    /// - Parameter today: later birthdates are faults.
+    init(_ file: BetFile, today: Birthdate, stopSignal: @escaping () -> String? = { nil }) {
+        self.file = file
         self.today = today
+        self.stopSignal = stopSignal
     }
 
-    /// Goes back, or forward, to a place that was read before.
+    /// Continues at a place that was read before.
     mutating func seek(to position: Position) {
         self.position = position
         block = []
@@ -59,8 +62,10 @@ struct BetFileReader {
         isEnd = false
     }
 
-    /// The next row; nil at the end of the file.
-    mutating func nextRow() throws(DiskError) -> Row? {
+    /// The next line that is not empty; nil at the end of the file.
+    ///
+    /// - Throws: ``DiskError``; ``Stopped``.
+    mutating func nextRow() throws -> Row? {
         while true {
             if position.byteOffset == 0 { try skipByteOrderMark() }
             if index == block.count, isEnd { return nil }
@@ -70,11 +75,12 @@ struct BetFileReader {
             case .blank(let end):
                 if end == index { return nil }
                 advance(to: end)
+            case .tooLong:
+                lineOffset = position.byteOffset
+                try skipLine()
+                return .fault(LineFault(.lineTooLong, column: 1))
             case .fault(let fault, let end):
-                let isInsideLine = end == block.count && block.last != UInt8(ascii: "\n")
                 advance(to: end)
-                // Now, so that a position never lies inside a line.
-                if isInsideLine { try skipLine() }
                 return .fault(fault)
             case .row(let end, let isASCII):
                 let row = parseFields(areASCII: isASCII)
@@ -92,31 +98,49 @@ struct BetFileReader {
             document: block.span.extracting(fields[2]), birthdate: bet.birthdate, number: bet.number)
     }
 
+    /// The bytes of the line that ``nextRow()`` returned last, without its end; at most ``CSVScanner/maxLineBytes``.
+    ///
+    /// Reads them again: quotes were removed in the block.
+    func lineBytes() throws(DiskError) -> [UInt8] {
+        let byteCount = min(position.byteOffset - lineOffset, CSVScanner.maxLineBytes)
+        var bytes = try file.read(at: lineOffset, byteCount: byteCount)
+        if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
+        if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
+        return bytes
+    }
+
     private func parseFields(areASCII: Bool) -> Row {
+        var field = 0
         do throws(BetFault) {
             try BetRules.check(name: block.span.extracting(fields[0]), .first, isASCII: areASCII)
+            field = 1
             try BetRules.check(name: block.span.extracting(fields[1]), .last, isASCII: areASCII)
+            field = 2
             try BetRules.check(document: block.span.extracting(fields[2]))
+            field = 3
             let birthdate = try BetRules.birthdate(block.span.extracting(fields[3]))
             try BetRules.check(birthdate: birthdate, today: today)
+            field = 4
             let number = try BetRules.number(block.span.extracting(fields[4]))
             let textBytes = fields[0].count + fields[1].count + fields[2].count
             return .bet(
                 ParsedBet(
                     birthdate: birthdate, number: number, chunkBytes: Limits.fixedBetBytes + textBytes))
         } catch {
-            return .fault(.bet(error))
+            return .fault(LineFault(.bet(error), column: fields[field].lowerBound - index + 1))
         }
     }
 
     private mutating func advance(to end: Int) {
+        lineOffset = position.byteOffset
         position.byteOffset += end - index
-        position.rows += 1
+        position.lines += 1
         index = end
     }
 
-    /// Reads the next block behind what is left of the current one.
-    private mutating func fill() throws(DiskError) {
+    /// Reads the next block after what is left of the current one.
+    private mutating func fill() throws {
+        if let signal = stopSignal() { throw Stopped(signal: signal) }
         block.removeSubrange(..<index)
         index = 0
         let bytes = try file.read(
@@ -125,8 +149,9 @@ struct BetFileReader {
         block.append(contentsOf: bytes)
     }
 
-    /// Goes behind the line that the row before was too long for.
-    private mutating func skipLine() throws(DiskError) {
+    /// Skips a line that is too long.
+    private mutating func skipLine() throws {
+        position.lines += 1
         while true {
             if let end = block[index...].firstIndex(of: UInt8(ascii: "\n")) {
                 position.byteOffset += end + 1 - index
@@ -140,7 +165,7 @@ struct BetFileReader {
         }
     }
 
-    private mutating func skipByteOrderMark() throws(DiskError) {
+    private mutating func skipByteOrderMark() throws {
         if block.isEmpty, !isEnd { try fill() }
         guard index == 0, block.starts(with: [0xEF, 0xBB, 0xBF]) else { return }
         index = 3

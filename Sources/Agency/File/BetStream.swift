@@ -1,38 +1,44 @@
 import Shared
 
-/// A file's bets as chunks, from any place of the stream on.
+/// The bets of a checked file as chunks, from any place of the stream on.
 ///
 /// Isolation: one thread; reading blocks.
 struct BetStream {
-    /// A chunk, and where its bets stand in the file.
-    struct Packed {
-        var chunk: Chunk
-        var start: BetFileReader.Position
+    /// A place between two bets of the file, and the digest of the bets before it.
+    struct Place: Equatable {
+        var position: BetFileReader.Position
+        var digest: BetsDigest
+
+        var bets: Int { position.bets }
     }
 
+    /// A chunk, and the place of its first bet.
+    struct Packed {
+        var chunk: Chunk
+        var start: Place
+    }
+
+    /// What the whole file was when it was checked.
+    let check: BetFileCheck
     private var reader: BetFileReader
     private var packer: ChunkPacker
-    private let rejected: RejectedRows
-    /// Asked now and then while the file is read.
-    private let stopSignal: () -> String?
+    /// Of the bets before the current chunk.
+    private var digest = BetsDigest()
     /// Read, and too large for the chunk before: first of the next one.
     private var waiting: (bet: BetFileReader.ParsedBet, start: BetFileReader.Position)?
     private var isAtEnd = false
 
-    init(
-        reader: BetFileReader, packer: ChunkPacker, rejected: RejectedRows,
-        stopSignal: @escaping () -> String? = { nil }
-    ) {
-        self.stopSignal = stopSignal
+    /// Creates a stream at the file's first bet.
+    init(reader: BetFileReader, check: BetFileCheck, packer: ChunkPacker) {
         self.reader = reader
+        self.check = check
         self.packer = packer
-        self.rejected = rejected
     }
 
-    var position: BetFileReader.Position { reader.position }
-    /// Where the next chunk's first bet stands, or a faulty row before it.
-    var nextStart: BetFileReader.Position { waiting?.start ?? reader.position }
-    var fileBytes: Int { reader.fileBytes }
+    var path: String { reader.file.path }
+    var fileBytes: Int { reader.file.stamp.size }
+    /// The place of the next chunk's first bet, or of invalid lines before it.
+    var place: Place { Place(position: waiting?.start ?? reader.position, digest: digest) }
 
     /// Keeps chunks to what the service takes, the length field included.
     mutating func limitChunks(toBytes bytes: Int) {
@@ -41,85 +47,126 @@ struct BetStream {
 
     /// The next chunk; the last one, which may be empty, says so.
     ///
+    /// - Throws: ``BetFileChange`` instead of the last chunk, if the file is not the one that was checked; ``DiskError``;
+    ///   ``Stopped``.
     mutating func nextChunk(sequence: UInt32) throws -> Packed {
-        var start = waiting?.start ?? reader.position
+        var start = place
         if let (bet, _) = waiting {
             waiting = nil
             packer.add(bet, of: reader)
         }
         while !isAtEnd {
             let rowStart = reader.position
-            guard let row = try nextRow() else {
+            guard let row = try reader.nextRow() else {
                 isAtEnd = true
                 break
             }
-            switch row {
-            case .fault(let fault):
-                try rejected.append(row: reader.position.rows, reason: "\(fault)")
-            case .bet(let bet):
-                guard packer.hasRoom(forBytes: bet.chunkBytes) else {
-                    waiting = (bet, rowStart)
-                    return Packed(
-                        chunk: packer.takeChunk(sequence: sequence, isLast: false), start: start)
-                }
-                if packer.count == 0 { start = rowStart }
-                packer.add(bet, of: reader)
+            guard case .bet(let bet) = row else { continue }
+            guard packer.hasRoom(forBytes: bet.chunkBytes) else {
+                waiting = (bet, rowStart)
+                return take(sequence, isLast: false, start)
             }
+            if packer.count == 0 { start.position = rowStart }
+            packer.add(bet, of: reader)
         }
-        return Packed(chunk: packer.takeChunk(sequence: sequence, isLast: true), start: start)
+        let last = take(sequence, isLast: true, start)
+        try checkEnd()
+        return last
     }
 
-    /// Goes to the place behind so many valid bets.
+    /// Packs a chunk again: exactly the next `count` bets, whatever the limits.
     ///
-    /// - Parameter known: places that were read before; the file is read from the start where none of them fits.
-    /// - Returns: false where the file has fewer bets.
-    mutating func seek(
-        toBets bets: Int, known: [BetFileReader.Position]
-    ) throws -> Bool {
+    /// - Throws: ``BetFileChange`` if the file has fewer bets; ``DiskError``; ``Stopped``.
+    mutating func nextChunk(sequence: UInt32, count: Int, isLast: Bool) throws -> Packed {
+        let start = place
+        while packer.count < count {
+            guard let row = try reader.nextRow() else { throw change("it has fewer bets than were sent of it") }
+            if case .bet(let bet) = row { packer.add(bet, of: reader) }
+        }
+        return take(sequence, isLast: isLast, start)
+    }
+
+    /// Continues at a place that was read before.
+    mutating func seek(to place: Place) {
+        rewind()
+        reader.seek(to: place.position)
+        digest = place.digest
+    }
+
+    /// Seeks to just after the first `bets` valid bets, reading from the file's start.
+    ///
+    /// - Parameter lastCount: how many of them are digested once more by themselves.
+    /// - Returns: the digests of all of them and of the last; nil if the file has fewer bets.
+    mutating func seek(toBets bets: Int, lastCount: Int) throws -> (all: BetsDigest, last: BetsDigest)? {
+        rewind()
+        guard let first = try digest(until: bets - min(lastCount, bets)), let last = try digest(until: bets) else {
+            return nil
+        }
+        digest = first
+        digest.append(last)
+        return (digest, last)
+    }
+
+    /// Reports every line of a chunk that the service rejected.
+    ///
+    /// Reads them again.
+    ///
+    /// - Parameter reason: of the bet with this index in the chunk.
+    func report(_ start: Place, count: Int, to report: RowReport, reason: (Int) -> String) throws {
+        var again = reader
+        again.seek(to: start.position)
+        var bet = 0
+        while bet < count, let row = try again.nextRow() {
+            guard case .bet = row else { continue }
+            report.append(
+                line: again.position.lines, column: nil, reason: reason(bet), row: try again.lineBytes())
+            bet += 1
+        }
+        report.flush()
+    }
+
+    /// Checks that the file is the one that was opened and checked.
+    func checkUnchanged() throws {
+        try reader.file.checkUnchanged(readBytes: fileBytes)
+    }
+
+    private func checkEnd() throws {
+        try reader.file.checkUnchanged(readBytes: reader.position.byteOffset)
+        guard reader.position.bets == check.bets, digest == check.digest else {
+            throw change("its bets are not those that were checked")
+        }
+    }
+
+    /// What is thrown if the file has changed.
+    func change(_ what: String) -> BetFileChange { BetFileChange(path: path, what: what) }
+
+    private mutating func take(_ sequence: UInt32, isLast: Bool, _ start: Place) -> Packed {
+        let chunk = packer.takeChunk(sequence: sequence, isLast: isLast)
+        digest.append(BetsDigest(BetColumns(chunk.bets, count: chunk.count)))
+        return Packed(chunk: chunk, start: start)
+    }
+
+    private mutating func rewind() {
         _ = packer.takeChunk(sequence: 0, isLast: false)
         waiting = nil
         isAtEnd = false
-        let nearest = known.filter { $0.bets <= bets }.max { $0.bets < $1.bets }
-        reader.seek(to: nearest ?? BetFileReader.Position())
+        digest = BetsDigest()
+        reader.seek(to: BetFileReader.Position())
+    }
+
+    /// Reads on until `bets` valid bets are before the reader.
+    ///
+    /// - Returns: the digest of those that were read; nil at the end of the file.
+    private mutating func digest(until bets: Int) throws -> BetsDigest? {
+        var digest = BetsDigest()
+        var builder = BetColumnsBuilder()
         while reader.position.bets < bets {
-            guard let row = try nextRow() else { return false }
-            if case .fault(let fault) = row {
-                try rejected.append(row: reader.position.rows, reason: "\(fault)")
-            }
+            guard let row = try reader.nextRow() else { return nil }
+            guard case .bet(let bet) = row else { continue }
+            reader.append(bet, to: &builder)
+            if builder.count == 4096 { digest.append(builder.takeDigest()) }
         }
-        return true
-    }
-
-    /// Reads to the end of the file, noting faulty rows.
-    ///
-    /// - Returns: the valid bets that were left.
-    mutating func countRest() throws -> Int {
-        var count = 0
-        while let row = try nextRow() {
-            switch row {
-            case .bet: count += 1
-            case .fault(let fault): try rejected.append(row: reader.position.rows, reason: "\(fault)")
-            }
-        }
-        return count
-    }
-
-    /// Notes every row of a chunk that the service refused, with its reason.
-    ///
-    /// Reads them again.
-    func reject(_ packed: Packed, reason: String) throws {
-        var again = reader
-        again.seek(to: packed.start)
-        var left = packed.chunk.count
-        while left > 0, let row = try again.nextRow() {
-            guard case .bet = row else { continue }
-            left -= 1
-            try rejected.appendRefused(row: again.position.rows, reason: reason)
-        }
-    }
-
-    private mutating func nextRow() throws -> BetFileReader.Row? {
-        if reader.position.rows % 4096 == 0, let signal = stopSignal() { throw Stopped(signal: signal) }
-        return try reader.nextRow()
+        digest.append(builder.takeDigest())
+        return digest
     }
 }

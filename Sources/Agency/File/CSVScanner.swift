@@ -1,63 +1,67 @@
 import Shared
 
-/// Finds the rows of a CSV and their fields, as Python's csv module reads them: CR LF or LF, fields in quotes with
-/// quotes doubled inside.
+/// Finds the fields of a CSV's lines: fields between commas, in quotes if they contain one, quotes doubled inside quotes.
+///
+/// A row is a line: it ends with LF or CR LF, inside quotes too, because no valid field contains a line end. So a stray
+/// quote costs its own line and nothing else.
 ///
 /// Pure: bytes in, ranges out.
 enum CSVScanner {
-    /// A row of five valid fields in quotes has 255 + 255 + 20 + 10 + 4 bytes, twice as many where all are doubled
-    /// quotes.
+    /// The longest line, its end included.
     ///
-    /// What is longer is no bet, and no quote may run on further than this.
-    static let maxRowBytes = 4096
+    /// A line of five valid fields in quotes has at most 2 × (255 + 255) + 20 + 10 + 20 bytes, 14 quotes and commas, and
+    /// its end, where every byte of a name is a doubled quote.
+    static let maxLineBytes = 4096
     static let fieldCount = 5
 
     typealias Fields = InlineArray<5, Range<Int>>
 
     enum Event {
-        /// Five fields, and where the next row begins.
+        /// Five fields, and where the next line begins.
         ///
-        /// `isASCII`: known to have no byte above 127; false where nobody looked.
+        /// `isASCII`: known to have no byte above 127; false if that was not looked at.
         case row(end: Int, isASCII: Bool)
-        /// A row that is no bet, and where the next row begins.
-        case fault(RowFault, end: Int)
-        /// A line without anything in it.
+        /// A line that is not five fields, and where the next line begins.
+        case fault(LineFault, end: Int)
+        /// An empty line.
         case blank(end: Int)
-        /// The row is not whole: come again with more bytes.
+        /// More than ``maxLineBytes``, and no line end in them.
+        case tooLong
+        /// The line is not whole: call again with more bytes.
         case needsBytes
     }
 
-    /// Scans the row that begins at `start`.
+    /// Scans the line that begins at `start`.
     ///
-    /// A field in quotes is unquoted in place once its row is whole, so that its range holds its text.
+    /// A field in quotes is unquoted in place once its line is whole, so that its range contains its text.
     ///
     /// - Parameters:
-    ///   - isEnd: no more bytes will come, and the last row may lack its line's end.
-    ///   - fields: of a row, as ranges of the scanned bytes. Not part of what is returned: 80 bytes are not to be carried
-    ///     through every caller's optional, which took a fifth of an agency's time.
+    ///   - isEnd: no more bytes follow, and the last line may lack its end.
+    ///   - fields: of a row, as ranges of the scanned bytes. Not part of what is returned: 80 bytes carried through every
+    ///     caller's optional took a fifth of an agency's time.
     static func scan(
         _ bytes: inout [UInt8], from start: Int, isEnd: Bool, fields: inout Fields
     ) -> Event {
         if let row = plainRow(bytes.span, from: start, &fields) { return row }
-        switch findEnd(bytes, from: start, isEnd: isEnd) {
-        case .needsBytes:
+        let limit = min(bytes.count, start + maxLineBytes)
+        var (contentEnd, end) = (limit, limit)
+        if let lineFeed = bytes[start..<limit].firstIndex(of: UInt8(ascii: "\n")) {
+            let hasReturn = lineFeed > start && bytes[lineFeed - 1] == UInt8(ascii: "\r")
+            (contentEnd, end) = (hasReturn ? lineFeed - 1 : lineFeed, lineFeed + 1)
+        } else if limit - start == maxLineBytes {
+            return .tooLong
+        } else if !isEnd {
             return .needsBytes
-        case .fault(let fault):
-            // The row ends at its first line's end: one bad quote costs one line, not the rest of the file.
-            let lineEnd = bytes[start...].firstIndex(of: UInt8(ascii: "\n"))
-            return .fault(fault, end: lineEnd.map { $0 + 1 } ?? bytes.count)
-        case .line(let contentEnd, let end):
-            if contentEnd == start { return .blank(end: end) }
-            return split(&bytes, start..<contentEnd, end: end, &fields)
         }
+        return contentEnd == start ? .blank(end: end) : split(&bytes, start..<contentEnd, end: end, &fields)
     }
 
-    /// The usual row in one pass: five fields, no quote anywhere, its line's end in sight.
+    /// Scans the usual line in one pass: five fields, no quote, its end among the bytes.
     ///
-    /// - Returns: the row; nil where this is another row, for the rules in full.
+    /// - Returns: the row; nil if this is another line, which the full rules then read.
     private static func plainRow(_ bytes: Span<UInt8>, from start: Int, _ fields: inout Fields) -> Event? {
         var (count, fieldStart, wordStart) = (0, start, start)
-        let limit = min(bytes.count, start + maxRowBytes)
+        let limit = min(bytes.count, start + maxLineBytes)
         var union: UInt64 = 0
         let (ones, sevenBits): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x7F7F_7F7F_7F7F_7F7F)
         while wordStart + 8 <= limit {
@@ -66,7 +70,7 @@ enum CSVScanner {
             // 8 bytes are there: the loop's condition.
             let text = UInt64(
                 littleEndian: bytes.bytes.unsafeLoadUnaligned(fromByteOffset: wordStart, as: UInt64.self))
-            union |= text  // up to seven bytes of the next row are in it too
+            union |= text  // up to seven bytes of the next line are in it too
             let others = ((text & sevenBits) &+ ones &* 0x53) | text
             var found = ~others & ~sevenBits
             while found != 0 {
@@ -95,97 +99,59 @@ enum CSVScanner {
         return nil
     }
 
-    private enum RowEnd {
-        case line(contentEnd: Int, end: Int)
-        case fault(RowFault)
-        case needsBytes
-    }
-
-    private enum Place {
-        case fieldStart
-        case unquoted
-        case quoted
-        /// A quote inside quotes: it closes them, or is the first of two.
-        case quoteInQuotes
-    }
-
-    /// Where the row's last line ends.
-    ///
-    /// Changes nothing.
-    private static func findEnd(_ bytes: [UInt8], from start: Int, isEnd: Bool) -> RowEnd {
-        var place = Place.fieldStart
-        let limit = min(bytes.count, start + maxRowBytes)
-        for index in start..<limit {
-            switch (place, bytes[index]) {
-            case (.fieldStart, UInt8(ascii: "\"")), (.quoteInQuotes, UInt8(ascii: "\"")):
-                place = .quoted
-            case (.quoted, UInt8(ascii: "\"")):
-                place = .quoteInQuotes
-            case (.quoted, _):
-                break
-            case (_, UInt8(ascii: "\n")):
-                let hasReturn = index > start && bytes[index - 1] == UInt8(ascii: "\r")
-                return .line(contentEnd: hasReturn ? index - 1 : index, end: index + 1)
-            case (_, UInt8(ascii: ",")):
-                place = .fieldStart
-            default:
-                place = .unquoted
-            }
-        }
-        if limit - start == maxRowBytes {
-            return .fault(place == .quoted ? .quoteNotClosed : .rowTooLong)
-        }
-        guard isEnd else { return .needsBytes }
-        return place == .quoted
-            ? .fault(.quoteNotClosed) : .line(contentEnd: limit, end: limit)
-    }
-
-    /// Cuts a whole row into fields.
+    /// Cuts a whole line into fields.
     private static func split(
-        _ bytes: inout [UInt8], _ row: Range<Int>, end: Int, _ fields: inout Fields
+        _ bytes: inout [UInt8], _ line: Range<Int>, end: Int, _ fields: inout Fields
     ) -> Event {
         var count = 0
-        var index = row.lowerBound
+        var index = line.lowerBound
+        var sixthField: Int?
         while true {
+            let column = index - line.lowerBound + 1
+            if count == fieldCount { sixthField = column }
             let field: Range<Int>
-            if index < row.upperBound, bytes[index] == UInt8(ascii: "\"") {
-                guard let (text, next) = unquote(&bytes, from: index, to: row.upperBound) else {
-                    return .fault(.textBehindQuote, end: end)
+            if index < line.upperBound, bytes[index] == UInt8(ascii: "\"") {
+                switch unquote(&bytes, from: index, to: line.upperBound) {
+                case .field(let text, let next): (field, index) = (text, next)
+                case .fault(let fault): return .fault(LineFault(fault, column: column), end: end)
                 }
-                field = text
-                index = next
             } else {
                 let fieldStart = index
-                while index < row.upperBound, bytes[index] != UInt8(ascii: ",") { index += 1 }
+                while index < line.upperBound, bytes[index] != UInt8(ascii: ",") { index += 1 }
                 field = fieldStart..<index
             }
             if count < fieldCount { fields[count] = field }
             count += 1
-            if index == row.upperBound { break }
+            if index == line.upperBound { break }
             index += 1  // the comma
         }
         return count == fieldCount
-            ? .row(end: end, isASCII: false) : .fault(.fieldCount(count), end: end)
+            ? .row(end: end, isASCII: false)
+            : .fault(LineFault(.fieldCount(count), column: sixthField ?? 1), end: end)
+    }
+
+    private enum Unquoted {
+        /// Where the text is, and the comma or line end that follows it.
+        case field(Range<Int>, next: Int)
+        case fault(RowFault)
     }
 
     /// Unquotes a field in place.
-    ///
-    /// - Returns: where its text lies, and the comma or row's end behind it; nil where something else stands there.
-    private static func unquote(
-        _ bytes: inout [UInt8], from open: Int, to end: Int
-    ) -> (Range<Int>, Int)? {
+    private static func unquote(_ bytes: inout [UInt8], from open: Int, to end: Int) -> Unquoted {
         var target = open + 1
         var source = open + 1
         while source < end {
             if bytes[source] == UInt8(ascii: "\"") {
                 source += 1
-                guard source < end, bytes[source] == UInt8(ascii: "\"") else { break }
+                guard source < end, bytes[source] == UInt8(ascii: "\"") else {
+                    let isClosed = source == end || bytes[source] == UInt8(ascii: ",")
+                    return isClosed ? .field(open + 1..<target, next: source) : .fault(.textAfterQuote)
+                }
             }
             bytes[target] = bytes[source]
             target += 1
             source += 1
         }
-        guard source == end || bytes[source] == UInt8(ascii: ",") else { return nil }
-        return (open + 1..<target, source)
+        return .fault(.quoteNotClosed)
     }
 }

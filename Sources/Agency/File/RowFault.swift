@@ -1,26 +1,38 @@
 import Shared
 
-/// Why a row of a file is no bet.
+/// The reason a line of a file is not a valid bet.
 enum RowFault: Error, Equatable, Sendable, CustomStringConvertible {
     case fieldCount(Int)
-    case rowTooLong
+    case lineTooLong
     case quoteNotClosed
-    case textBehindQuote
+    case textAfterQuote
     case bet(BetFault)
 
     var description: String {
         switch self {
         case .fieldCount(let count):
-            "the row has \(count) fields; 5 are expected: first name, last name, document, "
+            "the line has \(count) field\(count == 1 ? "" : "s"); 5 are expected: first name, last name, document, "
                 + "birthdate, number"
-        case .rowTooLong:
-            "the row is longer than \(CSVScanner.maxRowBytes) bytes"
+        case .lineTooLong:
+            "the line is longer than \(CSVScanner.maxLineBytes) bytes"
         case .quoteNotClosed:
-            "a quote is opened and not closed"
-        case .textBehindQuote:
-            "text follows a closing quote"
+            "a quote is opened and not closed on its line"
+        case .textAfterQuote:
+            "text follows a closing quote; a quote inside a field in quotes is written twice"
         case .bet(let fault):
             "\(fault)"
         }
+    }
+}
+
+/// A fault, and where in its line it is.
+struct LineFault: Equatable, Sendable {
+    let fault: RowFault
+    /// Of the faulty field's first byte, from 1.
+    let column: Int
+
+    init(_ fault: RowFault, column: Int) {
+        self.fault = fault
+        self.column = column
     }
 }

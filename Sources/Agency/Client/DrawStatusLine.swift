@@ -1,0 +1,32 @@
+import Glibc
+import Shared
+
+/// A line on a terminal that says how far the draw is: `waiting for the draw: 3 of 5 agencies have finished`.
+///
+/// Isolation: one thread.
+final class DrawStatusLine {
+    private var isShown = false
+
+    /// Whether somebody watches: standard error is a terminal and this program is in its foreground.
+    static var isWatched: Bool { ProgressBar.isTerminal && tcgetpgrp(STDERR_FILENO) == getpgrp() }
+
+    static func text(_ answer: NotDrawnYet) -> String {
+        "waiting for the draw: \(answer.finishedAgencies) of \(answer.expectedAgencies) agencies have finished"
+    }
+
+    func show(_ answer: NotDrawnYet) {
+        isShown = true
+        write("\r\u{1B}[K" + Self.text(answer) + "\r")  // a log line that follows begins at the left
+    }
+
+    /// Clears the line.
+    func finish() {
+        guard isShown else { return }
+        write("\u{1B}[K")
+    }
+
+    private func write(_ text: String) {
+        let bytes = Array(text.utf8)
+        _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
+    }
+}

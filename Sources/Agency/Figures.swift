@@ -1,0 +1,24 @@
+/// Numbers as people read them.
+enum Figures {
+    /// In groups of three digits: `4,711`.
+    static func grouped(_ number: Int) -> String {
+        var groups: [Substring] = []
+        var digits = String(number)[...]
+        while digits.count > 3 {
+            groups.append(digits.suffix(3))
+            digits = digits.dropLast(3)
+        }
+        return ([digits] + groups.reversed()).joined(separator: ",")
+    }
+
+    /// A number of things: `1 bet`, `4,711 bets`.
+    static func counted(_ number: Int, _ thing: String) -> String {
+        "\(grouped(number)) \(thing)\(number == 1 ? "" : "s")"
+    }
+
+    /// A number of the quiniela, always in four figures: `0007`.
+    static func four(_ number: UInt16) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+    }
+}

@@ -1,0 +1,60 @@
+import Shared
+
+/// An open file of bets, and what tells whether it is still the one that was opened.
+struct BetFile {
+    let path: String
+    /// When the file was opened.
+    let stamp: FileStamp
+    private let file: any DiskFile
+    private let disk: any Disk
+
+    /// Opens a file.
+    ///
+    /// - Throws: ``DiskError`` if it cannot be opened, ``BetFileChange`` if it changes at this very moment.
+    init(_ path: String, on disk: any Disk) throws {
+        let before = disk.stamp(path)
+        file = try disk.open(path, .readOnly)
+        guard let stamp = disk.stamp(path), stamp == before else {
+            throw BetFileChange(path: path, what: "it is being written")
+        }
+        self.path = path
+        self.stamp = stamp
+        self.disk = disk
+    }
+
+    /// The bytes of a range; fewer at the end of the file.
+    ///
+    /// Blocks.
+    func read(at offset: Int, byteCount: Int) throws(DiskError) -> [UInt8] {
+        try file.read(at: offset, byteCount: byteCount)
+    }
+
+    /// Checks that the file is as it was when it was opened, and that its end is where it was.
+    ///
+    /// - Parameter readBytes: how many bytes it had when its end was read.
+    /// - Throws: ``BetFileChange``, ``DiskError``.
+    func checkUnchanged(readBytes: Int) throws {
+        guard let now = disk.stamp(path) else { throw BetFileChange(path: path, what: "it was removed or renamed") }
+        let size = try file.size()
+        if now.inode != stamp.inode { throw BetFileChange(path: path, what: "another file has taken its name") }
+        for bytes in [readBytes, size, now.size] where bytes != stamp.size {
+            let change = bytes > stamp.size ? "grown" : "shrunk"
+            throw BetFileChange(path: path, what: "it has \(change) from \(stamp.size) to \(bytes) bytes")
+        }
+        if now.changed != stamp.changed { throw BetFileChange(path: path, what: "it was written to") }
+    }
+}
+
+/// The file is not as it was when it was opened.
+struct BetFileChange: ProgramError, Equatable, CustomStringConvertible {
+    var path: String
+    /// For example `it has grown from 10 to 20 bytes`.
+    var what: String
+
+    var exit: ProgramExit { .tryLater }
+
+    var description: String {
+        "\(path) has changed while it was read: \(what). This run did not finish the agency; run the same command again "
+            + "once the file is complete"
+    }
+}

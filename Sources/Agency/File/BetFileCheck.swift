@@ -1,0 +1,90 @@
+import Shared
+
+/// What reading the whole file has found, before anything is sent.
+struct BetFileCheck {
+    /// The first line that is not a valid bet.
+    struct FirstInvalid: Equatable {
+        var line: Int
+        var fault: LineFault
+        /// The form that the line shows.
+        var form: FileForm?
+    }
+
+    private(set) var bets = 0
+    private(set) var invalidLines = 0
+    /// Of all valid bets.
+    private(set) var digest = BetsDigest()
+    private(set) var firstInvalid: FirstInvalid?
+
+    private static let maxDigestedBets = 4096
+    /// So many invalid lines without a valid one show the form of the whole file: the rest is not read.
+    private static let conclusiveLines = 100
+
+    /// Reads the whole file.
+    ///
+    /// Blocks: a second for some millions of bets.
+    ///
+    /// - Parameters:
+    ///   - reader: at the file's start.
+    ///   - invalid: gets every invalid line.
+    ///   - progress: called now and then with the bytes and the bets that were read.
+    /// - Throws: ``WrongForm``; ``BetFileChange`` if the file changes meanwhile; ``DiskError``; ``Stopped``.
+    init(
+        _ reader: BetFileReader, invalid: RowReport, progress: (_ bytes: Int, _ bets: Int) -> Void = { _, _ in }
+    ) throws {
+        var reader = reader
+        let file = reader.file
+        if let form = FileForm(start: try file.read(at: 0, byteCount: CSVScanner.maxLineBytes)) {
+            throw WrongForm(path: file.path, form: form)
+        }
+        var builder = BetColumnsBuilder()
+        while let row = try reader.nextRow() {
+            switch row {
+            case .bet(let bet):
+                reader.append(bet, to: &builder)
+                if builder.count == Self.maxDigestedBets {
+                    digest.append(builder.takeDigest())
+                    progress(reader.position.byteOffset, reader.position.bets)
+                }
+            case .fault(let fault):
+                let (line, bytes) = (reader.position.lines, try reader.lineBytes())
+                if firstInvalid == nil {
+                    let form = FileForm(line: bytes, number: line, fault: fault)
+                    firstInvalid = FirstInvalid(line: line, fault: fault, form: form)
+                }
+                invalidLines += 1
+                invalid.append(line: line, column: fault.column, reason: "\(fault.fault)", row: bytes)
+                if reader.position.bets == 0, invalidLines == Self.conclusiveLines { try throwForm(file.path) }
+            }
+        }
+        digest.append(builder.takeDigest())
+        bets = reader.position.bets
+        try file.checkUnchanged(readBytes: reader.position.byteOffset)
+        if bets == 0 { try throwForm(file.path) }
+    }
+
+    /// Throws ``WrongForm`` if the first invalid line shows one.
+    private func throwForm(_ path: String) throws {
+        if let form = firstInvalid?.form { throw WrongForm(path: path, form: form) }
+    }
+}
+
+extension BetColumnsBuilder {
+    /// The digest of the collected bets.
+    ///
+    /// The builder is empty afterwards.
+    mutating func takeDigest() -> BetsDigest {
+        let chunk = takeChunk(sequence: 0, isLast: false)
+        return BetsDigest(BetColumns(chunk.bets, count: chunk.count))
+    }
+}
+
+/// The file is written in another form.
+struct WrongForm: ProgramError, Equatable, CustomStringConvertible {
+    var path: String
+    var form: FileForm
+
+    var exit: ProgramExit { .data }
+
+    var description: String { "\(path) \(form); nothing was sent" }
+}

@@ -1,0 +1,135 @@
+import Shared
+
+/// A CSV beside the file of bets with lines that are not in the draw: number, column of the fault, reason, and the line.
+///
+/// If it cannot be written, its first lines are told on standard error.
+///
+/// Isolation: one thread; writing blocks.
+final class RowReport {
+    enum Mode {
+        /// Written beside and renamed by ``finish()``: a file of an earlier run is replaced whole, or kept.
+        case replaces
+        case appends
+    }
+
+    let path: String
+    private(set) var count = 0
+    private let mode: Mode
+    private let disk: any Disk
+    private let tell: (String) -> Void
+    private var file: (any DiskFile)?
+    private var size = 0
+    private var buffer: [UInt8] = []
+    private var failure: DiskError?
+    /// The first lines, for standard error.
+    private var first: [String] = []
+
+    private static let maxTold = 20
+    /// The first lines of a file in another form fit: nothing is written of them.
+    private static let maxBufferBytes = 1 << 20
+
+    /// Creates a report without lines; nothing is written for it.
+    init(path: String, _ mode: Mode, on disk: any Disk, tell: @escaping (String) -> Void) {
+        self.path = path
+        self.mode = mode
+        self.disk = disk
+        self.tell = tell
+    }
+
+    /// The report of lines that the agency found invalid.
+    static func invalid(of path: String, on disk: any Disk, tell: @escaping (String) -> Void) -> RowReport {
+        RowReport(path: path + ".invalid.csv", .replaces, on: disk, tell: tell)
+    }
+
+    /// The report of bets that the service rejected.
+    ///
+    /// Only the run that sent them knows them, so later runs append.
+    static func rejected(of path: String, on disk: any Disk, tell: @escaping (String) -> Void) -> RowReport {
+        RowReport(path: path + ".rejected.csv", .appends, on: disk, tell: tell)
+    }
+
+    /// Whether the file exists, written by this run or an earlier one.
+    var exists: Bool { disk.stamp(path) != nil }
+
+    /// Adds a line.
+    ///
+    /// - Parameter column: nil if the fault is not in one field.
+    func append(line: Int, column: Int?, reason: String, row: [UInt8]) {
+        count += 1
+        let column = column.map(String.init) ?? ""
+        if first.count < Self.maxTold {
+            first.append("line \(line)\(column.isEmpty ? "" : ", column \(column)"): \(reason)")
+        }
+        guard failure == nil else { return }
+        if size == 0, buffer.isEmpty { buffer += Array("line,column,reason,row\r\n".utf8) }
+        buffer += Array("\(line),\(column),".utf8)
+        appendQuoted(Array(reason.utf8))
+        buffer.append(UInt8(ascii: ","))
+        appendQuoted(row)
+        buffer += Array("\r\n".utf8)
+        if buffer.count > Self.maxBufferBytes { flush() }
+    }
+
+    /// Writes what was added so far.
+    func flush() {
+        do throws(DiskError) {
+            try write()
+        } catch {
+            failure = failure ?? error
+            buffer = []
+        }
+    }
+
+    /// Writes the rest, or tells the first lines if the file cannot be written.
+    ///
+    /// - Returns: whether all lines are in the file.
+    @discardableResult
+    func finish() -> Bool {
+        flush()
+        if failure == nil, file != nil, mode == .replaces {
+            do throws(DiskError) {
+                try disk.rename(path + ".new", to: path)
+            } catch {
+                failure = error
+            }
+        }
+        guard let failure else { return count > 0 }
+        tell("\(path) cannot be written (\(failure))")
+        for line in first { tell(line) }
+        if count > first.count { tell("and \(count - first.count) more") }
+        return false
+    }
+
+    private func write() throws(DiskError) {
+        guard !buffer.isEmpty else { return }
+        if file == nil { file = try open() }
+        guard let file else { return }
+        // A rethrowing closure would erase the error's type: a variable carries it out.
+        let outcome = buffer.withUnsafeBytes { bytes in
+            Result { () throws(DiskError) in try file.writeAll(bytes, at: size) }
+        }
+        try outcome.get()
+        size += buffer.count
+        buffer.removeAll(keepingCapacity: true)
+    }
+
+    private func open() throws(DiskError) -> any DiskFile {
+        guard mode == .appends, disk.stamp(path) != nil else {
+            return try disk.open(mode == .appends ? path : path + ".new", .replace)
+        }
+        let file = try disk.open(path, .readWrite)
+        size = try file.size()
+        // The header was buffered before the file was looked at.
+        if size > 0, let end = buffer.firstIndex(of: UInt8(ascii: "\n")) { buffer.removeSubrange(...end) }
+        return file
+    }
+
+    private func appendQuoted(_ bytes: [UInt8]) {
+        buffer.append(UInt8(ascii: "\""))
+        for byte in bytes {
+            if byte == UInt8(ascii: "\"") { buffer.append(byte) }
+            buffer.append(byte)
+        }
+        buffer.append(UInt8(ascii: "\""))
+    }
+}

@@ -1,0 +1,109 @@
+import Shared
+
+/// A run of `agency send`: checks the file, sends its bets, asks for the winners.
+///
+/// Isolation: the main thread; it blocks.
+final class FileSending {
+    private let run: AgencyRun
+    private let skipsInvalid: Bool
+    private let path: String
+    private let invalid: RowReport
+    private let rejected: RowReport
+    private var sender: BetSender?
+
+    init(run: AgencyRun, skipsInvalid: Bool) {
+        self.run = run
+        self.skipsInvalid = skipsInvalid
+        path = run.configuration.agencyFile
+        let disk = PosixDisk()
+        invalid = .invalid(of: path, on: disk) { writeError($0) }
+        rejected = .rejected(of: path, on: disk) { writeError($0) }
+    }
+
+    /// Does everything.
+    ///
+    /// - Throws: what kept the agency from finishing or its winners from being told; ``Stopped``.
+    func run(_ link: any ServiceLink) throws -> AgencyReport {
+        let configuration = run.configuration
+        defer { rejected.finish() }
+        var sender = BetSender(stream: try checkedStream(), rejected: rejected, log: run.log)
+        self.sender = sender
+        defer { self.sender = sender }
+        var ingest = run.dialog(configuration.ingest.address, link, .resumes)
+        let totals = try sender.run(&ingest)
+        let winners = try run.winners(link, .resumes, maxWinners: totals.stored)
+        return AgencyReport(
+            agency: configuration.agency, totals: totals, invalidLines: invalid.count, winners: winners)
+    }
+
+    /// What a stop leaves undone.
+    var undone: String {
+        let rerun = "run the same command again: it resumes"
+        guard let sender, sender.isWelcomed else { return "nothing was sent; \(rerun)" }
+        let recorded = "of \(path) the service has recorded \(Figures.counted(sender.totals.recorded, "bet"))"
+        if sender.isFinished, sender.unansweredCount == 0 {
+            return "\(recorded) and the agency has finished; its winners are not told yet: \(rerun), or agency winners"
+        }
+        let unanswered = sender.unansweredCount
+        let answers = unanswered > 0 ? ", \(Figures.counted(unanswered, "chunk")) have no answer" : ""
+        return "\(recorded)\(answers), and the agency is not known to have finished; \(rerun)"
+    }
+
+    /// Logs how many lines are not in the draw, and which files list them.
+    func logLists(_ totals: BetSender.Totals) {
+        for (report, count) in [(invalid, invalid.count), (rejected, totals.rejected)] where count > 0 {
+            let told = report.count > 0 ? "standard error" : "nowhere: an earlier run could not"
+            run.log(.rowsRejected(count: count, path: report.exists ? report.path : told))
+        }
+    }
+
+    /// Reads and checks the whole file.
+    ///
+    /// - Throws: ``AgencyError``, ``NotRegularFile``, ``WrongForm``, ``BetFileChange``, ``Stopped``.
+    private func checkedStream() throws -> BetStream {
+        let configuration = run.configuration
+        let today = try run.today()
+        let reader = BetFileReader(try open(), today: today) { [run] in run.stopSignal }
+        let bar = ProgressBar(label: "check", unit: "bets")
+        defer { bar.finish() }
+        let check = try BetFileCheck(reader, invalid: invalid) { bytes, bets in
+            bar.update(bytes, of: reader.file.stamp.size, count: bets)
+        }
+        let isListed = invalid.finish()
+        if check.invalidLines > 0, !skipsInvalid {
+            throw AgencyError.invalidLines(
+                InvalidLines(
+                    path: path, bets: check.bets, count: check.invalidLines, first: check.firstInvalid,
+                    list: isListed ? invalid.path : nil))
+        }
+        let packer = ChunkPacker(
+            maxBets: configuration.maxChunkBets, maxBytes: configuration.maxChunkBytes)
+        return BetStream(reader: reader, check: check, packer: packer)
+    }
+
+    private func open() throws -> BetFile {
+        do {
+            try RegularFile.check(path)
+            return try BetFile(path, on: PosixDisk())
+        } catch let error as DiskError {
+            throw AgencyError.file(error)
+        }
+    }
+}
+
+extension AgencyRun {
+    /// Asks winners-service for the agency's winners; a terminal shows how far the draw is.
+    ///
+    /// Blocks until they are told.
+    func winners(
+        _ link: any ServiceLink, _ rerun: AgencyError.Rerun, maxWinners: Int? = nil
+    ) throws -> WinnersConsultation.Outcome {
+        var dialog = dialog(configuration.winners.address, link, rerun)
+        var consultation = WinnersConsultation(drawDeadline: configuration.retry.drawDeadline)
+        if let maxWinners { consultation.maxWinners = maxWinners }
+        let line = DrawStatusLine()
+        defer { line.finish() }
+        if DrawStatusLine.isWatched { consultation.waiting = { line.show($0) } }
+        return try consultation.run(&dialog)
+    }
+}
