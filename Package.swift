@@ -27,10 +27,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         // Subcommands, flags and a --help that teaches.
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        // Precedence file < environment < flags, and the naming of environment variables. JSON is not needed.
-        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
-        // config.yaml with line numbers and every key that is in it: swift-configuration's own YAML provider
-        // (built on Yams too) can look a known key up but cannot say which unknown ones a file holds.
+        // config.yaml with line numbers and every key that is in it.
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         // Log levels and the in-memory handler that the catalogue's tests read.
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -40,8 +37,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     ],
     targets: [
-        // What Swift cannot say: the CRC32C instruction, O_DIRECT, fallocate, what malloc and the program's own pages keep.
+        // C shims for what the Glibc module lacks: the CRC32C instruction, O_DIRECT, fallocate, malloc tuning.
         .target(name: "CLinux"),
+        // The version from git, written before each build. A program links it; nothing imports it.
+        .target(name: "Version", plugins: ["ProgramVersion"]),
+        .plugin(name: "ProgramVersion", capability: .buildTool()),
         .target(
             name: "Shared",
             dependencies: [
@@ -50,7 +50,6 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -61,7 +60,7 @@ let package = Package(
         .executableTarget(
             name: "BetIngest",
             dependencies: [
-                "Shared",
+                "Shared", "Version",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "DequeModule", package: "swift-collections"),
@@ -73,7 +72,7 @@ let package = Package(
         .executableTarget(
             name: "WinnersService",
             dependencies: [
-                "Shared",
+                "Shared", "Version",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -83,7 +82,7 @@ let package = Package(
         .executableTarget(
             name: "Agency",
             dependencies: [
-                "Shared",
+                "Shared", "Version",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "DequeModule", package: "swift-collections"),

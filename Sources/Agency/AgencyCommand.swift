@@ -3,6 +3,8 @@ import Shared
 
 @main
 struct AgencyCommand: ParsableCommand {
+    static func main() { Program.main(Self.self) }
+
     static let configuration = CommandConfiguration(
         commandName: "agency",
         abstract: "Sends an agency's bets and asks for its winners.",
@@ -23,6 +25,7 @@ struct AgencyCommand: ParsableCommand {
               0 done · 64 usage · 65 lines are invalid, bets were rejected, or it is another file · 70 program or \
             machine failed · 75 stopped, or no answer in time: run it again · 78 configuration
             """,
+        version: ProgramVersion.text,
         subcommands: [SendCommand.self, BetCommand.self, WinnersCommand.self, DatasetCommand.self],
         defaultSubcommand: SendCommand.self
     )

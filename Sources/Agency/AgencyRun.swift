@@ -12,9 +12,8 @@ struct AgencyRun {
     init(configuration: ServiceConfiguration) {
         self.configuration = configuration
         // On a terminal the progress bar says what the lines of the chunks would.
-        let isQuiet = configuration.logLevel == .info && ProgressBar.isTerminal
-        log = .standardError(
-            level: isQuiet ? .warning : configuration.logLevel, format: configuration.logFormat)
+        let isQuiet = !configuration.isLogLevelChosen && ProgressBar.isTerminal
+        log = .start(program: "agency", configuration, level: isQuiet ? .warning : nil)
     }
 
     func dialog(_ endpoint: Endpoint, _ link: any ServiceLink, _ rerun: AgencyError.Rerun) -> ServiceDialog {
@@ -47,6 +46,8 @@ struct AgencyRun {
     func untilStopped<Result>(
         undone: () -> String, _ work: (any ServiceLink) throws -> Result
     ) throws -> Result {
+        // Event loop and signals: a library's thread that cannot be started is a trap.
+        try ResourceLimits.checkThreads(2)
         let mailbox = mailbox
         StopSignals.watch { mailbox.postStop($0) }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)

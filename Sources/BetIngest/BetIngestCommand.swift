@@ -3,6 +3,8 @@ import Shared
 
 @main
 struct BetIngestCommand: ParsableCommand {
+    static func main() { Program.main(Self.self) }
+
     static let configuration = CommandConfiguration(
         commandName: "bet-ingest",
         abstract: "Takes the bets of agencies, stores them, and draws.",
@@ -24,6 +26,7 @@ struct BetIngestCommand: ParsableCommand {
               0 done · 64 usage · 65 damaged data · 70 disk or program failed · 75 try again later \
             · 78 configuration
             """,
+        version: ProgramVersion.text,
         subcommands: [
             ServeCommand.self, VerifyCommand.self, ExportCommand.self, StatusCommand.self, DoctorCommand.self,
         ],

@@ -19,7 +19,7 @@ struct RunningIngest {
         let ingest = configuration.ingest
         ledger = configuration.folder.ledger
         listener = try IngestListener(
-            configuration.ingestPorts(agencies: core.agencies),
+            configuration.ingestPorts(agencies: core.agencies), loops: ingest.loops,
             connections: ConnectionCount(max: ingest.queueCapacity, maxPerAddress: ingest.maxPerAddress),
             queue: core.queue, budget: core.budget, log: log)
         committerThread = NamedThread("committer") { core.committer.run() }

@@ -3,12 +3,39 @@
 #include <link.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "CLinux.h"
 
 const int clinux_o_direct = O_DIRECT;
+
+// The target Version has the strong one; programs without it, the fuzzers for example, take this one.
+__attribute__((weak)) const void *quiniela_build_version(void) { return "unknown"; }
+
+const char *clinux_build_version(void) { return quiniela_build_version(); }
+
+const char *clinux_errno_name(int code) {
+#if __GLIBC_PREREQ(2, 32)
+    return strerrorname_np(code);
+#else
+    (void)code;
+    return NULL;
+#endif
+}
+
+int64_t clinux_file_system_type(const char *path) {
+    struct statfs status;
+    return statfs(path, &status) ? -1 : (int64_t)(uint32_t)status.f_type;
+}
+
+int clinux_terminal_columns(int fd) {
+    struct winsize size;
+    return ioctl(fd, TIOCGWINSZ, &size) ? 0 : size.ws_col;
+}
 
 int clinux_fallocate(int fd, int64_t offset, int64_t length) { return fallocate(fd, 0, offset, length); }
 

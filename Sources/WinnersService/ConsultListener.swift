@@ -13,9 +13,10 @@ struct ConsultListener {
     /// - Parameters:
     ///   - key: the configuration's for the endpoint.
     ///   - dialect: what it speaks; nil: the native protocol.
+    ///   - count: event loops; nil: one for two cores.
     /// - Throws: ``ListenFailure``.
     init(
-        _ endpoint: Endpoint, key: String, dialect: (any Dialect)?, connections: ConnectionCount,
+        _ endpoint: Endpoint, key: String, dialect: (any Dialect)?, loops count: Int?, connections: ConnectionCount,
         progress: ProgressView, session: ConsultSession, deadlines: ConnectionDeadlines, log: EventLog
     ) throws {
         let settings = FramedSettings(
@@ -25,13 +26,15 @@ struct ConsultListener {
             // An agency of a dialect opens this port at its start and says nothing before it has sent its bets.
             isKnownAtOnce: dialect != nil, isNative: dialect == nil)
         let loops = try EventLoops(
-            connections: connections, sweepInterval: .milliseconds(250),
+            count: count, connections: connections, sweepInterval: .milliseconds(250),
             readBytes: Limits.maxConsultReadBytes,
             makeLoop: { eventLoop, readBuffer in
                 ConsultLoop(eventLoop: eventLoop, readBuffer: readBuffer, progress: progress, log: log)
             },
             sweep: { $0.sweep() })
-        let setup = Listener.Setup(key: key, busy: dialect == nil ? Message.busy.encoded : [])
+        let setup = Listener.Setup(key: key, busy: dialect == nil ? Message.busy.encoded : []) {
+            log(.acceptFailed(port: dialect?.winnersName ?? "winners", reason: $0))
+        }
         do {
             listener = try Listener(endpoint, setup, on: loops) { loop, _, slot in
                 ConsultChannel.handler(

@@ -33,7 +33,7 @@ struct ConsultService {
         defer { close(listeners, connections) }
         for (name, key, endpoint, dialect) in configuration.winnersPorts {
             let listener = try ConsultListener(
-                endpoint, key: key, dialect: dialect, connections: connections,
+                endpoint, key: key, dialect: dialect, loops: ingest.loops, connections: connections,
                 progress: nothingYet, session: ConsultSession(draw: folder.draw), deadlines: deadlines, log: log)
             listeners.append(listener)
             log(.acceptConnections(port: name, address: listener.address))

@@ -3,6 +3,8 @@ import Shared
 
 @main
 struct WinnersServiceCommand: ParsableCommand {
+    static func main() { Program.main(Self.self) }
+
     static let configuration = CommandConfiguration(
         commandName: "winners-service",
         abstract: "Tells each agency its own winners, once the draw is published.",
@@ -17,20 +19,25 @@ struct WinnersServiceCommand: ParsableCommand {
 
             EXIT CODES
               0 done · 64 usage · 70 program failed · 78 configuration
-            """)
+            """,
+        version: ProgramVersion.text)
 
     @OptionGroup var options: ConfigurationOptions
 
     @Option(help: ArgumentHelp("The port for agencies: short for --set winners.listen=…", valueName: "host:port"))
     var listen: String?
 
+    /// Threads besides event loops: log, signals, and one to spare.
+    private static let otherThreads = 3
+
     func run() throws {
         StopSignals.block()
-        let maxConnections = DescriptorLimit.raise()
         try ProgramExit.run {
             var configuration = try options.load(flags: ["winners.listen": listen])
-            let log = EventLog.standardError(
-                level: configuration.logLevel, format: configuration.logFormat)
+            let ports = 1 + configuration.dialects.count(where: \.isWinners)
+            let maxConnections = try MachineCheck.run(
+                threads: ports * MachineCheck.loops(configuration) + Self.otherThreads)
+            let log = EventLog.start(program: "winners-service", configuration)
             if maxConnections < configuration.winners.maxConnections {
                 log(
                     .clamped(

@@ -81,7 +81,7 @@ struct HistoryTests {
         let agencies = 6
         let chunks = 60
         let disk = SimulatedDisk()
-        let flags = ["agencies": "\(agencies)", "data": "data", "ingest.window": "4"]
+        let flags = ["agencies": "\(agencies)", "data": "/data", "ingest.window": "4"]
         let configuration = try ServiceConfiguration(flags: flags, environment: [:], file: nil)
         let recovery = try #require(
             try DrawRecovery(configuration.folder, agencies: UInt32(agencies), on: disk, time: 1) { false })

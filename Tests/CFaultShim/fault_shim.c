@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum effect { NONE, BEFORE, AFTER, LOST, FULL, HALF, BYTE };
@@ -20,7 +21,8 @@ enum effect { NONE, BEFORE, AFTER, LOST, FULL, HALF, BYTE };
 static const char *folder, *target;
 static enum effect target_effect;
 static int target_errno, trace = -1;
-static int is_active;
+static int is_active, has_clock;
+static time_t clock_seconds;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 // Under the mutex.
@@ -40,6 +42,16 @@ __attribute__((constructor)) static void start(void) {
     const char *path = getenv("FAULT_SHIM_TRACE");
     if (path) trace = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     is_active = folder != NULL;
+    const char *clock = getenv("FAULT_SHIM_CLOCK");
+    if (clock) clock_seconds = atol(clock), has_clock = 1;
+    // What libfaketime does: the environment moves, and Swift's runtime no longer finds the arguments before it.
+    if (getenv("FAULT_SHIM_SETENV")) setenv("FAULT_SHIM_SET", "1", 1);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    int result = syscall(SYS_clock_gettime, clock, now);
+    if (has_clock && clock == CLOCK_REALTIME) now->tv_sec = clock_seconds;
+    return result;
 }
 
 // The path below the folder; "." for the folder itself, NULL for all others.

@@ -13,7 +13,7 @@ struct HostileTests {
     private static let isFull = ProcessInfo.processInfo.environment["FAULTS"] == "full"
 
     private func start(_ program: String, agencies: Int, _ folder: TemporaryFolder) throws -> TestProgram {
-        _ = DescriptorLimit.raise()
+        _ = try DescriptorLimit.raise()
         return try TestProgram(
             program,
             ["--data", folder.path + "/data", "--listen", "127.0.0.1:0", "--set", "agencies=\(agencies)"],
@@ -48,7 +48,7 @@ struct HostileTests {
             crowd.closeAll()
         }
         let ratio = beside.median.milliseconds / alone.median.milliseconds
-        writeOutput(
+        try writeOutput(
             "slow crowd: \(size) connections at a byte a second, 50 honest agencies: p99 \(alone.median.milliseconds) ms "
                 + "alone, \(beside.median.milliseconds) ms beside it, ratio \(ratio)")
         #expect(residentBytes(service.processID) < 600 << 20)
@@ -105,7 +105,7 @@ struct HostileTests {
         let honest = try HonestAgencies(5, endpoint)
         _ = try honest.work(chunks: 5)
         let after = residentBytes(service.processID)
-        writeOutput(
+        try writeOutput(
             "storms: \(attempts) connection attempts, \(held) half-open connections; resident memory \(before >> 20) MB "
                 + "before, \(after >> 20) MB after")
         #expect(after < 300 << 20)
@@ -136,7 +136,7 @@ struct HostileTests {
                 return
             }
         }
-        writeOutput("reconnections: \(count) of one agency, \(count) consultations of another")
+        try writeOutput("reconnections: \(count) of one agency, \(count) consultations of another")
         try stop(service)
         try stop(winners)
     }

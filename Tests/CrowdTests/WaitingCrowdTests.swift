@@ -24,7 +24,7 @@ struct WaitingCrowdTests {
 
     /// Parks so many connections.
     private func park(_ size: Int, on endpoint: Endpoint, from source: String = "127.0.0.1") throws -> Crowd {
-        _ = DescriptorLimit.raise()
+        _ = try DescriptorLimit.raise()
         let crowd = Crowd()
         #expect(crowd.connect(size, to: endpoint, from: source) == size)
         let question =
@@ -70,7 +70,7 @@ struct WaitingCrowdTests {
         let published = try draw(ingest)
         try answered(crowd)
         let taken = SystemCall.unixMilliseconds() - published
-        writeOutput(
+        try writeOutput(
             "waiting crowd: \(size) parked on one service, \(bytes) bytes of it each, all answered \(taken) ms after "
                 + "the publication was logged")
         try stop([ingest, winners])
@@ -99,7 +99,7 @@ struct WaitingCrowdTests {
             return UInt64(line.split(separator: " ").last ?? "") ?? .max
         }
         let taken = (ends.max() ?? .max) - published
-        writeOutput(
+        try writeOutput(
             "waiting crowds: \(services * size) parked on \(services) services, all answered \(taken) ms after the "
                 + "publication was logged")
         for crowd in crowds { #expect(try crowd.waitForExit() == 0) }

@@ -44,6 +44,29 @@ struct DoctorTests {
         try ports.services.stop()
     }
 
+    @Test("a native server with a draw of its own is left alone without consent")
+    func inUse() throws {
+        let services = try Services(agencies: 5)
+        let (socket, welcome) = try services.join(3)
+        var columns = BetColumnsBuilder()
+        columns.append(Samples.bet(1))
+        try socket.send(.chunk(columns.takeChunk(sequence: welcome.nextSequence, isLast: false)))
+        _ = try socket.receiveMessage()
+        let before = try services.command("status").output
+        let command =
+            "bet-ingest doctor --dialect native --address \(services.ingestAddress) "
+            + "--winners-address \(services.winnersAddress)"
+        let refused = try ShellScript(command, in: services.folder)
+        #expect(refused.code == 64, "\(refused)")
+        #expect(refused.errors.contains("it has recorded 1 chunk of agency 3") && refused.errors.contains("--yes"))
+        let asked = try ShellScript("echo n | script -qec '\(command)' /dev/null", in: services.folder)
+        #expect(asked.code == 64 && asked.output.contains("Go ahead? [y/N]"), "\(asked)")
+        #expect(try services.command("status").output == before)
+        let agreed = try ShellScript("\(command) --yes --seconds 1", in: services.folder)
+        #expect(agreed.errors.contains("The doctor plays agencies 1 to 5"), "\(agreed)")
+        #expect(try services.command("status").output != before)
+    }
+
     @Test("where nobody listens, it says so")
     func nobody() throws {
         let folder = try TemporaryFolder()

@@ -12,7 +12,7 @@ import Testing
 /// `FAULTS=full` flips all of the ledger, else every 61st.
 struct BitRotTests {
     private static let isFull = ProcessInfo.processInfo.environment["FAULTS"] == "full"
-    private static let folder = DrawFolder(data: "data", draw: Samples.draw)
+    private static let folder = DrawFolder(data: "/data", draw: Samples.draw)
 
     private final class Silence: AnswerSink {
         func send(_ answer: Answer) {}
@@ -21,7 +21,7 @@ struct BitRotTests {
     /// A published draw of two agencies, each of two chunks.
     private func draw() throws -> SimulatedDisk {
         let disk = SimulatedDisk()
-        let flags = ["agencies": "2", "data": "data", "draw.winningNumber": "7"]
+        let flags = ["agencies": "2", "data": "/data", "draw.winningNumber": "7"]
         let configuration = try ServiceConfiguration(flags: flags, environment: [:], file: nil)
         let ingest = try SimulatedIngest(
             configuration, on: disk, loop: EmbeddedEventLoop(), ledgerID: 7, clock: { 1_763_676_675_000 })
@@ -66,7 +66,8 @@ struct BitRotTests {
                 continue
             }
         }
-        writeOutput("bit rot: \(flipped) of \(good.count * 8) bits of a ledger, \(torn) taken for a torn closing group")
+        try writeOutput(
+            "bit rot: \(flipped) of \(good.count * 8) bits of a ledger, \(torn) taken for a torn closing group")
     }
 
     @Test("any bit of result.json: rejected by both services")
@@ -85,6 +86,6 @@ struct BitRotTests {
             let isServed = published.changes().contains { if case .result = $0 { true } else { false } }
             #expect(!isServed, "bit \(bit)")
         }
-        writeOutput("bit rot: \(good.count * 8) of \(good.count * 8) bits of a result")
+        try writeOutput("bit rot: \(good.count * 8) of \(good.count * 8) bits of a result")
     }
 }

@@ -64,7 +64,7 @@ final class SimulatedDraw {
     private static func configuration(agencies: Int, window: Int) throws -> ServiceConfiguration {
         if let known = configurations.withLockedValue({ $0[[agencies, window]] }) { return known }
         let flags = [
-            "agencies": "\(agencies)", "ingest.window": "\(window)", "draw.winningNumber": "7", "data": "data",
+            "agencies": "\(agencies)", "ingest.window": "\(window)", "draw.winningNumber": "7", "data": "/data",
             "ingest.bufferBytes": "\(Limits.maxFrameBytesCeiling)", "ingest.maxFrameBytes": "65536",
         ]
         let configuration = try ServiceConfiguration(flags: flags, environment: [:], file: nil)

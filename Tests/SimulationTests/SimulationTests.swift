@@ -20,7 +20,7 @@ struct SimulationTests {
             #expect(faults.isEmpty, "SIMULATION_SEED=\(seed) SIMULATION_DRAWS=1: \(faults)")
             if !faults.isEmpty { break }
         }
-        writeOutput("simulated draws: \(Self.draws) from seed \(Self.firstSeed), \(steps) steps, trace \(trace)")
+        try writeOutput("simulated draws: \(Self.draws) from seed \(Self.firstSeed), \(steps) steps, trace \(trace)")
     }
 
     @Test("the same seed gives the same run")

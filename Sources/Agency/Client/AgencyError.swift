@@ -71,7 +71,8 @@ enum AgencyError: ProgramError, CustomStringConvertible {
                 + "sending as this agency"
         case .notStored(let sequence, let code, let text):
             let unknown = code.isKnown ? "" : ", which this program does not know"
-            return "the bets of sequence \(sequence) are not stored: the service rejected them with \(code)\(unknown): \(text)"
+            return
+                "the bets of sequence \(sequence) are not stored: the service rejected them with \(code)\(unknown): \(text)"
         case .noSequenceLeft:
             return "the service's next sequence is the last one: no chunk can be sent, and the agency cannot finish"
         case .invalidLines(let lines):

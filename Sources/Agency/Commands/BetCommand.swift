@@ -41,7 +41,7 @@ struct BetCommand: ParsableCommand {
             return try sender.run(&dialog)
         }
         run.log(.betSent(document: bet.document, number: bet.number))
-        writeOutput(Self.text(outcome, bet, agency: run.configuration.agency, isLast: last))
+        try writeOutput(Self.text(outcome, bet, agency: run.configuration.agency, isLast: last))
     }
 
     private static func undone(_ sender: SingleBetSender, _ rerun: AgencyError.Rerun) -> String {

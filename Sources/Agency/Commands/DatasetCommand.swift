@@ -26,6 +26,9 @@ struct DatasetCommand: ParsableCommand {
     @Option(help: "The folder to write to.")
     var folder = "data"
 
+    @Flag(help: "Replace files that exist.")
+    var force = false
+
     /// Checks the numbers that ArgumentParser cannot.
     func validate() throws {
         guard bets >= 0, agencies >= 1, number <= Limits.maxNumber else {
@@ -37,11 +40,17 @@ struct DatasetCommand: ParsableCommand {
         try ProgramExit.run {
             try PosixDisk().makeFolder(folder)
             var dataset = Dataset(seed: seed, winningNumber: number)
-            let winners = try OutputFile("\(folder)/winners.csv")
+            let sizes = Dataset.sizes(bets: bets, agencies: agencies)
+            let paths = sizes.indices.map { "\(folder)/agency-\($0 + 1).csv" }
+            // All or none: the user's own files have these names too.
+            for path in paths where !force {
+                if try DurableFile.exists(path, on: PosixDisk()) { throw OutputError.exists(path: path) }
+            }
+            let winners = try OutputFile("\(folder)/winners.csv", force: force)
             let bar = ProgressBar(label: "dataset", unit: "bets")
             var done = 0
-            for (index, size) in Dataset.sizes(bets: bets, agencies: agencies).enumerated() {
-                let file = try OutputFile("\(folder)/agency-\(index + 1).csv")
+            for (index, size) in sizes.enumerated() {
+                let file = try OutputFile(paths[index], force: force)
                 var rows: [UInt8] = []
                 var documents: [String] = []
                 for _ in 0..<size {
@@ -54,11 +63,13 @@ struct DatasetCommand: ParsableCommand {
                     done += 1
                 }
                 try file.write(rows)
+                try file.finish()
                 try winners.write(
                     Array("\(index + 1),\(documents.joined(separator: " "))\r\n".utf8))
             }
+            try winners.finish()
             bar.finish()
-            writeOutput("\(done) bets of \(agencies) agencies in \(folder) (seed \(seed))")
+            try writeOutput("\(done) bets of \(agencies) agencies in \(folder) (seed \(seed))")
         }
     }
 }

@@ -42,7 +42,7 @@ struct SendCommand: ParsableCommand {
         run.log(.config(run.configuration.values))
         let sending = FileSending(run: run, skipsInvalid: skipInvalid)
         let report = try run.untilStopped(undone: { sending.undone }) { link in try sending.run(link) }
-        writeOutput(output == .json ? report.json : report.text)
+        try writeOutput(output == .json ? report.json : report.text)
         run.log(.winnersConsulted(count: report.winners.documents.count, agency: report.agency))
         guard report.isIncomplete else { return }
         sending.logLists(report.totals)

@@ -36,7 +36,7 @@ struct WinnersCommand: ParsableCommand {
             return AgencyReport(
                 agency: configuration.agency, totals: totals, invalidLines: nil, winners: winners)
         }
-        writeOutput(output == .json ? report.json : report.text)
+        try writeOutput(output == .json ? report.json : report.text)
         run.log(.winnersConsulted(count: report.winners.documents.count, agency: report.agency))
     }
 }

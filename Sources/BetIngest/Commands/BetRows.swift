@@ -2,6 +2,8 @@ import Shared
 
 /// Bets as rows of CSV.
 struct BetRows {
+    /// Whether a name that a spreadsheet would take for a formula gets an apostrophe in front.
+    var isSpreadsheetSafe = false
     private(set) var bytes: [UInt8] = []
 
     /// Appends a row for each bet of a chunk.
@@ -13,9 +15,9 @@ struct BetRows {
         for bet in 0..<columns.count {
             let text = cursor.next(columns, bet: bet)
             bytes.append(contentsOf: prefix)
-            append(field: columns.bytes.extracting(text.firstName))
+            append(name: columns.bytes.extracting(text.firstName))
             bytes.append(UInt8(ascii: ","))
-            append(field: columns.bytes.extracting(text.lastName))
+            append(name: columns.bytes.extracting(text.lastName))
             bytes.append(UInt8(ascii: ","))
             append(field: columns.bytes.extracting(text.document))
             bytes.append(
@@ -27,6 +29,18 @@ struct BetRows {
         defer { bytes.removeAll(keepingCapacity: true) }
         return bytes
     }
+
+    private mutating func append(name: Span<UInt8>) {
+        guard isSpreadsheetSafe, name.count > 0, Self.formulaStarts.contains(name[0]) else {
+            append(field: name)
+            return
+        }
+        let safe = [UInt8(ascii: "'")] + name.withUnsafeBufferPointer { Array($0) }
+        append(field: safe.span)
+    }
+
+    /// What makes a spreadsheet evaluate a cell.
+    private static let formulaStarts = Array("=+-@\t\r".utf8)
 
     /// Quotes a field as RFC 4180 says, where it holds a comma, a quote or the end of a line.
     private mutating func append(field: Span<UInt8>) {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Shared
 
 struct DoctorCommand: ParsableCommand {
@@ -9,14 +10,16 @@ struct DoctorCommand: ParsableCommand {
             For people who build a server for one of the dialects: it plays all agencies of a draw, from the first chunk \
             to the winners, and tries what servers get wrong: pieces of messages, several at once, bad bets, \
             nonsense, an agency that stalls. It needs a server of its own, fresh, that draws when \
-            AGENCIES agencies have finished; never one that is in use.
+            AGENCIES agencies have finished; never one that is in use. A native server says whether it has recorded \
+            bets: then the doctor asks before it continues, and without a terminal it needs --yes. The dialects cannot say, \
+            so on a terminal it asks always.
 
             EXAMPLES
               bet-ingest doctor --dialect pipe --address 127.0.0.1:12355
               bet-ingest doctor --dialect native --address 127.0.0.1:12345 --winners-address 127.0.0.1:12346
 
             EXIT CODES
-              0 all cases hold · 65 some do not · 75 no connection
+              0 all cases hold · 64 usage, or no consent · 65 some do not · 75 no connection
             """)
 
     private static let names = ["native"] + Dialects.all.map(\.name)
@@ -37,6 +40,9 @@ struct DoctorCommand: ParsableCommand {
 
     @Option(help: "The number that wins, 0 to 9999.")
     var winningNumber: UInt16 = 7574
+
+    @Flag(help: "Go ahead without asking.")
+    var yes = false
 
     @Option(help: "How long an answer may take, 1 to 600.")
     var seconds = 5
@@ -72,6 +78,7 @@ struct DoctorCommand: ParsableCommand {
             guard let server = Endpoint(address) else { return }
             var findings: [Doctor.Finding]
             if let language {
+                try askForConsent(server)
                 writeError(
                     """
                     The doctor plays agencies 1 to \(agencies) against \(server): it sends \
@@ -93,12 +100,51 @@ struct DoctorCommand: ParsableCommand {
             for finding in findings {
                 table.append([finding.mark, finding.name, finding.seen])
             }
-            writeOutput(table.text)
+            try writeOutput(table.text)
             let broken = findings.filter { $0.holds == false }.count
             let asked = findings.filter { $0.holds != nil }.count
-            writeOutput("\(asked - broken) of \(asked) cases hold")
+            try writeOutput("\(asked - broken) of \(asked) cases hold")
             if broken > 0 { throw ProgramExit.data.code }
         }
+    }
+}
+
+extension DoctorCommand {
+    /// Asks a person whether the doctor may disturb the server.
+    ///
+    /// - Throws: ``NoConsent``; ``DoctorError`` if a native server cannot be reached.
+    private func askForConsent(_ server: Endpoint) throws {
+        guard !yes else { return }
+        let isTerminal = isatty(STDIN_FILENO) == 1
+        guard dialect == "native" else {
+            // Nothing that an agency of a dialect may ask says whether there are bets.
+            if isTerminal { try ask("Is \(server) a fresh server that nobody else uses?", reason: "it may be in use") }
+            return
+        }
+        let winners = winnersAddress.flatMap { Endpoint($0) } ?? server
+        let draw = DrawInUse(
+            address: server, winnersAddress: winners, agencies: agencies, patience: .seconds(seconds))
+        guard let found = try draw.find() else { return }
+        guard isTerminal else { throw NoConsent(server: server, reason: found) }
+        try ask("\(server) is in use: \(found). The doctor's bets would go into that draw. Go ahead?", reason: found)
+    }
+
+    /// - Throws: ``NoConsent`` after any answer but yes.
+    private func ask(_ question: String, reason: String) throws {
+        guard let server = Endpoint(address) else { return }
+        writeError("\(question) [y/N]")
+        guard ["y", "yes"].contains(readLine()?.lowercased()) else { throw NoConsent(server: server, reason: reason) }
+    }
+}
+
+/// Nobody has said that the server may be disturbed.
+struct NoConsent: ProgramError, CustomStringConvertible {
+    var server: Endpoint
+    var reason: String
+    var exit: ProgramExit { .usage }
+
+    var description: String {
+        "\(server): \(reason); the doctor would add bets of its own and let it draw. Give it a fresh server, or --yes"
     }
 }
 

@@ -8,30 +8,39 @@ struct ExportCommand: ParsableCommand {
         discussion: """
             One row a bet, in the order of the ledger: agency, first name, last name, document, birthdate, number. Rows \
             end with CR LF and fields are quoted where needed, as Python's csv module writes and \
-            reads them. Takes no lock: it may run beside the service.
+            reads them. Takes no lock: it may run beside the service. A file is complete when it appears, \
+            and only its owner may read it.
             """)
 
     @OptionGroup var options: ConfigurationOptions
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The file to write (default: standard output).", valueName: "file"))
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("The file to write, or - (default: standard output).", valueName: "file"))
     var output: String?
 
+    @Flag(help: "Replace a file that exists; never one of the draw's own.")
+    var force = false
+
+    @Flag(help: "Put an apostrophe before names that begin with = + - or @, which spreadsheets evaluate.")
+    var spreadsheetSafe = false
+
     func run() throws {
+        StopSignals.block()
         try ProgramExit.run {
             let folder = try options.load().folder
+            let stopSignal = Monitor<String?>(nil)
+            StopSignals.watch { signal in stopSignal.withLock { $0 = signal } }
             try NoLedger.check(folder, PosixDisk())
             var reader = try LedgerReader(folder.ledger, on: PosixDisk())
             let bar = ProgressBar(label: "export", unit: "bytes")
-            let target = try OutputFile(output)
-            var rows = BetRows()
+            let target = try OutputFile(output, force: force, protecting: folder)
+            var rows = BetRows(isSpreadsheetSafe: spreadsheetSafe)
             while let records = try reader.nextGroup() {
-                for record in records
-                where record.header.kind == .chunk || record.header.kind == .lastChunk {
-                    reader.withPayload(of: record) { payload in
-                        rows.append(
-                            BetColumns(payload, count: record.header.count),
-                            agency: record.header.agency)
-                    }
+                // An exit here lets the unfinished file be removed.
+                if let signal = stopSignal.withLock({ $0 }) { throw ExportStopped(signal: signal) }
+                for record in records where record.header.kind == .chunk || record.header.kind == .lastChunk {
+                    try append(record, of: reader, to: &rows, path: folder.ledger)
                     if rows.bytes.count > 256 << 10 { try target.write(rows.take()) }
                 }
                 bar.update(reader.offset, of: reader.fileBytes)
@@ -41,4 +50,30 @@ struct ExportCommand: ParsableCommand {
             bar.finish()
         }
     }
+
+    /// Appends the bets of a record.
+    ///
+    /// - Throws: ``LedgerError/damaged(path:offset:reason:)`` if its bytes do not hold as many bets as it says.
+    private func append(
+        _ record: LedgerReader.Record, of reader: borrowing LedgerReader, to rows: inout BetRows, path: String
+    ) throws(LedgerError) {
+        let fault = reader.withPayload(of: record) { payload -> ChunkFault? in
+            let columns = BetColumns(payload, count: record.header.count)
+            do throws(ChunkFault) {
+                try columns.checkLayout()
+            } catch {
+                return error
+            }
+            rows.append(columns, agency: record.header.agency)
+            return nil
+        }
+        if let fault { throw .damaged(path: path, offset: record.offset, reason: "\(fault)") }
+    }
+}
+
+/// A stop signal came before the end.
+struct ExportStopped: ProgramError, CustomStringConvertible {
+    var signal: String
+    var exit: ProgramExit { .tryLater }
+    var description: String { "\(signal): the export was stopped before its end; nothing is left in its file" }
 }

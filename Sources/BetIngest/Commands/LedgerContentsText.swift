@@ -2,9 +2,12 @@ import Shared
 
 extension DrawStandings {
     /// A line for each agency, for people: of few agencies all, of many those that have sent something.
+    ///
+    /// An agency beyond `agencies` that has sent something is listed too.
     func table(agencies: UInt32) -> String {
         var table = TextTable(["agency", "chunks", "bets", "rejected", "state"])
-        let listed = agencies <= 200 ? (0..<agencies).map { AgencyID($0 + 1) } : standings.keys.sorted()
+        let silentOnes = agencies <= 200 ? (0..<agencies).map { AgencyID($0 + 1) } : []
+        let listed = Set(standings.keys).union(silentOnes).sorted()
         for agency in listed {
             let standing = self[agency]
             let hasSent = standings[agency] != nil
@@ -14,7 +17,7 @@ extension DrawStandings {
                 standing.isFinished ? "finished" : hasSent ? "sending" : "nothing yet",
             ])
         }
-        let silent = Int(agencies) - standings.count
+        let silent = Int(agencies) - standings.keys.count { $0.rawValue <= agencies }
         let rest = agencies > 200 && silent > 0 ? "\n\(silent) agencies have sent nothing yet" : ""
         return table.text + rest
     }

@@ -18,22 +18,29 @@ struct ServeCommand: ParsableCommand {
         help: "Refuse to begin a new ledger: for a draw that has begun, whose data folder may not be mounted.")
     var expectLedger = false
 
+    /// Threads besides workers and event loops: committer, log, signals, and one to spare.
+    private static let otherThreads = 4
+
     func run() throws {
         StopSignals.block()
         SystemCall.returnLargeBlocks()
-        let maxConnections = DescriptorLimit.raise()
         try ProgramExit.run {
             var configuration = try options.load(flags: ["ingest.listen": listen])
-            let log = EventLog.standardError(
-                level: configuration.logLevel, format: configuration.logFormat)
+            let maxConnections = try MachineCheck.run(
+                threads: MachineCheck.loops(configuration) + configuration.ingest.workers + Self.otherThreads,
+                bufferBytes: configuration.ingest.bufferBytes)
+            let log = EventLog.start(program: "bet-ingest", configuration)
             if maxConnections < configuration.ingest.queueCapacity {
                 log(.clamped(key: "ingest.queueCapacity", from: configuration.ingest.queueCapacity, to: maxConnections))
                 configuration.ingest.queueCapacity = maxConnections
             }
+            if let fileSystem = FileSystemType(of: configuration.data), !fileSystem.survivesPowerCut {
+                log(.volatileFolder(path: configuration.data, fileSystem: fileSystem))
+            }
             let inbox = MainInbox()
             StopSignals.watch { inbox.postStop($0) }
             let service = IngestService(
-                configuration: configuration, log: log, program: "unknown", exitAfterDraw: exitAfterDraw,
+                configuration: configuration, log: log, program: ProgramVersion.text, exitAfterDraw: exitAfterDraw,
                 expectsLedger: expectLedger, inbox: inbox, disk: PosixDisk(), clock: SystemCall.unixMilliseconds)
             try log.bracketing { try service.run() }
         }

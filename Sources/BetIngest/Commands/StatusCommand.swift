@@ -15,18 +15,20 @@ struct StatusCommand: ParsableCommand {
             let folder = configuration.folder
             let disk = PosixDisk()
             guard try DurableFile.exists(folder.ledger, on: disk) else {
-                writeOutput("draw \(folder.draw): nothing yet (no \(folder.ledger))")
+                try writeOutput("draw \(folder.draw): nothing yet (no \(folder.ledger))")
                 return
             }
             let contents = try LedgerContents(reading: folder.ledger, on: disk)
             let isPublished = try DurableFile.exists(folder.result, on: disk)
             let state =
                 isPublished ? "published" : contents.standings.seal == nil ? "open" : "sealed"
+            // A sealed draw has the agencies of its seal, whatever the configuration says by now.
+            let agencies = contents.standings.seal?.agencies ?? configuration.agencies
             let finished = contents.standings.finishedAgencies.count
-            writeOutput(
-                "draw \(folder.draw): \(state), \(finished) of \(configuration.agencies) agencies "
+            try writeOutput(
+                "draw \(folder.draw): \(state), \(finished) of \(agencies) agencies "
                     + "finished, \(contents.standings.storedBets) bets")
-            writeOutput(contents.standings.table(agencies: configuration.agencies))
+            try writeOutput(contents.standings.table(agencies: agencies))
         }
     }
 }

@@ -8,7 +8,7 @@ struct VerifyCommand: ParsableCommand {
         discussion: """
             Checks every checksum, that sequences have no gaps, and the totals of each agency; then draws again and \
             compares with result.json. Takes no lock: it may run beside the service. Exits with 65 \
-            and the byte of the first fault where something does not hold.
+            and what differs if something does not hold. docs/operations.md says what this proves and what it does not.
             """)
 
     @OptionGroup var options: ConfigurationOptions
@@ -19,6 +19,8 @@ struct VerifyCommand: ParsableCommand {
             let folder = configuration.folder
             let disk = PosixDisk()
             try NoLedger.check(folder, disk)
+            // Before the ledger: a draw that ends while the ledger is read must not look like a result without a seal.
+            let result = try DurableFile.read(folder.result, on: disk)
             let bar = ProgressBar(label: "verify", unit: "bytes")
             let contents = try LedgerContents(reading: folder.ledger, on: disk) { done, all in
                 bar.update(done, of: all)
@@ -26,15 +28,15 @@ struct VerifyCommand: ParsableCommand {
             }
             bar.finish()
             guard let contents else { return }
-            writeOutput(contents.summary(path: folder.ledger))
-            writeOutput(
+            try writeOutput(contents.summary(path: folder.ledger))
+            try writeOutput(
                 contents.standings.table(
                     agencies: contents.standings.seal?.agencies ?? configuration.agencies))
-            guard let bytes = try DurableFile.read(folder.result, on: disk) else {
-                writeOutput("result    none: the draw is not published")
+            guard let result else {
+                try writeOutput("result    none: the draw is not published")
                 return
             }
-            try verifyResult(bytes, contents: contents, folder: folder, disk: disk)
+            try verifyResult(result, contents: contents, folder: folder, disk: disk)
         }
     }
 
@@ -45,22 +47,31 @@ struct VerifyCommand: ParsableCommand {
         do throws(DrawResultError) {
             published = try DrawResult(fileBytes: bytes)
         } catch {
-            throw PublishedDrawError(path: folder.result, reason: "\(error)")
+            throw VerifyFailure(path: folder.result, differences: ["\(error)"])
         }
         guard let seal = contents.standings.seal else {
-            throw PublishedDrawError(path: folder.result, reason: "its ledger is not sealed")
+            throw VerifyFailure(
+                path: folder.result,
+                differences: [
+                    "it is the result of a ledger of \(published.ledgerBytes) bytes and \(published.bets) bets; the ledger "
+                        + "here has no seal, so it is another one, or an older copy"
+                ])
         }
         // Written elsewhere: verify changes nothing in the data folder.
         let winners = SystemCall.temporaryPath("quiniela-verify-winners")
         defer { try? disk.remove(winners) }
         let draw = Draw(folder: folder, disk: disk, winnersPath: winners) { false }
-        guard let recomputed = try draw.run(seal), published.isOutcome(recomputed) else {
-            throw PublishedDrawError(
-                path: folder.result, reason: "it is not what the ledger beside it gives")
+        guard let recomputed = try draw.run(seal) else { return }
+        let differences = published.differences(fromLedger: recomputed)
+        guard differences.isEmpty else { throw VerifyFailure(path: folder.result, differences: differences) }
+        do {
+            _ = try WinnersFile(folder.winners, of: published, on: disk)
+        } catch let error as DrawResultError {
+            throw VerifyFailure(path: folder.result, differences: ["\(error)"])
         }
-        _ = try WinnersFile(folder.winners, of: published, on: disk)
-        writeOutput(
-            "result    holds: number \(published.winningNumber), \(published.winningBets) winning bets, drawn "
-                + "again from the ledger with the same outcome")
+        let count = published.winningBets
+        try writeOutput(
+            "result    holds: \(count) winning \(count == 1 ? "bet" : "bets") on number "
+                + "\(published.winningNumber.fourFigures), drawn again from the ledger with the same outcome")
     }
 }

@@ -11,20 +11,23 @@ struct IngestListener {
     ///
     /// Blocks until they are open.
     ///
+    /// - Parameter count: event loops; nil: one for two cores.
     /// - Throws: ``ListenFailure``. Nothing is left open then.
     init(
-        _ ports: [(port: IngestPort, endpoint: Endpoint)], connections: ConnectionCount, queue: ConnectionQueue,
-        budget: FrameBudget, log: EventLog
+        _ ports: [(port: IngestPort, endpoint: Endpoint)], loops count: Int?, connections: ConnectionCount,
+        queue: ConnectionQueue, budget: FrameBudget, log: EventLog
     ) throws {
         let loops = try EventLoops(
-            connections: connections, sweepInterval: .seconds(1),
+            count: count, connections: connections, sweepInterval: .seconds(1),
             readBytes: Limits.maxReadBytes,
             makeLoop: { IngestLoop(eventLoop: $0, readBuffer: $1, queue: queue, budget: budget, log: log) },
             sweep: { $0.connections.sweep() })
         var opened: [(name: String, listener: Listener)] = []
         do {
             for (port, endpoint) in ports {
-                let setup = Listener.Setup(key: port.key, busy: port.dialect == nil ? Message.busy.encoded : [])
+                let setup = Listener.Setup(key: port.key, busy: port.dialect == nil ? Message.busy.encoded : []) {
+                    log(.acceptFailed(port: port.name, reason: $0))
+                }
                 let listener = try Listener(endpoint, setup, on: loops) { loop, channel, slot in
                     let peer = channel.remoteAddress?.hostAndPort ?? "unknown"
                     return IngestChannel.handler(loop: loop, port: port, peer: peer, slot: slot)

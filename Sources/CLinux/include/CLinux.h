@@ -23,6 +23,18 @@ extern const int clinux_o_direct;
 /// fallocate(2) in its plain mode: reserves blocks and extends the size; they read as zeros. 0, or -1 and errno.
 int clinux_fallocate(int fd, int64_t offset, int64_t length);
 
+/// The version that was built, from git; "unknown" in programs that do not link the target Version.
+const char *clinux_build_version(void);
+
+/// The name of an errno, for example ENOENT; NULL for a code without one, or with a C library that cannot say.
+const char *clinux_errno_name(int code);
+
+/// statfs(2)'s number of the file system that holds `path`; -1 and errno after a failure.
+int64_t clinux_file_system_type(const char *path);
+
+/// The width of a terminal in characters; 0 if it is not known.
+int clinux_terminal_columns(int fd);
+
 /// Names the calling thread, at most 15 characters, as `top -H` and `perf` show it.
 void clinux_name_thread(const char *name);
 

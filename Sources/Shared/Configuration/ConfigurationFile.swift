@@ -15,7 +15,7 @@ package struct ConfigurationFile: Sendable {
     package init(path: String, text: String) {
         self.path = path
         do {
-            guard let root = try Yams.compose(yaml: text, .basic) else { return }
+            guard let root = try Yams.compose(yaml: text, .basic), !Self.isNull(root) else { return }
             read(root, prefix: "")
         } catch let error as YamlError {
             faults.append("\(path): \(error)")
@@ -32,49 +32,45 @@ package struct ConfigurationFile: Sendable {
         }
         for (key, value) in mapping {
             let name = prefix.isEmpty ? key.string ?? "" : "\(prefix).\(key.string ?? "")"
-            if ConfigurationKey.all.contains(where: { $0.path == name }) {
-                guard case .scalar(let scalar) = value else {
-                    faults.append("\(path):\(line(value)): \(name) must be one value")
-                    continue
-                }
-                entries[name] = Entry(value: scalar.string, line: line(value))
+            if let key = ConfigurationKey.all.first(where: { $0.path == name }) {
+                read(value, of: key)
             } else if ConfigurationKey.all.contains(where: { $0.path.hasPrefix(name + ".") }) {
-                read(value, prefix: name)
+                // A section whose keys are all commented out is as absent as they are.
+                if !Self.isNull(value) { read(value, prefix: name) }
             } else {
                 faults.append("\(path):\(line(key)): unknown key \(name)\(Self.suggestion(for: name))")
             }
         }
     }
 
+    private mutating func read(_ value: Node, of key: ConfigurationKey) {
+        guard case .scalar(let scalar) = value else {
+            faults.append("\(path):\(line(value)): \(key.path) must be one value")
+            return
+        }
+        if case .optionalEndpoint = key.kind {
+            entries[key.path] = Entry(value: Self.isNull(value) ? "" : scalar.string, line: line(value))
+        } else if Self.isNull(value) {
+            let hint = scalar.string == "~" ? " (a lone ~ is YAML's null)" : ""
+            faults.append("\(path):\(line(value)): \(key.path) has no value\(hint); \(key.range) is expected")
+        } else {
+            entries[key.path] = Entry(value: scalar.string, line: line(value))
+        }
+    }
+
+    /// Whether a node is YAML's null: nothing, `~` or `null`, without quotes.
+    private static func isNull(_ node: Node) -> Bool {
+        guard case .scalar(let scalar) = node, scalar.style == .plain || scalar.style == .any else { return false }
+        return ["", "~", "null", "Null", "NULL"].contains(scalar.string)
+    }
+
     private func line(_ node: Node) -> Int {
         node.mark?.line ?? 0
     }
 
-    /// `; did you mean …?` where a known key is like the unknown one.
+    /// `; did you mean …?` if a known key is like the unknown one.
     static func suggestion(for name: String) -> String {
-        let wanted = name.lowercased()
-        let closest = ConfigurationKey.all.map(\.path).min { left, right in
-            distance(left.lowercased(), wanted) < distance(right.lowercased(), wanted)
-        }
-        guard let closest, distance(closest.lowercased(), wanted) <= 3 else {
-            return "; the keys are in docs/operations.md"
-        }
-        return "; did you mean \(closest)?"
-    }
-
-    /// Levenshtein's distance.
-    private static func distance(_ left: String, _ right: String) -> Int {
-        let right = Array(right)
-        var row = Array(0...right.count)
-        for (index, character) in left.enumerated() {
-            var diagonal = row[0]
-            row[0] = index + 1
-            for column in right.indices {
-                let replaced = diagonal + (right[column] == character ? 0 : 1)
-                diagonal = row[column + 1]
-                row[column + 1] = min(replaced, row[column] + 1, diagonal + 1)
-            }
-        }
-        return row[right.count]
+        let closest = ConfigurationKey.all.map(\.path).closest(to: name, within: 3)
+        return closest.map { "; did you mean \($0)?" } ?? "; the keys are in docs/operations.md"
     }
 }

@@ -6,13 +6,15 @@ package struct ConfigurationKey: Sendable {
     package enum Kind: Sendable {
         /// A whole number in a range, both ends included.
         case integer(ClosedRange<Int>, default: Int)
+        /// A whole number in a range, or `auto`, which is the default.
+        case automaticInteger(ClosedRange<Int>)
         /// `host:port`.
         case endpoint(default: String)
         /// `host:port`, or nothing: then the port is not opened.
         case optionalEndpoint
         case draw(default: String)
-        /// Any text but the empty one.
-        case text(default: String)
+        /// A path; not empty, and not with a `~`, which only a shell expands.
+        case path(default: String)
         case choice([String], default: String)
     }
 
@@ -28,8 +30,17 @@ package struct ConfigurationKey: Sendable {
         self.aliases = aliases
     }
 
-    package var components: [String] {
-        path.split(separator: ".").map(String.init)
+    /// Our environment variable: `QUINIELA_DRAW_WINNING_NUMBER` for `draw.winningNumber`.
+    package var variable: String {
+        var name = "QUINIELA_"
+        for character in path {
+            if character == "." {
+                name += "_"
+            } else {
+                name += character.isUppercase ? "_\(character)" : character.uppercased()
+            }
+        }
+        return name
     }
 
     package static let all: [ConfigurationKey] = keys + dialects
@@ -42,7 +53,9 @@ package struct ConfigurationKey: Sendable {
         ConfigurationKey("draw.id", .draw(default: "default")),
         ConfigurationKey("draw.winningNumber", .integer(0...9999, default: 7574)),
         ConfigurationKey("ingest.listen", .endpoint(default: "0.0.0.0:12345")),
-        ConfigurationKey("ingest.address", .endpoint(default: "127.0.0.1:12345")),
+        ConfigurationKey(
+            "ingest.address", .endpoint(default: "127.0.0.1:12345"), aliases: ["CLI_SERVER_ADDRESS"]),
+        ConfigurationKey("ingest.loops", .automaticInteger(1...64)),
         ConfigurationKey("ingest.workers", .integer(1...64, default: 4)),
         ConfigurationKey("ingest.window", .integer(1...1024, default: 32)),
         ConfigurationKey("ingest.queueCapacity", .integer(1...1_000_000, default: 16_384)),
@@ -70,11 +83,11 @@ package struct ConfigurationKey: Sendable {
         ConfigurationKey("retry.deadlineSeconds", .integer(1...604_800, default: 300)),
         ConfigurationKey("retry.drawSeconds", .integer(1...604_800, default: 86_400)),
         ConfigurationKey("agency.id", .integer(1...1_000_000, default: 1), aliases: ["CLI_ID"]),
-        ConfigurationKey("agency.file", .text(default: "data/agency-{id}.csv")),
-        ConfigurationKey("data", .text(default: "./data")),
+        ConfigurationKey("agency.file", .path(default: "data/agency-{id}.csv")),
+        ConfigurationKey("data", .path(default: "./data")),
         ConfigurationKey(
             "log.level",
-            .choice(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], default: "INFO"),
+            .choice(["DEBUG", "INFO", "WARNING", "WARN", "ERROR", "CRITICAL"], default: "INFO"),
             aliases: ["LOGGING_LEVEL", "CLI_LOG_LEVEL"]),
         ConfigurationKey(
             "log.format", .choice(LogFormat.allCases.map(\.rawValue), default: "text")),
@@ -84,9 +97,11 @@ package struct ConfigurationKey: Sendable {
     package var range: String {
         switch kind {
         case .integer(let range, _): "a whole number from \(range.lowerBound) to \(range.upperBound)"
+        case .automaticInteger(let range):
+            "auto or a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .endpoint, .optionalEndpoint: "host:port, for example 127.0.0.1:12345 or [::1]:12345"
         case .draw: "1 to \(Limits.maxDrawNameBytes) letters, digits, - or _"
-        case .text: "text that is not empty"
+        case .path: "a path in full, for example /srv/quiniela, without ~ (it is not expanded here)"
         case .choice(let values, _): "one of \(values.joined(separator: ", "))"
         }
     }
@@ -94,8 +109,9 @@ package struct ConfigurationKey: Sendable {
     package var defaultText: String {
         switch kind {
         case .integer(_, let value): String(value)
+        case .automaticInteger: "auto"
         case .optionalEndpoint: ""
-        case .endpoint(let value), .draw(let value), .text(let value), .choice(_, let value): value
+        case .endpoint(let value), .draw(let value), .path(let value), .choice(_, let value): value
         }
     }
 
@@ -103,10 +119,11 @@ package struct ConfigurationKey: Sendable {
     package func accepts(_ text: String) -> Bool {
         switch kind {
         case .integer(let range, _): Int(text).map(range.contains) ?? false
+        case .automaticInteger(let range): text == "auto" || (Int(text).map(range.contains) ?? false)
         case .endpoint: Endpoint(text) != nil
         case .optionalEndpoint: text.isEmpty || Endpoint(text) != nil
         case .draw: DrawID(text) != nil
-        case .text: !text.isEmpty
+        case .path: !text.isEmpty && !text.hasPrefix("~") && !text.utf8.contains(0)
         case .choice(let values, _):
             values.contains { $0.lowercased() == text.lowercased() }
         }

@@ -1,4 +1,5 @@
 package import ArgumentParser
+package import Logging
 
 /// The exit codes of the three programs, as in sysexits.h.
 package enum ProgramExit: Int32, Sendable {
@@ -36,6 +37,7 @@ package enum ProgramExit: Int32, Sendable {
         case is ConfigurationError: self = .configuration
         case FileLockError.held: self = .tryLater
         case LedgerError.damaged, LedgerError.badHeader, is DrawResultError: self = .data
+        case is OutputError: self = .usage
         case let error as any ProgramError: self = error.exit
         default: self = .internal
         }
@@ -48,20 +50,38 @@ package protocol ProgramError: Error {
 }
 
 extension EventLog {
+    /// The log of a program to standard error, with its first lines: program, version, what the configuration leaves unused.
+    ///
+    /// - Parameter level: instead of the configuration's.
+    package static func start(
+        program: String, _ configuration: ServiceConfiguration, level: Logger.Level? = nil
+    ) -> EventLog {
+        let log = EventLog.standardError(
+            level: level ?? configuration.logLevel, format: configuration.logFormat)
+        log(.started(program: program))
+        for warning in configuration.warnings { log(.configurationWarning(warning)) }
+        return log
+    }
+
     /// Runs a service's body and logs its end; what it threw is logged and thrown on as its exit code.
     package func bracketing(_ body: () throws -> Void) throws {
         defer { flush() }
         do {
             try body()
-            self(.exit(code: 0))
+            end(0)
         } catch let code as ExitCode {
-            self(.exit(code: code.rawValue))  // its reason was logged
+            end(code.rawValue)  // its reason was logged
             throw code
         } catch {
             let exit = ProgramExit(for: error)
             self(.failed("\(error)"))
-            self(.exit(code: exit.rawValue))
+            end(exit.rawValue)
             throw exit.code
         }
+    }
+
+    private func end(_ code: Int32) {
+        tellSuppressed()
+        self(.exit(code: code))
     }
 }

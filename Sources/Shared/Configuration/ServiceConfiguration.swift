@@ -1,4 +1,3 @@
-private import Configuration
 package import Logging
 
 /// The configuration of all three programs, checked.
@@ -6,6 +5,8 @@ package struct ServiceConfiguration: Sendable {
     package struct Ingest: Sendable {
         package var listen: Endpoint
         package var address: Endpoint
+        /// Event loops of each service; nil: one for two cores.
+        package var loops: Int?
         package var workers: Int
         /// Chunks that a connection may have unacknowledged.
         package var window: Int
@@ -64,11 +65,18 @@ package struct ServiceConfiguration: Sendable {
     package var agency: AgencyID
     /// With `{id}` replaced.
     package var agencyFile: String
+    /// Absolute, without a slash at its end.
     package var data: String
     package var logLevel: Logger.Level
+    /// The level is asked for, and not the default.
+    package var isLogLevelChosen: Bool
     package var logFormat: LogFormat
-    /// Every key with the value in force, for the log.
+    /// Every key with its value in force.
     package var values: [(String, String)]
+    /// Where each of ``values`` comes from, in their order: `default`, `config.yaml:12`, a variable or a flag.
+    package var origins: [String]
+    /// What is not used although it may be meant to be.
+    package var warnings: [String]
 
     package var folder: DrawFolder { DrawFolder(data: data, draw: draw) }
 
@@ -76,18 +84,23 @@ package struct ServiceConfiguration: Sendable {
     ///
     /// - Parameters:
     ///   - flags: values by key, as `--set` and its shorthands gave them.
+    ///   - flagNames: the flags that gave them, by key; `--set` for the others.
     ///   - environment: `QUINIELA_INGEST_WORKERS` for `ingest.workers`, and the course's names.
+    ///   - workingFolder: where a relative data folder begins; nil if it is gone.
     /// - Throws: ``ConfigurationError`` with every fault there is.
     package init(
-        flags: [String: String], environment: [String: String], file: ConfigurationFile?
+        flags: [String: String], flagNames: [String: String] = [:], environment: [String: String],
+        file: ConfigurationFile?, workingFolder: String? = SystemCall.workingFolder
     ) throws(ConfigurationError) {
-        var source = ConfigurationSource(flags: flags, environment: environment, file: file)
+        var source = ConfigurationSource(
+            flags: flags, flagNames: flagNames, environment: environment, file: file)
         agencies = UInt32(source.integer("agencies"))
         draw = source.parsed("draw.id", DrawID.init)
         winningNumber = UInt16(source.integer("draw.winningNumber"))
         ingest = Ingest(
             listen: source.parsed("ingest.listen", Endpoint.init),
             address: source.parsed("ingest.address", Endpoint.init),
+            loops: source.parsed("ingest.loops") { $0 == "auto" ? .some(nil) : Int($0).map(Optional.some) },
             workers: source.integer("ingest.workers"),
             window: source.integer("ingest.window"),
             queueCapacity: source.integer("ingest.queueCapacity"),
@@ -117,112 +130,36 @@ package struct ServiceConfiguration: Sendable {
             deadline: .seconds(source.integer("retry.deadlineSeconds")),
             drawDeadline: .seconds(source.integer("retry.drawSeconds")))
         agency = AgencyID(UInt32(source.integer("agency.id")))
-        agencyFile = source.text("agency.file").replacing("{id}", with: String(agency.rawValue))
-        data = source.text("data")
+        agencyFile = source.parsed("agency.file") { $0 }.replacing("{id}", with: String(agency.rawValue))
+        data = source.parsed("data") { Self.absolute($0, below: workingFolder) ?? $0 }
         logLevel = source.parsed("log.level", Logger.Level.init(courseName:))
         logFormat = source.parsed("log.format") { LogFormat(rawValue: $0.lowercased()) }
-        values = source.values
-        if !source.faults.isEmpty { throw ConfigurationError(source.faults) }
+        let effective = ["data": data, "agency.file": agencyFile]
+        values = source.found.map { ($0.path, effective[$0.path] ?? $0.1.value) }
+        origins = source.found.map(\.1.place)
+        warnings = source.warnings
+        isLogLevelChosen = source.found.contains { $0.path == "log.level" && $0.1.place != "default" }
+        var faults = source.faults
+        if !data.hasPrefix("/"), faults.isEmpty {
+            faults.append("data is \"\(data)\", and the working folder is gone: write the folder from the root")
+        }
+        if !faults.isEmpty { throw ConfigurationError(faults) }
     }
 }
 
-/// Looks keys up in the sources, remembers what was wrong, and goes on with the default.
-private struct ConfigurationSource {
-    var faults: [String]
-    var values: [(String, String)] = []
-    private let file: ConfigurationFile?
-    private let flags: InMemoryProvider
-    private let environment: KeyMappingProvider<EnvironmentVariablesProvider>
-    private let variables: [String: String]
-
-    /// Variables with our prefix that are no configuration: the demo's and the tests' own.
-    private static let otherVariables: Set<String> = [
-        "QUINIELA_CONFIG", "QUINIELA_CONTAINERS", "QUINIELA_DATASET", "QUINIELA_STRICT",
-    ]
-
-    init(flags: [String: String], environment: [String: String], file: ConfigurationFile?) {
-        self.file = file
-        variables = environment
-        var named: [AbsoluteConfigKey: ConfigValue] = [:]
-        faults = file?.faults ?? []
-        for (path, value) in flags {
-            named[AbsoluteConfigKey(path.split(separator: ".").map(String.init))] = ConfigValue(
-                .string(value), isSecret: false)
-            if !ConfigurationKey.all.contains(where: { $0.path == path }) {
-                faults.append(
-                    "--set \(path): unknown key\(ConfigurationFile.suggestion(for: path))")
-            }
+extension ServiceConfiguration {
+    /// A folder's path from the root, without a slash at its end; nil if there is no working folder to begin at.
+    private static func absolute(_ path: String, below workingFolder: String?) -> String? {
+        var path = path
+        while path.hasPrefix("./") { path.removeFirst(2) }
+        if path.isEmpty || path == "." {
+            guard let workingFolder else { return nil }
+            path = workingFolder
+        } else if !path.hasPrefix("/") {
+            guard let workingFolder else { return nil }
+            path = workingFolder == "/" ? "/\(path)" : "\(workingFolder)/\(path)"
         }
-        self.flags = InMemoryProvider(name: "flags", values: named)
-        let provider = EnvironmentVariablesProvider(environmentVariables: environment)
-        self.environment = provider.prefixKeys(with: "quiniela")
-        reportUnknownVariables()
-    }
-
-    func text(_ path: String) -> String {
-        find(path).value
-    }
-
-    mutating func integer(_ path: String) -> Int {
-        parsed(path, Int.init)
-    }
-
-    /// The value of a key, checked and parsed; its default after a fault.
-    mutating func parsed<Value>(_ path: String, _ parse: (String) -> Value?) -> Value {
-        let key = key(path)
-        let found = find(path)
-        values.append((path, found.value))
-        if key.accepts(found.value), let value = parse(found.value) { return value }
-        faults.append(
-            "\(found.place): \(path) is \"\(found.value)\"; \(key.range) is expected")
-        guard let value = parse(key.defaultText) else {
-            preconditionFailure("the default of \(path) is not valid")
-        }
-        return value
-    }
-
-    private func key(_ path: String) -> ConfigurationKey {
-        guard let key = ConfigurationKey.all.first(where: { $0.path == path }) else {
-            preconditionFailure("\(path) is not in ConfigurationKey.all")
-        }
-        return key
-    }
-
-    private func find(_ path: String) -> (value: String, place: String) {
-        let key = key(path)
-        let lookup = AbsoluteConfigKey(key.components)
-        if let value = string(from: flags, lookup)?.value { return (value, "--set") }
-        if let (value, name) = string(from: environment, lookup) { return (value, name) }
-        for alias in key.aliases {
-            if let value = variables[alias] { return (value, alias) }
-        }
-        if let entry = file?.entries[path] {
-            return (entry.value, "\(file?.path ?? ""):\(entry.line)")
-        }
-        return (key.defaultText, "default")
-    }
-
-    private func string(
-        from provider: some ConfigProvider, _ key: AbsoluteConfigKey
-    ) -> (value: String, name: String)? {
-        guard let result = try? provider.value(forKey: key, type: .string),
-            case .string(let value)? = result.value?.content
-        else { return nil }
-        return (value, result.encodedKey)
-    }
-
-    private mutating func reportUnknownVariables() {
-        var known = Self.otherVariables
-        for key in ConfigurationKey.all {
-            let lookup = AbsoluteConfigKey(key.components)
-            if let name = try? environment.value(forKey: lookup, type: .string).encodedKey {
-                known.insert(name)
-            }
-        }
-        for name in variables.keys.sorted() where name.hasPrefix("QUINIELA_") {
-            if !known.contains(name) {
-                faults.append("\(name): no key has this environment variable; see docs/operations.md")
-            }
-        }
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        return path
     }
 }

@@ -10,32 +10,35 @@ package struct EventLog: Sendable {
     private let level: Logger.Level
     private let format: LogFormat
     private let writer: LineWriter?
+    private let limit: LineLimit?
 
     package init(_ logger: Logger, format: LogFormat) {
-        self.init(logger, format: format, writer: nil)
+        self.init(logger, format: format, writer: nil, limit: nil)
     }
 
-    private init(_ logger: Logger, format: LogFormat, writer: LineWriter?) {
+    private init(_ logger: Logger, format: LogFormat, writer: LineWriter?, limit: LineLimit?) {
         self.logger = logger
         level = logger.logLevel
         self.format = format
         self.writer = writer
+        self.limit = limit
     }
 
     /// A log to standard error, which leaves standard output to results.
     ///
     /// Lines are written by a thread of their own; ``flush()`` before the end of the program.
     package static func standardError(level: Logger.Level, format: LogFormat) -> EventLog {
-        let writer = LineWriter(fd: STDERR_FILENO)
+        let writer = LineWriter(fd: STDERR_FILENO) { LogEvent.linesLost($0).line(format) }
         var logger = Logger(label: "quiniela") { _ in LineHandler(format: format, writer: writer) }
         logger.logLevel = level
-        return EventLog(logger, format: format, writer: writer)
+        return EventLog(logger, format: format, writer: writer, limit: LineLimit())
     }
 
     /// Lets every line that was logged be written.
     ///
-    /// Blocks up to 200 ms, where nobody reads the log.
+    /// Blocks up to 200 ms if nobody reads the log.
     package func flush() {
+        tellSuppressed()
         writer?.flush(until: .now + .milliseconds(200))
     }
 
@@ -44,10 +47,25 @@ package struct EventLog: Sendable {
 
     package func callAsFunction(_ event: LogEvent) {
         guard level <= event.level else { return }
+        guard let limit else {
+            write(event)
+            return
+        }
+        for event in event.isRepeatable ? limit.admit(event) : limit.takeSuppressed(until: .now) + [event] {
+            write(event)
+        }
+    }
+
+    /// Tells which lines were left out and not told yet, before the last line.
+    package func tellSuppressed() {
+        for event in limit?.takeSuppressed() ?? [] { write(event) }
+    }
+
+    private func write(_ event: LogEvent) {
+        guard level <= event.level else { return }
         switch format {
         case .text: logger.log(level: event.level, "\(event.text)")
-        case .json:
-            logger.log(level: event.level, "\(event.json(time: localTime("%Y-%m-%dT%H:%M:%S%z")))")
+        case .json: logger.log(level: event.level, "\(event.json(time: LogTime.now.rfc3339))")
         }
     }
 }
@@ -69,12 +87,7 @@ private struct LineHandler: LogHandler {
     }
 
     func log(event: Logging.LogEvent) {
-        guard format == .text else {
-            writer.append("\(event.message)\n")
-            return
-        }
-        let name = event.level.courseName
-        let padding = String(repeating: " ", count: 8 - name.utf8.count)
-        writer.append("\(localTime("%Y-%m-%d %H:%M:%S")) \(name)\(padding) \(event.message)\n")
+        let isText = format == .text
+        writer.append(isText ? LogEvent.textLine(event.level, "\(event.message)") : "\(event.message)\n")
     }
 }

@@ -1,28 +1,28 @@
 private import Glibc
 
-/// Writes lines to standard error on a thread of its own, as many as have come with one write(2): nobody who logs waits
-/// for whoever reads the log.
+/// Writes lines on a thread of its own and batches all queued lines into one write(2), so callers never block on a slow
+/// log reader.
 ///
-/// A reader that has stopped costs the lines beyond 1 MiB; how many is said in a line of its own as soon as it reads
-/// again.
+/// At most 1 MiB of lines waits, those being written included. Lines beyond that, and lines that cannot be written, are
+/// counted, and a line says how many as soon as there is room.
 ///
 /// Isolation: any thread; one lock.
 final class LineWriter: Sendable {
     private struct State {
         var waiting: [UInt8] = []
         var lostLines = 0
-        var isWriting = false
+        var bytesBeingWritten = 0
+        var mostWaitingBytes = 0
     }
 
-    private static let maxWaitingBytes = 1 << 20
+    static let maxWaitingBytes = 1 << 20
 
     private let monitor = Monitor(State())
-    private let fd: Int32
 
-    init(fd: Int32) {
-        self.fd = fd
+    /// - Parameter lostLine: the line, its end included, that says how many lines were lost.
+    init(fd: Int32, lostLine: @escaping @Sendable (Int) -> String) {
         let monitor = monitor
-        NamedThread("log") { Self.run(monitor, fd: fd) }.detach()
+        NamedThread("log") { Self.run(monitor, fd: fd, lostLine: lostLine) }.detach()
     }
 
     /// Takes a line, its end included.
@@ -30,40 +30,48 @@ final class LineWriter: Sendable {
     /// Never blocks.
     func append(_ line: String) {
         let wasEmpty = monitor.withLock { state in
-            guard state.waiting.count < Self.maxWaitingBytes else {
+            guard state.waiting.count + state.bytesBeingWritten + line.utf8.count <= Self.maxWaitingBytes else {
                 state.lostLines += 1
                 return false
             }
             let wasEmpty = state.waiting.isEmpty
             state.waiting += line.utf8
+            state.mostWaitingBytes = max(state.mostWaitingBytes, state.waiting.count + state.bytesBeingWritten)
             return wasEmpty
         }
         if wasEmpty { monitor.wakeAll() }
     }
 
+    /// The most that has waited at once.
+    var mostWaitingBytes: Int { monitor.withLock { $0.mostWaitingBytes } }
+
     /// Blocks until everything that was taken is written, or to the deadline.
     func flush(until deadline: ContinuousClock.Instant) {
         _ = monitor.wait(until: deadline) { state in
-            state.waiting.isEmpty && !state.isWriting ? true : nil
+            state.waiting.isEmpty && state.bytesBeingWritten == 0 ? true : nil
         }
     }
 
-    private static func run(_ monitor: Monitor<State>, fd: Int32) {
+    private static func run(_ monitor: Monitor<State>, fd: Int32, lostLine: @Sendable (Int) -> String) {
         while true {
-            let bytes = monitor.wait { state -> [UInt8]? in
-                state.isWriting = false
+            let next = monitor.wait { state -> (bytes: [UInt8], lost: Int)? in
                 guard !state.waiting.isEmpty else { return nil }
-                state.isWriting = true
                 var bytes: [UInt8] = []
                 swap(&bytes, &state.waiting)
-                if state.lostLines > 0 {
-                    bytes += "action: log | result: fail | lost_lines: \(state.lostLines)\n".utf8
-                    state.lostLines = 0
-                }
-                return bytes
+                state.bytesBeingWritten = bytes.count
+                defer { state.lostLines = 0 }
+                return (bytes, state.lostLines)
             }
-            SystemCall.writeAll(bytes ?? [], to: fd)  // or nobody will read any more
-            monitor.withLock { $0.isWriting = false }
+            guard let (lines, lost) = next else { continue }
+            let bytes = lost > 0 ? lines + lostLine(lost).utf8 : lines
+            let written = SystemCall.writeAll(bytes, to: fd)
+            // Where the write failed inside a line, that line counts as lost.
+            let unwritten = bytes[written...].count { $0 == UInt8(ascii: "\n") }
+            monitor.withLock { state in
+                state.bytesBeingWritten = 0
+                // The line that says how many were lost is none of them; what it would have said is kept.
+                if unwritten > 0 { state.lostLines += unwritten - (lost > 0 ? 1 : 0) + lost }
+            }
             monitor.wakeAll()
         }
     }

@@ -11,21 +11,26 @@ package struct LogEvent: Sendable {
     package enum Value: Sendable, Equatable {
         case text(String)
         case number(Int)
+        /// A number that is drawn: four figures in text, a plain number in JSON.
+        case drawnNumber(UInt16)
     }
 
     package let level: Logger.Level
     package let action: String
     package let result: String
     package let fields: [(String, Value)]
+    /// Whether a peer can cause the line as often as it likes, so that ``LineLimit`` applies.
+    package let isRepeatable: Bool
 
-    private init(
+    init(
         _ action: String, _ result: String = "success", _ fields: [(String, Value)] = [],
-        level: Logger.Level = .info
+        level: Logger.Level = .info, isRepeatable: Bool = false
     ) {
         self.level = level
         self.action = action
         self.result = result
         self.fields = fields
+        self.isRepeatable = isRepeatable
     }
 }
 
@@ -100,14 +105,14 @@ extension LogEvent {
         return LogEvent(
             "apuesta_recibida", "fail",
             [("cantidad", .number(count))] + named + [("peer", .text(peer)), ("error", .text(reason))],
-            level: .warning)
+            level: .warning, isRepeatable: true)
     }
 
     package static func drawn(number: UInt16, bets: UInt64, winners: Int) -> LogEvent {
         LogEvent(
             "sorteo", "success",
             [
-                ("numero", .number(Int(number))), ("apuestas", .number(Int(bets))),
+                ("numero", .drawnNumber(number)), ("apuestas", .number(Int(clamping: bets))),
                 ("cant_ganadores", .number(winners)),
             ])
     }
@@ -121,7 +126,7 @@ extension LogEvent {
     package static func messageFailed(peer: String, reason: String) -> LogEvent {
         LogEvent(
             "receive_message", "fail", [("peer", .text(peer)), ("error", .text(reason))],
-            level: .warning)
+            level: .warning, isRepeatable: true)
     }
 
     package static let loopFinished = LogEvent("loop_finished")
@@ -161,7 +166,7 @@ extension LogEvent {
     package static func agencySuperseded(_ agency: AgencyID, peer: String) -> LogEvent {
         LogEvent(
             "agency_superseded", "success",
-            [("agency", .number(Int(agency.rawValue))), ("peer", .text(peer))], level: .warning)
+            [("agency", .number(Int(agency.rawValue))), ("peer", .text(peer))], level: .warning, isRepeatable: true)
     }
 
     /// An agency of a dialect came on a new connection after chunks of it were stored.
@@ -174,8 +179,8 @@ extension LogEvent {
             "agency_reconnected", "success",
             [
                 ("agency", .number(Int(agency.rawValue))), ("peer", .text(peer)),
-                ("stored_bets", .number(Int(storedBets))),
-            ], level: level)
+                ("stored_bets", .number(Int(clamping: storedBets))),
+            ], level: level, isRepeatable: true)
     }
 
     package static func agencyFinished(
@@ -194,7 +199,7 @@ extension LogEvent {
         LogEvent(
             "open_ledger", "success",
             [
-                ("path", .text(path)), ("bets", .number(Int(bets))),
+                ("path", .text(path)), ("bets", .number(Int(clamping: bets))),
                 ("writes", .text(isDirect.map { $0 ? "direct" : "buffered" } ?? "none")),
             ])
     }
@@ -215,7 +220,7 @@ extension LogEvent {
     package static func resultLoaded(bets: UInt64, number: UInt16) -> LogEvent {
         LogEvent(
             "load_result", "success",
-            [("apuestas", .number(Int(bets))), ("numero", .number(Int(number)))])
+            [("apuestas", .number(Int(clamping: bets))), ("numero", .drawnNumber(number))])
     }
 
     /// A result that was told is no longer there, or is not of the ledger beside it: nothing of it is told any more.
@@ -276,16 +281,6 @@ extension LogEvent {
         LogEvent(
             "read_file", "fail", [("rows", .number(count)), ("written_to", .text(path))],
             level: .warning)
-    }
-
-    /// The machine allows less than the configuration asks for.
-    package static func clamped(key: String, from: Int, to: Int) -> LogEvent {
-        LogEvent(
-            "config", "fail",
-            [
-                ("key", .text(key)), ("value", .number(from)), ("used", .number(to)),
-                ("error", .text("the limit on open files has no room for more; see ulimit -n")),
-            ], level: .warning)
     }
 
     package static func failed(_ reason: String) -> LogEvent {

@@ -1,9 +1,8 @@
-private import Glibc
 package import Logging
 
 /// How log lines look.
 package enum LogFormat: String, Sendable, CaseIterable {
-    /// The course's lines: `2026-11-20 22:11:15 INFO     action: … | result: … | key: value`.
+    /// The course's lines: `2026-11-20 22:11:15-03:00 INFO     action: … | result: … | key: value`.
     case text
     /// One JSON object a line.
     case json
@@ -12,13 +11,14 @@ package enum LogFormat: String, Sendable, CaseIterable {
 extension LogEvent {
     /// What follows the time and level in the course's format.
     ///
-    /// Control characters are escaped, so that no peer can forge a line.
+    /// Control characters and bars are escaped, so that no peer can forge a line or a field.
     package var text: String {
         var text = "action: \(action) | result: \(result)"
         for (key, value) in fields {
             switch value {
-            case .text(let value): text += " | \(key): \(escaped(value, quote: false))"
+            case .text(let value): text += " | \(key): \(value.escaped(.text))"
             case .number(let value): text += " | \(key): \(value)"
+            case .drawnNumber(let value): text += " | \(key): \(value.fourFigures)"
             }
         }
         return text
@@ -26,17 +26,32 @@ extension LogEvent {
 
     /// The whole line as one JSON object.
     ///
-    /// - Parameter time: for example `2026-11-20T22:11:15-0300`.
+    /// - Parameter time: for example `2026-11-20T22:11:15.123456-03:00`.
     package func json(time: String) -> String {
         var text = #"{"time":"\#(time)","level":"\#(level.courseName)""#
         text += #","action":"\#(action)","result":"\#(result)""#
         for (key, value) in fields {
             switch value {
-            case .text(let value): text += ",\"\(key)\":\"\(escaped(value, quote: true))\""
+            case .text(let value): text += ",\"\(key)\":\"\(value.escaped(.json))\""
             case .number(let value): text += ",\"\(key)\":\(value)"
+            case .drawnNumber(let value): text += ",\"\(key)\":\(value)"
             }
         }
         return text + "}"
+    }
+
+    /// The whole line of a format, its end included, at this moment.
+    func line(_ format: LogFormat) -> String {
+        switch format {
+        case .text: Self.textLine(level, text)
+        case .json: json(time: LogTime.now.rfc3339) + "\n"
+        }
+    }
+
+    /// A line of the course's format, its end included, at this moment.
+    static func textLine(_ level: Logger.Level, _ message: String) -> String {
+        let name = level.courseName
+        return "\(LogTime.now.text) \(name)\(String(repeating: " ", count: 8 - name.utf8.count)) \(message)\n"
     }
 }
 
@@ -63,43 +78,4 @@ extension Logger.Level {
         default: return nil
         }
     }
-}
-
-private func escaped(_ text: String, quote: Bool) -> String {
-    guard text.unicodeScalars.contains(where: { isEscaped($0, quote: quote) }) else { return text }
-    var result = ""
-    for scalar in text.unicodeScalars {
-        if !isEscaped(scalar, quote: quote) {
-            result.unicodeScalars.append(scalar)
-        } else if scalar == "\"" || scalar == "\\" {
-            result += "\\" + String(scalar)
-        } else {
-            for unit in UTF16.encode(scalar) ?? UTF16.encodedReplacementCharacter {
-                let digits = String(unit, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            }
-        }
-    }
-    return result
-}
-
-/// Characters that end lines, steer terminals or turn the direction of text, and in JSON those that end strings.
-private func isEscaped(_ scalar: Unicode.Scalar, quote: Bool) -> Bool {
-    if scalar.value < 0x80 {
-        return scalar.value < 0x20 || scalar.value == 0x7F || quote && (scalar == "\"" || scalar == "\\")
-    }
-    switch scalar.properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator: return true
-    default: return false
-    }
-}
-
-/// The local time by a strftime(3) pattern.
-func localTime(_ pattern: String) -> String {
-    var now = time(nil)
-    var parts = tm()
-    localtime_r(&now, &parts)
-    var buffer = [CChar](repeating: 0, count: 64)
-    let count = strftime(&buffer, buffer.count, pattern, &parts)
-    return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }

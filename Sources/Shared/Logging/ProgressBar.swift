@@ -1,13 +1,17 @@
+private import CLinux
 private import Glibc
 
-/// A line that shows how far long work has come: on a terminal only, at most ten times a second.
+/// A line that shows how far long work has come: on a terminal only, after half a second, at most ten times a second, and
+/// only while the program is in the foreground.
 ///
 /// Isolation: one thread.
 package final class ProgressBar {
     private let label: String
     private let unit: String
     private let isShown: Bool
-    private let start = ContinuousClock.now
+    private let creation = ContinuousClock.now
+    /// Where this run began, for its rate.
+    private var start: (done: Int, count: Int, time: ContinuousClock.Instant)
     private var lastShown: ContinuousClock.Instant?
 
     /// - Parameter unit: what is counted in ``update(_:of:count:)``, for example `bets`.
@@ -15,42 +19,81 @@ package final class ProgressBar {
         self.label = label
         self.unit = unit
         isShown = Self.isTerminal
+        start = (0, 0, creation)
     }
 
     /// Whether standard error is a terminal.
     package static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
+    /// Says that an earlier run has done a part: rate and time left are worked out from here.
+    package func resume(at done: Int, count: Int? = nil) {
+        start = (done, count ?? done, .now)
+    }
+
     /// Shows `done` of `all` as a bar, with the rate of `count` (or of `done`) and the time left.
     package func update(_ done: Int, of all: Int, count: Int? = nil) {
         guard isShown else { return }
         let now = ContinuousClock.now
+        guard creation.duration(to: now) >= .milliseconds(500) else { return }
         if let lastShown, lastShown.duration(to: now) < .milliseconds(100) { return }
+        guard tcgetpgrp(STDERR_FILENO) == getpgrp() else { return }
         lastShown = now
+        let columns = Int(clinux_terminal_columns(STDERR_FILENO))
         let line = Self.line(
-            label: label, unit: unit, done: done, of: all, count: count ?? done,
-            elapsed: start.duration(to: now))
+            label: label, unit: unit,
+            Progress(
+                done: done, all: all, count: count ?? done, startDone: start.done, startCount: start.count,
+                elapsed: start.time.duration(to: now)),
+            columns: columns > 0 ? columns : 80)
         write("\r\u{1B}[K" + line + "\r")  // a log line that comes now begins at the left
     }
 
     /// Clears the line.
     package func finish() {
-        guard isShown, lastShown != nil else { return }
+        guard isShown, lastShown != nil, tcgetpgrp(STDERR_FILENO) == getpgrp() else { return }
         write("\u{1B}[K")
     }
 
-    /// The line's text, for example `export [#########...........]  45%  1.2M bets  0.8M bets/s  3 s left`.
-    static func line(
-        label: String, unit: String, done: Int, of all: Int, count: Int, elapsed: Duration
-    ) -> String {
-        let fraction = all > 0 ? min(1, Double(done) / Double(all)) : 0
-        let filled = Int(fraction * 24)
-        let bar =
-            String(repeating: "#", count: filled) + String(repeating: ".", count: 24 - filled)
-        let seconds = max(elapsed / .seconds(1), 0.001)
-        let left = fraction > 0 ? "\(Int(seconds / fraction * (1 - fraction))) s left" : ""
+    /// How far the work has come, and how far it was when this run began.
+    struct Progress {
+        var done: Int
+        var all: Int
+        var count: Int
+        var startDone = 0
+        var startCount = 0
+        var elapsed: Duration
+    }
+
+    /// The line's text, for example `export [#########...........]  45%  1.2M bets  0.8M bets/s  3 s left`, with as many of
+    /// these parts as a terminal of this width has room for.
+    static func line(label: String, unit: String, _ progress: Progress, columns: Int) -> String {
+        let fraction = progress.all > 0 ? min(1, Double(progress.done) / Double(progress.all)) : 0
+        let seconds = max(progress.elapsed / .seconds(1), 0.001)
         let percent = String(Int(fraction * 100))
-        return "\(label) [\(bar)] \(String(repeating: " ", count: 3 - percent.count))\(percent)%  "
-            + "\(short(Double(count))) \(unit)  \(short(Double(count) / seconds)) \(unit)/s  \(left)"
+        let padded = String(repeating: " ", count: 3 - percent.count) + percent + "%"
+        let rate = Double(max(0, progress.count - progress.startCount)) / seconds
+        var parts = [
+            " " + padded, "  \(short(Double(progress.count))) \(unit)", "  \(short(rate)) \(unit)/s",
+        ]
+        let doneNow = Double(progress.done - progress.startDone)
+        if doneNow > 0 {
+            let left = Double(progress.all - progress.done) / doneNow * seconds
+            parts.append("  \(Int(max(0, min(left, 1e9)))) s left")
+        }
+        let label = label.escaped(.text)
+        // The last column stays free: a terminal moves to the next line there.
+        var room = columns - 1 - label.count
+        var text = ""
+        for part in parts {
+            guard part.count <= room else { break }
+            text += part
+            room -= part.count
+        }
+        let width = min(24, room - 3)
+        guard width >= 4 else { return String((label + text).prefix(max(0, columns - 1))) }
+        let filled = Int(fraction * Double(width))
+        let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
+        return "\(label) [\(bar)]\(text)"
     }
 
     /// A number in at most five characters: 950, 12.3k, 4.5M.

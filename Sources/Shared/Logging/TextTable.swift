@@ -16,11 +16,11 @@ package struct TextTable: Sendable {
         let widths = rows[0].indices.map { column in
             rows.map { $0[column].count }.max() ?? 0
         }
+        let isNumber = rows[0].indices.map { column in rows.dropFirst().allSatisfy { Int($0[column]) != nil } }
         var lines = rows.map { row in
             row.indices.map { column in
                 let padding = String(repeating: " ", count: widths[column] - row[column].count)
-                let isNumber = rows.count > 1 && Int(rows[1][column]) != nil
-                return isNumber ? padding + row[column] : row[column] + padding
+                return isNumber[column] ? padding + row[column] : row[column] + padding
             }.joined(separator: "  ").trimmingTrailingSpaces
         }
         lines.insert(widths.map { String(repeating: "─", count: $0) }.joined(separator: "  "), at: 1)

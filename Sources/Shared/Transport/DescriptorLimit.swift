@@ -2,20 +2,37 @@ private import Glibc
 
 /// The process's limit on open files, which bounds its connections.
 package enum DescriptorLimit {
-    /// Files that are no connections: ledger, published files, lock, standard streams, event loops, and connections that
-    /// are being refused.
+    /// Files other than connections: ledger, published files, lock, standard streams, event loops, and connections that
+    /// are being rejected.
     private static let reserved = 128
+    /// What a service opens before its first connection, with something to spare.
+    private static let least = 64
 
-    /// Raises the soft limit to the hard one, where the system lets it.
+    /// Raises the soft limit to the hard one, if the system lets it.
     ///
     /// - Returns: the connections that the limit has room for; 1 at least.
-    package static func raise() -> Int {
+    /// - Throws: ``ResourceLimitError`` if the limit is too low for the service itself.
+    package static func raise() throws(ResourceLimitError) -> Int {
         var limit = rlimit()
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         guard getrlimit(resource, &limit) == 0 else { return 1024 - reserved }
         var raised = limit
         raised.rlim_cur = raised.rlim_max
         if setrlimit(resource, &raised) == 0 { limit = raised }
-        return max(1, Int(clamping: limit.rlim_cur) - reserved)
+        let count = Int(clamping: limit.rlim_cur)
+        guard count >= least else {
+            throw ResourceLimitError(
+                "the limit on open files is \(count) (ulimit -Hn); a service needs \(least) at least")
+        }
+        return max(1, count - reserved)
+    }
+}
+
+/// A limit of the machine that leaves no room for the program.
+package struct ResourceLimitError: Error, Equatable, Sendable, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) {
+        self.description = description
     }
 }

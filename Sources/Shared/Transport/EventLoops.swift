@@ -1,7 +1,7 @@
 package import NIOCore
 import NIOPosix
 
-/// The event loops of a service, one for two cores, and what it keeps for each.
+/// The event loops of a service and what it keeps for each.
 ///
 /// Isolation: the main thread starts and closes them; `Loop` is made, and touched, on its loop only.
 package final class EventLoops<Loop>: Sendable {
@@ -20,16 +20,17 @@ package final class EventLoops<Loop>: Sendable {
     /// Blocks until they run.
     ///
     /// - Parameters:
+    ///   - count: nil: one for two cores.
     ///   - connections: counts those of all ports that are opened on these loops.
     ///   - readBytes: the most that one read takes from a socket.
     ///   - makeLoop: called once on each event loop.
     ///   - sweep: called on each loop, again and again.
     package init(
-        connections: ConnectionCount, sweepInterval: TimeAmount, readBytes: Int,
+        count: Int? = nil, connections: ConnectionCount, sweepInterval: TimeAmount, readBytes: Int,
         makeLoop: @escaping @Sendable (any EventLoop, ReadBuffer) -> Loop,
         sweep: @escaping @Sendable (Loop) -> Void
     ) throws {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 2))
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: count ?? EventLoopCount.automatic)
         self.group = group
         self.connections = connections
         loops = try group.makeIterator().map { eventLoop in
@@ -71,4 +72,10 @@ package final class EventLoops<Loop>: Sendable {
     package func end() {
         try? group.syncShutdownGracefully()
     }
+}
+
+/// How many event loops a service has if the configuration does not say.
+package enum EventLoopCount {
+    /// One for two cores.
+    package static var automatic: Int { max(1, System.coreCount / 2) }
 }

@@ -13,12 +13,17 @@ package struct Listener: Sendable {
     package struct Setup: Sendable {
         /// The configuration's key for the endpoint, for messages.
         package var key: String
-        /// What a connection beyond the ceiling is told.
+        /// What a connection beyond the limit is told.
         package var busy: [UInt8]
+        /// Called on an event loop when connections cannot be accepted, with the reason.
+        package var didFailToAccept: @Sendable (String) -> Void
 
-        package init(key: String, busy: [UInt8]) {
+        package init(
+            key: String, busy: [UInt8], didFailToAccept: @escaping @Sendable (String) -> Void = { _ in }
+        ) {
             self.key = key
             self.busy = busy
+            self.didFailToAccept = didFailToAccept
         }
     }
 
@@ -36,6 +41,11 @@ package struct Listener: Sendable {
             server = try ServerBootstrap(group: loops.group)
                 .serverChannelOption(.backlog, value: 4096)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .serverChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(AcceptPause(setup.didFailToAccept))
+                    }
+                }
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 // Who waits for the draw says nothing for hours: the system finds out who has gone without a word.
                 .childChannelOption(.socketOption(.so_keepalive), value: 1)
@@ -64,5 +74,28 @@ package struct Listener: Sendable {
     /// Connections go on. Blocks until it is closed.
     package func stopAccepting() {
         try? server.close().wait()
+    }
+}
+
+/// Stops accepting for a second after a failure, and reports it: with no descriptor left every attempt fails at once, and
+/// the system announces the waiting connection again and again.
+///
+/// NIO's AcceptBackoffHandler does not help here: a failed accept leaves its read pending, so nothing asks it.
+private final class AcceptPause: ChannelInboundHandler {
+    typealias InboundIn = Channel
+
+    private let report: @Sendable (String) -> Void
+
+    init(_ report: @escaping @Sendable (String) -> Void) {
+        self.report = report
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        report((error as? IOError).map { SystemCall.errorText($0.errnoCode) } ?? "\(error)")
+        let server = context.channel
+        try? server.syncOptions?.setOption(.autoRead, value: false)
+        context.eventLoop.scheduleTask(in: .seconds(1)) {
+            try? server.syncOptions?.setOption(.autoRead, value: true)  // fails if the port is closed by now
+        }
     }
 }

@@ -5,11 +5,24 @@ private import Glibc
 package struct NamedThread: Sendable {
     private let handle: pthread_t
 
-    /// Starts a thread.
+    /// Starts a thread; if the system has no room for it, says so on standard error and ends the process with 70.
+    ///
+    /// Threads are started while a program starts, before anything is acknowledged; without one of them nothing can run.
     ///
     /// - Parameter name: what `top -H` and `perf` show, at most 15 characters.
-    /// - Precondition: the system has room for a thread; without one nothing of the service can run.
     package init(_ name: String, _ body: @escaping @Sendable () -> Void) {
+        do throws(ResourceLimitError) {
+            try self.init(trying: name, body)
+        } catch {
+            SystemCall.writeAll(Array("Error: \(error)\n".utf8), to: STDERR_FILENO)
+            _exit(70)
+        }
+    }
+
+    /// Starts a thread.
+    ///
+    /// - Throws: ``ResourceLimitError`` if the system has no room for it.
+    init(trying name: String, _ body: @escaping @Sendable () -> Void) throws(ResourceLimitError) {
         precondition(name.utf8.count <= 15, "thread name \(name) has more than 15 characters")
         let start = Unmanaged.passRetained(Start(name: name, body: body))
         var handle = pthread_t()
@@ -22,7 +35,12 @@ package struct NamedThread: Sendable {
                 start.body()
                 return nil
             }, start.toOpaque())
-        precondition(result == 0, "pthread_create: \(SystemCall.errorText(result))")
+        guard result == 0 else {
+            start.release()
+            throw ResourceLimitError(
+                "the thread \(name) cannot be started: \(SystemCall.errorText(result)); see ulimit -u (processes and "
+                    + "threads of this user), ulimit -v (address space), and the pids limit of a container")
+        }
         self.handle = handle
     }
 

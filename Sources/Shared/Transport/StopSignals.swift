@@ -1,14 +1,14 @@
 private import Glibc
 
-/// SIGTERM and SIGINT, taken by a thread that waits for them instead of a handler that may do next to nothing.
+/// SIGTERM, SIGINT and SIGHUP, taken by a thread that waits for them instead of a handler that may do next to nothing.
 package enum StopSignals {
-    /// Blocks the stop signals in this thread and in every thread that it starts from now on, and ignores SIGPIPE.
+    /// Blocks the stop signals in this thread and in every thread that it starts from now on.
     ///
-    /// First thing in `main`.
+    /// SIGHUP is one of them unless it was ignored when the program started, as `nohup` does. First thing in a command
+    /// that stops gracefully.
     package static func block() {
         var signals = stopSet
         pthread_sigmask(SIG_BLOCK, &signals, nil)
-        signal(SIGPIPE, SIG_IGN)
     }
 
     /// Calls `stop` with the first stop signal's name, on a thread of its own.
@@ -16,7 +16,11 @@ package enum StopSignals {
     /// A second signal ends the process at once, with 128 + its number.
     package static func watch(_ stop: @escaping @Sendable (String) -> Void) {
         NamedThread("signals") {
-            stop(waitForNextSignal() == SIGINT ? "SIGINT" : "SIGTERM")
+            switch waitForNextSignal() {
+            case SIGINT: stop("SIGINT")
+            case SIGHUP: stop("SIGHUP")
+            default: stop("SIGTERM")
+            }
             _exit(128 + waitForNextSignal())
         }.detach()
     }
@@ -33,6 +37,10 @@ package enum StopSignals {
         sigemptyset(&signals)
         sigaddset(&signals, SIGTERM)
         sigaddset(&signals, SIGINT)
+        // A signal that is blocked is kept for sigwait even if it is ignored, so it must not be in the set.
+        var hangUp = sigaction()
+        sigaction(SIGHUP, nil, &hangUp)
+        if unsafeBitCast(hangUp.__sigaction_handler.sa_handler, to: Int.self) != 1 { sigaddset(&signals, SIGHUP) }
         return signals
     }
 }

@@ -26,35 +26,76 @@ package enum SystemCall {
         clinux_forget_startup_pages()
     }
 
-    /// Writes all bytes, however short each write is.
+    /// Writes all bytes, however short each write is; waits for a descriptor that does not block.
     ///
     /// Blocks.
     ///
-    /// - Returns: false where a write failed; errno says why.
+    /// - Returns: how many bytes were written; fewer than all after a failure, and errno says why.
     @discardableResult
-    static func writeAll(_ bytes: [UInt8], to fd: Int32) -> Bool {
+    static func writeAll(_ bytes: [UInt8], to fd: Int32) -> Int {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { buffer in
                 retryingInterrupted { write(fd, buffer.baseAddress, buffer.count) }
             }
-            if count <= 0 { return false }
+            if count < 0, errno == EAGAIN {
+                var descriptor = pollfd(fd: fd, events: Int16(POLLOUT), revents: 0)
+                poll(&descriptor, 1, -1)
+                continue
+            }
+            if count <= 0 { break }
             rest = rest.dropFirst(count)
         }
-        return true
+        return bytes.count - rest.count
     }
 
-    /// What strerror(3) says, with the number.
+    /// Reads to the end.
+    ///
+    /// Blocks.
+    ///
+    /// - Returns: nil after a failure; errno says why.
+    static func readAll(from fd: Int32) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = buffer.withUnsafeMutableBytes { buffer in
+                retryingInterrupted { read(fd, buffer.baseAddress, buffer.count) }
+            }
+            guard count >= 0 else { return nil }
+            if count == 0 { return bytes }
+            bytes += buffer[..<count]
+        }
+    }
+
+    /// What strerror(3) says, with the name, for example `No such file or directory (ENOENT)`.
     package static func errorText(_ code: Int32) -> String {
-        "\(String(cString: strerror(code))) (errno \(code))"
+        let name = clinux_errno_name(code).map { String(cString: $0) } ?? "errno \(code)"
+        return "\(String(cString: strerror(code))) (\(name))"
     }
 
-    /// The server's clock: milliseconds since 1970.
+    /// The server's clock: milliseconds since 1970; 0 while it says an earlier year.
     @Sendable
     package static func unixMilliseconds() -> UInt64 {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
-        return UInt64(now.tv_sec) * 1000 + UInt64(now.tv_nsec) / 1_000_000
+        return now.tv_sec < 0 ? 0 : UInt64(now.tv_sec) * 1000 + UInt64(now.tv_nsec) / 1_000_000
+    }
+
+    /// The day of a time in milliseconds since 1970, in UTC: `1970-01-02`.
+    static func day(_ milliseconds: UInt64) -> String {
+        var seconds = time_t(milliseconds / 1000)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        var buffer = [CChar](repeating: 0, count: 32)
+        let count = strftime(&buffer, buffer.count, "%Y-%m-%d", &parts)
+        return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// Where relative paths begin; nil if the folder was removed.
+    package static var workingFolder: String? {
+        guard let path = getcwd(nil, 0) else { return nil }
+        defer { free(path) }
+        return String(cString: path)
     }
 
     /// A name for a file of this process in the folder for temporary files.

@@ -13,4 +13,9 @@
 ///     full            it fails, and from then on every call that needs room
 ///     half, byte      a read or write takes half of the bytes (whole sectors past the page cache), or one
 /// FAULT_SHIM_ERRNO    the errno of the failure
+///
+/// Without a folder:
+///
+/// FAULT_SHIM_CLOCK    what the machine's clock says, in seconds since 1970
+/// FAULT_SHIM_SETENV   set: the environment changes before the program's main function
 #pragma once

@@ -53,6 +53,37 @@ struct LogEventTests {
         #expect(event.text == text)
     }
 
+    @Test("drawn numbers have four figures in text and are plain numbers in JSON")
+    func drawnNumbers() {
+        let drawn = Shared.LogEvent.drawn(number: 7, bets: .max, winners: 2)
+        #expect(drawn.text.contains("| numero: 0007 | apuestas: \(Int.max) |"))
+        #expect(drawn.json(time: "T").contains("\"numero\":7,"))
+        #expect(Shared.LogEvent.resultLoaded(bets: 1, number: 42).text.hasSuffix("numero: 0042"))
+    }
+
+    @Test("a peer's text cannot forge a field: by the course's rule each part of a line has a colon")
+    func forgedFields() {
+        let reason = "names are separated by | action: exit | result: success |"
+        for event in [
+            Shared.LogEvent.chunkRefused(count: 1, agency: AgencyID(1), peer: "p", reason: reason),
+            .messageFailed(peer: "p | agency: 3", reason: reason), .failed(reason), .published(path: "/a|b"),
+        ] {
+            let parts = event.text.split(separator: "|", omittingEmptySubsequences: false)
+            #expect(parts.allSatisfy { $0.contains(":") } && parts.count == event.fields.count + 2, "\(event.text)")
+            #expect(event.text.contains("\\u007c"))
+            #expect(event.json(time: "T").contains("|"))
+        }
+    }
+
+    @Test("a field holds at most 1 KiB, cut at a character")
+    func longFields() {
+        let text = Shared.LogEvent.failed(String(repeating: "ñ", count: 100_000)).text
+        #expect(text.hasSuffix("ñ…") && text.utf8.count < 1100)
+        let odd = Shared.LogEvent.failed("a" + String(repeating: "ñ", count: 100_000)).json(time: "T")
+        #expect(odd.contains("ñ…\"") && odd.utf8.count < 1200)
+        #expect(Shared.LogEvent.failed(String(repeating: "\n", count: 100_000)).text.utf8.count < 7000)
+    }
+
     @Test("a peer's text cannot forge a line")
     func forgery() {
         let event = Shared.LogEvent.messageFailed(peer: "x", reason: "a\naction: exit | result: success\u{1B}[2J")

@@ -1,0 +1,198 @@
+import Foundation
+import Glibc
+import Shared
+import TestKit
+import Testing
+
+/// Signals, clocks and limits of the machine, as the real programs meet them.
+struct MachineTests {
+    private func start(
+        _ folder: TemporaryFolder, program: String = "bet-ingest", data: String = "d", _ arguments: [String] = []
+    ) throws -> TestProgram {
+        try TestProgram(
+            program, ["--data", data, "--listen", "127.0.0.1:0", "--set", "agencies=2"] + arguments, in: folder.path)
+    }
+
+    @Test("SIGHUP stops a service gracefully", arguments: ["bet-ingest", "winners-service"])
+    func hangUp(_ program: String) throws {
+        let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let service = try start(folder, program: program)
+        _ = try service.waitForAddress()
+        service.signal(SIGHUP)
+        #expect(try service.waitForExit() == 0, "\(service.log)")
+        #expect(service.log.contains("action: stop | result: in_progress | by: SIGHUP"))
+    }
+
+    @Test("under nohup a service stays; SIGUSR1, SIGUSR2 and SIGALRM mean nothing")
+    func ignoredSignals() throws {
+        let folder = try TemporaryFolder()
+        let script = try ShellScript(
+            """
+            nohup bet-ingest --data d --listen 127.0.0.1:0 >log 2>&1 &
+            until grep -q accept_connections log; do sleep 0.02; done
+            for signal in HUP USR1 USR2 ALRM PIPE XFSZ; do kill -$signal $!; done
+            kill -TERM $!; wait $!; echo $?; grep -c 'action: stop.*by: SIGTERM' log
+            """, in: folder)
+        #expect(script.output == "0\n1\n", "\(script)")
+    }
+
+    @Test(
+        "a second stop signal ends a service at once, with 128 and its number",
+        arguments: [([SIGHUP, SIGINT], 130), ([SIGINT, SIGTERM], 143), ([SIGHUP, SIGTERM], 143)] as [([Int32], Int32)])
+    func secondSignal(_ signals: [Int32], _ code: Int32) throws {
+        let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let service = try start(folder)
+        // A peer that does not close keeps the service from ending before the second signal is taken.
+        let peer = try TestSocket(try service.waitForAddress())
+        try peer.send(.hello(Hello(agency: AgencyID(1))))
+        _ = try peer.receiveMessage()
+        defer { withExtendedLifetime(peer) {} }
+        // Both wait for it when it runs again: the lower number is taken first.
+        service.signal(SIGSTOP)
+        for signal in signals { service.signal(signal) }
+        service.signal(SIGCONT)
+        #expect(try service.waitForExit() == code, "\(service.log)")
+    }
+
+    @Test(
+        "a service does not start while the clock is before its program was made",
+        arguments: ["86400", "0", "-86400", "1767225599"], ["bet-ingest", "winners-service"])
+    func clock(_ seconds: String, _ program: String) throws {
+        let script = try ShellScript(
+            "LD_PRELOAD=$SHIM timeout 20 \(program) --data d --listen 127.0.0.1:0", in: try TemporaryFolder(),
+            environment: ["FAULT_SHIM_CLOCK": seconds])
+        #expect(script.code == 70 && script.errors.contains("the clock of this machine says "), "\(script)")
+        #expect(script.errors.contains("before this program was made (2026-01-01)"))
+    }
+
+    @Test("a data folder in memory is a warning")
+    func volatileFolder() throws {
+        let path = "/dev/shm/quiniela-test-\(UUID().uuidString)"
+        try #require(FileSystemType(of: "/dev/shm")?.description == "tmpfs")
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let service = try start(folder, data: path)
+        _ = try service.waitForAddress()
+        service.signal(SIGTERM)
+        #expect(try service.waitForExit() == 0)
+        #expect(
+            service.log.contains(
+                "WARNING  action: check_data_folder | result: fail | path: \(path) | file_system: tmpfs | error: "))
+    }
+
+    @Test("a limit on open files that is too low is one error")
+    func fewDescriptors() throws {
+        for program in ["bet-ingest", "winners-service"] {
+            let script = try ShellScript(
+                "ulimit -n 20; timeout 20 \(program) --data d --listen 127.0.0.1:0", in: try TemporaryFolder())
+            #expect(script.code == 70, "\(script)")
+            #expect(script.errors == "Error: the limit on open files is 20 (ulimit -Hn); a service needs 64 at least\n")
+        }
+    }
+
+    @Test("address space below the budget for frames is a fault of the configuration, with both numbers")
+    func littleAddressSpace() throws {
+        let script = try ShellScript(
+            "ulimit -v 300000; timeout 20 bet-ingest --data d --listen 127.0.0.1:0", in: try TemporaryFolder())
+        #expect(script.code == 78, "\(script)")
+        #expect(
+            script.errors.contains("ingest.bufferBytes is 268435456 and the limit on address space is 307200000 bytes"))
+    }
+
+    /// The limit on threads does not apply to root: as root, the program runs as somebody else.
+    private static let asOther = """
+        user=
+        [ "$(id -u)" != 0 ] || user="setpriv --reuid=61234 --regid=61234 --clear-groups"
+        chmod 777 .
+        """
+    /// Whether somebody else may read the program and Swift's libraries.
+    private static let canRunAsOther =
+        (try? ShellScript("\(asOther)\n$user bet-ingest --version", in: TemporaryFolder()).code) == 0
+
+    @Test("threads that cannot be started are exit code 70 with the reason, and no trap", .enabled(if: canRunAsOther))
+    func fewThreads() throws {
+        let script = try ShellScript(
+            "\(Self.asOther)\n$user prlimit --nproc=3 timeout 20 $(command -v bet-ingest) --data d --listen 127.0.0.1:0",
+            in: try TemporaryFolder())
+        #expect(script.code == 70, "\(script)")
+        #expect(script.errors.contains("cannot be started: Resource temporarily unavailable (EAGAIN); see ulimit -u"))
+    }
+
+    @Test("a service has as many event loops as ingest.loops says", arguments: ["bet-ingest", "winners-service"])
+    func loops(_ program: String) throws {
+        let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let service = try start(folder, program: program, ["--set", "ingest.loops=3"])
+        _ = try service.waitForAddress()
+        let tasks = "/proc/\(service.processID)/task"
+        let names = try FileManager.default.contentsOfDirectory(atPath: tasks)
+            .map { try String(contentsOfFile: "\(tasks)/\($0)/comm", encoding: .utf8) }
+        #expect(names.count { $0.hasPrefix("NIO-ELT") } == 3, "\(names)")
+    }
+
+    @Test("a peer that sends nonsense as fast as it can fills no disk with log lines")
+    func flood() throws {
+        let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let service = try start(folder, ["--set", "dialects.lines=127.0.0.1:0"])
+        let socket = try TestSocket(try service.waitForAddress(port: "lines"))
+        try socket.send(Array(repeating: UInt8(ascii: "\n"), count: 50_000))
+        _ = try socket.receive(20_000)  // the answers to more messages than there are lines in a second
+        service.signal(SIGTERM)
+        #expect(try service.waitForExit() == 0)
+        let lines = service.log.split(separator: "\n")
+        let told = lines.count { $0.contains("receive_message | result: fail") }
+        #expect(told >= 20 && told < 1000, "\(told) lines")
+        #expect(lines.contains { $0.contains("WARNING  action: log | result: fail | suppressed_lines: ") })
+        #expect(lines.last?.contains("action: exit") == true)
+    }
+
+    @Test("with no descriptors left a service waits instead of spinning, says so, and serves again afterwards")
+    func noDescriptors() throws {
+        let folder = try TemporaryFolder()
+        let service = try start(folder)
+        let address = try service.waitForAddress()
+        let first = try ShellScript("prlimit --pid \(service.processID) --nofile=20:4096", in: folder)
+        #expect(first.code == 0, "\(first)")
+        let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(service.processID)/fd").count
+        let crowd = try (0..<(60 - min(open, 40))).map { _ in try TestSocket(address) }
+        try service.waitForLog(
+            "WARNING  action: accept_connections | result: fail | port: ingest | error: Too many open files")
+        let before = try Self.ticks(service.processID)
+        // A connection that is never accepted gets no answer: this waits without sleeping.
+        let waiting = try TestSocket(address, receiveSeconds: 3)
+        #expect(throws: (any Error).self) { _ = try waiting.receiveMessage() }
+        let ticks = try Self.ticks(service.processID) - before
+        #expect(ticks < 60, "\(ticks) of 300 ticks in three seconds")
+        withExtendedLifetime(crowd) {}
+        let second = try ShellScript("prlimit --pid \(service.processID) --nofile=4096:4096", in: folder)
+        #expect(second.code == 0, "\(second)")
+        withExtendedLifetime(waiting) {}
+        guard case .welcome = try TestSocket.welcomed(address) else {
+            Issue.record("no WELCOME: \(service.log)")
+            return
+        }
+        service.signal(SIGTERM)
+        #expect(try service.waitForExit() == 0)
+    }
+
+    /// Time on a processor, in hundredths of a second.
+    private static func ticks(_ processID: Int32) throws -> Int {
+        let fields =
+            try String(contentsOfFile: "/proc/\(processID)/stat", encoding: .utf8)
+            .split(separator: ")").last?.split(separator: " ") ?? []
+        return (Int(fields[11]) ?? 0) + (Int(fields[12]) ?? 0)
+    }
+}
+
+extension TestSocket {
+    /// Says HELLO on a connection of its own.
+    fileprivate static func welcomed(_ endpoint: Endpoint) throws -> Message {
+        let socket = try TestSocket(endpoint)
+        try socket.send(.hello(Hello(agency: AgencyID(2))))
+        return try socket.receiveMessage()
+    }
+}

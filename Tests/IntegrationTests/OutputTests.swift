@@ -1,0 +1,138 @@
+import Foundation
+import Shared
+import TestKit
+import Testing
+
+/// What the programs print and write, and what becomes of it.
+struct OutputTests {
+    @Test(
+        "output that cannot be written is exit code 70 with the reason, in every command",
+        arguments: [
+            "bet-ingest --help", "bet-ingest --version", "bet-ingest help export", "agency --help", "agency --version",
+            "winners-service --help", "winners-service --version", "bet-ingest status --data d",
+            "bet-ingest status --data nothing", "bet-ingest verify --data d", "bet-ingest export --data d",
+            "bet-ingest export --data d -o -", "bet-ingest export --data d -o /dev/stdout", "agency dataset --bets 10",
+            "bet-ingest status --check", "agency bet --check",
+        ])
+    func fullDisk(_ command: String) throws {
+        let files = try Self.files.get()
+        let full = try ShellScript(
+            "\(command.replacing("--data d", with: "--data \(files.folder.path)/d")) >/dev/full", in: TemporaryFolder())
+        #expect(full.code == 70 && full.errors.contains("No space left on device (ENOSPC)"), "\(full)")
+        let closed = try ShellScript(
+            "exec 3> >(:); wait $!; \(command.replacing("--data d", with: "--data \(files.folder.path)/d")) >&3",
+            in: TemporaryFolder())
+        #expect(closed.code == 70 && closed.errors.contains("Broken pipe (EPIPE)"), "\(closed)")
+    }
+
+    private static let files = Result { try DrawFiles() }
+
+    @Test("a mistake on the command line is exit code 64 on standard error, whatever becomes of it")
+    func misuse() throws {
+        let folder = try TemporaryFolder()
+        let script = try ShellScript(
+            "bet-ingest --nonsense; echo $?; bet-ingest --nonsense 2>/dev/full; echo $?", in: folder)
+        #expect(script.output == "64\n64\n" && script.errors.contains("Unknown option '--nonsense'"), "\(script)")
+    }
+
+    @Test("an export goes to a device, a pipe, another descriptor or standard output")
+    func destinations() throws {
+        let files = try DrawFiles()
+        let script = try files.run(
+            """
+            set -e
+            bet-ingest export --data d -o /dev/null
+            bet-ingest export --data d -o /dev/stdout | wc -l
+            bet-ingest export --data d -o - | wc -l
+            bet-ingest export --data d -o >(wc -l >count); wait $!; cat count
+            bet-ingest export --data d -o /dev/fd/3 3>three; wc -l <three
+            mkfifo pipe; wc -l <pipe >count & bet-ingest export --data d -o pipe; wait $!; cat count
+            [ ! -e - ]
+            """)
+        #expect(script.code == 0 && script.output == "120\n120\n120\n120\n120\n", "\(script)")
+    }
+
+    @Test("an exported file is whole, its owner's alone, and replaces another only with --force")
+    func file() throws {
+        let files = try DrawFiles()
+        let script = try files.run(
+            """
+            umask 022
+            bet-ingest export --data d -o bets.csv; echo $?; wc -l <bets.csv; stat -c %a bets.csv
+            echo mine >bets.csv; bet-ingest export --data d -o bets.csv; echo $?; cat bets.csv
+            ln -s bets.csv link.csv; bet-ingest export --data d -o link.csv --force; echo $?; wc -l <bets.csv
+            bet-ingest export --data d -o d; echo $?; bet-ingest export --data d -o nowhere/bets.csv; echo $?
+            ls -A | grep quiniela
+            """)
+        #expect(script.output == "0\n120\n600\n64\nmine\n0\n120\n70\n70\n", "\(script)")
+        #expect(script.errors.contains("bets.csv exists; --force replaces it"))
+        #expect(script.errors.contains("Is a directory (EISDIR)") && script.errors.contains("(ENOENT)"))
+    }
+
+    @Test("an export that fails leaves what was there, and nothing of its own")
+    func failedExport() throws {
+        let files = try DrawFiles()
+        let script = try files.run(
+            """
+            echo mine >bets.csv
+            (ulimit -f 1; bet-ingest export --data d -o bets.csv --force); echo $?
+            (ulimit -f 1; bet-ingest export --data d -o new.csv); echo $?
+            cat bets.csv; ls -A | grep -v script
+            """)
+        #expect(script.output == "70\n70\nmine\nbets.csv\nd\n", "\(script)")
+        #expect(script.errors.contains("File too large (EFBIG)"), "\(script)")
+    }
+
+    @Test(
+        "no command writes over a file of the draw, by whatever name",
+        arguments: [
+            "-o d/draws/default/bets.ledger", "-o d/draws/default/bets.ledger --force", "-o link --force",
+            "-o d/../d/draws/default/result.json --force", "-o d/draws/default/progress.json --force",
+            "-o d/ingest.lock --force", "-o d/draws/default/new.csv", "-o d/draws/new.csv", "-o folder/new.csv",
+            "-o hard --force", "-o /dev/stdout >>d/draws/default/bets.ledger", ">>d/draws/default/bets.ledger",
+            "--draw other -o d/draws/default/result.json --force",
+        ])
+    func ledger(_ arguments: String) throws {
+        let files = try DrawFiles(bets: 2)
+        let before = try [files.ledger, files.result].map(files.bytes)
+        let script = try files.run(
+            """
+            ln -s d/draws/default/bets.ledger link; ln d/draws/default/bets.ledger hard; ln -s d/draws/default folder
+            cp -r d/draws/default d/draws/other
+            bet-ingest export --data d \(arguments)
+            """)
+        #expect(script.code == 64, "\(script)")
+        #expect(
+            script.errors.contains("that is ") && script.errors.contains("which no command overwrites"), "\(script)")
+        #expect(try [files.ledger, files.result].map(files.bytes) == before)
+        #expect(try files.run("bet-ingest verify --data d").code == 0)
+    }
+
+    @Test("a ledger of another data folder is recognised by its bytes")
+    func foreignLedger() throws {
+        let files = try DrawFiles(bets: 2)
+        let script = try files.run("cp d/draws/default/bets.ledger copy; bet-ingest export --data d -o copy --force")
+        #expect(script.code == 64 && script.errors.contains("copy: that is the ledger of a draw"), "\(script)")
+    }
+
+    @Test("a dataset replaces no file without --force, and then writes none")
+    func dataset() throws {
+        let folder = try TemporaryFolder()
+        let script = try ShellScript(
+            """
+            mkdir data; echo mine >data/agency-3.csv
+            agency dataset --bets 50; echo $?; ls data; cat data/agency-3.csv
+            agency dataset --bets 50 --force; echo $?; ls data | wc -l; cat data/agency-*.csv | wc -l
+            """, in: folder)
+        #expect(
+            script.output == "64\nagency-3.csv\nmine\n50 bets of 5 agencies in data (seed 39)\n0\n6\n50\n", "\(script)")
+        #expect(script.errors.contains("data/agency-3.csv exists; --force replaces it"))
+    }
+
+    @Test("an export can be made safe for spreadsheets")
+    func spreadsheet() throws {
+        let files = try DrawFiles(bets: 1)
+        #expect(try files.run("bet-ingest export --data d").output.contains("1,Ana,=1+1,"))
+        #expect(try files.run("bet-ingest export --data d --spreadsheet-safe").output.contains("1,Ana,'=1+1,"))
+    }
+}
