@@ -57,8 +57,8 @@ enum AgencyError: ProgramError, CustomStringConvertible {
                 "another program is running as agency \(agency); this one stops. Run the same command again when the "
                 + "other one has ended, if anything is left to do"
         case .otherFile(let path, let difference):
-            return "\(path) is not the file that was being sent: \(difference); nothing was sent. Only the file that was "
-                + "begun can be continued, and the bets of agency bet are its first lines"
+            return "\(path) is not the file that was being sent: \(difference); nothing was sent. Only the file that "
+                + "was begun can be continued, and the bets of agency bet are its first lines"
         case .fileTooLong(let path, let agency, let unsent):
             return
                 "agency \(agency) has finished, and \(path) has \(Figures.counted(unsent, "more valid bet")): not in the draw. "
