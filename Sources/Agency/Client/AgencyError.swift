@@ -34,8 +34,6 @@ enum AgencyError: ProgramError, CustomStringConvertible {
     /// A broken service, or four billion chunks.
     case noSequenceLeft
     case invalidLines(InvalidLines)
-    /// The clock is before this program could have been built.
-    case clock(Birthdate)
     case stopped(signal: String, undone: String)
     case file(DiskError)
 
@@ -77,9 +75,6 @@ enum AgencyError: ProgramError, CustomStringConvertible {
             return "the service's next sequence is the last one: no chunk can be sent, and the agency cannot finish"
         case .invalidLines(let lines):
             return "\(lines)"
-        case .clock(let today):
-            return "the clock of this machine says \(today), and birthdates are compared with it: set the clock first; "
-                + "nothing was sent"
         case .stopped(let signal, let undone):
             return "stopped by \(signal): \(undone)"
         case .file(let error):
@@ -92,7 +87,6 @@ enum AgencyError: ProgramError, CustomStringConvertible {
         case .deadline, .notDrawn, .superseded, .stopped: .tryLater
         case .rejected(let code, _): code.isKnown ? .configuration : .data
         case .otherFile, .fileTooLong, .notAdmitted, .conflict, .notStored, .noSequenceLeft, .invalidLines, .file: .data
-        case .clock: .internal
         }
     }
 }
