@@ -25,18 +25,10 @@ struct AgencyRun {
 
     /// The birthdates' latest day: one for the whole run.
     ///
-    /// - Throws: ``AgencyError/clock(_:)`` if the machine's clock cannot be right.
-    func today() throws -> Birthdate {
-        try Self.today(unixMilliseconds: SystemCall.unixMilliseconds())
-    }
-
-    /// The day of a moment.
-    ///
-    /// - Throws: ``AgencyError/clock(_:)`` before 2026, when this program could not have been built.
-    static func today(unixMilliseconds: UInt64) throws -> Birthdate {
-        let today = Birthdate(unixMilliseconds: unixMilliseconds)
-        guard today >= Birthdate(packed: 2026_01_01) else { throw AgencyError.clock(today) }
-        return today
+    /// - Throws: ``ClockError`` if the machine's clock cannot be right: nothing is sent.
+    static func today(unixMilliseconds now: UInt64 = SystemCall.unixMilliseconds()) throws -> Birthdate {
+        try ProgramVersion.checkClock(now)
+        return Birthdate(unixMilliseconds: now)
     }
 
     /// Runs `work` with an event loop; a stop signal ends it early.

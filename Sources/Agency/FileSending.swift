@@ -62,7 +62,7 @@ final class FileSending {
     /// - Throws: ``AgencyError``, ``NotRegularFile``, ``WrongForm``, ``BetFileChange``, ``Stopped``.
     private func checkedStream() throws -> BetStream {
         let configuration = run.configuration
-        let today = try run.today()
+        let today = try AgencyRun.today()
         let reader = BetFileReader(try open(), today: today) { [run] in run.stopSignal }
         let bar = ProgressBar(label: "check", unit: "bets")
         defer { bar.finish() }

@@ -19,6 +19,8 @@ struct AgencyProgramTests {
         #expect(agency.standardOutput.isEmpty && agency.log.contains("2 of 4 lines are invalid, and nothing was sent"))
         let invalid = try String(contentsOfFile: file + ".invalid.csv", encoding: .utf8)
         #expect(invalid.split(separator: "\r\n").map { $0.prefix(3) } == ["lin", "2,1", "3,1"])
+        let attributes = try FileManager.default.attributesOfItem(atPath: file + ".invalid.csv")
+        #expect(attributes[.posixPermissions] as? Int == 0o600)
         #expect(try services.command("status").output.contains("nothing yet"))
         let skipping = try services.agency(1, file: file, arguments: ["--skip-invalid"])
         let corrected = "Ana,Paz,1,1999-03-17,7574\r\nJosé,Ñu,2,1999-02-28,1\r\n"

@@ -34,8 +34,6 @@ enum AgencyError: ProgramError, CustomStringConvertible {
     /// A broken service, or four billion chunks.
     case noSequenceLeft
     case invalidLines(InvalidLines)
-    /// The clock is before this program could have been built.
-    case clock(Birthdate)
     case stopped(signal: String, undone: String)
     case file(DiskError)
 
@@ -57,7 +55,8 @@ enum AgencyError: ProgramError, CustomStringConvertible {
                 "another program is running as agency \(agency); this one stops. Run the same command again when the "
                 + "other one has ended, if anything is left to do"
         case .otherFile(let path, let difference):
-            return "\(path) is not the file that was being sent: \(difference); nothing was sent"
+            return "\(path) is not the file that was being sent: \(difference); nothing was sent. Only the file that "
+                + "was begun can be continued, and the bets of agency bet are its first lines"
         case .fileTooLong(let path, let agency, let unsent):
             return
                 "agency \(agency) has finished, and \(path) has \(Figures.counted(unsent, "more valid bet")): not in the draw. "
@@ -76,9 +75,6 @@ enum AgencyError: ProgramError, CustomStringConvertible {
             return "the service's next sequence is the last one: no chunk can be sent, and the agency cannot finish"
         case .invalidLines(let lines):
             return "\(lines)"
-        case .clock(let today):
-            return "the clock of this machine says \(today), and birthdates are compared with it: set the clock first; "
-                + "nothing was sent"
         case .stopped(let signal, let undone):
             return "stopped by \(signal): \(undone)"
         case .file(let error):
@@ -91,7 +87,6 @@ enum AgencyError: ProgramError, CustomStringConvertible {
         case .deadline, .notDrawn, .superseded, .stopped: .tryLater
         case .rejected(let code, _): code.isKnown ? .configuration : .data
         case .otherFile, .fileTooLong, .notAdmitted, .conflict, .notStored, .noSequenceLeft, .invalidLines, .file: .data
-        case .clock: .internal
         }
     }
 }

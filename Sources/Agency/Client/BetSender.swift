@@ -41,9 +41,9 @@ struct BetSender {
     private var repeats: Deque<InFlight> = []
     /// The highest sequence that was answered in this run.
     private var acknowledged: UInt32 = 0
-    /// Stored in this run, and where it began: what the bar's rate and rest are of.
+    /// Stored in this run: what the bar's rate is of.
     private var sentBets = 0
-    private var firstByte: Int?
+    private var hasResumed = false
     private let bar = ProgressBar(label: "bets", unit: "bets")
 
     /// - Parameter rejected: gets the lines of rejected chunks.
@@ -154,7 +154,8 @@ struct BetSender {
         } else {
             try compare(welcome)
         }
-        firstByte = firstByte ?? stream.place.position.byteOffset
+        if !hasResumed { bar.resume(at: stream.place.position.byteOffset, count: 0) }
+        hasResumed = true
     }
 
     /// Whether exactly the bets before a place of this run are recorded.
@@ -203,9 +204,7 @@ struct BetSender {
             if !sent.isRepeated { totals.stored += sent.count }
             sentBets += sent.count
             log(.betsSent(count: sent.count, sequence: sent.sequence))
-            let firstByte = firstByte ?? 0
-            bar.update(
-                sent.end.position.byteOffset - firstByte, of: stream.fileBytes - firstByte, count: sentBets)
+            bar.update(sent.end.position.byteOffset, of: stream.fileBytes, count: sentBets)
             return true
         case .chunkRejected(let rejection) where rejection.sequence == sent.sequence:
             try settle(sent, rejection)

@@ -33,7 +33,7 @@ struct BetCommand: ParsableCommand {
     }
 
     private func send(_ run: AgencyRun) throws {
-        let bet = try Self.bet(from: ProcessInfo.processInfo.environment, today: try run.today())
+        let bet = try Self.bet(from: ProcessInfo.processInfo.environment, today: try AgencyRun.today())
         let rerun = again ? AgencyError.Rerun.betAgain : .bet
         var sender = SingleBetSender(bet: bet, isLast: last, isAgain: again, log: run.log)
         let outcome = try run.untilStopped(undone: { Self.undone(sender, rerun) }) { link in
