@@ -7,7 +7,7 @@ import Testing
 
 /// Files of other versions: older ones are read, and what a newer one has made is named and never cut off.
 struct VersionsTests {
-    private let folder = DrawFolder(data: "data", draw: Samples.draw)
+    private let folder = DrawFolder(data: "/data", draw: Samples.draw)
 
     private func disk(_ files: [String: String]) throws -> SimulatedDisk {
         let disk = SimulatedDisk()
@@ -30,7 +30,7 @@ struct VersionsTests {
         // The rejected bets of version 1 are not known any more.
         #expect(standing.stream.checksum == nil && standing.stream.lastChunk == .rejected)
         #expect(recovery.contents.standings[AgencyID(1)].stream.checksum != nil)
-        let configuration = try ServiceConfiguration(flags: ["data": "data"], environment: [:], file: nil)
+        let configuration = try ServiceConfiguration(flags: ["data": "/data"], environment: [:], file: nil)
         let core = try IngestCore(
             configuration: configuration, program: "test", contents: recovery.contents, published: nil,
             inbox: MainInbox(), disk: disk, clock: { 2 }, log: .silent)
@@ -51,7 +51,7 @@ struct VersionsTests {
         var watched = PublishedResult(folder: folder, disk: disk)
         #expect(watched.changes().contains { if case .result = $0 { true } else { false } })
         let seal = try #require(try LedgerContents(reading: folder.ledger, on: disk).standings.seal)
-        let draw = Draw(folder: folder, disk: disk, winnersPath: "data/again") { false }
+        let draw = Draw(folder: folder, disk: disk, winnersPath: "/data/again") { false }
         #expect(published.result.isOutcome(try #require(try draw.run(seal))))
     }
 

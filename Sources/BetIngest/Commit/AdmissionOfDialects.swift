@@ -36,7 +36,10 @@ extension Admission {
             }
         }
         unplaced.remove(agency)
+        let earlierPlace = senders.place(of: agency)
         senders.sent(agency, from: connection.place, isNewConnection: isNew)
+        // It has moved: the ENDs that wait where it was may be enough now.
+        if let earlierPlace, earlierPlace != connection.place { entries += finishWaiting(at: earlierPlace) }
         entries.append(
             stage(
                 checked, agency, connection, sequence: standing.nextSequence,

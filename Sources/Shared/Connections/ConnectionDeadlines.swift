@@ -31,19 +31,6 @@ package struct ConnectionDeadlines: Sendable {
         /// The service does not read, because the frame has no memory yet.
         package var waitsForMemory: Bool
         package var hasHeldFrames: Bool
-
-        package init(
-            since: NIODeadline, progress: NIODeadline, isKnown: Bool, isInsideFrame: Bool, holdsMemory: Bool,
-            waitsForMemory: Bool, hasHeldFrames: Bool
-        ) {
-            self.since = since
-            self.progress = progress
-            self.isKnown = isKnown
-            self.isInsideFrame = isInsideFrame
-            self.holdsMemory = holdsMemory
-            self.waitsForMemory = waitsForMemory
-            self.hasHeldFrames = hasHeldFrames
-        }
     }
 
     /// What is overdue, for the peer and the log; nil if nothing is.
@@ -64,5 +51,39 @@ package struct ConnectionDeadlines: Sendable {
             return waited >= TimeAmount(hello) ? "no HELLO or chunk within \(hello)" : nil
         }
         return waited >= TimeAmount(idle) ? "nothing was sent within \(idle)" : nil
+    }
+}
+
+/// Since when a connection does what it does.
+///
+/// Pure.
+package struct ActivityClock: Sendable {
+    /// See ``ConnectionDeadlines/Activity/since``.
+    package var since: NIODeadline
+    private var progress: NIODeadline
+    private var progressBytes = 0
+
+    package init(now: NIODeadline) {
+        since = now
+        progress = now
+    }
+
+    /// The frame in progress begins, or goes on after a wait that was not its peer's.
+    package mutating func resetProgress(_ intake: borrowing FrameIntake, now: NIODeadline) {
+        progress = now
+        progressBytes = intake.collectedBytes
+    }
+
+    package mutating func activity(
+        _ intake: borrowing FrameIntake, isKnown: Bool, isNative: Bool, waitsForMemory: Bool, now: NIODeadline
+    ) -> ConnectionDeadlines.Activity {
+        if waitsForMemory || intake.collectedBytes >= progressBytes + Limits.minProgressBytes {
+            resetProgress(intake, now: now)
+        }
+        return ConnectionDeadlines.Activity(
+            since: since, progress: progress, isKnown: isKnown,
+            // A HELLO has the time that a stranger has.
+            isInsideFrame: intake.isInsideFrame && (isKnown || !isNative), holdsMemory: intake.holdsMemory,
+            waitsForMemory: waitsForMemory, hasHeldFrames: intake.heldFrames > 0)
     }
 }

@@ -27,9 +27,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
     private var isReadWanted = false
     private var isInputClosed = false
     private var hasEnded = false
-    private var since: NIODeadline
-    private var progress: NIODeadline
-    private var progressBytes = 0
+    private var clock: ActivityClock
 
     package init(loop: FramedLoop, settings: FramedSettings, slot: ConnectionSlot?) {
         self.loop = loop
@@ -41,8 +39,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
             maxFrameBytes: settings.isKnownAtOnce ? settings.maxFrameBytes : settings.firstMaxFrameBytes,
             firstBytes: settings.firstFrameBytes, isFree: settings.firstFrameBytes == .max && !settings.isKnownAtOnce,
             mayBeCutShort: settings.mayBeCutShort)
-        since = loop.now
-        progress = since
+        clock = ActivityClock(now: loop.now)
     }
 
     /// Set once, before the first event.
@@ -190,8 +187,8 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         if intake.hasDoubt { waitForRest() }
         // A frame's time begins with the first byte of its length.
         if startsFrame, intake.isInsideFrame {
-            if isKnown { since = loop.now }
-            resetProgress()
+            if isKnown { clock.since = loop.now }
+            clock.resetProgress(intake, now: loop.now)
         }
         return index
     }
@@ -209,7 +206,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
     }
 
     private func pass(_ frame: Frame) {
-        since = loop.now
+        clock.since = loop.now
         delegate?.receive(frame)
     }
 
@@ -235,16 +232,11 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
     private func continueFrame(_ reservation: Reservation) {
         guard case .open = phase, ticket != nil else { return }
         ticket = nil
-        since = loop.now
+        clock.since = loop.now
         if let frame = intake.admit(reservation) { pass(frame) }
-        resetProgress()
+        clock.resetProgress(intake, now: loop.now)
         frameUnread()
         readIfAllowed()
-    }
-
-    private func resetProgress() {
-        progress = loop.now
-        progressBytes = intake.collectedBytes
     }
 
     /// The peer sends nothing more: told once, after the last received frame.
@@ -309,7 +301,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         repeat {
             guard writeCollected() else { return }
             guard case .open = phase else { break }
-            if !intake.isInsideFrame { since = loop.now }
+            if !intake.isInsideFrame { clock.since = loop.now }
             frameUnread()
         } while output.count > 0
         readIfAllowed()
@@ -397,15 +389,10 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
             if phase.isOverdue(now: now) { context?.close(promise: nil) }
             return
         }
-        if intake.collectedBytes >= progressBytes + Limits.minProgressBytes || ticket != nil { resetProgress() }
-        let activity = ConnectionDeadlines.Activity(
-            since: since, progress: progress, isKnown: isKnown,
-            // A HELLO has the time that a stranger has.
-            isInsideFrame: intake.isInsideFrame && (isKnown || !isNative),
-            holdsMemory: intake.holdsMemory, waitsForMemory: ticket != nil, hasHeldFrames: intake.heldFrames > 0)
-        guard
-            let reason = settings.deadlines.overdue(activity, now: now, isMemoryShort: isMemoryShort)
-        else { return }
+        let activity = clock.activity(
+            intake, isKnown: isKnown, isNative: isNative, waitsForMemory: ticket != nil, now: now)
+        let reason = settings.deadlines.overdue(activity, now: now, isMemoryShort: isMemoryShort)
+        guard let reason else { return }
         beginEnding()
         delegate?.expire(reason)
     }

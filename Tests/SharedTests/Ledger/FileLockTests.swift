@@ -46,3 +46,41 @@ struct FileLockTests {
         }
     }
 }
+
+extension FileLockTests {
+    @Test("a lock whose file was removed, or replaced, excludes nobody: the next one takes the file at the path")
+    func replacedFile() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/lock"
+        let first = try FileLock(path, holder: "the first", deadline: .zero)
+        #expect(unlink(path) == 0)
+        let second = try FileLock(path, holder: "the second", deadline: .zero)
+        #expect(throws: FileLockError.held(path: path, holder: "the second")) {
+            try FileLock(path, holder: "the third", deadline: .zero)
+        }
+        withExtendedLifetime((first, second)) {}
+    }
+
+    @Test("a file that is replaced while the lock is waited for is not the one that is taken")
+    func replacedWhileWaiting() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/lock"
+        // A descriptor of the file that is removed, locked through another open file at the same moment.
+        let removed = open(path, O_RDWR | O_CREAT, 0o600)
+        #expect(flock(removed, LOCK_EX) == 0)
+        let isFree = Monitor(false)
+        let remover = NamedThread("remover") {
+            // The waiter below has opened the old file by then, or opens the new one: either way it ends with the new.
+            unlink(path)
+            close(removed)
+            isFree.withLock { $0 = true }
+            isFree.wakeAll()
+        }
+        let lock = try FileLock(path, holder: "the waiter", deadline: .seconds(20))
+        remover.join()
+        #expect(throws: FileLockError.held(path: path, holder: "the waiter")) {
+            try FileLock(path, holder: "another", deadline: .zero)
+        }
+        withExtendedLifetime(lock) {}
+    }
+}
