@@ -15,7 +15,12 @@ package struct PosixDisk: Disk {
             }
         if mode == .replace { try remove(path) }
         // Not blocking: opening a FIFO would wait for its other end, with the stop signals blocked.
-        let fd = SystemCall.retryingInterrupted { Glibc.open(path, flags | O_CLOEXEC | O_NONBLOCK, 0o600) }
+        var fd = SystemCall.retryingInterrupted { Glibc.open(path, flags | O_CLOEXEC | O_NONBLOCK, 0o600) }
+        // Connections that are being turned away have the last descriptors for a moment.
+        for _ in 0..<100 where fd < 0 && (errno == EMFILE || errno == ENFILE) {
+            usleep(10_000)
+            fd = SystemCall.retryingInterrupted { Glibc.open(path, flags | O_CLOEXEC | O_NONBLOCK, 0o600) }
+        }
         if fd < 0, errno == EINVAL, mode == .readWriteDirect {
             return try open(path, .readWrite)  // a file system without O_DIRECT
         }

@@ -1,3 +1,4 @@
+private import Glibc
 package import NIOCore
 private import NIOPosix
 
@@ -13,7 +14,7 @@ package struct Listener: Sendable {
     package struct Setup: Sendable {
         /// The configuration's key for the endpoint, for messages.
         package var key: String
-        /// What a connection beyond the limit is told.
+        /// What a connection beyond the limit is told; empty for a dialect, which has no words for it.
         package var busy: [UInt8]
         /// Called on an event loop when connections cannot be accepted, with the reason.
         package var didFailToAccept: @Sendable (String) -> Void
@@ -47,14 +48,20 @@ package struct Listener: Sendable {
                     }
                 }
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-                // Who waits for the draw says nothing for hours: the system finds out who has gone without a word.
+                // Agencies waiting for the draw are silent for hours: keep-alive detects peers that vanished, within five
+                // minutes.
                 .childChannelOption(.socketOption(.so_keepalive), value: 1)
+                .childChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPIDLE)), value: 180)
+                .childChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPINTVL)), value: 30)
+                .childChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPCNT)), value: 4)
+                // At its peer's end a socket hands over all that it holds.
+                .childChannelOption(.socketOption(.so_rcvbuf), value: SocketOptionValue(Limits.socketReceiveBytes))
                 .childChannelOption(.allowRemoteHalfClosure, value: true)
                 .childChannelOption(.maxMessagesPerRead, value: 1)
                 .childChannelOption(.writeBufferWaterMark, value: .init(low: 16 << 10, high: 64 << 10))
                 .childChannelInitializer { channel in
-                    guard let slot = loops.connections.admit(channel) else {
-                        return channel.refuse(with: setup.busy)
+                    guard let slot = loops.connections.admit(channel, isNative: !setup.busy.isEmpty) else {
+                        return loops.connections.turnAway(channel, with: setup.busy)
                     }
                     return channel.eventLoop.makeCompletedFuture {
                         let (loop, readBuffer) = loops.state(of: channel.eventLoop)
@@ -71,7 +78,7 @@ package struct Listener: Sendable {
 
     /// Closes the port.
     ///
-    /// Connections go on. Blocks until it is closed.
+    /// Connections stay. Blocks until it is closed.
     package func stopAccepting() {
         try? server.close().wait()
     }
