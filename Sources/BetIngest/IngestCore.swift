@@ -35,6 +35,8 @@ struct IngestCore: Sendable {
                 isDirect: ledger.isDirect))
         agencies = contents.standings.seal?.agencies ?? configuration.agencies
         let expected = Int(agencies)
+        let queue = ConnectionQueue(capacity: ingest.queueCapacity)
+        self.queue = queue
         let latch = CompletionLatch(
             remaining: max(0, expected - contents.standings.finishedAgencies.count),
             onDone: { inbox.postAllFinished() })
@@ -44,14 +46,14 @@ struct IngestCore: Sendable {
                 let remaining = latch.countDown()
                 log(.agencyFinished(agency, remaining: remaining, expected: expected))
             },
-            sealed: { inbox.postSealed($0) }, failed: { inbox.postFailure($0) })
+            sealed: { inbox.postSealed($0) }, failed: { inbox.postFailure($0) },
+            resumed: { if $0.endTurn() { queue.put([$0]) } })
         budget = FrameBudget(byteCount: ingest.bufferBytes, maxFrameBytes: ingest.maxFrameBytes)
         let terms = WelcomeTerms(
             draw: folder.draw, maxFrameBytes: ingest.maxFrameBytes, window: ingest.window)
         committer = LedgerCommitter(
             admission: Admission(terms: terms, standings: contents.standings), ledger: ledger,
             observer: observer, clock: clock, log: log)
-        queue = ConnectionQueue(capacity: ingest.queueCapacity)
         consultations = DialectConsultations(log: log)
         if let published { consultations.publish(published) }
         worker = IngestWorker(

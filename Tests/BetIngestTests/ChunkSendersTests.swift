@@ -4,49 +4,30 @@ import Testing
 
 @testable import BetIngest
 
-/// Whose END it is on a connection that names no agency.
+/// Where agencies of dialects send from.
 struct ChunkSendersTests {
     private let one = AgencyID(1)
     private let two = AgencyID(2)
 
-    @Test("the one agency that sends from an address, and nobody from another")
-    func oneAgency() {
+    @Test("an unfinished agency is at the place of its last chunk only")
+    func places() {
         var senders = ChunkSenders()
-        #expect(senders.sender(at: "a") == nil)
-        senders.sent(one, from: "a", isNewConnection: true)
-        #expect(senders.sender(at: "a") == one && senders.sender(at: "b") == nil)
-    }
-
-    @Test("with two unfinished agencies at an address it is nobody's; when one has finished, the other's")
-    func twoAgencies() {
-        var senders = ChunkSenders()
+        #expect(senders.unfinished(at: "a") == [])
         senders.sent(one, from: "a", isNewConnection: true)
         senders.sent(two, from: "a", isNewConnection: true)
-        #expect(senders.sender(at: "a") == nil)
-        senders.finished(one)
-        #expect(senders.sender(at: "a") == two)
-        senders.finished(two)
-        // A repeated END: both have finished.
-        #expect(senders.sender(at: "a") != nil)
-    }
-
-    @Test("an agency that moves is at its new address only")
-    func moving() {
-        var senders = ChunkSenders()
-        senders.sent(one, from: "a", isNewConnection: true)
-        senders.sent(one, from: "b", isNewConnection: true)
-        #expect(senders.sender(at: "a") == nil && senders.sender(at: "b") == one)
-    }
-
-    @Test("an agency that has moved is not ended by one that stayed and repeats itself")
-    func moved() {
-        var senders = ChunkSenders()
-        senders.sent(one, from: "a", isNewConnection: true)
-        senders.sent(two, from: "a", isNewConnection: true)
+        #expect(senders.unfinished(at: "a") == [one, two] && senders.unfinished(at: "b") == [])
         senders.sent(two, from: "b", isNewConnection: true)
-        #expect(senders.sender(at: "a") == one)
+        #expect(senders.unfinished(at: "a") == [one] && senders.unfinished(at: "b") == [two])
+        #expect(senders.place(of: two) == "b")
+    }
+
+    @Test("an agency that has finished is remembered at its place, for an END that is repeated")
+    func finished() {
+        var senders = ChunkSenders()
+        senders.sent(one, from: "a", isNewConnection: true)
+        #expect(senders.finishedAgency(at: "a") == nil)
         senders.finished(one)
-        #expect(senders.sender(at: "a") == one && senders.sender(at: "b") == two)
+        #expect(senders.unfinished(at: "a") == [] && senders.finishedAgency(at: "a") == one)
     }
 
     @Test("programs with a connection for each message are known by their one chunk")

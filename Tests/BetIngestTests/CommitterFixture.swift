@@ -70,7 +70,7 @@ final class CommitterFixture: Sendable {
             observer: LedgerCommitter.Observer(
                 agencyFinished: { agency in finished.withLockedValue { $0.append(agency) } },
                 sealed: { seal in seals.withLockedValue { $0.append(seal) } },
-                failed: { error in failures.withLockedValue { $0.append(error) } }),
+                failed: { error in failures.withLockedValue { $0.append(error) } }, resumed: { _ = $0.endTurn() }),
             clock: { 1_763_676_675_000 }, log: .silent)
     }
 
@@ -88,7 +88,9 @@ final class CommitterFixture: Sendable {
             Issue.record("the budget is used up")
             return
         }
-        committer.stage(CheckedChunk(chunk, fault: fault, reservation), agency: AgencyID(agency), from: connection)
+        // A repetition keeps its connection's turn until it is answered.
+        let checked = CheckedChunk(chunk, fault: fault, reservation)
+        if !committer.stage(checked, agency: AgencyID(agency), from: connection) { _ = committer.commitStaged() }
     }
 
     /// What the ledger holds for anybody who reads it now.

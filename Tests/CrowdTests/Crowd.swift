@@ -75,16 +75,3 @@ final class Crowd {
         received = []
     }
 }
-
-/// The resident memory of a process in bytes.
-func residentBytes(_ processID: Int32) -> Int {
-    guard let file = fopen("/proc/\(processID)/status", "r") else { return 0 }
-    defer { fclose(file) }
-    var line = [CChar](repeating: 0, count: 256)
-    while fgets(&line, Int32(line.count), file) != nil {
-        let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        guard text.hasPrefix("VmRSS:") else { continue }
-        return (Int(text.filter(\.isNumber)) ?? 0) * 1024
-    }
-    return 0
-}

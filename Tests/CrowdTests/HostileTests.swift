@@ -51,7 +51,7 @@ struct HostileTests {
         try writeOutput(
             "slow crowd: \(size) connections at a byte a second, 50 honest agencies: p99 \(alone.median.milliseconds) ms "
                 + "alone, \(beside.median.milliseconds) ms beside it, ratio \(ratio)")
-        #expect(residentBytes(service.processID) < 600 << 20)
+        #expect(service.residentBytes < 600 << 20)
         try stop(service)
     }
 
@@ -87,7 +87,7 @@ struct HostileTests {
         let folder = try TemporaryFolder()
         let service = try start("bet-ingest", agencies: 5, folder)
         let endpoint = try service.waitForAddress()
-        let before = residentBytes(service.processID)
+        let before = service.residentBytes
         let claim: [UInt8] = [0xFF, 0xFF, 0xFF, 0xFF]
         let kinds: [[UInt8]] = [[], claim, [0, 0, 0], Message.hello(Hello(agency: AgencyID(9))).encoded]
         for attempt in 0..<attempts {
@@ -104,7 +104,7 @@ struct HostileTests {
         #expect(halfOpen.connect(held, to: endpoint) == held)
         let honest = try HonestAgencies(5, endpoint)
         _ = try honest.work(chunks: 5)
-        let after = residentBytes(service.processID)
+        let after = service.residentBytes
         try writeOutput(
             "storms: \(attempts) connection attempts, \(held) half-open connections; resident memory \(before >> 20) MB "
                 + "before, \(after >> 20) MB after")

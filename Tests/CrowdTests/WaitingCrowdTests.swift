@@ -64,9 +64,9 @@ struct WaitingCrowdTests {
         let folder = try TemporaryFolder()
         let (ingest, winners) = (try start("bet-ingest", folder), try start("winners-service", folder))
         let endpoint = try winners.waitForAddress()
-        let before = residentBytes(winners.processID)
+        let before = winners.residentBytes
         let crowd = try park(size, on: endpoint)
-        let bytes = (residentBytes(winners.processID) - before) / size
+        let bytes = (winners.residentBytes - before) / size
         let published = try draw(ingest)
         try answered(crowd)
         let taken = SystemCall.unixMilliseconds() - published

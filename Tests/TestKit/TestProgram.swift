@@ -104,6 +104,16 @@ package final class TestProgram: Sendable {
         return line
     }
 
+    /// The process's resident memory.
+    package var residentBytes: Int {
+        // Not mapped and not cached: the file is made for each reading.
+        let text = (try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8)) ?? ""
+        for line in text.split(separator: "\n") where line.hasPrefix("VmRSS:") {
+            return (Int(line.split(separator: " ").dropFirst().first ?? "") ?? 0) << 10
+        }
+        return 0
+    }
+
     /// Waits for the end.
     ///
     /// - Returns: the exit code; the signal's number, negative, where one ended it.

@@ -12,6 +12,8 @@ struct Admission {
     private(set) var owners: [AgencyID: IngestConnection] = [:]
     /// Where the chunks of dialects came from.
     var senders = ChunkSenders()
+    /// ENDs that name no agency, by place, until as many wait as agencies there have not finished.
+    var waitingEnds: [String: [IngestConnection]] = [:]
     /// Unfinished agencies of the ledger that was found, while nobody knows where they send from.
     var unplaced: Set<AgencyID>
     /// Connections that were taken over and have not gone yet.
@@ -38,7 +40,7 @@ struct Admission {
         return takeOver(agency, connection) + [welcome]
     }
 
-    /// - Returns: the last word to the connection that spoke for the agency before, if one did.
+    /// - Returns: the final answer to the connection that spoke for the agency before, if one did.
     mutating func takeOver(_ agency: AgencyID, _ connection: IngestConnection) -> [StagedEntry] {
         guard let previous = owners.updateValue(connection, forKey: agency), previous !== connection else { return [] }
         superseded.insert(ObjectIdentifier(previous))
@@ -50,12 +52,15 @@ struct Admission {
         ]
     }
 
-    /// A connection is done with; its answer, if there is one, is its last.
+    /// Releases a connection; its answer, if there is one, is final.
     mutating func leave(
         _ agency: AgencyID?, _ connection: IngestConnection, with message: Message?
     ) -> StagedEntry {
         if let agency, owners[agency] === connection { owners[agency] = nil }
         superseded.remove(ObjectIdentifier(connection))
+        if let waiting = waitingEnds[connection.place]?.filter({ $0 !== connection }) {
+            waitingEnds[connection.place] = waiting.isEmpty ? nil : waiting
+        }
         return .answer(Answer(message.map(Answer.Content.message) ?? .nothing, closes: true), connection, nil)
     }
 
@@ -70,7 +75,10 @@ struct Admission {
         let place = standings[agency].place(of: chunk.sequence)
         switch place {
         case .repeated:
-            return .settlement(.repeated(checked, agency, connection.answers))
+            return .settlement(
+                .repeated(
+                    Repetition(
+                        chunk: chunk, agency: agency, connection: connection, reservation: checked.reservation)))
         case .next where isSealed, .gap where isSealed:
             return refuse(chunk, .drawClosed, closedReason(agency), agency, connection)
         case .gap:

@@ -35,16 +35,18 @@ struct ChunkSenders: Sendable {
         places[place]?.finished.insert(agency)
     }
 
-    /// The agency that a nameless END from a place belongs to: the one there that has not finished.
-    ///
-    /// Where all there have, one of them repeats itself, and any of them will do.
-    ///
-    /// - Returns: nil where nobody has sent from there, or several have not finished.
-    func sender(at place: String) -> AgencyID? {
-        guard let place = places[place] else { return nil }
-        return place.unfinished.isEmpty
-            ? place.finished.min() : place.unfinished.count == 1 ? place.unfinished.first : nil
+    /// The unfinished agencies that have sent from a place.
+    func unfinished(at place: String) -> Set<AgencyID> {
+        places[place]?.unfinished ?? []
     }
+
+    /// An agency at a place that has finished: if all there have, a nameless END repeats that of one of them.
+    func finishedAgency(at place: String) -> AgencyID? {
+        places[place]?.finished.min()
+    }
+
+    /// Where an agency's chunks come from.
+    func place(of agency: AgencyID) -> String? { senders[agency]?.place }
 
     /// Whether the agency's connection before carried one chunk, as those of programs with a connection for each message.
     func sentOneChunk(_ agency: AgencyID) -> Bool { senders[agency]?.connectionChunks == 1 }

@@ -22,6 +22,8 @@ final class LedgerCommitter: Sendable {
         var sealed: @Sendable (SealRecord) -> Void
         /// A write or sync failed: nothing will ever be acknowledged again.
         var failed: @Sendable (LedgerError) -> Void
+        /// A connection whose repetition is answered may have its next turn.
+        var resumed: @Sendable (IngestConnection) -> Void
     }
 
     private let staging: Monitor<Staging>
@@ -46,11 +48,17 @@ final class LedgerCommitter: Sendable {
 
 extension LedgerCommitter {
     /// Stages a checked chunk.
-    func stage(_ checked: CheckedChunk, agency: AgencyID, from connection: IngestConnection) {
+    ///
+    /// - Returns: whether its connection may have another turn; a repetition's has it when it is answered.
+    @discardableResult
+    func stage(_ checked: CheckedChunk, agency: AgencyID, from connection: IngestConnection) -> Bool {
+        var isRepetition = false
         append { staging in
             let entry = staging.admission.admit(checked, agency: agency, from: connection)
+            if case .settlement(.repeated)? = entry { isRepetition = true }
             if let entry { staging.stage(entry) }
         }
+        return !isRepetition
     }
 
     /// Makes a connection speak for an agency; it is welcomed when all that the agency has staged is durable.
@@ -160,15 +168,18 @@ extension LedgerCommitter {
     func commitStaged() -> Bool {
         while true {
             var (entries, recordBytes) = staging.withLock { $0.takeGroup() }
-            if entries.isEmpty { return true }
             do throws(LedgerError) {
                 let time = clock()
-                try ledger.withLock { (ledger: inout OpenLedger) throws(LedgerError) in
+                let isDone = try ledger.withLock { (ledger: inout OpenLedger) throws(LedgerError) -> Bool in
+                    if entries.isEmpty, ledger.repetitions.isEmpty { return true }
                     ledger.reserve(recordBytes: recordBytes)
                     let settlements = append(&entries, to: &ledger, time: time)
                     if recordBytes > 0 { try ledger.commit(time: time) }
                     try settle(settlements, &ledger, time: time)
+                    try answerRepetition(&ledger)
+                    return false
                 }
+                if isDone { return true }
             } catch {
                 fail(error)
                 return false
@@ -226,8 +237,8 @@ extension LedgerCommitter {
             switch settlement {
             case .answer(let answer, let answers, _):
                 answers.send(answer)
-            case .repeated(let checked, let agency, let answers):
-                answers.send(Answer(try ledger.answer(repeated: checked.chunk, agency: agency)))
+            case .repeated(let repetition):
+                ledger.repetitions.append(repetition)
             case .afterwards(let body):
                 body()
             case .log:
@@ -245,6 +256,14 @@ extension LedgerCommitter {
             case .answer, .repeated, .afterwards, .sealed: break
             }
         }
+    }
+
+    /// Answers one repetition, from the disk: the next group does not wait for the others.
+    private func answerRepetition(_ ledger: inout OpenLedger) throws(LedgerError) {
+        guard let repetition = ledger.repetitions.popFirst() else { return }
+        let answer = try ledger.answer(repeated: repetition.chunk, agency: repetition.agency)
+        repetition.connection.answers.send(Answer(answer))
+        observer.resumed(repetition.connection)
     }
 
     /// Ends the ledger with a closing group; after a failure nothing is touched.

@@ -1,3 +1,4 @@
+import DequeModule
 import Shared
 
 /// A draw's ledger while the service runs: its end, to append to, and its records, to answer repetitions from.
@@ -12,6 +13,8 @@ struct OpenLedger: ~Copyable {
     private var writer: LedgerWriter?
     private var index: ChunkIndex
     private(set) var storedBets: UInt64
+    /// Durable themselves, and not answered yet.
+    var repetitions: Deque<Repetition> = []
 
     /// Opens a ledger that was read, cuts a torn group off, and finishes a seal that was interrupted before its closing
     /// group.

@@ -28,8 +28,9 @@ enum StagedEntry {
 /// copied into the group.
 enum Settlement {
     case answer(Answer, any AnswerSink, LogEvent?)
-    /// Has been sent before: answered from the ledger.
-    case repeated(CheckedChunk, AgencyID, any AnswerSink)
+    /// Has been sent before: answered from the ledger, after the answers of its group and before its connection has
+    /// another turn.
+    case repeated(Repetition)
     /// Called on the committer thread; must not block.
     case afterwards(@Sendable () -> Void)
     case log(LogEvent)

@@ -33,6 +33,9 @@ struct DialectSession: IngestSession {
             return .answer(
                 Answer(.rejected(badBets: 0, reason: "\(fault)"), closes: true),
                 Complaint(agency: agency, reason: "\(fault)"))
+        case .frame(let frame) where frame.isCutShort:
+            let reason = "the message is longer than its length says: it must count bytes, not characters"
+            return receive(.badChunk(nil, BadChunk(count: 1, badBets: 1, reason: reason)))
         case .frame(let frame):
             return receive(dialect.request(frame.bytes, today: today))
         }

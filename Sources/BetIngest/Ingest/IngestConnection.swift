@@ -27,6 +27,10 @@ final class IngestConnection: Sendable {
     let peer: String
     /// What it speaks; nil: the native protocol.
     let dialect: (any Dialect)?
+    /// Where its chunks come from, for ``ChunkSenders``: programs of two dialects on one machine are told apart.
+    ///
+    /// Empty for a native agency.
+    let place: String
     let answers: any AnswerSink
     private let inbox = NIOLockedValueBox(Inbox())
     private let session: NIOLockedValueBox<any IngestSession>
@@ -34,6 +38,7 @@ final class IngestConnection: Sendable {
     init(peer: String, session: any IngestSession, dialect: (any Dialect)? = nil, answers: any AnswerSink) {
         self.dialect = dialect
         self.peer = peer
+        place = Self.place(dialect, peer)
         self.answers = answers
         self.session = NIOLockedValueBox(session)
     }
@@ -72,6 +77,7 @@ final class IngestConnection: Sendable {
     /// The peer's address without its port.
     var address: Substring { peer[..<(peer.lastIndex(of: ":") ?? peer.endIndex)] }
 
-    /// Where its chunks come from, for ``ChunkSenders``: programs of two dialects on one machine are told apart.
-    var place: String { "\(dialect?.name ?? "native") \(address)" }
+    private static func place(_ dialect: (any Dialect)?, _ peer: String) -> String {
+        dialect.map { "\($0.name) \(peer[..<(peer.lastIndex(of: ":") ?? peer.endIndex)])" } ?? ""
+    }
 }

@@ -21,13 +21,17 @@ struct IngestWorker: Sendable {
 
     /// One chunk of one connection; then the connection goes to the back of the queue.
     func takeTurn(_ connection: IngestConnection) {
-        if let item = connection.takeItem() {
-            handle(item, of: connection)
-        }
+        if let item = connection.takeItem(), !handle(item, of: connection) { return }
+        endTurn(connection)
+    }
+
+    /// The connection goes to the back of the queue, if it has more to say.
+    func endTurn(_ connection: IngestConnection) {
         if connection.endTurn() { queue.put([connection]) }
     }
 
-    private func handle(_ item: IngestConnection.Item, of connection: IngestConnection) {
+    /// - Returns: whether the turn ends here; else it ends when the committer has answered.
+    private func handle(_ item: IngestConnection.Item, of connection: IngestConnection) -> Bool {
         let today = Birthdate(unixMilliseconds: clock())
         let action = connection.receive(item, today: today)
         // The memory of a frame stays reserved until its record is durable, that of any other until here.
@@ -35,7 +39,7 @@ struct IngestWorker: Sendable {
         if case .frame(let frame) = item { reservation = frame.reservation }
         switch action {
         case .admit(let chunk, let agency):
-            committer.stage(CheckedChunk(chunk, today: today, reservation), agency: agency, from: connection)
+            return committer.stage(CheckedChunk(chunk, today: today, reservation), agency: agency, from: connection)
         case .number(let chunk, let agency):
             committer.number(CheckedChunk(chunk, fault: nil, reservation), agency: agency, from: connection)
         case .join(let agency, let tellsStream):
@@ -58,6 +62,7 @@ struct IngestWorker: Sendable {
         case .ignore:
             break
         }
+        return true
     }
 
     private static func event(_ complaint: Complaint, peer: String) -> LogEvent {

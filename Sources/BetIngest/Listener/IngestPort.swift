@@ -41,5 +41,6 @@ extension FramedSettings {
             deadlines: ConnectionDeadlines(
                 hello: ingest.helloDeadline, frame: ingest.frameDeadline, idle: ingest.idleDeadline),
             isKnownAtOnce: false, isNative: isNative)
+        if let dialect { mayBeCutShort = { dialect.mayBeCutShort($0) } }
     }
 }

@@ -35,8 +35,8 @@ package enum ProgramExit: Int32, Sendable {
     package init(for error: any Error) {
         switch error {
         case is ConfigurationError: self = .configuration
-        case FileLockError.held: self = .tryLater
-        case LedgerError.damaged, LedgerError.badHeader, is DrawResultError: self = .data
+        case FileLockError.held, LedgerError.inUse: self = .tryLater
+        case LedgerError.damaged, LedgerError.badHeader, LedgerError.unknownKind, is DrawResultError: self = .data
         case is OutputError: self = .usage
         case let error as any ProgramError: self = error.exit
         default: self = .internal

@@ -200,9 +200,12 @@ package struct Frame: Sendable {
     package let bytes: [UInt8]
     /// Nil for a frame that needs none: a HELLO, or a question to the winners' port.
     package let reservation: Reservation?
+    /// Its length was too small: what follows is the rest of its message.
+    package let isCutShort: Bool
 
-    package init(_ bytes: [UInt8], reservation: Reservation? = nil) {
+    package init(_ bytes: [UInt8], reservation: Reservation? = nil, isCutShort: Bool = false) {
         self.bytes = bytes
         self.reservation = reservation
+        self.isCutShort = isCutShort
     }
 }

@@ -32,6 +32,9 @@ package struct FrameIntake: ~Copyable {
     private var reservation: Reservation?
     /// A whole frame that waits for its memory.
     private var waitingFrame: [UInt8]?
+    /// A whole frame that may have been cut short: what follows tells.
+    private var doubtfulFrame: Frame?
+    private let mayBeCutShort: @Sendable ([UInt8]) -> Bool
     private var isClosed = false
     private let firstBytes: Int
     /// Whether whole frames need no memory of their own: they are small, and one at a time.
@@ -40,7 +43,12 @@ package struct FrameIntake: ~Copyable {
     /// - Parameters:
     ///   - firstBytes: of a frame's first part, which needs no reservation; `.max` reserves whole frames from their start.
     ///   - isFree: whole frames need no memory of their own.
-    package init(_ framing: Framing, window: Int, maxFrameBytes: Int, firstBytes: Int = .max, isFree: Bool = false) {
+    ///   - mayBeCutShort: whether a frame is passed on only once nothing, or the start of another one, follows it.
+    package init(
+        _ framing: Framing, window: Int, maxFrameBytes: Int, firstBytes: Int = .max, isFree: Bool = false,
+        mayBeCutShort: @escaping @Sendable ([UInt8]) -> Bool = { _ in false }
+    ) {
+        self.mayBeCutShort = mayBeCutShort
         self.window = window
         self.firstBytes = firstBytes
         self.isFree = isFree
@@ -56,7 +64,11 @@ package struct FrameIntake: ~Copyable {
     package var hasRoom: Bool { !isClosed && heldFrames < window }
     package var hasUnread: Bool { unread != nil }
     /// Whether a frame has been partially received.
-    package var isInsideFrame: Bool { decoder.isInsideFrame || waitingFrame != nil }
+    package var isInsideFrame: Bool {
+        decoder.isInsideFrame || waitingFrame != nil || doubtfulFrame != nil
+    }
+    /// Whether ``settleDoubt()`` has to be called if nothing follows.
+    package var hasDoubt: Bool { doubtfulFrame != nil }
     /// The bytes that have arrived of the frame in progress.
     package var collectedBytes: Int { decoder.collectedBytes }
     /// Whether the frame in progress has memory that others may wait for.
@@ -66,6 +78,14 @@ package struct FrameIntake: ~Copyable {
     package mutating func next(_ input: RawSpan, from index: inout Int) -> Event {
         guard hasRoom else { return .pauses }
         if let waitingFrame { return .needsMemory(byteCount: waitingFrame.count, isWhole: true) }
+        if let doubtful = doubtfulFrame {
+            guard index < input.byteCount else { return .pauses }
+            doubtfulFrame = nil
+            heldFrames += 1
+            // The length of a message is never so large that its first byte is not 0, and text never begins with one.
+            let isCutShort = input.unsafeLoad(fromByteOffset: index, as: UInt8.self) != 0
+            return .frame(Frame(doubtful.bytes, reservation: doubtful.reservation, isCutShort: isCutShort))
+        }
         switch decoder.next(input, from: &index) {
         case .needsBytes:
             return .pauses
@@ -80,7 +100,8 @@ package struct FrameIntake: ~Copyable {
                 waitingFrame = bytes
                 return .needsMemory(byteCount: bytes.count, isWhole: true)
             }
-            return passOn(bytes)
+            guard let frame = passOn(bytes) else { return next(input, from: &index) }
+            return .frame(frame)
         case .invalid(let fault):
             close()
             return .invalid(fault)
@@ -97,16 +118,28 @@ package struct FrameIntake: ~Copyable {
             return nil
         }
         waitingFrame = nil
-        guard case .frame(let frame) = passOn(whole) else { return nil }
-        return frame
+        return passOn(whole)
     }
 
-    private mutating func passOn(_ bytes: [UInt8]) -> Event {
-        heldFrames += 1
+    /// Nothing has followed the doubtful frame: it is whole.
+    package mutating func settleDoubt() -> Frame? {
+        defer { doubtfulFrame = nil }
+        if doubtfulFrame != nil { heldFrames += 1 }
+        return doubtfulFrame
+    }
+
+    /// - Returns: nil for a frame that is in doubt.
+    private mutating func passOn(_ bytes: [UInt8]) -> Frame? {
         // Where only its end tells a frame's size, more than it has was reserved.
         reservation?.shrink(to: bytes.count)
-        defer { reservation = nil }
-        return .frame(Frame(bytes, reservation: reservation))
+        let frame = Frame(bytes, reservation: reservation)
+        reservation = nil
+        if mayBeCutShort(bytes) {
+            doubtfulFrame = frame
+            return nil
+        }
+        heldFrames += 1
+        return frame
     }
 
     /// Keeps bytes that cannot be framed yet, in memory of their own.
@@ -141,6 +174,7 @@ package struct FrameIntake: ~Copyable {
         unread = nil
         reservation = nil
         waitingFrame = nil
+        doubtfulFrame = nil
         decoder = FrameDecoder(.native, maxFrameBytes: 1)
     }
 }

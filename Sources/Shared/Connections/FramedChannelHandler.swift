@@ -39,7 +39,8 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         intake = FrameIntake(
             settings.framing, window: settings.isKnownAtOnce ? settings.window : settings.firstWindow,
             maxFrameBytes: settings.isKnownAtOnce ? settings.maxFrameBytes : settings.firstMaxFrameBytes,
-            firstBytes: settings.firstFrameBytes, isFree: settings.firstFrameBytes == .max && !settings.isKnownAtOnce)
+            firstBytes: settings.firstFrameBytes, isFree: settings.firstFrameBytes == .max && !settings.isKnownAtOnce,
+            mayBeCutShort: settings.mayBeCutShort)
         since = loop.now
         progress = since
     }
@@ -186,12 +187,25 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
                 break framing
             }
         }
+        if intake.hasDoubt { waitForRest() }
         // A frame's time begins with the first byte of its length.
         if startsFrame, intake.isInsideFrame {
             if isKnown { since = loop.now }
             resetProgress()
         }
         return index
+    }
+
+    /// The rest of a message that was cut short was written with it, and arrives within this; nothing else does.
+    private func waitForRest() {
+        let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        loop.eventLoop.scheduleTask(in: .milliseconds(100)) { bound.value.settleDoubt() }
+    }
+
+    private func settleDoubt() {
+        guard case .open = phase, let frame = intake.settleDoubt() else { return }
+        pass(frame)
+        frameUnread()
     }
 
     private func pass(_ frame: Frame) {
@@ -236,6 +250,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
     /// The peer sends nothing more: told once, after the last received frame.
     private func endInput() {
         guard !hasEnded, ticket == nil, !intake.hasUnread || intake.waitsOnlyForDraw else { return }
+        settleDoubt()
         _ = intake.takeUnread()
         hasEnded = true
         delegate?.endInput()

@@ -14,6 +14,8 @@ package struct FramedSettings: Sendable {
     /// Whether a peer is known before it has said anything.
     package var isKnownAtOnce: Bool
     package var isNative: Bool
+    /// Whether a frame may be the first part of a longer message, see ``FrameIntake``.
+    package var mayBeCutShort: @Sendable ([UInt8]) -> Bool = { _ in false }
 
     package init(
         framing: Framing, window: Int, firstWindow: Int, maxFrameBytes: Int, firstMaxFrameBytes: Int,

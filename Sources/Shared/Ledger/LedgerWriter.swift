@@ -129,16 +129,16 @@ package struct LedgerWriter: ~Copyable {
             ledgerID: header.ledgerID, time: time, recordsChecksum: recordsChecksum)
         group.replace(at: 0, with: header.bytes)
         group.padToBlock()
-        let isIntact: Bool
+        // A file that was cut would grow again with the write, and have a hole.
+        try checkIntact(byteCount: endOffset)
         do throws(DiskError) {
             try preallocate(through: endOffset + group.count)
             try file.writeAll(group.bytes, at: endOffset)
             try file.sync()
-            isIntact = try file.isIntact(byteCount: endOffset + group.count)
         } catch {
             throw .disk(error)
         }
-        guard isIntact else { throw .lost(path: path) }
+        try checkIntact(byteCount: endOffset + group.count)
         endOffset += group.count
         nextNumber += 1
         recordsChecksum = 0
@@ -159,6 +159,17 @@ package struct LedgerWriter: ~Copyable {
             throw .disk(error)
         }
         allocatedBytes = endOffset
+    }
+
+    /// Checks that the path still names the file, and that it has its bytes.
+    private func checkIntact(byteCount: Int) throws(LedgerError) {
+        let isIntact: Bool
+        do throws(DiskError) {
+            isIntact = try file.isIntact(byteCount: byteCount)
+        } catch {
+            throw .disk(error)
+        }
+        guard isIntact else { throw .lost(path: path) }
     }
 
     private mutating func reserveGroupHeader() {

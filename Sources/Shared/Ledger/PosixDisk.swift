@@ -48,7 +48,7 @@ package struct PosixDisk: Disk {
     }
 
     package func forgetCached(_ path: String) throws(DiskError) {
-        let fd = SystemCall.retryingInterrupted { Glibc.open(path, O_RDONLY | O_CLOEXEC) }
+        let fd = SystemCall.retryingInterrupted { Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
         guard fd >= 0 else { throw DiskError(call: "open", path: path, errno: errno) }
         defer { close(fd) }
         posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED)  // a file system without it has no such cache

@@ -33,6 +33,11 @@ package protocol Dialect: AnyObject, Sendable {
     ///   - areIntegers: each of them is a u32 without leading zeros.
     func winnersForm(count: UInt64, documentsBytes: Int, areIntegers: Bool) -> WinnersForm?
 
+    /// Whether a frame may be the first part of a longer message whose length is too small, and be valid all the same.
+    ///
+    /// Then it is looked at only once nothing, or the start of another message, follows it.
+    func mayBeCutShort(_ frame: [UInt8]) -> Bool
+
     /// What becomes of the connection after winners.
     var nextAfterWinners: DialectReply.Next { get }
 }
@@ -41,6 +46,7 @@ extension Dialect {
     package var winnersName: String? { nil }
     package var isOneMessagePerConnection: Bool { false }
     package var nextAfterWinners: DialectReply.Next { .close }
+    package func mayBeCutShort(_ frame: [UInt8]) -> Bool { false }
     package func winnersForm(count: UInt64, documentsBytes: Int, areIntegers: Bool) -> WinnersForm? { nil }
 }
 

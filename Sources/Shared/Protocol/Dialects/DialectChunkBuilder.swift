@@ -11,13 +11,12 @@ struct DialectChunkBuilder {
         var number: Span<UInt8>
 
         @_lifetime(copy text)
-        init(_ text: Span<UInt8>, _ ranges: ArraySlice<Range<Int>>) {
-            let first = ranges.startIndex
-            firstName = text.extracting(ranges[first])
-            lastName = text.extracting(ranges[first + 1])
-            document = text.extracting(ranges[first + 2])
-            birthdate = text.extracting(ranges[first + 3])
-            number = text.extracting(ranges[first + 4])
+        init(_ text: Span<UInt8>, _ fields: TextFields, from first: Int = 0) {
+            firstName = text.extracting(fields.ranges[first])
+            lastName = text.extracting(fields.ranges[first + 1])
+            document = text.extracting(fields.ranges[first + 2])
+            birthdate = text.extracting(fields.ranges[first + 3])
+            number = text.extracting(fields.ranges[first + 4])
         }
     }
 
@@ -85,33 +84,6 @@ struct DialectChunkBuilder {
             return .badChunk(agency, BadChunk(count: count, badBets: count, reason: reason))
         }
         return .chunk(agency, columns.takeChunk(sequence: 0, isLast: isLast))
-    }
-}
-
-extension Span<UInt8> {
-    /// The ranges between separators: one more than there are.
-    func fields(in range: Range<Int>, separatedBy separator: Unicode.Scalar) -> [Range<Int>] {
-        var fields: [Range<Int>] = []
-        var start = range.lowerBound
-        for index in range where self[index] == UInt8(ascii: separator) {
-            fields.append(start..<index)
-            start = index + 1
-        }
-        fields.append(start..<range.upperBound)
-        return fields
-    }
-
-    /// The lines in a range, without their newlines; the last one may lack its newline.
-    func lines(in range: Range<Int>) -> [Range<Int>] {
-        var lines = fields(in: range, separatedBy: "\n")
-        if lines.last?.isEmpty == true { lines.removeLast() }
-        return lines
-    }
-
-    func equals(_ text: StaticString) -> Bool {
-        guard count == text.utf8CodeUnitCount else { return false }
-        for index in indices where self[index] != text.utf8Start[index] { return false }
-        return true
     }
 }
 

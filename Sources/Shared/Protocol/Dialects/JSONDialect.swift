@@ -1,4 +1,5 @@
 private import Foundation
+private import NIOConcurrencyHelpers
 
 /// A length of four bytes, then JSON; bets on one port and winners on another.
 ///
@@ -53,7 +54,16 @@ package final class JSONDialect: Dialect, AgencyLanguage {
 
     package init() {}
 
+    /// Parsing JSON takes about 16 times its bytes: of long messages, one at a time is parsed.
+    private static let longMessageBytes = 64 << 10
+    private let longMessages = NIOLock()
+
     package func request(_ frame: [UInt8], today: Birthdate) -> DialectRequest {
+        if frame.count <= Self.longMessageBytes { return parse(frame, today: today) }
+        return longMessages.withLock { parse(frame, today: today) }
+    }
+
+    private func parse(_ frame: [UInt8], today: Birthdate) -> DialectRequest {
         let query: Query
         do {
             query = try JSONDecoder().decode(Query.self, from: Data(frame))
@@ -69,7 +79,7 @@ package final class JSONDialect: Dialect, AgencyLanguage {
                 let bytes = Array(row.utf8)
                 let fields = bytes.span.fields(in: bytes.indices, separatedBy: ",")
                 if fields.count == 5 {
-                    builder.append(.init(bytes.span, fields[...]))
+                    builder.append(.init(bytes.span, fields))
                 } else {
                     builder.fault("\(fields.count) fields; 5 are expected, separated by commas")
                 }

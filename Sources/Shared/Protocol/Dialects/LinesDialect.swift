@@ -15,32 +15,34 @@ package final class LinesDialect: Dialect, AgencyLanguage {
         let text = frame.span
         // The last newline is the empty line's. One in front is what an empty last field of the message before left over.
         let start = text.count > 2 && text[0] == UInt8(ascii: "\n") ? 1 : 0
-        let lines = text.lines(in: start..<max(start, text.count - 1))
-        guard let first = lines.first else {
+        var lines = LineCursor(start..<max(start, text.count - 1))
+        guard let first = lines.next(text) else {
             return .unknown(reason: "an empty message; BET, CONFIRMATION or WINNERS is expected")
         }
         let kind = text.extracting(first)
-        if kind.equals("BET") { return chunk(text, bets: lines.dropFirst(), today: today) }
-        let agency = lines.count == 2 ? agencyID(text.extracting(lines[1])) : nil
+        if kind.equals("BET") { return chunk(text, bets: lines, today: today) }
+        let second = lines.next(text)
+        let agency = lines.next(text) == nil ? second.flatMap { agencyID(text.extracting($0)) } : nil
         if let agency, kind.equals("CONFIRMATION") { return .finish(agency) }
         if let agency, kind.equals("WINNERS") { return .consult(agency, .init(wait: .afterFinish)) }
         return .unknown(reason: "no message; BET with six lines a bet, CONFIRMATION or WINNERS with one is expected")
     }
 
     private func chunk(
-        _ text: borrowing Span<UInt8>, bets: ArraySlice<Range<Int>>, today: Birthdate
+        _ text: borrowing Span<UInt8>, bets: LineCursor, today: Birthdate
     ) -> DialectRequest {
         var builder = DialectChunkBuilder(today: today)
-        var rest = bets
-        while rest.count >= Self.linesOfBet {
-            if builder.name(text.extracting(rest[rest.startIndex])) {
-                builder.append(.init(copy text, rest.dropFirst().prefix(5)))
-            }
-            rest = rest.dropFirst(Self.linesOfBet)
+        var lines = bets
+        var bet = TextFields()
+        while let line = lines.next(copy text) {
+            bet.append(line)
+            guard bet.count == Self.linesOfBet else { continue }
+            if builder.name(text.extracting(bet.ranges[0])) { builder.append(.init(copy text, bet, from: 1)) }
+            bet = TextFields()
         }
-        guard !rest.isEmpty else { return builder.request() }
-        _ = builder.name(text.extracting(rest[rest.startIndex]))
-        builder.fault("\(rest.count) lines; 6 are expected, none of them empty")
+        guard bet.count > 0 else { return builder.request() }
+        _ = builder.name(text.extracting(bet.ranges[0]))
+        builder.fault("\(bet.count) lines; 6 are expected, none of them empty")
         guard case .badChunk(let agency, var bad) = builder.request() else {
             preconditionFailure("a fault was reported and the chunk is good")
         }

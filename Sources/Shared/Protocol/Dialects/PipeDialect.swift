@@ -12,28 +12,40 @@ package final class PipeDialect: Dialect, AgencyLanguage {
 
     package func request(_ frame: [UInt8], today: Birthdate) -> DialectRequest {
         let text = frame.span
-        let lines = text.lines(in: text.indices)
-        if lines.count == 1 {
-            let line = text.extracting(lines[0])
+        var lines = LineCursor(text.indices)
+        if let first = lines.next(text), lines.next(text) == nil {
+            let line = text.extracting(first)
             if line.equals("END") { return .finish(nil) }
             if line.equals("WIN") { return .askDrawn }
-            let fields = text.fields(in: lines[0], separatedBy: "|")
-            if fields.count == 2, text.extracting(fields[0]).equals("CON"),
-                let agency = agencyID(text.extracting(fields[1]))
+            let fields = text.fields(in: first, separatedBy: "|")
+            if fields.count == 2, text.extracting(fields.ranges[0]).equals("CON"),
+                let agency = agencyID(text.extracting(fields.ranges[1]))
             {
                 return .consult(agency, .init(wait: .always))
             }
         }
         var builder = DialectChunkBuilder(today: today)
-        for line in lines {
+        lines = LineCursor(text.indices)
+        while let line = lines.next(text) {
             let fields = text.fields(in: line, separatedBy: "|")
             if fields.count != 6 {
-                builder.fault("\(fields.count) fields; 6 are expected, separated by |")
-            } else if builder.name(text.extracting(fields[0])) {
-                builder.append(.init(text, fields[1...]))
+                builder.fault("\(fields.count) fields; 6 are expected, separated by pipes")
+            } else if builder.name(text.extracting(fields.ranges[0])) {
+                builder.append(.init(text, fields, from: 1))
             }
         }
         return builder.request()
+    }
+
+    /// The last line may lack its newline, so a length that counts characters instead of bytes can cut the last number
+    /// short and leave a valid one. Then the rest follows at once, and it cannot be the start of a message.
+    package func mayBeCutShort(_ frame: [UInt8]) -> Bool {
+        guard frame.last.map({ $0 != UInt8(ascii: "\n") }) == true, frame.contains(where: { $0 >= 0x80 }),
+            let separator = frame.lastIndex(of: UInt8(ascii: "|"))
+        else { return false }
+        let number = frame[(separator + 1)...]
+        // Nobody pads a number to five digits: of four nothing is missing.
+        return number.count < 4 || number.first == UInt8(ascii: "0")
     }
 
     package func encode(_ reply: DialectReply, into bytes: inout [UInt8]) -> DialectReply.Next {

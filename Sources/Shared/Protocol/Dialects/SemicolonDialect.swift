@@ -20,22 +20,27 @@ package final class SemicolonDialect: Dialect, AgencyLanguage {
         let text = frame.span
         if text.equals("END") { return .consult(nil, .init(finishes: true, wait: .always)) }
         var builder = DialectChunkBuilder(today: today)
-        let lines = text.lines(in: text.indices)
-        let head = lines.first.map { text.fields(in: $0, separatedBy: ";") } ?? []
-        guard head.count == 2, builder.name(text.extracting(head[0])),
-            let count = agencyID(text.extracting(head[1]))?.rawValue
+        var lines = LineCursor(text.indices)
+        let head = text.fields(in: lines.next(text) ?? 0..<0, separatedBy: ";")
+        guard head.count == 2, builder.name(text.extracting(head.ranges[0])),
+            let count = agencyID(text.extracting(head.ranges[1]))?.rawValue
         else {
             return builder.request(reason: "the first line is not agency;count")
         }
-        for line in lines.dropFirst() {
+        var found = 0
+        while let line = lines.next(text) {
+            found += 1
             let fields = text.fields(in: line, separatedBy: ";")
             if fields.count == 5 {
-                builder.append(.init(text, fields[...]))
+                builder.append(.init(text, fields))
             } else {
                 builder.fault("\(fields.count) fields; 5 are expected, separated by semicolons")
             }
         }
-        let found = lines.count - 1
+        if text[text.count - 1] != UInt8(ascii: "\n") {
+            return builder.request(
+                reason: "the last line has no end: the length must count bytes, not characters")
+        }
         return builder.request(
             reason: count == found ? nil : "the first line says \(count) bets and \(found) follow")
     }

@@ -64,7 +64,7 @@ package final class TLVDialect: Dialect, AgencyLanguage {
         let length = Int(try reader.readInteger(UInt32.self))
         guard length <= reader.remainingBytes else { throw .truncated(atByte: frame.count) }
         let end = reader.index + length
-        var fields: [Range<Int>] = []
+        var fields = TextFields()
         while reader.index < end {
             let tag: UInt8 = try reader.readInteger()
             let byteCount = Int(try reader.readInteger(UInt16.self))
@@ -74,10 +74,10 @@ package final class TLVDialect: Dialect, AgencyLanguage {
         }
         if fields.count != 5 || reader.index != end {
             builder.fault("not the tags 1 to 5 with their values")
-        } else if !isWritten(frame[fields[2]]) {
+        } else if !isWritten(frame[fields.ranges[2]]) {
             builder.fault("the document is no u32: this dialect could not tell it as a winner")
         } else {
-            builder.append(.init(frame.span, fields[...]))
+            builder.append(.init(frame.span, fields))
         }
         reader.skip(byteCount: end - reader.index)
     }

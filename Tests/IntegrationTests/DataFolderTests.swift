@@ -1,0 +1,264 @@
+import Foundation
+import Glibc
+import Shared
+import TestKit
+import Testing
+
+/// The ledger is the one that was opened, and there is one writer: what users and operators do to a data folder.
+struct DataFolderTests {
+    private func last(_ agency: Int, _ sequence: UInt32 = 1) -> Message {
+        .chunk(Samples.chunk(agency: agency, sequence: sequence, isLast: true))
+    }
+
+    private func sendChunk(_ services: Services, _ agency: Int) throws {
+        let (socket, welcome) = try services.join(agency)
+        try socket.send(.chunk(Samples.chunk(agency: agency, sequence: welcome.nextSequence)))
+        guard case .chunkProcessed = try socket.receiveMessage() else {
+            Issue.record("the chunk was not processed")
+            return
+        }
+    }
+
+    @Test("a second service over the same folder ends with 75, also when the lock file was removed")
+    func splitLock() throws {
+        let services = try Services(agencies: 2)
+        try sendChunk(services, 1)
+        let ledger = try Data(contentsOf: URL(fileURLWithPath: services.ledger))
+        for removesLock in [false, true] {
+            if removesLock { try FileManager.default.removeItem(atPath: services.data + "/ingest.lock") }
+            let second = try TestProgram(
+                "bet-ingest", ["--data", services.data, "--listen", "127.0.0.1:0", "--set", "agencies=2"],
+                in: services.folder.path)
+            #expect(try second.waitForExit() == 75, "\(second.log)")
+        }
+        #expect(try Data(contentsOf: URL(fileURLWithPath: services.ledger)) == ledger)
+        try sendChunk(services, 2)
+        try services.stop()
+    }
+
+    @Test("nothing is acknowledged once the ledger was removed, renamed, replaced or cut", arguments: 0..<5)
+    func lostLedger(_ way: Int) throws {
+        let services = try Services(agencies: 2)
+        try sendChunk(services, 1)
+        let (files, ledger) = (FileManager.default, services.ledger)
+        switch way {
+        case 0: try files.removeItem(atPath: ledger)
+        case 1: try files.moveItem(atPath: ledger, toPath: ledger + ".moved")
+        case 2: try files.removeItem(atPath: services.data + "/draws")
+        case 3:
+            try files.copyItem(atPath: ledger, toPath: ledger + ".copy")
+            #expect(rename(ledger + ".copy", ledger) == 0)
+        default: #expect(truncate(ledger, 0) == 0)
+        }
+        let (socket, _) = try services.join(2)
+        try socket.send(last(2))
+        if let answer = try? socket.receiveMessage(), case .chunkProcessed = answer {
+            Issue.record("a chunk was acknowledged into a lost ledger")
+        }
+        #expect(try services.ingest.waitForExit() == 70)
+        #expect(services.ingest.log.contains("was removed, replaced or cut while it was open"))
+    }
+
+    @Test(
+        "a draw that was begun and has lost its ledger is not begun again", arguments: ["progress.json", "result.json"])
+    func missingLedger(_ trace: String) throws {
+        let services = try Services(agencies: 1)
+        try sendChunk(services, 1)
+        let (socket, _) = try services.join(1)
+        try socket.send(last(1, 2))
+        _ = try socket.receiveMessage()
+        try services.ingest.waitForLog("action: publish")
+        try services.stop()
+        let folder = services.data + "/draws/default/"
+        for name in ["bets.ledger", "winners.list", "progress.json", "result.json"] where name != trace {
+            try FileManager.default.removeItem(atPath: folder + name)
+        }
+        let again = try TestProgram(
+            "bet-ingest", ["--data", services.data, "--listen", "127.0.0.1:0"], in: services.folder.path)
+        #expect(try again.waitForExit() == 65)
+        #expect(again.log.contains("bets.ledger is missing and") && again.log.contains(trace))
+        #expect(!FileManager.default.fileExists(atPath: services.ledger))
+    }
+
+    @Test("a service that expects a ledger does not begin one")
+    func expectedLedger() throws {
+        let folder = try TemporaryFolder()
+        let service = try TestProgram(
+            "bet-ingest", ["--expect-ledger", "--data", folder.path + "/data", "--listen", "127.0.0.1:0"],
+            in: folder.path)
+        #expect(try service.waitForExit() == 65)
+        #expect(service.log.contains("is the folder with the data mounted?"))
+    }
+
+    @Test("a ledger that is older than what progress.json says was put back from a copy")
+    func olderLedger() throws {
+        let services = try Services(agencies: 2)
+        try sendChunk(services, 1)
+        services.ingest.signal(SIGKILL)
+        _ = try services.ingest.waitForExit()
+        let copy = services.folder.path + "/copy"
+        try FileManager.default.copyItem(atPath: services.ledger, toPath: copy)
+        try services.restartIngest()
+        let (socket, _) = try services.join(1)
+        try socket.send(last(1, 2))
+        _ = try socket.receiveMessage()
+        for _ in 0..<100 {
+            // Parked for a moment each time: until progress.json says it.
+            if case .notDrawnYet(let answer) = try services.consult(2, waitMilliseconds: 50),
+                answer.finishedAgencies == 1
+            {
+                break
+            }
+        }
+        services.ingest.signal(SIGTERM)
+        _ = try services.ingest.waitForExit()
+        try FileManager.default.removeItem(atPath: services.ledger)
+        try FileManager.default.moveItem(atPath: copy, toPath: services.ledger)
+        let again = try TestProgram(
+            "bet-ingest", ["--data", services.data, "--listen", "127.0.0.1:0", "--set", "agencies=2"],
+            in: services.folder.path)
+        #expect(try again.waitForExit() == 65)
+        #expect(again.log.contains("agency 1 had finished"))
+    }
+
+    @Test("fewer agencies than the draw was begun with are an error before the seal, and count for nothing after it")
+    func fewerAgencies() throws {
+        let services = try Services(agencies: 3)
+        for agency in [1, 2] {
+            let (socket, _) = try services.join(agency)
+            try socket.send(last(agency))
+            _ = try socket.receiveMessage()
+        }
+        services.ingest.signal(SIGTERM)
+        _ = try services.ingest.waitForExit()
+        func start(_ agencies: Int) throws -> TestProgram {
+            try TestProgram(
+                "bet-ingest",
+                ["--data", services.data, "--listen", "\(services.ingestAddress)", "--set", "agencies=\(agencies)"],
+                in: services.folder.path)
+        }
+        let refused = try start(2)
+        #expect(try refused.waitForExit() == 78)
+        #expect(refused.log.contains("agencies is 2 and the draw was begun with 3"))
+        try services.restartIngest()
+        let (socket, _) = try services.join(3)
+        try socket.send(last(3))
+        _ = try socket.receiveMessage()
+        try services.ingest.waitForLog("action: publish")
+        services.ingest.signal(SIGTERM)
+        _ = try services.ingest.waitForExit()
+        // Sealed with 3: both services keep to that, whatever their configuration says.
+        let fewer = try start(1)
+        _ = try fewer.waitForAddress()
+        let (_, welcome) = try services.join(3)
+        #expect(welcome.isFinished)
+        services.winners.signal(SIGTERM)
+        _ = try services.winners.waitForExit()
+        let winners = try TestProgram(
+            "winners-service",
+            ["--data", services.data, "--listen", "\(services.winnersAddress)", "--set", "agencies=1"],
+            in: services.folder.path)
+        _ = try winners.waitForAddress()
+        try winners.waitForLog("action: load_result | result: success")
+        guard case .winners = try services.consult(3) else {
+            Issue.record("agency 3 of 3 was not told its winners")
+            return
+        }
+        fewer.signal(SIGTERM)
+        winners.signal(SIGTERM)
+        _ = try fewer.waitForExit()
+        _ = try winners.waitForExit()
+    }
+
+    @Test("winners-service tells nothing of a draw whose folder was removed, and then the new draw's winners")
+    func removedDraw() throws {
+        let services = try Services(agencies: 1)
+        let (socket, _) = try services.join(1)
+        try socket.send(last(1))
+        _ = try socket.receiveMessage()
+        try services.winners.waitForLog("action: load_result | result: success")
+        services.ingest.signal(SIGTERM)
+        _ = try services.ingest.waitForExit()
+        try FileManager.default.removeItem(atPath: services.data + "/draws")
+        try services.winners.waitForLog("action: withdraw_result")
+        try services.restartIngest()
+        guard case .notDrawnYet = try services.consult(1, waitMilliseconds: 0) else {
+            Issue.record("the old draw's winners were told")
+            return
+        }
+        let (again, _) = try services.join(1)
+        let bet = Samples.documentedBets[0]
+        try again.send(.chunk(Samples.chunk(sequence: 1, bets: [bet], isLast: true)))
+        _ = try again.receiveMessage()
+        try services.winners.waitForLog("action: load_result | result: success", count: 2)
+        #expect(
+            try services.consult(1)
+                == .winners(Winners(winningNumber: 7574, hasMore: false, documents: [bet.document])))
+        try services.stop()
+    }
+
+    @Test("a progress.json that cannot be written stops nothing")
+    func unwritableProgress() throws {
+        let services = try Services(agencies: 1)
+        services.ingest.signal(SIGTERM)
+        _ = try services.ingest.waitForExit()
+        let progress = services.data + "/draws/default/progress.json"
+        try? FileManager.default.removeItem(atPath: progress)
+        try FileManager.default.createDirectory(atPath: progress, withIntermediateDirectories: false)
+        try services.restartIngest()
+        try services.ingest.waitForLog("action: write_progress | result: fail")
+        let (socket, _) = try services.join(1)
+        try socket.send(last(1))
+        _ = try socket.receiveMessage()
+        try services.ingest.waitForLog("action: publish")
+        guard case .winners = try services.consult(1) else {
+            Issue.record("no winners")
+            return
+        }
+        try services.stop()
+    }
+
+    @Test("what holds names and documents is for its owner only, whatever the umask")
+    func modes() throws {
+        let services = try Services(agencies: 1)
+        let (socket, _) = try services.join(1)
+        try socket.send(last(1))
+        _ = try socket.receiveMessage()
+        try services.ingest.waitForLog("action: publish")
+        try services.stop()
+        let folder = services.data + "/draws/default"
+        func mode(_ path: String) -> mode_t {
+            var status = stat()
+            return stat(path, &status) == 0 ? status.st_mode & 0o777 : 0
+        }
+        for file in ["bets.ledger", "result.json", "winners.list", "progress.json"] {
+            #expect(mode("\(folder)/\(file)") == 0o600, "\(file)")
+        }
+        #expect(mode(services.data + "/ingest.lock") == 0o600)
+        for path in [services.data, services.data + "/draws", folder] { #expect(mode(path) == 0o700, "\(path)") }
+    }
+
+    @Test("a FIFO or a link in place of a file of the draw is an error, and is not followed")
+    func oddFiles() throws {
+        let services = try Services(agencies: 2)
+        try sendChunk(services, 1)
+        services.ingest.signal(SIGTERM)
+        _ = try services.ingest.waitForExit()
+        let folder = services.data + "/draws/default/"
+        let victim = services.folder.path + "/victim"
+        try Data("mine".utf8).write(to: URL(fileURLWithPath: victim))
+        #expect(symlink(victim, folder + "progress.json.new") == 0)
+        try? FileManager.default.removeItem(atPath: folder + "progress.json")
+        try services.restartIngest()
+        #expect(try Data(contentsOf: URL(fileURLWithPath: victim)) == Data("mine".utf8))
+        services.ingest.signal(SIGTERM)
+        _ = try services.ingest.waitForExit()
+        try FileManager.default.moveItem(atPath: services.ledger, toPath: services.ledger + ".away")
+        #expect(mkfifo(services.ledger, 0o600) == 0)
+        let again = try TestProgram(
+            "bet-ingest", ["--data", services.data, "--listen", "127.0.0.1:0", "--set", "agencies=2"],
+            in: services.folder.path)
+        #expect(try again.waitForExit() == 70)
+        #expect(again.log.contains("open as a regular file"))
+    }
+}

@@ -1,0 +1,233 @@
+import Foundation
+import Glibc
+import Shared
+import TestKit
+import Testing
+
+/// Peers that take what others need: each attack of the review, against the real service, beside an honest agency.
+///
+/// An honest chunk beside an attack is answered within a bound far below the deadlines that the attack used to wait for.
+@Suite(.serialized)
+struct StrangerTests {
+    private static let small = ["ingest.bufferBytes=4194304", "ingest.maxFrameBytes=1048576"]
+
+    private func pipe(_ text: String) -> [UInt8] {
+        UInt32(text.utf8.count).bigEndianBytes + Array(text.utf8)
+    }
+
+    /// Sends chunks of an agency that has joined, one at a time.
+    ///
+    /// - Returns: the longest wait for an answer.
+    private func honestChunks(_ socket: TestSocket, _ count: Int, from sequence: UInt32 = 1) throws -> Duration {
+        var longest = Duration.zero
+        for index in 0..<UInt32(count) {
+            let start = ContinuousClock.now
+            try socket.send(.chunk(Samples.chunk(agency: 1, sequence: sequence + index)))
+            guard case .chunkProcessed = try socket.receiveMessage() else {
+                Issue.record("the honest chunk \(sequence + index) was not processed")
+                return .seconds(99)
+            }
+            longest = max(longest, start.duration(to: .now))
+        }
+        return longest
+    }
+
+    @Test("half messages of dialects hold nobody up, and are ended by what they hold")
+    func halfMessages() throws {
+        let ports = try DialectPorts(agencies: 2, settings: Self.small)
+        let (honest, _) = try ports.services.join(1)
+        _ = try honestChunks(honest, 1)
+        let half = [0, 0x10, 0, 0] + [UInt8](repeating: 0x20, count: 524_288)
+        let strangers = try (0..<8).map { _ in try TestSocket(ports["pipe"]) }
+        for stranger in strangers { try stranger.send(half) }
+        #expect(try honestChunks(honest, 20, from: 2) < .seconds(2))
+        // The rest is taken, and what is complete is answered: nobody waits for somebody who waits.
+        for stranger in strangers.prefix(1) {
+            try stranger.send([UInt8](repeating: 0x20, count: 524_288))
+            #expect(try !stranger.receive(12).isEmpty)
+        }
+        withExtendedLifetime(strangers) {}
+        try ports.services.stop()
+    }
+
+    @Test("nine bytes of a stranger reserve nothing")
+    func nineBytes() throws {
+        let services = try Services(agencies: 2, settings: Self.small)
+        let (honest, _) = try services.join(1)
+        let strangers = try (0..<16).map { _ in try TestSocket(services.ingestAddress) }
+        for stranger in strangers { try stranger.send([0, 0, 0, 1, 0x77, 0, 0x10, 0, 0]) }
+        #expect(try honestChunks(honest, 20) < .seconds(1))
+        for stranger in strangers {
+            guard case .error(.malformedMessage, _) = try stranger.receiveMessage() else {
+                Issue.record("no error")
+                continue
+            }
+        }
+        try services.stop()
+    }
+
+    @Test("a message as large as the whole buffer, announced by a stranger, keeps nobody waiting")
+    func largestMessage() throws {
+        let ports = try DialectPorts(
+            agencies: 2, settings: ["ingest.bufferBytes=4194304", "ingest.maxFrameBytes=4194304"])
+        let (honest, _) = try ports.services.join(1)
+        let stranger = try TestSocket(ports["tlv"])
+        try stranger.send([1, 0, 0x40, 0, 0] + [UInt8](repeating: 0, count: 100_000))
+        #expect(try honestChunks(honest, 20) < .seconds(4))
+        withExtendedLifetime(stranger) {}
+        try ports.services.stop()
+    }
+
+    @Test("winners that nobody takes cost a piece for each connection, however often they are asked for")
+    func untakenWinners() throws {
+        let ports = try DialectPorts(agencies: 1)
+        let socket = try TestSocket(ports["pipe"])
+        let row = "1|Ana|Luz|30904465|1999-03-17|7574\n"
+        try socket.send(pipe(String(repeating: row, count: 2000)))
+        #expect(try socket.receive(8) == pipe("ACK\n"))
+        try socket.send(pipe("END\n"))
+        #expect(try socket.receive(12) == pipe("END ACK\n"))
+        try ports.services.ingest.waitForLog("action: publish")
+        let before = ports.services.ingest.residentBytes
+        let question = pipe("CON|1")
+        let questions = (0..<14_000).flatMap { _ in question }
+        let silent = try (0..<10).map { _ in try TestSocket(ports["pipe"]) }
+        let senders = silent.map { socket in
+            NamedThread("asker") { try? socket.send(questions) }
+        }
+        // Another agency is answered meanwhile, many times over.
+        let taker = try TestSocket(ports["pipe"])
+        for _ in 0..<200 {
+            try taker.send(question)
+            #expect(try taker.receive(4 + 2000 * 9).count == 4 + 2000 * 9)
+        }
+        let after = ports.services.ingest.residentBytes
+        #expect(after - before < 24 << 20, "\(before) bytes became \(after)")
+        for socket in silent { socket.reset() }
+        for sender in senders { sender.join() }
+        try ports.services.stop()
+    }
+
+    @Test("parked consultations of peers that have gone give their slots back")
+    func goneAndParked() throws {
+        let ports = try DialectPorts(agencies: 2, settings: ["ingest.queueCapacity=8"])
+        for _ in 0..<12 {
+            let socket = try TestSocket(ports["pipe"])
+            try socket.send((0..<33).flatMap { _ in pipe("CON|1") })
+            socket.shutDownOutput()
+            #expect(try socket.receiveToEnd().isEmpty)
+        }
+        let (honest, _) = try ports.services.join(1)
+        #expect(try honestChunks(honest, 1) < .seconds(2))
+        try ports.services.stop()
+    }
+
+    @Test("an agency that streams on its own connection is not ended from another one")
+    func foreignEnds() throws {
+        let ports = try DialectPorts(agencies: 1)
+        let (native, _) = try ports.services.join(1)
+        _ = try honestChunks(native, 1)
+        let tlv = try TestSocket(ports["tlv"])
+        try tlv.send([2, 0, 0, 0, 4, 0, 0, 0, 1])
+        #expect(try tlv.receive(5) == [4, 0, 0, 0, 0])
+        let lines = try TestSocket(ports["lines"])
+        try lines.send(Array("CONFIRMATION\n1\n\n".utf8))
+        try lines.expect(Array("Error al recibir msg :(\n\n".utf8))
+        try ports.services.ingest.waitForLog("agency 1 is sending on another connection")
+        #expect(try honestChunks(native, 3, from: 2) < .seconds(2))
+        try ports.services.stop()
+    }
+
+    @Test(
+        "several agencies with a connection for each message at one address: the last of their nameless ENDs ends all")
+    func namelessEnds() throws {
+        let ports = try DialectPorts(agencies: 3)
+        for agency in 1...3 {
+            let socket = try TestSocket(ports["pipe"])
+            try socket.send(pipe("\(agency)|Ana|Luz|3090446\(agency)|1999-03-17|7574\n"))
+            try socket.expect(pipe("ACK\n"))
+        }
+        var ends = try (0..<2).map { _ in try TestSocket(ports["pipe"]) }
+        for end in ends { try end.send(pipe("END\n")) }
+        // One that gives up does not count.
+        ends.removeLast().reset()
+        try waitForEarlier(ports)
+        #expect(!ports.services.ingest.log.contains("action: agency_finished"))
+        for _ in 0..<2 {
+            let end = try TestSocket(ports["pipe"])
+            try end.send(pipe("END\n"))
+            ends.append(end)
+        }
+        for end in ends { try end.expect(pipe("END ACK\n")) }
+        try ports.services.ingest.waitForLog("action: publish")
+        try ports.services.stop()
+    }
+
+    /// Blocks until the service has looked at what arrived before.
+    private func waitForEarlier(_ ports: DialectPorts) throws {
+        for _ in 0..<20 {
+            let socket = try TestSocket(ports["pipe"])
+            try socket.send(pipe("WIN\n"))
+            try socket.expect(pipe("N\n"))
+        }
+    }
+
+    @Test("a length that counts characters stores no bet that nobody made")
+    func lengthsInCharacters() throws {
+        let ports = try DialectPorts(agencies: 1)
+        func framed(_ text: String, header: (Int) -> [UInt8]) -> [UInt8] { header(text.count) + Array(text.utf8) }
+        let eight: (Int) -> [UInt8] = {
+            Array(String(repeating: "0", count: 8 - "\($0)".count).utf8) + Array("\($0)".utf8)
+        }
+        let four: (Int) -> [UInt8] = { UInt32($0).bigEndianBytes }
+        let semicolon = try TestSocket(ports["semicolon"])
+        try semicolon.send(framed("1;1\nÁñé;Luz;30904465;1999-03-17;7574\n", header: eight))
+        #expect(String(decoding: try semicolon.receive(14).dropFirst(8), as: UTF8.self) == "error;")
+        for text in [
+            "1|Ána|Luz|30904465|1999-03-17|7574", "1|Áña|Luz|30904465|1999-03-17|7574\n",
+            "1|Áñó|Luz|30904465|1999-03-17|75",
+        ] {
+            let socket = try TestSocket(ports["pipe"])
+            try socket.send(framed(text, header: four))
+            try socket.expect(pipe("REJECTED 1\n"))
+        }
+        // The same without an end of the line and with a right length is a bet.
+        for text in ["1|Áña|Luz|30904465|1999-03-17|757", "1|Ana|Luz|30904465|1999-03-17|75"] {
+            let socket = try TestSocket(ports["pipe"])
+            try socket.send(four(text.utf8.count) + Array(text.utf8))
+            try socket.expect(pipe("ACK\n"))
+        }
+        let numbers = try ports.services.exportedRows().map { $0.split(separator: ",").last.map(String.init) ?? "" }
+        #expect(numbers.sorted() == ["75", "757"])
+        try ports.services.stop()
+    }
+
+    @Test("repeated chunks delay their own connection and nobody else")
+    func repetitions() throws {
+        let services = try Services(agencies: 5)
+        let large = Samples.chunk(sequence: 1, bets: (0..<20_000).map(Samples.bet))
+        let repeaters = try (2...4).map { agency in
+            let (socket, _) = try services.join(agency)
+            try socket.send(.chunk(large))
+            _ = try socket.receiveMessage()
+            return socket
+        }
+        let (honest, _) = try services.join(1)
+        let threads = repeaters.map { socket in
+            NamedThread("repeater") {
+                for _ in 0..<6 { try? socket.send(.chunk(large)) }
+            }
+        }
+        #expect(try honestChunks(honest, 20) < .seconds(1))
+        for socket in repeaters {
+            for _ in 0..<6 {
+                guard case .chunkProcessed(let processed) = try socket.receiveMessage(), processed.sequence == 1 else {
+                    Issue.record("a repetition has another answer")
+                    break
+                }
+            }
+        }
+        for thread in threads { thread.join() }
+        try services.stop()
+    }
+}
