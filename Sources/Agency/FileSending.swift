@@ -52,7 +52,7 @@ final class FileSending {
     /// Logs how many lines are not in the draw, and which files list them.
     func logLists(_ totals: BetSender.Totals) {
         for (report, count) in [(invalid, invalid.count), (rejected, totals.rejected)] where count > 0 {
-            let told = report.count > 0 ? "standard error" : "nowhere: an earlier run could not"
+            let told = report.count > 0 ? "standard error" : "nowhere, an earlier run ended before it could list them"
             run.log(.rowsRejected(count: count, path: report.exists ? report.path : told))
         }
     }
@@ -70,7 +70,8 @@ final class FileSending {
             bar.update(bytes, of: reader.file.stamp.size, count: bets)
         }
         let isListed = invalid.finish()
-        if check.invalidLines > 0, !skipsInvalid {
+        // Without a valid line there is nothing to skip to: such a file must not finish the agency.
+        if check.invalidLines > 0, !skipsInvalid || check.bets == 0 {
             throw AgencyError.invalidLines(
                 InvalidLines(
                     path: path, bets: check.bets, count: check.invalidLines, first: check.firstInvalid,

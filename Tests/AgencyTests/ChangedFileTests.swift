@@ -12,7 +12,9 @@ struct ChangedFileTests {
     private let rows = SendingFixture.rows(57)
 
     /// Sends the file, changed by `change` after the first chunks have left, and expects that the last one does not.
-    private func expectChange(_ what: String, _ change: (SimulatedDisk) throws -> Void) throws {
+    private func expectChange(
+        _ what: String, _ change: (SimulatedDisk) throws -> Void, check: (SimulatedDisk) -> Void = { _ in }
+    ) throws {
         let fixture = SendingFixture(rows, service)
         service.window = 1
         var sender = try fixture.sender()
@@ -25,6 +27,19 @@ struct ChangedFileTests {
             return error.what.contains(what) && error.exit == .tryLater
         }
         #expect(!service.isFinished)
+        check(fixture.disk)
+    }
+
+    @Test("the answers to what was sent are waited for before a change ends the run, so that rejected bets are listed")
+    func rejectedBeforeChange() throws {
+        service.rejects = { $0.sequence == 5 ? .invalidBet : nil }
+        try expectChange("it has grown from") { disk in
+            try rewrite(disk, "Ana,Paz,1,1990-01-01,1\n", at: disk.bytes("bets.csv")?.count ?? 0)
+            service.window = 8
+        } check: { disk in
+            let rejected = String(decoding: disk.bytes("bets.csv.rejected.csv") ?? [], as: UTF8.self)
+            #expect(rejected.split(separator: "\r\n").count == 11 && service.chunks.count == 5)
+        }
     }
 
     private func rewrite(_ disk: SimulatedDisk, _ text: String, at offset: Int) throws {

@@ -156,6 +156,26 @@ struct AgencyProgramTests {
         try services.stop()
     }
 
+    @Test("a terminal shows how many agencies have finished while one waits for the draw")
+    func waitingLine() throws {
+        let services = try Services(agencies: 2)
+        _ = try services.folder.write("bets.csv", Array("Ana,Paz,1,1999-03-17,7574\n".utf8))
+        let command =
+            "agency --file bets.csv --set ingest.address=\(services.ingestAddress) "
+            + "--set winners.address=\(services.winnersAddress)"
+        // What a terminal is written leaves script(1) at once with -f.
+        let shown = try ShellScript(
+            """
+            script -qefc "\(command) --id 1" /dev/null >seen &
+            until grep -q 'waiting for the draw: 1 of 2 agencies have finished' seen; do sleep 0.05; done
+            \(command) --id 2 && wait %1 && cat seen
+            """, in: services.folder)
+        #expect(
+            shown.code == 0 && shown.output.contains("agency 1: 1 bet stored, 1 winning bet on number 7574: 1"),
+            "\(shown)")
+        try services.stop()
+    }
+
     @Test("a finished agency asks for its winners without its file")
     func winnersOnly() throws {
         let services = try Services(agencies: 1)

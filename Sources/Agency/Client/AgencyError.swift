@@ -132,7 +132,8 @@ struct InvalidLines: Equatable, CustomStringConvertible {
             if let form = first.form { text += "The file \(form). " }
         }
         if let list { text += "\(list) lists \(count == 1 ? "it" : "all of them"). " }
-        return text + "Correct the file and run the same command again, or send the valid lines with --skip-invalid"
+        text += "Correct the file and run the same command again"
+        return bets == 0 ? text : text + ", or send the valid lines with --skip-invalid"
     }
 }
 

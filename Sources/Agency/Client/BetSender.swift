@@ -84,13 +84,24 @@ struct BetSender {
             throw AgencyError.fileTooLong(
                 path: stream.path, dialog.agency, unsentBets: stream.check.bets - totals.recorded)
         }
+        // A broken service's window is not believed.
+        let window = min(Int(welcome.window), 1024)
+        var change: BetFileChange?
         while !isFinished || unansweredCount > 0 {
-            while inFlight.count < welcome.window, let chunk = try nextChunk(sequence, hasSentLast: hasSentLast) {
-                dialog.link.send(.chunk(chunk))
-                guard chunk.sequence == sequence else { continue }
-                hasSentLast = chunk.isLast
-                sequence += 1  // below the largest, or there was no chunk
+            do {
+                while change == nil, inFlight.count < window,
+                    let chunk = try nextChunk(sequence, hasSentLast: hasSentLast)
+                {
+                    dialog.link.send(.chunk(chunk))
+                    guard chunk.sequence == sequence else { continue }
+                    hasSentLast = chunk.isLast
+                    sequence += 1  // below the largest, or there was no chunk
+                }
+            } catch let error as BetFileChange {
+                change = error
             }
+            // Not before the answers to what was sent: rejected bets are to be listed.
+            if let change, inFlight.isEmpty { throw change }
             let message = try dialog.waitForNextMessage()
             guard let oldest = inFlight.first else {
                 throw ConnectionFailure(reason: "the service answered a chunk that was not sent")

@@ -3,7 +3,7 @@ import Shared
 /// How long to wait before trying again: twice as long each time, up to a ceiling, less a random half so that agencies
 /// that failed together do not come back together.
 ///
-/// Pure but for the dice that the caller brings.
+/// Pure; the caller supplies the random number generator.
 struct RetryPolicy: Sendable {
     let initial: Duration
     let max: Duration

@@ -26,7 +26,7 @@ struct ChunkPacker: Sendable {
         maxBytes = min(maxBytes, bytes)
     }
 
-    /// Whether a bet of so many bytes goes into the chunk under way.
+    /// Whether a bet of `chunkBytes` fits into the current chunk.
     func hasRoom(forBytes chunkBytes: Int) -> Bool {
         builder.count < maxBets && builder.frameBytes + chunkBytes <= maxBytes
     }
@@ -38,7 +38,7 @@ struct ChunkPacker: Sendable {
         reader.append(bet, to: &builder)
     }
 
-    /// The chunk under way, which may be empty.
+    /// The current chunk, which may be empty.
     ///
     /// The packer starts the next one.
     mutating func takeChunk(sequence: UInt32, isLast: Bool) -> Chunk {
