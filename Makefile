@@ -77,10 +77,10 @@ bench-check: bench-programs ## Fails where a committed ratio is lost
 	python3 Benchmarks/bench.py check
 
 lint: toolchain ## Check the format
-	swift format lint --strict --parallel --recursive Sources Tests Package.swift $(FUZZERS)
+	swift format lint --strict --parallel --recursive Sources Tests Plugins Package.swift $(FUZZERS)
 
 format: toolchain ## Apply the format
-	swift format --in-place --parallel --recursive Sources Tests Package.swift $(FUZZERS)
+	swift format --in-place --parallel --recursive Sources Tests Plugins Package.swift $(FUZZERS)
 
 dataset: toolchain ## Make sample files: make dataset BETS=3000 SEED=39 AGENCIES=5 FOLDER=data
 	scripts/release agency

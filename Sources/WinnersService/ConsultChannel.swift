@@ -57,8 +57,9 @@ final class ConsultChannel: FramedConnectionDelegate {
         handler.flush()
     }
 
-    /// What was asked has been answered. A connection whose question is parked is closed: an agency that waits so cannot
-    /// be told from one that has gone.
+    /// What was asked has been answered.
+    ///
+    /// A connection whose question is parked is closed: an agency that waits so cannot be told from one that has gone.
     func endInput() {
         if parkedUntil != nil { handler.closeNow() } else { handler.finish() }
     }

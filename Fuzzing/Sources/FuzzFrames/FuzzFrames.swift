@@ -104,14 +104,15 @@ private struct Feeding: ~Copyable {
         }
     }
 
-    /// Memory is asked for in steps, and never for more than a frame may have.
+    /// Memory is asked for once, or for a small first part and then for all the rest; never for more than a frame may have.
     private func admit(_ byteCount: Int) {
         let admitted = decoder.admittedBytes
         require(admitted + byteCount <= max + Self.maxHeaderBytes, "\(admitted) + \(byteCount) bytes for \(max)")
-        require(byteCount <= Swift.max(admitted, firstBytes), "\(byteCount) bytes in one step behind \(admitted)")
         require(byteCount > 0 || admitted == 0, "no byte is asked for behind \(admitted)")
+        guard admitted > 0 else { return require(byteCount <= firstBytes, "\(byteCount) bytes first") }
+        require(admitted == firstBytes, "more is asked for twice, behind \(admitted) bytes")
         require(
-            admitted <= Swift.max(decoder.collectedBytes, Self.maxHeaderBytes),
+            decoder.collectedBytes >= admitted,
             "more is asked for, and \(decoder.collectedBytes) of \(admitted) bytes have come")
     }
 }

@@ -79,7 +79,8 @@ struct SmallLedger: Sendable {
 
     private static func made(isSealed: Bool) -> SmallLedger {
         let rejection = RejectionRecord(
-            of: Chunk(isLast: false, sequence: 2, count: 1, frame: [1]), fault: .bet(index: 0, .numberFormat), digest: nil)
+            of: Chunk(isLast: false, sequence: 2, count: 1, frame: [1]), fault: .bet(index: 0, .numberFormat),
+            digest: nil)
         let seal = SealRecord(bets: 31, agencies: 2, winningNumber: 7574, method: "configured")
         // Kind, agency, sequence, bets before, bets.
         let groups: [[(RecordHeader.Kind, UInt32, UInt32, UInt64, Int)]] = [

@@ -70,8 +70,10 @@ extension Admission {
         return entries
     }
 
-    /// An END that names no agency. Where several agencies at its address have not finished, it waits until as many ENDs
-    /// wait as there are such agencies: then all of them have.
+    /// An END that names no agency.
+    ///
+    /// Where several agencies at its address have not finished, it waits until as many ENDs wait as there are such
+    /// agencies: then all of them have.
     private mutating func finishNameless(reply: DialectReply?, from connection: IngestConnection) -> [StagedEntry] {
         guard unplaced.isEmpty else {
             return reject(

@@ -24,8 +24,9 @@ enum StagedEntry {
     }
 }
 
-/// Work to run, in staging order, once everything staged earlier is durable. A record becomes one after its bytes are
-/// copied into the group.
+/// Work to run, in staging order, once everything staged earlier is durable.
+///
+/// A record becomes one after its bytes are copied into the group.
 enum Settlement {
     case answer(Answer, any AnswerSink, LogEvent?)
     /// Has been sent before: answered from the ledger, after the answers of its group and before its connection has

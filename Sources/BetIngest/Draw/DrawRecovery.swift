@@ -39,7 +39,9 @@ struct DrawRecovery: Sendable {
         published = try PublishedDraw(folder, contents: contents, on: disk)
     }
 
-    /// A ledger is made once. A folder with any other file of a draw has lost its ledger.
+    /// A ledger is made once.
+    ///
+    /// A folder with any other file of a draw has lost its ledger.
     private static func checkNeverBegun(_ folder: DrawFolder, expectsLedger: Bool, on disk: any Disk) throws {
         let traces = [folder.result, folder.winners, folder.progress, folder.progress + ".new"]
         if let trace = traces.first(where: { disk.stamp($0) != nil }) {
@@ -48,7 +50,9 @@ struct DrawRecovery: Sendable {
         if expectsLedger { throw DrawFolderFault.ledgerExpected(path: folder.ledger) }
     }
 
-    /// The agencies of a sealed draw are in its seal. Before, the draw may gain agencies and never lose one.
+    /// The agencies of a sealed draw are in its seal.
+    ///
+    /// Before, the draw may gain agencies and never lose one.
     private static func check(agencies: UInt32, _ standings: DrawStandings) throws(ConfigurationError) {
         guard standings.seal == nil else { return }
         let highest = standings.standings.keys.max()?.rawValue ?? 0

@@ -31,7 +31,9 @@ package final class FrameBudget: Sendable {
         var grant: @Sendable (Reservation) -> Void
     }
 
-    /// Requests in their order. One that was cancelled has no waiter any more and is passed over.
+    /// Requests in their order.
+    ///
+    /// One that was cancelled has no waiter any more and is passed over.
     private struct Line: Sendable {
         var tickets: Deque<Ticket> = []
         var waiters: [Ticket: Waiter] = [:]

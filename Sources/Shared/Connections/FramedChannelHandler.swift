@@ -80,7 +80,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         context.fireUserInboundEventTriggered(event)
     }
 
-    /// Releases everything except the slot, once. A pending answer keeps only the slot alive.
+    /// Releases, once, everything except the slot, which a pending answer keeps.
     private func release() {
         if case .closed = phase { return }
         phase = .closed

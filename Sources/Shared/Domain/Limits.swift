@@ -68,9 +68,6 @@ package enum Limits {
     /// It holds the largest message of `tlv`, 8,198 bytes.
     package static let firstFrameBytes = 9 << 10
 
-    /// Of a socket's receive buffer, which the system hands over whole at the peer's end.
-    package static let socketReceiveBytes: CInt = 256 << 10
-
     /// The most one read takes from a socket.
     ///
     /// The bytes of it that are not yet framed belong to no reservation, so the ceiling of the ingest service is

@@ -46,7 +46,9 @@ package struct DrawResult: Codable, Equatable, Sendable {
         }
     }
 
-    /// What this program writes. Version 1 has no version, no ``ledgerID`` and no ``winnersFile``.
+    /// What this program writes.
+    ///
+    /// Version 1 has no version, no ``ledgerID`` and no ``winnersFile``.
     package static let version = 2
     package static let maxListedAgencies = 10_000
     package static let maxListedWinners = 10_000

@@ -55,7 +55,7 @@ package struct Listener: Sendable {
                 .childChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPINTVL)), value: 30)
                 .childChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPCNT)), value: 4)
                 // At its peer's end a socket hands over all that it holds.
-                .childChannelOption(.socketOption(.so_rcvbuf), value: SocketOptionValue(Limits.socketReceiveBytes))
+                .childChannelOption(.socketOption(.so_rcvbuf), value: 256 << 10)
                 .childChannelOption(.allowRemoteHalfClosure, value: true)
                 .childChannelOption(.maxMessagesPerRead, value: 1)
                 .childChannelOption(.writeBufferWaterMark, value: .init(low: 16 << 10, high: 64 << 10))

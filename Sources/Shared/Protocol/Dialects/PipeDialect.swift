@@ -38,7 +38,9 @@ package final class PipeDialect: Dialect, AgencyLanguage {
     }
 
     /// The last line may lack its newline, so a length that counts characters instead of bytes can cut the last number
-    /// short and leave a valid one. Then the rest follows at once, and it cannot be the start of a message.
+    /// short and leave a valid one.
+    ///
+    /// Then the rest follows at once, and it cannot be the start of a message.
     package func mayBeCutShort(_ frame: [UInt8]) -> Bool {
         guard frame.last.map({ $0 != UInt8(ascii: "\n") }) == true, frame.contains(where: { $0 >= 0x80 }),
             let separator = frame.lastIndex(of: UInt8(ascii: "|"))
