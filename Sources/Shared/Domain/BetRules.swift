@@ -39,18 +39,19 @@ package enum BetRules {
     ///
     /// They end lines, steer terminals and separate the fields of other formats; no name has one.
     package static func hasControlCharacter(_ bytes: Span<UInt8>) -> Bool {
-        var (lowest, union, hasDelete): (UInt8, UInt8, UInt8) = (.max, 0, 0)
+        guard !bytes.isEmpty else { return false }
+        var found: UInt8 = isControl(bytes[unchecked: 0])
         // No branch, so that the compiler turns the loop into vector code.
-        for index in bytes.indices {
-            let byte = bytes[unchecked: index]
-            lowest = min(lowest, byte)
-            union |= byte
-            hasDelete |= byte == 0x7F ? 1 : 0
+        for index in 1..<bytes.count {
+            let (before, byte) = (bytes[unchecked: index &- 1], bytes[unchecked: index])
+            found |= isControl(byte) | ((before == 0xC2 ? 1 : 0) & (byte < 0xA0 ? 1 : 0))
         }
-        if lowest < 0x20 || hasDelete != 0 { return true }
-        guard union >= 0x80, bytes.count > 1 else { return false }
-        for index in 1..<bytes.count where bytes[index - 1] == 0xC2 && bytes[index] < 0xA0 { return true }
-        return false
+        return found != 0
+    }
+
+    /// 1 for a control character of ASCII.
+    private static func isControl(_ byte: UInt8) -> UInt8 {
+        (byte < 0x20 ? 1 : 0) | (byte == 0x7F ? 1 : 0)
     }
 
     /// Whether bytes are valid UTF-8.
