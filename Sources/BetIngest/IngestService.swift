@@ -41,31 +41,39 @@ struct IngestService {
     }
 
     private func runLocked() throws {
-        let recovery = try DrawRecovery(
-            folder, agencies: configuration.agencies, expectsLedger: expectsLedger, on: disk, time: clock()
-        ) {
-            inbox.isStopping
-        }
-        guard let recovery else {
+        guard case (let running, var lifecycle)? = try start() else {
             log(.stopRequested(by: inbox.stopSignal ?? ""))
             return
         }
-        let core = try IngestCore(
-            configuration: configuration, program: program, contents: recovery.contents,
-            published: recovery.published, inbox: inbox, disk: disk, clock: clock, log: log)
-        let running = try RunningIngest(core, configuration: configuration, log: log)
         SystemCall.forgetStartupPages()
-        let outcome = Result { try serve(core, recovery) }
+        let outcome = Result { try serve(&lifecycle) }
         running.stop()
         try outcome.get()
         if let failure = inbox.failure { throw failure }  // while everything was closed
     }
 
-    /// The main thread's loop: progress, the draw, the end.
-    private func serve(_ core: IngestCore, _ recovery: DrawRecovery) throws {
-        var lifecycle = DrawLifecycle(
+    /// Recovers the draw and opens the ports.
+    ///
+    /// What recovery read ends here: the index of the chunks, once shared, would be copied at the first new one.
+    private func start() throws -> (RunningIngest, DrawLifecycle)? {
+        let recovery = try DrawRecovery(
+            folder, agencies: configuration.agencies, expectsLedger: expectsLedger, on: disk, time: clock()
+        ) {
+            inbox.isStopping
+        }
+        guard let recovery else { return nil }
+        let core = try IngestCore(
+            configuration: configuration, program: program, contents: recovery.contents,
+            published: recovery.published, inbox: inbox, disk: disk, clock: clock, log: log)
+        let running = try RunningIngest(core, configuration: configuration, log: log)
+        let lifecycle = DrawLifecycle(
             folder: folder, winningNumber: configuration.winningNumber, recovery: recovery, core: core, disk: disk,
             log: log, isStopping: { inbox.isStopping })
+        return (running, lifecycle)
+    }
+
+    /// The main thread's loop: progress, the draw, the end.
+    private func serve(_ lifecycle: inout DrawLifecycle) throws {
         while !(lifecycle.isPublished && exitAfterDraw) {
             switch inbox.waitForNextEvent() {
             case .failed(let error):

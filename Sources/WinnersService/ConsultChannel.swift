@@ -76,7 +76,7 @@ final class ConsultChannel: FramedConnectionDelegate {
         switch action {
         case .welcome(let agency):
             self.agency = agency
-            handler.setKnown()
+            handler.setKnown(isProven: false)
             collect(.shared(loop.welcome(agency)))
         case .close:
             collect(.bytes([]), .afterLast)
@@ -94,6 +94,8 @@ final class ConsultChannel: FramedConnectionDelegate {
     private func consult(_ agency: AgencyID, _ waitMilliseconds: UInt32?) {
         if let answer = loop.winners(agency, dialect: dialect) {
             collect(answer, dialect == nil ? .none : .afterLast)
+        } else if loop.isPublished {
+            collect(.bytes([]), .afterLast)
         } else if waitMilliseconds == 0 {
             collect(.shared(loop.notDrawnYet))
         } else {
@@ -103,9 +105,12 @@ final class ConsultChannel: FramedConnectionDelegate {
     }
 
     /// The answer to the parked question; what was asked after it is looked at next.
-    func answerParked(_ answer: FramedAnswer) {
+    ///
+    /// Without one, because the winners cannot be read, the connection ends: the agency asks again.
+    func answerParked(_ answer: FramedAnswer?) {
         parkedUntil = nil
-        _ = handler.collect(answer, dialect == nil ? .none : .afterLast, wasParked: true)
+        let ending = dialect == nil && answer != nil ? AnswerOutput.Ending.none : .afterLast
+        _ = handler.collect(answer ?? .bytes([]), ending, wasParked: true)
         handler.flush()
     }
 

@@ -32,9 +32,8 @@ final class ConsultLoop {
         let waiting = parked
         parked.removeAll()
         for channel in waiting.values {
-            if let agency = channel.agency, let answer = self.winners(agency, dialect: channel.dialect) {
-                channel.answerParked(answer)
-            }
+            guard let agency = channel.agency else { continue }
+            channel.answerParked(self.winners(agency, dialect: channel.dialect))
         }
         return waiting.count
     }
@@ -57,6 +56,8 @@ final class ConsultLoop {
             isFinished: progress.finished.contains(agency), draw: progress.draw.name)
         return ByteBuffer(bytes: Message.welcome(welcome).encoded)
     }
+
+    var isPublished: Bool { answers != nil }
 
     /// An agency's winners; nil before the draw, and if they cannot be read.
     func winners(_ agency: AgencyID, dialect: (any Dialect)?) -> FramedAnswer? {

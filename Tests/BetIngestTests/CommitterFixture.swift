@@ -84,7 +84,7 @@ final class CommitterFixture: Sendable {
     }
 
     func stage(_ chunk: Chunk, _ agency: UInt32, _ connection: IngestConnection, fault: ChunkFault? = nil) {
-        guard case .reserved(let reservation) = budget.reserve(chunk.frame.count, .known, otherwise: { _ in }) else {
+        guard case .reserved(let reservation) = budget.reserve(chunk.frame.count, .proven, otherwise: { _ in }) else {
             Issue.record("the budget is used up")
             return
         }

@@ -119,7 +119,7 @@ struct HistoryTests {
         func handOver(_ message: Message) {
             let frame = Array(message.encoded[Limits.frameLengthBytes...])
             let granted = Monitor<Reservation?>(nil)
-            let request = core.budget.reserve(frame.count, .known) { reservation in
+            let request = core.budget.reserve(frame.count, .proven) { reservation in
                 granted.withLock { $0 = reservation }
                 granted.wakeAll()
             }

@@ -164,6 +164,6 @@ struct CommandLineTests {
         let open = try DrawFiles(bets: 2, isUnfinished: true)
         let script = try open.run("bet-ingest status --data d --set agencies=1")
         #expect(
-            script.output.contains("open, 1 of 1 agencies finished") && script.output.contains("sending"), "\(script)")
+            script.output.contains("open, 1 of 2 agencies finished") && script.output.contains("sending"), "\(script)")
     }
 }

@@ -32,7 +32,8 @@ final class Services {
         _ program: String, _ agencies: Int, _ data: String, _ settings: [String], listen: String,
         _ folder: TemporaryFolder
     ) throws -> TestProgram {
-        let arguments = ["--data", data, "--set", "agencies=\(agencies)", "--listen", listen]
+        // Two event loops, on machines with two cores too.
+        let arguments = ["--data", data, "--set", "agencies=\(agencies)", "--set", "ingest.loops=2", "--listen", listen]
         return try TestProgram(
             program, arguments + settings.flatMap { ["--set", $0] }, in: folder.path)
     }

@@ -38,6 +38,11 @@ final class LedgerAuditor {
         if !condition { faults.append("invariant \(invariant): \(text())") }
     }
 
+    /// What no invariant has a number for.
+    func violated(_ text: String) {
+        faults.append(text)
+    }
+
     // MARK: What agencies are told
 
     /// A native agency has an answer to a chunk that it planned.

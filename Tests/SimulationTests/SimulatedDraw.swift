@@ -224,7 +224,7 @@ extension SimulatedDraw {
         } catch let error as DiskError {
             die(error)
         } catch {
-            auditor.told(AgencyID(0), ["the service does not start: \(error)"])
+            auditor.violated("the service does not start: \(error)")
         }
     }
 
@@ -236,6 +236,7 @@ extension SimulatedDraw {
         auditor.audit(disk, configuration.folder, winningNumber: 7)
         crash(.losesUnsynced)
         startServices()
+        if ingest == nil { auditor.violated("the service does not start after the draw") }
         auditor.published(disk.bytes(configuration.folder.result))
         auditor.audit(disk, configuration.folder, winningNumber: 7)
         dropConnections(&ingestConnections)

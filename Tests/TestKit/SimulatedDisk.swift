@@ -51,6 +51,8 @@ package final class SimulatedDisk: Disk {
         var content = SimulatedContent()
         var durable = SimulatedContent()
         var changes: Int64 = 0
+        /// Linux then counts what was written as clean: it is read until it is forgotten, and is not on the disk.
+        var hasFailedSync = false
     }
 
     fileprivate struct State: Sendable {
@@ -231,7 +233,13 @@ package final class SimulatedDisk: Disk {
         try perform("mkdir", path) { state throws(DiskError) in state.names[path] = Self.folderInode }
     }
 
-    package func forgetCached(_ path: String) throws(DiskError) {}
+    package func forgetCached(_ path: String) throws(DiskError) {
+        state.withLockedValue { state in
+            guard let number = state.names[path], let inode = state.inodes[number], inode.hasFailedSync else { return }
+            state.inodes[number]?.content = inode.durable
+            state.inodes[number]?.hasFailedSync = false
+        }
+    }
 
     package func stamp(_ path: String) -> FileStamp? {
         state.withLockedValue { state in
@@ -260,6 +268,7 @@ package final class SimulatedDisk: Disk {
             }
             switch state.plan(call) {
             case .failsAndIsNotPersisted(let errno):
+                if name == "sync", let number = state.names[path] { state.inodes[number]?.hasFailedSync = true }
                 return .failure(DiskError(call: name, path: path, errno: errno))
             case .failsButIsPersisted(let errno):
                 _ = Swift.Result { () throws(DiskError) in try body(&state) }

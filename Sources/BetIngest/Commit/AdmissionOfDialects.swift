@@ -89,6 +89,9 @@ extension Admission {
             }
             return reply.map { [.answer(Answer($0), connection, nil)] } ?? []
         }
+        if waitingEnds[place]?.contains(where: { $0 === connection }) == true {
+            return reject("an END of this connection waits already", reply: reply, connection)
+        }
         waitingEnds[place, default: []].append(connection)
         return [.answer(Answer(.parked), connection, nil)] + finishWaiting(at: place)
     }

@@ -68,6 +68,7 @@ struct DrawLifecycle {
         guard let result = try draw.run(seal) else { return }
         // The winners first: a result never names a file that is not there.
         try disk.rename(newWinners, to: folder.winners)
+        try disk.syncFolder(folder.path)
         try DurableFile.replace(folder.result, with: result.fileBytes, on: disk)
         isPublished = true
         core.consultations.publish(

@@ -36,8 +36,14 @@ struct Answer: Equatable, Sendable {
 
     /// Whether its peer is known from then on: it has had a WELCOME, or bets stored.
     var makesKnown: Bool {
+        if case .message(.welcome) = content { return !closes }
+        return tellsStored
+    }
+
+    /// Whether a chunk of its peer is stored.
+    var tellsStored: Bool {
         switch content {
-        case .message(.welcome), .reply(.stored): !closes
+        case .message(.chunkProcessed), .reply(.stored): !closes
         default: false
         }
     }

@@ -37,7 +37,7 @@ extension FramedSettings {
             // A stranger is answered before anything more of it is framed.
             firstWindow: isNative ? 1 : ingest.window, maxFrameBytes: ingest.maxFrameBytes,
             firstMaxFrameBytes: isNative ? Limits.maxConsultFrameBytes : ingest.maxFrameBytes,
-            firstFrameBytes: isNative ? .max : Limits.firstFrameBytes,
+            firstFrameBytes: Limits.firstFrameBytes,
             deadlines: ConnectionDeadlines(
                 hello: ingest.helloDeadline, frame: ingest.frameDeadline, idle: ingest.idleDeadline),
             isKnownAtOnce: false, isNative: isNative)

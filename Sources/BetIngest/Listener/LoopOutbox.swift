@@ -41,6 +41,7 @@ final class LoopOutbox: Sendable {
         var wasParked = false
         var isParked = false
         var makesKnown = false
+        var tellsStored = false
     }
 
     private struct LoopState {
@@ -84,6 +85,7 @@ final class LoopOutbox: Sendable {
         case .parked: entry.outcome.isParked = true
         }
         entry.outcome.makesKnown = answer.makesKnown
+        entry.outcome.tellsStored = answer.tellsStored
         entry.outcome.wasParked = answer.wasParked
         entry.outcome.isFrameAnswered = !answer.closes
         entry.outcome.ending =
@@ -103,7 +105,7 @@ final class LoopOutbox: Sendable {
                     handler.park()
                     continue
                 }
-                if outcome.makesKnown { handler.setKnown() }
+                if outcome.makesKnown { handler.setKnown(isProven: outcome.tellsStored) }
                 let answer = entry.winners.map(FramedAnswer.winners) ?? .bytes(bytes)
                 let isFirst = handler.collect(
                     answer, outcome.ending, isFrameAnswered: outcome.isFrameAnswered, wasParked: outcome.wasParked)

@@ -8,17 +8,17 @@ private import Synchronization
 /// waits in line and holds nothing meanwhile: a frame that has its memory can always finish, and nobody waits for somebody
 /// who waits.
 ///
-/// Frames in progress of peers that are not known yet share a quarter of the budget, in a line of their own: whatever they
-/// announce, the others find room.
+/// Frames in progress of peers that have had no chunk stored share a quarter of the budget, in a line of their own: whatever
+/// they announce, the others find room.
 ///
 /// Isolation: any thread; never blocks.
 package final class FrameBudget: Sendable {
     /// Whose frame it is.
     package enum Account: Sendable {
-        /// Of a peer that has had a WELCOME, or a chunk stored on this connection; or a frame that is whole.
-        case known
+        /// Of a peer that has had a chunk stored on this connection; or a frame that is whole.
+        case proven
         /// In progress, of any other peer.
-        case unknown
+        case unproven
     }
 
     /// A place in line.
@@ -55,19 +55,19 @@ package final class FrameBudget: Sendable {
 
     private struct State: Sendable {
         var availableBytes: Int
-        var unknownBytes = 0
-        var known = Line()
-        var unknown = Line()
+        var unprovenBytes = 0
+        var proven = Line()
+        var unproven = Line()
         var lastTicket: UInt64 = 0
     }
 
     private let state: NIOLockedValueBox<State>
-    private let maxUnknownBytes: Int
+    private let maxUnprovenBytes: Int
 
-    /// - Parameter maxFrameBytes: the largest frame; one of an unknown peer always fits its share.
+    /// - Parameter maxFrameBytes: the largest frame; one of an unproven peer always fits its share.
     package init(byteCount: Int, maxFrameBytes: Int) {
         state = NIOLockedValueBox(State(availableBytes: byteCount))
-        maxUnknownBytes = max(byteCount / 4, maxFrameBytes)
+        maxUnprovenBytes = max(byteCount / 4, maxFrameBytes)
     }
 
     /// Reserves now, or puts the caller in line.
@@ -86,12 +86,12 @@ package final class FrameBudget: Sendable {
             let ticket = Ticket(number: state.lastTicket)
             let waiter = Waiter(byteCount: byteCount, grant: grant)
             switch account {
-            case .known:
-                state.known.tickets.append(ticket)
-                state.known.waiters[ticket] = waiter
-            case .unknown:
-                state.unknown.tickets.append(ticket)
-                state.unknown.waiters[ticket] = waiter
+            case .proven:
+                state.proven.tickets.append(ticket)
+                state.proven.waiters[ticket] = waiter
+            case .unproven:
+                state.unproven.tickets.append(ticket)
+                state.unproven.waiters[ticket] = waiter
             }
             return ticket
         }
@@ -109,8 +109,8 @@ package final class FrameBudget: Sendable {
     /// A grant that is in flight arrives all the same.
     package func cancel(_ ticket: Ticket) {
         state.withLockedValue { state in
-            state.known.waiters[ticket] = nil
-            state.unknown.waiters[ticket] = nil
+            state.proven.waiters[ticket] = nil
+            state.unproven.waiters[ticket] = nil
         }
         serveLines()  // the next in line may fit where this one did not
     }
@@ -118,27 +118,27 @@ package final class FrameBudget: Sendable {
     fileprivate func release(_ byteCount: Int, _ account: Account) {
         state.withLockedValue { state in
             state.availableBytes += byteCount
-            if account == .unknown { state.unknownBytes -= byteCount }
+            if account == .unproven { state.unprovenBytes -= byteCount }
         }
         serveLines()
     }
 
-    /// Grants what fits, known peers first, each line in its order.
+    /// Grants what fits, proven peers first, each line in its order.
     private func serveLines() {
         let granted = state.withLockedValue { state -> [(Waiter, Account)] in
-            guard !state.known.waiters.isEmpty || !state.unknown.waiters.isEmpty else { return [] }
+            guard !state.proven.waiters.isEmpty || !state.unproven.waiters.isEmpty else { return [] }
             var granted: [(Waiter, Account)] = []
-            while let first = state.known.first, first.byteCount <= state.availableBytes {
-                state.known.removeFirst()
-                take(first.byteCount, .known, &state)
-                granted.append((first, .known))
+            while let first = state.proven.first, first.byteCount <= state.availableBytes {
+                state.proven.removeFirst()
+                take(first.byteCount, .proven, &state)
+                granted.append((first, .proven))
             }
-            while state.known.waiters.isEmpty, let first = state.unknown.first,
-                hasRoomForUnknown(first.byteCount, state)
+            while state.proven.waiters.isEmpty, let first = state.unproven.first,
+                hasRoomForUnproven(first.byteCount, state)
             {
-                state.unknown.removeFirst()
-                take(first.byteCount, .unknown, &state)
-                granted.append((first, .unknown))
+                state.unproven.removeFirst()
+                take(first.byteCount, .unproven, &state)
+                granted.append((first, .unproven))
             }
             return granted
         }
@@ -147,24 +147,24 @@ package final class FrameBudget: Sendable {
 
     private func fits(_ byteCount: Int, _ account: Account, _ state: inout State) -> Bool {
         switch account {
-        case .known: state.known.waiters.isEmpty && byteCount <= state.availableBytes
-        case .unknown:
-            state.known.waiters.isEmpty && state.unknown.waiters.isEmpty && hasRoomForUnknown(byteCount, state)
+        case .proven: state.proven.waiters.isEmpty && byteCount <= state.availableBytes
+        case .unproven:
+            state.proven.waiters.isEmpty && state.unproven.waiters.isEmpty && hasRoomForUnproven(byteCount, state)
         }
     }
 
-    private func hasRoomForUnknown(_ byteCount: Int, _ state: State) -> Bool {
-        byteCount <= state.availableBytes && state.unknownBytes + byteCount <= maxUnknownBytes
+    private func hasRoomForUnproven(_ byteCount: Int, _ state: State) -> Bool {
+        byteCount <= state.availableBytes && state.unprovenBytes + byteCount <= maxUnprovenBytes
     }
 
     private func take(_ byteCount: Int, _ account: Account, _ state: inout State) {
         state.availableBytes -= byteCount
-        if account == .unknown { state.unknownBytes += byteCount }
+        if account == .unproven { state.unprovenBytes += byteCount }
     }
 
     /// Whether somebody waits in line: memory that is reserved and not used is in the way.
     package var isShort: Bool {
-        state.withLockedValue { !$0.known.waiters.isEmpty || !$0.unknown.waiters.isEmpty }
+        state.withLockedValue { !$0.proven.waiters.isEmpty || !$0.unproven.waiters.isEmpty }
     }
 
     /// Bytes that are not reserved; tests see leaks by it.

@@ -36,12 +36,15 @@ package struct FrameIntake: ~Copyable {
     private var doubtfulFrame: Frame?
     private let mayBeCutShort: @Sendable ([UInt8]) -> Bool
     private var isClosed = false
-    private let firstBytes: Int
+    /// Of a frame's first part, which needs no reservation; `.max` reserves whole frames from their start.
+    package var firstBytes: Int {
+        didSet { decoder.firstBytes = firstBytes }
+    }
     /// Whether whole frames need no memory of their own: they are small, and one at a time.
     package var isFree: Bool
 
     /// - Parameters:
-    ///   - firstBytes: of a frame's first part, which needs no reservation; `.max` reserves whole frames from their start.
+    ///   - firstBytes: see ``firstBytes``.
     ///   - isFree: whole frames need no memory of their own.
     ///   - mayBeCutShort: whether a frame is passed on only once nothing, or the start of another one, follows it.
     package init(

@@ -24,9 +24,8 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
     private var output = AnswerOutput()
     private var ticket: FrameBudget.Ticket?
     private var isKnown: Bool
-    private var isReadWanted = false
-    private var isInputClosed = false
-    private var hasEnded = false
+    private var account = FrameBudget.Account.unproven
+    private var (isReadWanted, isInputClosed, hasEnded) = (false, false, false)
     private var clock: ActivityClock
 
     package init(loop: FramedLoop, settings: FramedSettings, slot: ConnectionSlot?) {
@@ -37,7 +36,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         intake = FrameIntake(
             settings.framing, window: settings.isKnownAtOnce ? settings.window : settings.firstWindow,
             maxFrameBytes: settings.isKnownAtOnce ? settings.maxFrameBytes : settings.firstMaxFrameBytes,
-            firstBytes: settings.firstFrameBytes, isFree: settings.firstFrameBytes == .max && !settings.isKnownAtOnce,
+            firstBytes: settings.firstFrameBytes, isFree: settings.isNative && !settings.isKnownAtOnce,
             mayBeCutShort: settings.mayBeCutShort)
         clock = ActivityClock(now: loop.now)
     }
@@ -138,10 +137,8 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         switch phase {
         case .open:
             guard intake.hasRoom, !intake.hasUnread, ticket == nil, takesFrames else { return }
-        case .ending, .draining, .lingering:
-            break  // thrown away
-        case .closed:
-            return
+        case .ending, .draining, .lingering: break  // thrown away
+        case .closed: return
         }
         isReadWanted = false
         context.read()
@@ -216,7 +213,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
     private func reserve(_ byteCount: Int, isWhole: Bool) -> Reservation?? {
         guard let budget = loop.budget else { return .some(nil) }
         let (eventLoop, bound) = (loop.eventLoop, NIOLoopBound(self, eventLoop: loop.eventLoop))
-        let request = budget.reserve(byteCount, isKnown || isWhole ? .known : .unknown) { reservation in
+        let request = budget.reserve(byteCount, isWhole ? .proven : account) { reservation in
             eventLoop.execute { bound.value.continueFrame(reservation) }
         }
         switch request {
@@ -250,8 +247,11 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
 
     // MARK: Answers out
 
-    /// The peer is known: it may send whole frames of any size, as many as the window has.
-    package func setKnown() {
+    /// The peer may send frames of any size, as many as the window has.
+    ///
+    /// Proven, by a stored chunk: they have their memory from their start.
+    package func setKnown(isProven: Bool) {
+        if isProven, account != .proven { (account, intake.firstBytes) = (.proven, .max) }
         guard !isKnown else { return }
         isKnown = true
         intake.window = settings.window
@@ -287,8 +287,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         if isInputClosed { endInput() }
     }
 
-    /// Whether more frames wait to be answered than answers were collected: those will come, and these may leave with
-    /// them.
+    /// Whether more frames wait to be answered than answers were collected: these may leave with those.
     package var expectsMoreThanCollected: Bool {
         guard case .open = phase, output.ending == .none else { return false }
         return intake.heldFrames > output.count

@@ -39,13 +39,16 @@ package struct FrameDecoder: ~Copyable, Sendable {
     /// A change holds from the next frame on.
     package var maxFrameBytes: Int
     private let framing: Framing
-    private let firstBytes: Int
+    /// Of the first part of a frame; `.max` asks for whole frames.
+    ///
+    /// A change holds from the next question for memory on.
+    package var firstBytes: Int
     private var state = State.header(bytesSeen: 0, value: 0)
     private var collected: [UInt8] = []
     /// The newlines at the end of `collected`.
     private var newlines = 0
 
-    /// - Parameter firstBytes: of the first part of a frame; `.max` asks for whole frames.
+    /// - Parameter firstBytes: see ``firstBytes``.
     package init(_ framing: Framing = .native, maxFrameBytes: Int, firstBytes: Int = .max) {
         self.framing = framing
         self.firstBytes = firstBytes

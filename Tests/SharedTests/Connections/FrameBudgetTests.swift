@@ -9,7 +9,7 @@ struct FrameBudgetTests {
 
     /// - Returns: the reservation; nil if the request waits.
     private func reserve(
-        _ byteCount: Int, _ budget: FrameBudget, _ account: FrameBudget.Account = .known
+        _ byteCount: Int, _ budget: FrameBudget, _ account: FrameBudget.Account = .proven
     ) -> Reservation? {
         let granted = granted
         let request = budget.reserve(byteCount, account) { reservation in
@@ -40,7 +40,7 @@ struct FrameBudgetTests {
     func cancel() {
         let budget = FrameBudget(byteCount: 100, maxFrameBytes: 100)
         let first = reserve(50, budget)
-        guard case .waits(let ticket) = budget.reserve(90, .known, otherwise: { _ in Issue.record("granted") }) else {
+        guard case .waits(let ticket) = budget.reserve(90, .proven, otherwise: { _ in Issue.record("granted") }) else {
             Issue.record("90 of 50 bytes were reserved")
             return
         }
@@ -55,9 +55,9 @@ struct FrameBudgetTests {
     @Test("frames in progress of unknown peers take a quarter and stand in a line of their own")
     func unknown() {
         let budget = FrameBudget(byteCount: 400, maxFrameBytes: 50)
-        var held = [reserve(50, budget, .unknown), reserve(50, budget, .unknown)]
+        var held = [reserve(50, budget, .unproven), reserve(50, budget, .unproven)]
         #expect(held.allSatisfy { $0 != nil })
-        #expect(reserve(10, budget, .unknown) == nil)
+        #expect(reserve(10, budget, .unproven) == nil)
         #expect(reserve(300, budget) != nil)
         held.removeLast()
         #expect(grantedBytes == [10])
