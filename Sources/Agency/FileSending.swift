@@ -85,7 +85,9 @@ final class FileSending {
     private func open() throws -> BetFile {
         do {
             try RegularFile.check(path)
-            return try BetFile(path, on: PosixDisk())
+            let file = try BetFile(path, on: PosixDisk())
+            try file.waitUntilSettled()
+            return file
         } catch let error as DiskError {
             throw AgencyError.file(error)
         }

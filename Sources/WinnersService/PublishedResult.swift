@@ -21,9 +21,10 @@ struct PublishedResult {
     private let disk: any Disk
     private var resultStamp: FileStamp?
     private var progressStamp: FileStamp?
-    private var ledgerInode: UInt64?
-    /// Of the result that is told, in hexadecimal; empty for one of version 1.
-    private var toldLedgerID: String?
+    private var ledgerStamp: FileStamp?
+    /// Of the ledger beside the result, in hexadecimal.
+    private var ledgerID: String?
+    private var isTold = false
     private var lastRefusal: String?
     private var hasFolder = true
 
@@ -34,13 +35,13 @@ struct PublishedResult {
 
     /// What has changed since the last look.
     ///
-    /// Three or four stat(2) where nothing has. A file that cannot be read now is looked at again the next time, and
+    /// Four or five stat(2) where nothing has. A file that cannot be read now is looked at again the next time, and
     /// reported once. The result comes first: it does not depend on any other file but its own.
     mutating func changes() -> [Change] {
         var changes: [Change] = []
         lookAtFolder(&changes)
+        lookAtLedger()
         lookAtResult(&changes)
-        lookAtLedger(&changes)
         lookAtProgress(&changes)
         return changes
     }
@@ -65,12 +66,13 @@ struct PublishedResult {
             guard result.draw == folder.draw else {
                 throw DrawResultError.invalid("it is of draw \(result.draw), not \(folder.draw)")
             }
+            if let told = result.ledgerID, let found = ledgerID, told != found {
+                throw DrawResultError.invalid("it is of ledger \(told), and the ledger beside it is \(found)")
+            }
             let winners = try WinnersFile(folder.winners, of: result, on: disk)
             resultStamp = stamp
             lastRefusal = nil
-            // Another ledger may have come with it.
-            ledgerInode = nil
-            toldLedgerID = result.ledgerID ?? ""
+            isTold = true
             changes.append(.result(result, winners))
         } catch let error as DrawResultError {
             // What is in the file will not change by itself.
@@ -82,16 +84,18 @@ struct PublishedResult {
         }
     }
 
-    /// A result is told only beside its own ledger, or alone.
-    private mutating func lookAtLedger(_ changes: inout [Change]) {
-        guard let told = toldLedgerID, !told.isEmpty else { return }
-        guard let stamp = disk.stamp(folder.ledger), stamp.inode != ledgerInode else { return }
-        guard let reader = try? LedgerReader(folder.ledger, on: disk) else { return }
-        ledgerInode = stamp.inode
+    /// A result is told only beside its own ledger, or alone: where another ledger comes, it is looked at again.
+    private mutating func lookAtLedger() {
+        // Before the draw the ledger changes with every chunk, and there is nothing to compare.
+        guard disk.stamp(folder.result) != nil else { return }
+        let stamp = disk.stamp(folder.ledger)
+        guard stamp != ledgerStamp else { return }
+        guard stamp != nil, let reader = try? LedgerReader(folder.ledger, on: disk) else { return }
+        ledgerStamp = stamp
         let found = DrawResult.text(ledgerID: reader.header.ledgerID)
-        guard found != told else { return }
-        withdraw(&changes)
-        refuse("it is of ledger \(told), and the ledger beside it is \(found)", &changes)
+        guard found != ledgerID else { return }
+        ledgerID = found
+        resultStamp = nil
     }
 
     private mutating func lookAtProgress(_ changes: inout [Change]) {
@@ -105,8 +109,8 @@ struct PublishedResult {
     }
 
     private mutating func withdraw(_ changes: inout [Change]) {
-        if toldLedgerID != nil { changes.append(.withdrawn) }
-        toldLedgerID = nil
+        if isTold { changes.append(.withdrawn) }
+        isTold = false
     }
 
     private mutating func refuse(_ reason: String, _ changes: inout [Change]) {

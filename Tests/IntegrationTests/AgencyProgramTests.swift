@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+private import NIOConcurrencyHelpers
 import Shared
 import TestKit
 import Testing
@@ -237,6 +238,28 @@ struct AgencyProgramTests {
         let agency = try services.agency(1, file: file)
         #expect(try agency.waitForExit() == 65)
         #expect(agency.log.contains("it has 1 valid bet, and the service has recorded 3 of this agency"))
+        try services.stop()
+    }
+
+    @Test("a file whose last line has no end is waited for: one that is still being written finishes nobody")
+    func growingFile() throws {
+        let services = try Services(agencies: 1)
+        let file = try services.folder.write("bets.csv", Array("Ana,Paz,30904465,1999-03-17,75".utf8))
+        let agency = try services.agency(1, file: file)
+        // Until it has ended: the program has the file open at one of these moments.
+        let hasEnded = NIOLockedValueBox(false)
+        let writer = Thread {
+            guard let writing = FileHandle(forWritingAtPath: file) else { return }
+            while !hasEnded.withLockedValue({ $0 }) {
+                _ = try? writing.seekToEnd()
+                try? writing.write(contentsOf: Data("74\nLeo,Paz,30904466,1999-03-17,75".utf8))
+                poll(nil, 0, 20)
+            }
+        }
+        writer.start()
+        defer { hasEnded.withLockedValue { $0 = true } }
+        #expect(try agency.waitForExit() == 75, "\(agency.log)")
+        #expect(try services.command("status").output.contains("0 of 1 agencies finished"))
         try services.stop()
     }
 

@@ -36,7 +36,8 @@ struct DataFolderTests {
         try services.stop()
     }
 
-    @Test("nothing is acknowledged once the ledger was removed, renamed, replaced or cut", arguments: 0..<5)
+    @Test(
+        "nothing is acknowledged once the ledger was removed, renamed, replaced, cut or copied over", arguments: 0..<6)
     func lostLedger(_ way: Int) throws {
         let services = try Services(agencies: 2)
         try sendChunk(services, 1)
@@ -48,7 +49,13 @@ struct DataFolderTests {
         case 3:
             try files.copyItem(atPath: ledger, toPath: ledger + ".copy")
             #expect(rename(ledger + ".copy", ledger) == 0)
-        default: #expect(truncate(ledger, 0) == 0)
+        case 4: #expect(truncate(ledger, 0) == 0)
+        default:
+            let file = try FileHandle(forUpdating: URL(fileURLWithPath: ledger))
+            let bytes = try file.readToEnd() ?? Data()
+            try file.seek(toOffset: 0)
+            try file.write(contentsOf: bytes)
+            try file.close()
         }
         let (socket, _) = try services.join(2)
         try socket.send(last(2))
@@ -56,7 +63,7 @@ struct DataFolderTests {
             Issue.record("a chunk was acknowledged into a lost ledger")
         }
         #expect(try services.ingest.waitForExit() == 70)
-        #expect(services.ingest.log.contains("was removed, replaced or cut while it was open"))
+        #expect(services.ingest.log.contains("was removed, replaced, cut or written to by another program"))
     }
 
     @Test(
@@ -195,6 +202,36 @@ struct DataFolderTests {
             try services.consult(1)
                 == .winners(Winners(winningNumber: 7574, hasMore: false, documents: [bet.document])))
         try services.stop()
+    }
+
+    @Test("the published files of another draw that appear beside an open one are told to nobody who waits")
+    func foreignResult() throws {
+        let other = try Services(agencies: 1)
+        let (finished, _) = try other.join(1)
+        try finished.send(.chunk(Samples.chunk(sequence: 1, bets: [Samples.documentedBets[0]], isLast: true)))
+        _ = try finished.receiveMessage()
+        try other.ingest.waitForLog("action: publish")
+        try other.stop()
+
+        let services = try Services(agencies: 2)
+        let waiting = try TestSocket(services.winnersAddress)
+        try waiting.send(.hello(Hello(agency: AgencyID(1))))
+        _ = try waiting.receiveMessage()
+        try waiting.send(.consultWinners(waitMilliseconds: 600_000))
+        let folder = services.data + "/draws/default/"
+        for name in ["winners.list", "result.json"] {
+            try FileManager.default.copyItem(
+                atPath: other.data + "/draws/default/" + name, toPath: folder + name + ".copy")
+            #expect(rename(folder + name + ".copy", folder + name) == 0)
+        }
+        try services.winners.waitForLog("the ledger beside it is")
+        #expect(!services.winners.log.contains("action: load_result | result: success"))
+        guard case .notDrawnYet = try services.consult(1, waitMilliseconds: 0) else {
+            Issue.record("another draw's winners were told")
+            return
+        }
+        for program in [services.ingest, services.winners] { program.signal(SIGTERM) }
+        for program in [services.ingest, services.winners] { #expect(try program.waitForExit() == 0) }
     }
 
     @Test("a progress.json that cannot be written stops nothing")

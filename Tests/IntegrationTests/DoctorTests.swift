@@ -6,7 +6,7 @@ import Testing
 struct DoctorTests {
     private func doctor(_ ports: DialectPorts, _ dialect: String, _ arguments: [String]) throws -> TestProgram {
         try TestProgram(
-            "bet-ingest", ["doctor", "--dialect", dialect] + arguments, in: ports.services.folder.path)
+            "bet-ingest", ["doctor", "--yes", "--dialect", dialect] + arguments, in: ports.services.folder.path)
     }
 
     private func holds(_ dialect: String, _ address: Endpoint, winners: Endpoint?, _ ports: DialectPorts) throws {
@@ -71,7 +71,7 @@ struct DoctorTests {
     func nobody() throws {
         let folder = try TemporaryFolder()
         let program = try TestProgram(
-            "bet-ingest", ["doctor", "--dialect", "pipe", "--address", "127.0.0.1:1"], in: folder.path)
+            "bet-ingest", ["doctor", "--yes", "--dialect", "pipe", "--address", "127.0.0.1:1"], in: folder.path)
         #expect(try program.waitForExit() == 75)
         #expect(program.log.contains("no connection to 127.0.0.1:1"))
     }

@@ -33,7 +33,9 @@ final class Services {
         _ folder: TemporaryFolder
     ) throws -> TestProgram {
         // Two event loops, on machines with two cores too.
-        let arguments = ["--data", data, "--set", "agencies=\(agencies)", "--set", "ingest.loops=2", "--listen", listen]
+        let arguments = [
+            "--data", data, "--set", "agencies=\(agencies)", "--set", "ingest.loops=2", "--listen", listen,
+        ]
         return try TestProgram(
             program, arguments + settings.flatMap { ["--set", $0] }, in: folder.path)
     }

@@ -352,9 +352,10 @@ private struct SimulatedFile: DiskFile {
     /// Processes are not simulated: nobody else has it.
     func lock() throws(DiskError) {}
 
-    func isIntact(byteCount: Int) throws(DiskError) -> Bool {
+    func namedStamp() throws(DiskError) -> FileStamp? {
         disk.state.withLockedValue { state in
-            state.names[path] == number && state.inodes[number]?.content.size ?? 0 >= byteCount
+            guard state.names[path] == number, let inode = state.inodes[number] else { return nil }
+            return FileStamp(inode: UInt64(number), size: inode.content.size, changed: inode.changes)
         }
     }
 }

@@ -1,3 +1,4 @@
+private import Glibc
 import Shared
 
 /// An open file of bets, and what tells whether it is still the one that was opened.
@@ -42,6 +43,19 @@ struct BetFile {
             throw BetFileChange(path: path, what: "it has \(change) from \(stamp.size) to \(bytes) bytes")
         }
         if now.changed != stamp.changed { throw BetFileChange(path: path, what: "it was written to") }
+    }
+}
+
+extension BetFile {
+    /// Waits until two seconds have passed since the file was written to, where its end does not show that it is whole: it
+    /// is empty, or its last line has no end.
+    ///
+    /// Blocks, and not at all for a file that is older. Whether it has changed meanwhile, the check at its end says.
+    func waitUntilSettled() throws(DiskError) {
+        let last = stamp.size == 0 ? [] : try read(at: stamp.size - 1, byteCount: 1)
+        guard last != [UInt8(ascii: "\n")] else { return }
+        let age = Int64(SystemCall.unixMilliseconds()) - stamp.changed / 1_000_000
+        usleep(UInt32(max(0, 2000 - max(0, age)) * 1000))
     }
 }
 

@@ -12,10 +12,10 @@ struct DoctorCommand: ParsableCommand {
             nonsense, an agency that stalls. It needs a server of its own, fresh, that draws when \
             AGENCIES agencies have finished; never one that is in use. A native server says whether it has recorded \
             bets: then the doctor asks before it continues, and without a terminal it needs --yes. The dialects cannot say, \
-            so on a terminal it asks always.
+            so there it asks always.
 
             EXAMPLES
-              bet-ingest doctor --dialect pipe --address 127.0.0.1:12355
+              bet-ingest doctor --dialect pipe --address 127.0.0.1:12355 --yes
               bet-ingest doctor --dialect native --address 127.0.0.1:12345 --winners-address 127.0.0.1:12346
 
             EXIT CODES
@@ -118,7 +118,8 @@ extension DoctorCommand {
         let isTerminal = isatty(STDIN_FILENO) == 1
         guard dialect == "native" else {
             // Nothing that an agency of a dialect may ask says whether there are bets.
-            if isTerminal { try ask("Is \(server) a fresh server that nobody else uses?", reason: "it may be in use") }
+            guard isTerminal else { throw NoConsent(server: server, reason: "it may be in use") }
+            try ask("Is \(server) a fresh server that nobody else uses?", reason: "it may be in use")
             return
         }
         let winners = winnersAddress.flatMap { Endpoint($0) } ?? server

@@ -32,6 +32,9 @@ struct EnvironmentCheck {
             key.path.contains(".") && key.variable == "QUINIELA_\(key.path.prefix { $0 != "." }.uppercased())_\(rest)"
         }
         if !withoutSection.isEmpty { return withoutSection.map(\.variable) }
+        let joined = rest.filter { $0 != "_" }
+        let sameLetters = all.filter { $0.filter { $0 != "_" }.hasSuffix(joined) }
+        if joined.count >= 5, !sameLetters.isEmpty { return sameLetters }
         // The shorter the name, the likelier it means something else.
         let limit = min(3, rest.count / 4)
         return (all + ["QUINIELA_CONFIG"]).closest(to: name, within: limit).map { [$0] } ?? []

@@ -103,10 +103,10 @@ package protocol DiskFile: Sendable {
     /// - Throws: EWOULDBLOCK if another open file has it.
     func lock() throws(DiskError)
 
-    /// Whether the path that the file was opened by still names it, and it has at least `byteCount` bytes.
+    /// The file's stamp; nil if the path that it was opened by does not name it any more.
     ///
     /// What is written to a file that was removed, renamed or replaced is lost with its last descriptor.
-    func isIntact(byteCount: Int) throws(DiskError) -> Bool
+    func namedStamp() throws(DiskError) -> FileStamp?
 }
 
 extension DiskFile {

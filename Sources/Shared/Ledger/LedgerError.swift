@@ -28,8 +28,8 @@ package enum LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
             "\(path): byte \(offset): a \(what) of kind \(kind), which this version does not know; a newer version wrote "
                 + "it: start that one, nothing was changed"
         case .lost(let path):
-            "\(path) was removed, replaced or cut while it was open: what is written now reaches no ledger, so nothing "
-                + "more is acknowledged; put the file back before the next start"
+            "\(path) was removed, replaced, cut or written to by another program while it was open: nothing more is "
+                + "acknowledged; put the file back before the next start"
         case .inUse(let path):
             "\(path) is open for writing in another process; one ingest service at a time may use a data folder"
         }

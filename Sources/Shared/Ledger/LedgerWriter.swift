@@ -13,6 +13,8 @@ package struct LedgerWriter: ~Copyable {
     private var group = GroupBuffer()
     private var recordsChecksum: UInt32 = 0
     private var recordCount = 0
+    /// As the last commit left the file: whoever writes to it, or copies something over it, changes that.
+    private var written: FileStamp?
     private var nextNumber: UInt64
     /// Where the next group begins: `endOffset <= allocatedBytes`.
     package private(set) var endOffset: Int
@@ -130,7 +132,8 @@ package struct LedgerWriter: ~Copyable {
         group.replace(at: 0, with: header.bytes)
         group.padToBlock()
         // A file that was cut would grow again with the write, and have a hole.
-        try checkIntact(byteCount: endOffset)
+        let found = try intactStamp(byteCount: endOffset)
+        if let written, written != found { throw .lost(path: path) }
         do throws(DiskError) {
             try preallocate(through: endOffset + group.count)
             try file.writeAll(group.bytes, at: endOffset)
@@ -138,7 +141,7 @@ package struct LedgerWriter: ~Copyable {
         } catch {
             throw .disk(error)
         }
-        try checkIntact(byteCount: endOffset + group.count)
+        written = try intactStamp(byteCount: endOffset + group.count)
         endOffset += group.count
         nextNumber += 1
         recordsChecksum = 0
@@ -159,17 +162,19 @@ package struct LedgerWriter: ~Copyable {
             throw .disk(error)
         }
         allocatedBytes = endOffset
+        written = try intactStamp(byteCount: endOffset)
     }
 
     /// Checks that the path still names the file, and that it has its bytes.
-    private func checkIntact(byteCount: Int) throws(LedgerError) {
-        let isIntact: Bool
+    private func intactStamp(byteCount: Int) throws(LedgerError) -> FileStamp {
+        let stamp: FileStamp?
         do throws(DiskError) {
-            isIntact = try file.isIntact(byteCount: byteCount)
+            stamp = try file.namedStamp()
         } catch {
             throw .disk(error)
         }
-        guard isIntact else { throw .lost(path: path) }
+        guard let stamp, stamp.size >= byteCount else { throw .lost(path: path) }
+        return stamp
     }
 
     private mutating func reserveGroupHeader() {

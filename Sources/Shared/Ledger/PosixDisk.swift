@@ -13,13 +13,21 @@ package struct PosixDisk: Disk {
             case .readWrite: O_RDWR
             case .replace: O_RDWR | O_CREAT | O_EXCL
             }
-        if mode == .replace { try remove(path) }
-        // Not blocking: opening a FIFO would wait for its other end, with the stop signals blocked.
-        var fd = SystemCall.retryingInterrupted { Glibc.open(path, flags | O_CLOEXEC | O_NONBLOCK, 0o600) }
+        func attempt() throws(DiskError) -> CInt {
+            var fd: CInt
+            repeat {
+                // For each attempt: one that was interrupted may have made the file.
+                if mode == .replace { try remove(path) }
+                // Not blocking: opening a FIFO would wait for its other end, with the stop signals blocked.
+                fd = Glibc.open(path, flags | O_CLOEXEC | O_NONBLOCK, 0o600)
+            } while fd < 0 && errno == EINTR
+            return fd
+        }
+        var fd = try attempt()
         // Connections that are being turned away have the last descriptors for a moment.
         for _ in 0..<100 where fd < 0 && (errno == EMFILE || errno == ENFILE) {
             usleep(10_000)
-            fd = SystemCall.retryingInterrupted { Glibc.open(path, flags | O_CLOEXEC | O_NONBLOCK, 0o600) }
+            fd = try attempt()
         }
         if fd < 0, errno == EINVAL, mode == .readWriteDirect {
             return try open(path, .readWrite)  // a file system without O_DIRECT
@@ -62,8 +70,7 @@ package struct PosixDisk: Disk {
     package func stamp(_ path: String) -> FileStamp? {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
-        let changed = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
-        return FileStamp(inode: UInt64(status.st_ino), size: Int(status.st_size), changed: changed)
+        return FileStamp(status)
     }
 
     package func makeOneFolder(_ path: String) throws(DiskError) {
@@ -127,15 +134,22 @@ private final class PosixFile: DiskFile {
         guard SystemCall.retryingInterrupted({ flock(fd, LOCK_EX | LOCK_NB) }) == 0 else { throw failure("flock") }
     }
 
-    func isIntact(byteCount: Int) throws(DiskError) -> Bool {
+    func namedStamp() throws(DiskError) -> FileStamp? {
         var (open, named) = (stat(), stat())
         guard fstat(fd, &open) == 0 else { throw failure("fstat") }
-        guard stat(path, &named) == 0 else { return false }
-        return open.st_dev == named.st_dev && open.st_ino == named.st_ino && Int(open.st_size) >= byteCount
+        guard stat(path, &named) == 0, open.st_dev == named.st_dev, open.st_ino == named.st_ino else { return nil }
+        return FileStamp(open)
     }
 
     private func failure(_ call: String) -> DiskError {
         DiskError(call: call, path: path, errno: errno)
+    }
+}
+
+extension FileStamp {
+    fileprivate init(_ status: stat) {
+        let changed = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+        self.init(inode: UInt64(status.st_ino), size: Int(status.st_size), changed: changed)
     }
 }
 

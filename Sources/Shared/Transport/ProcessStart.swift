@@ -9,8 +9,13 @@ package enum ProcessStart {
     /// SIGALRM mean nothing here.
     package static func prepare() {
         var fd: Int32
-        repeat { fd = open("/dev/null", O_RDWR) } while (0...STDERR_FILENO).contains(fd)
-        if fd >= 0 { close(fd) }
+        // For reading: a result that is written to a closed standard output is an error, as on any full disk.
+        repeat { fd = open("/dev/null", O_RDONLY) } while (0...STDOUT_FILENO).contains(fd)
+        if fd == STDERR_FILENO {
+            close(fd)
+            fd = open("/dev/null", O_RDWR)
+        }
+        if fd > STDERR_FILENO { close(fd) }
         for number in [SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2, SIGALRM] { signal(number, SIG_IGN) }
     }
 
