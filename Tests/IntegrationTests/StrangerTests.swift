@@ -78,6 +78,22 @@ struct StrangerTests {
         try ports.services.stop()
     }
 
+    @Test("connections of dialects take three quarters of the slots, and the rest is there for native agencies")
+    func slots() throws {
+        let ports = try DialectPorts(agencies: 2, settings: ["ingest.queueCapacity=16"])
+        let strangers = try (0..<12).map { _ in
+            let stranger = try TestSocket(ports["pipe"])
+            try stranger.send(pipe(" "))
+            #expect(try !stranger.receive(1).isEmpty)
+            return stranger
+        }
+        #expect(throws: TestSocket.Failure.closed) { try TestSocket(ports["pipe"]).receive(1) }
+        let (honest, _) = try ports.services.join(1)
+        _ = try honestChunks(honest, 1)
+        withExtendedLifetime(strangers) {}
+        try ports.services.stop()
+    }
+
     @Test("winners that nobody takes cost a piece for each connection, however often they are asked for")
     func untakenWinners() throws {
         let ports = try DialectPorts(agencies: 1)

@@ -5,7 +5,7 @@ package import Shared
 ///
 /// Isolation: one thread at a time.
 package final class TestSocket: Sendable {
-    package enum Failure: Error {
+    package enum Failure: Error, Equatable {
         case connect(Int32)
         case send(Int32)
         /// Nothing came within the deadline.
