@@ -109,6 +109,8 @@ struct ReadmeTests {
         return [
             "QUINIELA_INGEST_LISTEN": "\(ingest)", "QUINIELA_INGEST_ADDRESS": "\(ingest)",
             "QUINIELA_WINNERS_LISTEN": "\(winners)", "QUINIELA_WINNERS_ADDRESS": "\(winners)",
+            // A make below another one, as in `make check`, says which folder it enters.
+            "MAKELEVEL": "0", "MAKEFLAGS": "",
         ]
     }
 
