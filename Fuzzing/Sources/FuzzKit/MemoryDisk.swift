@@ -63,7 +63,7 @@ private final class MemoryFile: DiskFile, @unchecked Sendable {
     }
 
     func lock() throws(DiskError) {}
-    func namedStamp() throws(DiskError) -> FileStamp? { FileStamp(inode: 0, size: bytes.count, changed: 0) }
+    func namedStamp() throws(DiskError) -> FileStamp? { FileStamp(inode: 0, size: disk.bytes.count, changed: 0) }
 
     /// No preallocation: ledgers stay small.
     func allocate(from offset: Int, byteCount: Int) throws(DiskError) {

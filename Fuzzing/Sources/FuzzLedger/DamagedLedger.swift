@@ -53,7 +53,8 @@ struct DamagedLedger {
     private mutating func forgeHeader(_ input: inout FuzzInput, at block: Int) {
         guard block + 48 <= bytes.count, var group = GroupHeader(bytes.span.bytes.extracting(block...)) else { return }
         switch input.choice(6) {
-        case 0: group.kind = group.kind == .records ? .closing : .records
+        // Kinds of newer versions too.
+        case 0: group.kindCode = UInt8(input.choice(4))
         case 1: group.groupBytes = Int(input.integer(UInt32.self)) >> input.choice(32)
         case 2: group.recordCount = Int(input.integer(UInt32.self)) >> input.choice(32)
         case 3: group.number = UInt64(input.choice(12))

@@ -121,6 +121,7 @@ struct ForgedLedger {
                     require(bets.count == record.header.count, "\(bets.count) bets are in a chunk")
                 case .rejection: _ = RejectionRecord(record.payload, count: record.header.count)
                 case .seal: require(SealRecord(record.payload) != nil, "the seal cannot be read")
+                case .start: require(StartRecord(record.payload) != nil, "the start cannot be read")
                 }
             }
         } catch {
