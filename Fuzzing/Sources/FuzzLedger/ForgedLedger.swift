@@ -62,6 +62,10 @@ struct ForgedLedger {
         let agency = header.agency.rawValue
         if isSealed {
             isSound = false
+        } else if header.kind == .start {
+            isSound =
+                payload.count >= 5 && payload.count == 5 + Int(payload[4])
+                && String(validating: payload[5...], as: UTF8.self) != nil
         } else if header.kind == .seal {
             isSealed = true
             isSound = isSoundSeal(payload)

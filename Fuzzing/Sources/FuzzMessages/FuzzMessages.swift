@@ -7,8 +7,17 @@ private let draw = DrawID("default")
 private func canonical(_ message: Message, _ frame: [UInt8]) -> [UInt8]? {
     var frame = frame
     switch message {
-    case .welcome:
+    case .welcome(let welcome):
         if frame[27] != 0 { frame[27] = 1 }
+        if let stream = welcome.stream {
+            let record = frame.count - 12
+            frame[record] = stream.lastChunk.rawValue
+            if frame[record + 7] != 0 {
+                frame[record + 7] = 1
+            } else {
+                frame.replaceSubrange((record + 8)..., with: [0, 0, 0, 0])
+            }
+        }
     case .winners:
         if frame[3] != 0 { frame[3] = 1 }
     case .hello(let hello) where !Message.versions.contains(hello.version):
