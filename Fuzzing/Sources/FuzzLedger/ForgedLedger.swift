@@ -71,7 +71,9 @@ struct ForgedLedger {
             isSound = isSoundSeal(payload)
         } else {
             chunks += 1
-            let columnsHold = header.kind == .rejection || columnsAddUp(payload, count: header.count)
+            let columnsHold =
+                header.kind == .rejection
+                ? RejectionRecord(payload, count: header.count) != nil : columnsAddUp(payload, count: header.count)
             isSound =
                 agency != 0 && columnsHold && !finished.contains(agency) && header.sequence == next[agency] ?? 1
                 && header.firstBetIndex == bets

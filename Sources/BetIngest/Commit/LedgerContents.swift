@@ -34,7 +34,7 @@ struct LedgerContents: Sendable {
                 if let fault {
                     throw .damaged(path: path, offset: record.offset, reason: fault)
                 }
-                guard record.header.agency != .none else { continue }
+                guard record.header.kind != .seal, record.header.kind != .start else { continue }
                 index.append(record.offset, agency: record.header.agency)
                 chunkCount += 1
             }
