@@ -75,6 +75,8 @@ struct Fault: CustomStringConvertible {
             return call.isProgress ? .either : .ends(saying: "No space left on device")
         case _ where isForPeople:
             return .goesOn
+        case _ where call.isLock && call.name == "fstat":
+            return .goesOn  // a lock that cannot be compared with its path is taken anew
         case _ where call.isDrawFolder && call.name != "mkdir":
             return .either
         case .interruptedBefore, .interruptedAfter:
