@@ -9,7 +9,7 @@ struct IngestCore: Sendable {
     let queue: ConnectionQueue
     let budget: FrameBudget
     let worker: IngestWorker
-    /// The agencies of the draw: those of the seal once there is one, whatever the configuration says by then.
+    /// See ``DrawStandings/agencies(configured:)``.
     let agencies: UInt32
 
     /// Opens the ledger for writing after what was read.
@@ -33,7 +33,7 @@ struct IngestCore: Sendable {
             .ledgerOpened(
                 path: folder.ledger, bets: contents.standings.storedBets,
                 isDirect: ledger.isDirect))
-        agencies = contents.standings.seal?.agencies ?? configuration.agencies
+        agencies = contents.standings.agencies(configured: configuration.agencies)
         let expected = Int(agencies)
         let queue = ConnectionQueue(capacity: ingest.queueCapacity)
         self.queue = queue

@@ -35,13 +35,15 @@ struct PublishedResult {
 
     /// What has changed since the last look.
     ///
-    /// Four or five stat(2) where nothing has. A file that cannot be read now is looked at again the next time, and
+    /// Three or four stat(2) where nothing has. A file that cannot be read now is looked at again the next time, and
     /// reported once. The result comes first: it does not depend on any other file but its own.
     mutating func changes() -> [Change] {
         var changes: [Change] = []
         lookAtFolder(&changes)
-        lookAtLedger()
-        lookAtResult(&changes)
+        let stamp = disk.stamp(folder.result)
+        // Before the draw the ledger changes with every chunk, and there is nothing to compare.
+        if stamp != nil { lookAtLedger() }
+        lookAtResult(stamp, &changes)
         lookAtProgress(&changes)
         return changes
     }
@@ -52,8 +54,7 @@ struct PublishedResult {
         hasFolder = isThere
     }
 
-    private mutating func lookAtResult(_ changes: inout [Change]) {
-        let stamp = disk.stamp(folder.result)
+    private mutating func lookAtResult(_ stamp: FileStamp?, _ changes: inout [Change]) {
         guard stamp != resultStamp else { return }
         guard stamp != nil else {
             resultStamp = nil
@@ -86,8 +87,6 @@ struct PublishedResult {
 
     /// A result is told only beside its own ledger, or alone: where another ledger comes, it is looked at again.
     private mutating func lookAtLedger() {
-        // Before the draw the ledger changes with every chunk, and there is nothing to compare.
-        guard disk.stamp(folder.result) != nil else { return }
         let stamp = disk.stamp(folder.ledger)
         guard stamp != ledgerStamp else { return }
         guard stamp != nil, let reader = try? LedgerReader(folder.ledger, on: disk) else { return }

@@ -115,24 +115,22 @@ extension DoctorCommand {
     /// - Throws: ``NoConsent``; ``DoctorError`` if a native server cannot be reached.
     private func askForConsent(_ server: Endpoint) throws {
         guard !yes else { return }
-        let isTerminal = isatty(STDIN_FILENO) == 1
         guard dialect == "native" else {
             // Nothing that an agency of a dialect may ask says whether there are bets.
-            guard isTerminal else { throw NoConsent(server: server, reason: "it may be in use") }
-            try ask("Is \(server) a fresh server that nobody else uses?", reason: "it may be in use")
-            return
+            return try ask(server, "Is \(server) a fresh server that nobody else uses?", reason: "it may be in use")
         }
         let winners = winnersAddress.flatMap { Endpoint($0) } ?? server
         let draw = DrawInUse(
             address: server, winnersAddress: winners, agencies: agencies, patience: .seconds(seconds))
         guard let found = try draw.find() else { return }
-        guard isTerminal else { throw NoConsent(server: server, reason: found) }
-        try ask("\(server) is in use: \(found). The doctor's bets would go into that draw. Go ahead?", reason: found)
+        try ask(
+            server, "\(server) is in use: \(found). The doctor's bets would go into that draw. Go ahead?", reason: found
+        )
     }
 
-    /// - Throws: ``NoConsent`` after any answer but yes.
-    private func ask(_ question: String, reason: String) throws {
-        guard let server = Endpoint(address) else { return }
+    /// - Throws: ``NoConsent`` after any answer but yes, and without a terminal.
+    private func ask(_ server: Endpoint, _ question: String, reason: String) throws(NoConsent) {
+        guard isatty(STDIN_FILENO) == 1 else { throw NoConsent(server: server, reason: reason) }
         writeError("\(question) [y/N]")
         guard ["y", "yes"].contains(readLine()?.lowercased()) else { throw NoConsent(server: server, reason: reason) }
     }

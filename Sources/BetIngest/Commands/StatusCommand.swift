@@ -22,11 +22,7 @@ struct StatusCommand: ParsableCommand {
             let isPublished = try DurableFile.exists(folder.result, on: disk)
             let state =
                 isPublished ? "published" : contents.standings.seal == nil ? "open" : "sealed"
-            // A sealed draw has the agencies of its seal, whatever the configuration says; before, none that it was begun with
-            // is lost.
-            let agencies =
-                contents.standings.seal?.agencies
-                ?? max(configuration.agencies, contents.standings.expectedAgencies)
+            let agencies = contents.standings.agencies(configured: configuration.agencies)
             let finished = contents.standings.finishedAgencies.count
             try writeOutput(
                 "draw \(folder.draw): \(state), \(finished) of \(agencies) agencies "

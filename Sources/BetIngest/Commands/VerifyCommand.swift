@@ -31,7 +31,7 @@ struct VerifyCommand: ParsableCommand {
             try writeOutput(contents.summary(path: folder.ledger))
             try writeOutput(
                 contents.standings.table(
-                    agencies: contents.standings.seal?.agencies ?? configuration.agencies))
+                    agencies: contents.standings.agencies(configured: configuration.agencies)))
             guard let result else {
                 try writeOutput("result    none: the draw is not published")
                 return

@@ -20,6 +20,12 @@ struct DrawStandings: Sendable {
         standings[agency] ?? AgencyStanding()
     }
 
+    /// The agencies of the draw: those of the seal once there is one, whatever the configuration says by then; before, none
+    /// that it was begun with is lost.
+    func agencies(configured: UInt32) -> UInt32 {
+        seal?.agencies ?? max(configured, expectedAgencies)
+    }
+
     var finishedAgencies: [AgencyID] {
         standings.filter(\.value.isFinished).keys.sorted()
     }

@@ -2,7 +2,7 @@ import Shared
 
 /// A chunk that was sent before.
 ///
-/// Its connection waits for the answer, which is read from the ledger: so many of them delay each other and nobody else.
+/// Its connection waits for the answer, which is read from the ledger: one a group, so that many of them delay each other first.
 struct Repetition {
     let chunk: Chunk
     let agency: AgencyID

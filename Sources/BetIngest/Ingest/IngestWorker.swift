@@ -34,7 +34,7 @@ struct IngestWorker: Sendable {
     private func handle(_ item: IngestConnection.Item, of connection: IngestConnection) -> Bool {
         let today = Birthdate(unixMilliseconds: clock())
         let action = connection.receive(item, today: today)
-        // The memory of a frame stays reserved until its record is durable, that of any other until here.
+        // The memory of a chunk stays reserved until the group has its bytes, that of any other frame until here.
         var reservation: Reservation?
         if case .frame(let frame) = item { reservation = frame.reservation }
         switch action {

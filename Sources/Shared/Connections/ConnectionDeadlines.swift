@@ -23,7 +23,7 @@ package struct ConnectionDeadlines: Sendable {
         package var since: NIODeadline
         /// When the frame in progress last made progress of `Limits.minProgressBytes`, or could not be read.
         package var progress: NIODeadline
-        /// The peer has had a WELCOME, or a chunk stored.
+        /// The peer has had a WELCOME, or a chunk acknowledged.
         package var isKnown: Bool
         package var isInsideFrame: Bool
         /// The frame in progress has memory that others may wait for.
@@ -68,7 +68,7 @@ package struct ActivityClock: Sendable {
         progress = now
     }
 
-    /// The frame in progress begins, or goes on after a wait that was not its peer's.
+    /// The frame in progress begins, or continues after a wait that was not its peer's.
     package mutating func resetProgress(_ intake: borrowing FrameIntake, now: NIODeadline) {
         progress = now
         progressBytes = intake.collectedBytes

@@ -70,8 +70,7 @@ package enum Limits {
 
     /// The most one read takes from a socket.
     ///
-    /// The bytes of it that are not yet framed belong to no reservation, so the ceiling of the ingest service is
-    /// `bufferBytes` + connections × (this + `firstFrameBytes`) + a fixed cost of about 4 KiB each; see
-    /// docs/operations.md.
+    /// The bytes of it that are not yet framed belong to no reservation, so the ingest service needs at most
+    /// `bufferBytes` + connections × (this + `firstFrameBytes` + 3.1 KB), and what docs/operations.md adds.
     package static let maxReadBytes = 128 << 10
 }

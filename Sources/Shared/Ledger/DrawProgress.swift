@@ -2,7 +2,7 @@ private import Foundation
 
 /// `progress.json`: what the winners service says before the draw.
 ///
-/// A courtesy: no bet and no draw depends on it, and failing to write it stops nothing.
+/// No bet and no draw depends on it, and failing to write it stops nothing. It can show that a ledger is an older copy.
 package struct DrawProgress: Codable, Equatable, Sendable {
     package enum State: String, Codable, Sendable {
         /// → `sealed`.

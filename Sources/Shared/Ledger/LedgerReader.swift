@@ -31,7 +31,7 @@ package struct LedgerReader {
 
     /// Opens a ledger and checks its header.
     ///
-    /// - Throws: `disk` with ENOENT where there is none, `badHeader` for anything else than a ledger of version 1.
+    /// - Throws: `disk` with ENOENT where there is none, `badHeader` for anything else than a ledger of version 1 or 2.
     package init(_ path: String, on disk: any Disk) throws(LedgerError) {
         self.path = path
         do throws(DiskError) {
