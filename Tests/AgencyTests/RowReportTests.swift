@@ -38,12 +38,24 @@ struct RowReportTests {
 
     @Test("a run with lines replaces the file of an earlier one whole")
     func replaced() {
-        disk.put("bets.csv.invalid.csv", [UInt8](repeating: 1, count: 1000))
+        disk.put("bets.csv.invalid.csv", Array("line,column,reason,row\r\n".utf8) + [UInt8](repeating: 1, count: 1000))
         let report = report()
         report.append(line: 1, column: nil, reason: "no", row: [])
         #expect(report.finish())
         #expect(text("bets.csv.invalid.csv") == "line,column,reason,row\r\n1,,\"no\",\"\"\r\n")
         #expect(disk.bytes("bets.csv.invalid.csv.new") == nil)
+    }
+
+    @Test("a file of the user's own that has the report's name is kept, and the lines are told on standard error")
+    func foreign() {
+        for report in [report(), .rejected(of: "bets.csv", on: disk) { [told] in told.lines.append($0) }] {
+            disk.put(report.path, Array("Ana,Paz,20000000,1990-01-01,7\r\n".utf8))
+            told.lines = []
+            report.append(line: 1, column: nil, reason: "no", row: [])
+            #expect(!report.finish())
+            #expect(told.lines.count == 2 && told.lines[0].contains("is not a list of rows"), "\(told.lines)")
+            #expect(text(report.path) == "Ana,Paz,20000000,1990-01-01,7\r\n")
+        }
     }
 
     @Test(

@@ -115,6 +115,14 @@ struct OutputTests {
         #expect(script.code == 64 && script.errors.contains("copy: that is the ledger of a draw"), "\(script)")
     }
 
+    @Test("a dataset is not written into the folder of a draw")
+    func datasetInDraw() throws {
+        let script = try ShellScript(
+            "mkdir draw; echo >draw/bets.ledger; agency dataset --bets 50 --force --folder draw; echo $?; ls draw",
+            in: TemporaryFolder())
+        #expect(script.output == "64\nbets.ledger\n" && script.errors.contains("the folder of a draw"), "\(script)")
+    }
+
     @Test("a dataset replaces no file without --force, and then writes none")
     func dataset() throws {
         let folder = try TemporaryFolder()

@@ -38,6 +38,9 @@ struct DatasetCommand: ParsableCommand {
 
     func run() throws {
         try ProgramExit.run {
+            if try DurableFile.exists("\(folder)/\(DrawFolder.ledgerName)", on: PosixDisk()) {
+                throw OutputError.belongsToDraw(path: folder, what: "the folder of a draw")
+            }
             try PosixDisk().makeFolder(folder)
             var dataset = Dataset(seed: seed, winningNumber: number)
             let sizes = Dataset.sizes(bets: bets, agencies: agencies)

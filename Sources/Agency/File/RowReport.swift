@@ -1,3 +1,4 @@
+private import Glibc
 import Shared
 
 /// A CSV beside the file of bets with lines that are not in the draw: number, column of the fault, reason, and the line.
@@ -24,6 +25,7 @@ final class RowReport {
     /// The first lines, for standard error.
     private var first: [String] = []
 
+    private static let header = Array("line,column,reason,row\r\n".utf8)
     private static let maxTold = 20
     /// The first lines of a file in another form fit: nothing is written of them.
     private static let maxBufferBytes = 1 << 20
@@ -61,7 +63,7 @@ final class RowReport {
             first.append("line \(line)\(column.isEmpty ? "" : ", column \(column)"): \(reason)")
         }
         guard failure == nil else { return }
-        if size == 0, buffer.isEmpty { buffer += Array("line,column,reason,row\r\n".utf8) }
+        if size == 0, buffer.isEmpty { buffer += Self.header }
         buffer += Array("\(line),\(column),".utf8)
         appendQuoted(Array(reason.utf8))
         buffer.append(UInt8(ascii: ","))
@@ -114,13 +116,20 @@ final class RowReport {
     }
 
     private func open() throws(DiskError) -> any DiskFile {
-        guard mode == .appends, disk.stamp(path) != nil else {
+        guard disk.stamp(path) != nil else {
             return try disk.open(mode == .appends ? path : path + ".new", .replace)
         }
-        let file = try disk.open(path, .readWrite)
-        size = try file.size()
+        let file = try disk.open(path, mode == .appends ? .readWrite : .readOnly)
+        let existingBytes = try file.size()
+        // A file of the user's own may have this name.
+        let start = try file.read(at: 0, byteCount: Self.header.count)
+        guard start.isEmpty || start == Self.header else {
+            throw DiskError(call: "replace, because it is not a list of rows,", path: path, errno: EEXIST)
+        }
+        guard mode == .appends else { return try disk.open(path + ".new", .replace) }
+        size = existingBytes
         // The header was buffered before the file was looked at.
-        if size > 0, let end = buffer.firstIndex(of: UInt8(ascii: "\n")) { buffer.removeSubrange(...end) }
+        if size > 0 { buffer.removeFirst(Self.header.count) }
         return file
     }
 

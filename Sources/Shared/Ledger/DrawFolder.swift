@@ -8,10 +8,13 @@ package struct DrawFolder: Sendable {
         self.draw = draw
     }
 
+    /// The ledger's name in the folder of its draw.
+    package static let ledgerName = "bets.ledger"
+
     /// Held by the one ingest service of the data folder as long as it has a ledger open.
     package var lock: String { data + "/ingest.lock" }
     package var path: String { data + "/draws/" + draw.name }
-    package var ledger: String { path + "/bets.ledger" }
+    package var ledger: String { path + "/" + Self.ledgerName }
     package var result: String { path + "/result.json" }
     /// The documents of all winning bets, by agency.
     package var winners: String { path + "/winners.list" }
