@@ -13,6 +13,30 @@ let settings: [SwiftSetting] =
         .enableExperimentalFeature("Lifetimes"),
     ] + (isStrict ? [.treatAllWarnings(as: .error)] : [])
 
+extension Target {
+    /// A library of its own below Sources/Shared.
+    static func room(_ name: String, _ dependencies: [Dependency] = []) -> Target {
+        .target(name: name, dependencies: dependencies, path: "Sources/Shared/\(name)", swiftSettings: settings)
+    }
+}
+
+extension Target.Dependency {
+    static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
+    static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
+    static let nioConcurrencyHelpers = product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+    static let deque = product(name: "DequeModule", package: "swift-collections")
+    static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let logging = product(name: "Logging", package: "swift-log")
+    static let inMemoryLogging = product(name: "InMemoryLogging", package: "swift-log")
+    static let crypto = product(name: "Crypto", package: "swift-crypto")
+}
+
+/// The rooms, for tests, which look into all of them.
+let rooms: [Target.Dependency] = [
+    "AgencyLanguages", "Shell", "Connections", "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol",
+]
+
 let package = Package(
     name: "quiniela",
     products: [
@@ -42,51 +66,48 @@ let package = Package(
         // The version from git, written before each build. A program links it; nothing imports it.
         .target(name: "Version", plugins: ["ProgramVersion"]),
         .plugin(name: "ProgramVersion", capability: .buildTool()),
-        .target(
-            name: "Shared",
-            dependencies: [
-                "CLinux",
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-                .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "Yams", package: "Yams"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
-            swiftSettings: settings
-        ),
+        // The rooms that the programs share, lowest first. What a room offers to others is declared `package`.
+        .room("Domain"),
+        .room("Platform", ["CLinux"]),
+        .room("WireProtocol", ["Domain", "CLinux"]),
+        .room("Dialects", ["Domain", "WireProtocol", .nioConcurrencyHelpers]),
+        .room("AgencyLanguages", ["Domain", "WireProtocol"]),
+        .room("Storage", ["Platform", "CLinux"]),
+        .room("Ledger", ["Domain", "Platform", "Storage", "WireProtocol", .crypto]),
+        .room(
+            "Connections",
+            [
+                "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol", .nioCore, .nioPosix,
+                .nioConcurrencyHelpers, .deque,
+            ]),
+        .room(
+            "Shell",
+            [
+                "CLinux", "Dialects", "Domain", "Ledger", "Platform", "Storage", .nioConcurrencyHelpers,
+                .argumentParser,
+                .logging, .product(name: "Yams", package: "Yams"),
+            ]),
         .executableTarget(
             name: "BetIngest",
             dependencies: [
-                "Shared", "Version",
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-                .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Crypto", package: "swift-crypto"),
+                "Shell", "Connections", "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol",
+                "Version", .nioCore, .nioConcurrencyHelpers, .deque, .argumentParser, .logging, .crypto,
             ],
             swiftSettings: settings
         ),
         .executableTarget(
             name: "WinnersService",
             dependencies: [
-                "Shared", "Version",
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Shell", "Connections", "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol",
+                "Version", .nioCore, .argumentParser,
             ],
             swiftSettings: settings
         ),
         .executableTarget(
             name: "Agency",
             dependencies: [
-                "Shared", "Version",
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "AgencyLanguages", "Shell", "Domain", "Ledger", "Platform", "Storage", "WireProtocol", "Version",
+                .nioCore, .nioPosix, .deque, .argumentParser, .logging,
             ],
             swiftSettings: settings
         ),
@@ -94,80 +115,57 @@ let package = Package(
         .target(
             name: "TestKit",
             dependencies: [
-                "Shared",
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-                .product(name: "Logging", package: "swift-log"),
+                "AgencyLanguages", "Shell", "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol",
+                .nioConcurrencyHelpers, .logging,
             ],
             path: "Tests/TestKit",
             swiftSettings: settings
         ),
         .testTarget(
             name: "SharedTests",
-            dependencies: [
-                "Shared", "TestKit",
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-                .product(name: "NIOEmbedded", package: "swift-nio"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "InMemoryLogging", package: "swift-log"),
+            dependencies: rooms + [
+                "TestKit", .nioCore, .nioConcurrencyHelpers, .nioEmbedded, .logging, .inMemoryLogging,
             ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "BetIngestTests",
-            dependencies: [
-                "BetIngest", "TestKit",
-                .product(name: "NIOEmbedded", package: "swift-nio"),
-                .product(name: "Logging", package: "swift-log"),
-            ],
+            dependencies: rooms + ["BetIngest", "TestKit", .nioCore, .nioConcurrencyHelpers, .nioEmbedded, .logging],
             swiftSettings: settings
         ),
         .testTarget(
-            name: "WinnersServiceTests",
-            dependencies: [
-                "WinnersService", "TestKit",
-                .product(name: "NIOEmbedded", package: "swift-nio"),
-                .product(name: "NIOCore", package: "swift-nio"),
-            ],
+            name: "WinnersServiceTests", dependencies: rooms + ["WinnersService", "TestKit", .nioEmbedded, .nioCore],
             swiftSettings: settings
         ),
         .testTarget(
-            name: "AgencyTests",
-            dependencies: [
-                "Agency", "TestKit",
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "InMemoryLogging", package: "swift-log"),
-            ],
+            name: "AgencyTests", dependencies: rooms + ["Agency", "TestKit", .logging, .inMemoryLogging],
             swiftSettings: settings
         ),
         // Real processes over both ports: it needs the programs, and links none of them.
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["Shared", "TestKit", "BetIngest", "WinnersService", "Agency"],
+            dependencies: rooms + ["TestKit", "BetIngest", "WinnersService", "Agency", .nioConcurrencyHelpers],
             swiftSettings: settings
         ),
         // Whole draws in one thread, over simulated network, disk and clock.
         .testTarget(
             name: "SimulationTests",
-            dependencies: [
-                "Shared", "TestKit", "BetIngest", "WinnersService", "Agency",
-                .product(name: "NIOEmbedded", package: "swift-nio"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "Logging", package: "swift-log"),
+            dependencies: rooms + [
+                "TestKit", "BetIngest", "WinnersService", "Agency", .nioEmbedded, .nioCore, .nioConcurrencyHelpers,
+                .logging,
             ],
             swiftSettings: settings
         ),
         // Thousands of connections to the real services.
         .testTarget(
-            name: "CrowdTests", dependencies: ["Shared", "TestKit", "BetIngest", "WinnersService"],
+            name: "CrowdTests", dependencies: rooms + ["TestKit", "BetIngest", "WinnersService"],
             swiftSettings: settings),
         .target(name: "CFaultShim", path: "Tests/CFaultShim"),
         // Real processes whose system calls fail, whose disk is full, and that are killed: links no program either.
         .testTarget(
-            name: "FaultTests",
-            dependencies: ["Shared", "TestKit", "BetIngest", "WinnersService", "Agency"],
+            name: "FaultTests", dependencies: rooms + ["TestKit", "BetIngest", "WinnersService", "Agency"],
             swiftSettings: settings
         ),
-        .testTarget(name: "TidyTests", dependencies: ["Shared", "TestKit"], swiftSettings: settings),
+        .testTarget(name: "TidyTests", dependencies: rooms + ["TestKit"], swiftSettings: settings),
     ]
 )

@@ -12,9 +12,28 @@ let settings: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
 ]
 
+extension Target {
+    /// A library of its own below Sources/Shared.
+    static func room(_ name: String, _ dependencies: [Dependency] = []) -> Target {
+        .target(name: name, dependencies: dependencies, path: "Sources/Shared/\(name)", swiftSettings: settings)
+    }
+}
+
+extension Target.Dependency {
+    static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
+    static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
+    static let nioConcurrencyHelpers = product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+    static let deque = product(name: "DequeModule", package: "swift-collections")
+    static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let logging = product(name: "Logging", package: "swift-log")
+    static let inMemoryLogging = product(name: "InMemoryLogging", package: "swift-log")
+    static let crypto = product(name: "Crypto", package: "swift-crypto")
+}
+
 /// A fuzzer: an executable without `main`, which libFuzzer brings.
-func fuzzer(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .executableTarget(name: name, dependencies: ["Shared", "FuzzKit"] + dependencies, swiftSettings: settings)
+func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: ["FuzzKit"] + dependencies, swiftSettings: settings)
 }
 
 let package = Package(
@@ -29,29 +48,36 @@ let package = Package(
     ],
     targets: [
         .target(name: "CLinux"),
-        .target(
-            name: "Shared",
-            dependencies: [
-                "CLinux",
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-                .product(name: "Yams", package: "Yams"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
-            swiftSettings: settings
-        ),
-        .target(name: "FuzzKit", dependencies: ["Shared"], swiftSettings: settings),
-        fuzzer("FuzzFrames"),
-        fuzzer("FuzzMessages"),
-        fuzzer("FuzzColumns"),
-        fuzzer("FuzzDialects"),
-        fuzzer("FuzzLedger"),
-        fuzzer("FuzzCSV"),
-        fuzzer("FuzzConfiguration"),
-        fuzzer("FuzzPublished", [.product(name: "Crypto", package: "swift-crypto")]),
+        // The rooms that the programs share, lowest first. What a room offers to others is declared `package`.
+        .room("Domain"),
+        .room("Platform", ["CLinux"]),
+        .room("WireProtocol", ["Domain", "CLinux"]),
+        .room("Dialects", ["Domain", "WireProtocol", .nioConcurrencyHelpers]),
+        .room("AgencyLanguages", ["Domain", "WireProtocol"]),
+        .room("Storage", ["Platform", "CLinux"]),
+        .room("Ledger", ["Domain", "Platform", "Storage", "WireProtocol", .crypto]),
+        .room(
+            "Connections",
+            [
+                "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol", .nioCore, .nioPosix,
+                .nioConcurrencyHelpers, .deque,
+            ]),
+        .room(
+            "Shell",
+            [
+                "CLinux", "Dialects", "Domain", "Ledger", "Platform", "Storage", .nioConcurrencyHelpers,
+                .argumentParser,
+                .logging, .product(name: "Yams", package: "Yams"),
+            ]),
+        .target(name: "FuzzKit", dependencies: ["Domain", "Storage", "WireProtocol"], swiftSettings: settings),
+        fuzzer("FuzzFrames", ["Dialects", "WireProtocol"]),
+        fuzzer("FuzzMessages", ["Domain", "Ledger", "WireProtocol"]),
+        fuzzer("FuzzColumns", ["Domain", "WireProtocol"]),
+        fuzzer("FuzzDialects", ["AgencyLanguages", "Dialects", "Domain", "WireProtocol"]),
+        fuzzer("FuzzLedger", ["Domain", "Ledger", "Storage", "WireProtocol"]),
+        // The reader of agencies' files is the agency's own: a link brings it here.
+        fuzzer("FuzzCSV", ["Domain", "Platform", "Shell", "Storage", "WireProtocol"]),
+        fuzzer("FuzzConfiguration", ["Domain", "Ledger", "Shell"]),
+        fuzzer("FuzzPublished", ["Ledger", .crypto]),
     ]
 )

@@ -1,5 +1,6 @@
 import ArgumentParser
-import Shared
+import Platform
+import Shell
 
 @main
 struct AgencyCommand: ParsableCommand {
@@ -20,13 +21,17 @@ struct AgencyCommand: ParsableCommand {
               agency winners --id 1
               NOMBRE=Ana APELLIDO=Paz DOCUMENTO=30904465 NACIMIENTO=1999-03-17 NUMERO=7574 agency bet --id 1
               agency dataset --bets 100000 --seed 7 --folder /tmp/bets
+              agency doctor --help                       try any server of one of the protocols
 
             EXIT CODES
               0 done · 64 usage · 65 lines are invalid, bets were rejected, or it is another file · 70 program or \
             machine failed · 75 stopped, or no answer in time: run it again · 78 configuration
             """,
         version: ProgramVersion.text,
-        subcommands: [SendCommand.self, BetCommand.self, WinnersCommand.self, DatasetCommand.self],
+        subcommands: [
+            SendCommand.self, BetCommand.self, WinnersCommand.self, DatasetCommand.self, DoctorCommand.self,
+            DumpCommand.self,
+        ],
         defaultSubcommand: SendCommand.self
     )
 }

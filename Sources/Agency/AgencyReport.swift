@@ -1,5 +1,5 @@
+import Domain
 import Foundation
-import Shared
 
 /// The outcome of an agency's run, for people and for programs.
 struct AgencyReport {

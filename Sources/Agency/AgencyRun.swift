@@ -1,7 +1,9 @@
+import Domain
 import Logging
 import NIOCore
 import NIOPosix
-import Shared
+import Platform
+import Shell
 
 /// What every run of the agency has: configuration, log, mailbox, and one event loop for its sockets.
 struct AgencyRun {

@@ -1,4 +1,5 @@
-import Shared
+import Shell
+import Storage
 
 /// A run of `agency send`: checks the file, sends its bets, asks for the winners.
 ///

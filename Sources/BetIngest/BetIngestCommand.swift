@@ -1,5 +1,6 @@
 import ArgumentParser
-import Shared
+import Platform
+import Shell
 
 @main
 struct BetIngestCommand: ParsableCommand {
@@ -20,7 +21,6 @@ struct BetIngestCommand: ParsableCommand {
               bet-ingest status                           who has sent how much
               bet-ingest verify                           check the ledger and the result
               bet-ingest export --output bets.csv         all bets as CSV
-              bet-ingest doctor --help                    try a server of one of the dialects
 
             EXIT CODES
               0 done · 64 usage · 65 damaged data · 70 disk or program failed · 75 try again later \

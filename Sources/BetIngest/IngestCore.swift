@@ -1,4 +1,7 @@
-import Shared
+import Connections
+import Ledger
+import Shell
+import Storage
 
 /// The parts of the ingest service between the sockets and the disk, wired: everything but threads and ports.
 ///

@@ -1,5 +1,8 @@
+import Ledger
 import NIOCore
-import Shared
+import Platform
+import Shell
+import Storage
 
 /// The ingest service from start to exit: opens everything in order, waits, draws, and closes everything in the reverse
 /// order.
@@ -25,7 +28,7 @@ struct IngestService {
     func run() throws {
         log(.config(configuration.values))
         try disk.makeFolder(folder.path)
-        for parent in [Shared.folder(of: folder.data), folder.data, folder.data + "/draws"] {
+        for parent in [parentFolder(of: folder.data), folder.data, folder.data + "/draws"] {
             try disk.syncFolder(parent)
         }
         do {

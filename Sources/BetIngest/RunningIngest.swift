@@ -1,5 +1,8 @@
+import Connections
+import Ledger
 import NIOCore
-import Shared
+import Platform
+import Shell
 
 /// The threads and ports of the ingest service, started together and stopped in the reverse order.
 struct RunningIngest {

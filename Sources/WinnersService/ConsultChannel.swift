@@ -1,5 +1,8 @@
+import Connections
+import Dialects
+import Domain
 import NIOCore
-import Shared
+import WireProtocol
 
 /// A connection to the winners' port: its questions are answered on its event loop, from what is published.
 ///

@@ -1,5 +1,11 @@
+import Connections
+import Dialects
+import Domain
+import Ledger
 import NIOCore
-import Shared
+import Platform
+import Shell
+import WireProtocol
 
 /// Port 2, or a dialect's port for winners.
 struct ConsultListener {

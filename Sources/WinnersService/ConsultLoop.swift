@@ -1,5 +1,10 @@
+import Connections
+import Dialects
+import Domain
+import Ledger
 import NIOCore
-import Shared
+import Shell
+import WireProtocol
 
 /// What the winners service keeps for one event loop: its connections, the questions that wait for the publication, and
 /// what is published.

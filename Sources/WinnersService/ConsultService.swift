@@ -1,5 +1,10 @@
+import Connections
+import Dialects
+import Ledger
 import NIOCore
-import Shared
+import Platform
+import Shell
+import Storage
 
 /// The winners service from start to exit.
 ///

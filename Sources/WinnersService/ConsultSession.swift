@@ -1,4 +1,6 @@
-import Shared
+import Dialects
+import Domain
+import WireProtocol
 
 /// What one connection to the winners' port may say next.
 ///

@@ -1,5 +1,10 @@
+import Connections
+import Dialects
+import Domain
+import Ledger
 import NIOCore
-import Shared
+import Storage
+import WireProtocol
 
 /// What agencies are told once the draw is published: encoded when first asked for, and shared by all who ask again, as
 /// long as they fit a bound.

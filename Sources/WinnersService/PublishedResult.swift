@@ -1,4 +1,5 @@
-import Shared
+import Ledger
+import Storage
 
 /// Watches the published files of a draw: `result.json` with its winners file, and `progress.json`, which says who has
 /// finished before the draw.

@@ -1,5 +1,8 @@
 import ArgumentParser
-import Shared
+import Connections
+import Platform
+import Shell
+import Storage
 
 @main
 struct WinnersServiceCommand: ParsableCommand {
@@ -36,7 +39,7 @@ struct WinnersServiceCommand: ParsableCommand {
             var configuration = try options.load(flags: ["winners.listen": listen])
             let ports = 1 + configuration.dialects.count(where: \.isWinners)
             let maxConnections = try MachineCheck.run(
-                threads: ports * MachineCheck.loops(configuration) + Self.otherThreads)
+                threads: ports * EventLoopCount.count(configuration.ingest.loops) + Self.otherThreads)
             let log = EventLog.start(program: "winners-service", configuration)
             if maxConnections < configuration.winners.maxConnections {
                 log(

@@ -1,5 +1,5 @@
 import Glibc
-import Shared
+import Platform
 import TestKit
 
 /// Many connections of one process: each sends a byte now and then, or waits.

@@ -1,6 +1,8 @@
+import Domain
 import Glibc
-import Shared
+import Platform
 import TestKit
+import WireProtocol
 
 /// Agencies that send a chunk, wait for its answer and send the next, and measure how long answers take.
 ///

@@ -1,8 +1,11 @@
+import Domain
 import Foundation
 import Glibc
-import Shared
+import Platform
+import Shell
 import TestKit
 import Testing
+import WireProtocol
 
 /// Clients that mean no good, or do not know better, against the real service.
 ///

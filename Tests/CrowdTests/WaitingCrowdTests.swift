@@ -1,8 +1,11 @@
+import Domain
 import Foundation
 import Glibc
-import Shared
+import Platform
+import Shell
 import TestKit
 import Testing
+import WireProtocol
 
 /// Agencies that all wait for the draw on one service.
 @Suite(.serialized)

@@ -1,5 +1,5 @@
 import Foundation
-import Shared
+import Ledger
 import TestKit
 import Testing
 

@@ -1,6 +1,6 @@
+import Domain
 import Foundation
 import Glibc
-import Shared
 import TestKit
 import Testing
 
@@ -94,7 +94,8 @@ struct FaultScenario {
     func finish(_ attempt: Attempt, _ name: String) throws {
         var agencies = attempt.agencies
         let ingest = try attempt.folder.serve()
-        #expect(try agencies.send(to: try ingest.waitForAddress()), "\(name): \(ingest.log)")
+        // False if the last chunk was durable already: then the service may have drawn and ended before it is repeated.
+        _ = try agencies.send(to: try ingest.waitForAddress())
         #expect(try ingest.waitForExit() == 0, "\(name): \(ingest.log)")
     }
 }

@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import Shared
+import Shell
 import TestKit
 import Testing
 

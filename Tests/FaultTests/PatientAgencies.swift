@@ -1,5 +1,7 @@
-import Shared
+import Domain
+import Platform
 import TestKit
+import WireProtocol
 
 /// Two agencies that send a chunk, wait for its answer, and send the next: the service makes the same calls each time.
 struct PatientAgencies {

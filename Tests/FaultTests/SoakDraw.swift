@@ -1,6 +1,7 @@
+import Domain
 import Foundation
 import Glibc
-import Shared
+import Platform
 import TestKit
 import Testing
 

@@ -1,5 +1,5 @@
 import Foundation
-import Shared
+import Shell
 import TestKit
 import Testing
 

@@ -1,9 +1,10 @@
+import Domain
 import Foundation
 import Glibc
 private import NIOConcurrencyHelpers
-import Shared
 import TestKit
 import Testing
+import WireProtocol
 
 /// The agency program against real services.
 struct AgencyProgramTests {

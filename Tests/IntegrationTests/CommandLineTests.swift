@@ -1,5 +1,6 @@
 import Foundation
-import Shared
+import Platform
+import Shell
 import TestKit
 import Testing
 

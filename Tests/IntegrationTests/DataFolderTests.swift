@@ -1,8 +1,9 @@
+import Domain
 import Foundation
 import Glibc
-import Shared
 import TestKit
 import Testing
+import WireProtocol
 
 /// The ledger is the one that was opened, and there is one writer: what users and operators do to a data folder.
 struct DataFolderTests {

@@ -1,8 +1,10 @@
+import AgencyLanguages
 import Foundation
 import Glibc
-import Shared
+import Platform
 import TestKit
 import Testing
+import WireProtocol
 
 /// The ports of the dialects, byte by byte: what only one of them has, and what goes wrong between connections.
 ///
@@ -174,20 +176,20 @@ struct DialectPortTests {
     @Test("tlv: nothing behind a refused chunk is stored, and two messages in one segment are two")
     func tlvRefusal() throws {
         let ports = try DialectPorts(agencies: 1)
-        let dialect = TLVDialect()
-        let good = dialect.chunk([["Ana", "Luz", "30904465", "1999-03-17", "7574"]], agency: "1", isLast: false)
-        let bad = dialect.chunk([["Ana", "Luz", "30904465x", "1999-03-17", "7574"]], agency: "1", isLast: false)
+        let agency = TLVLanguage()
+        let good = agency.chunk([["Ana", "Luz", "30904465", "1999-03-17", "7574"]], agency: "1", isLast: false)
+        let bad = agency.chunk([["Ana", "Luz", "30904465x", "1999-03-17", "7574"]], agency: "1", isLast: false)
         let refused = try TestSocket(ports["tlv"])
         try refused.send(bad + good)
         try refused.expectEnd()
         let pair = try TestSocket(ports["tlv"])
-        try pair.send(good + dialect.consult(agency: "1"))
+        try pair.send(good + agency.consult(agency: "1"))
         #expect(try pair.receive(7) == [0, 0, 0, 3] + Array("OK\n".utf8))
         #expect(try pair.receive(5) == [4, 0, 0, 0, 0])
         try pair.expectEnd()
         try ports.services.ingest.waitForLog("action: publish")
         let winners = try TestSocket(ports["tlv"])
-        try winners.send(dialect.consult(agency: "1"))
+        try winners.send(agency.consult(agency: "1"))
         #expect(try winners.receiveToEnd() == [3, 0, 0, 0, 4] + UInt32(30_904_465).bigEndianBytes)
         #expect(try ports.services.exportedRows().count == 1)
         try ports.services.stop()
@@ -318,10 +320,10 @@ struct DialectPortTests {
     @Test("jsonWinners: what is no consultation of an agency of the draw is closed without a word")
     func jsonWinners() throws {
         let ports = try DialectPorts(agencies: 1)
-        let dialect = JSONDialect()
+        let agency = JSONLanguage()
         for bytes in [
-            dialect.consult(agency: "2"), dialect.consult(agency: "0"), dialect.chunk([], agency: "1", isLast: true),
-            dialect.nonsense.empty, [0xFF, 0xFF, 0xFF, 0xFF], dialect.nonsense.unknown,
+            agency.consult(agency: "2"), agency.consult(agency: "0"), agency.chunk([], agency: "1", isLast: true),
+            agency.nonsense.empty, [0xFF, 0xFF, 0xFF, 0xFF], agency.nonsense.unknown,
         ] {
             let socket = try TestSocket(ports["jsonWinners"])
             try socket.send(bytes)

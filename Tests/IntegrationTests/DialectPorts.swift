@@ -1,4 +1,5 @@
-import Shared
+import Dialects
+import Platform
 import TestKit
 
 /// The two services with a port for every dialect.
@@ -7,10 +8,10 @@ struct DialectPorts {
     private let ports: [String: Endpoint]
 
     init(agencies: Int = 5, settings: [String] = []) throws {
-        let keys = Dialects.ports.map { "dialects.\($0.key)=127.0.0.1:0" }
+        let keys = DialectRegistry.ports.map { "dialects.\($0.key)=127.0.0.1:0" }
         services = try Services(agencies: agencies, settings: settings + keys)
         var ports: [String: Endpoint] = [:]
-        for port in Dialects.ports {
+        for port in DialectRegistry.ports {
             let program = port.isWinners ? services.winners : services.ingest
             ports[port.key] = try program.waitForAddress(port: port.key)
         }

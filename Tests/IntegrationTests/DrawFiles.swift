@@ -1,7 +1,8 @@
+import Domain
 import Foundation
 import Glibc
-import Shared
 import TestKit
+import WireProtocol
 
 /// A data folder with a draw that is over, and nothing running: what status, verify and export read.
 struct DrawFiles {

@@ -1,8 +1,9 @@
+import Domain
 import Foundation
 import Glibc
-import Shared
 import TestKit
 import Testing
+import WireProtocol
 
 /// The real service on its port: restarts, takeover, and whatever bytes may come.
 struct IngestPortTests {

@@ -1,8 +1,10 @@
+import Domain
 import Foundation
 import Glibc
-import Shared
+import Platform
 import TestKit
 import Testing
+import WireProtocol
 
 /// Signals, clocks and limits of the machine, as the real programs meet them.
 struct MachineTests {

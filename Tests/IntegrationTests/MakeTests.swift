@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import Shared
+import Storage
 import TestKit
 import Testing
 

@@ -1,8 +1,9 @@
+import Domain
 import Foundation
 import Glibc
-import Shared
 import TestKit
 import Testing
+import WireProtocol
 
 /// Stops, kills and restarts of the services, and what they refuse to start on.
 struct RestartTests {

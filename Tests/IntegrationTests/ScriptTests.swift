@@ -1,6 +1,5 @@
 import Foundation
 import Glibc
-import Shared
 import TestKit
 import Testing
 

@@ -1,8 +1,10 @@
+import Domain
 import Foundation
 import Glibc
-import Shared
+import Platform
 import TestKit
 import Testing
+import WireProtocol
 
 /// A data folder with the two services over it, as real processes on free ports.
 final class Services {

@@ -1,8 +1,9 @@
 import Foundation
 import Glibc
-import Shared
+import Platform
 import TestKit
 import Testing
+import WireProtocol
 
 /// Peers that take what others need: each attack of the review, against the real service, beside an honest agency.
 ///

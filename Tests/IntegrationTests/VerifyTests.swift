@@ -1,7 +1,10 @@
+import Domain
 import Foundation
-import Shared
+import Ledger
+import Storage
 import TestKit
 import Testing
+import WireProtocol
 
 /// `bet-ingest verify` on what was changed after the draw.
 struct VerifyTests {

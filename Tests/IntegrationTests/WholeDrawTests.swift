@@ -1,8 +1,9 @@
+import Domain
 import Foundation
 import Glibc
-import Shared
 import TestKit
 import Testing
+import WireProtocol
 
 /// Files in, winners out, with the three programs as a user starts them.
 @Suite(.serialized)

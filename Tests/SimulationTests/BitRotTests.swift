@@ -1,6 +1,8 @@
+import Domain
 import Foundation
+import Ledger
 import NIOEmbedded
-import Shared
+import Shell
 import TestKit
 import Testing
 

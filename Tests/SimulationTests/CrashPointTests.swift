@@ -1,9 +1,12 @@
+import Domain
 import Foundation
+import Ledger
 import NIOConcurrencyHelpers
 import NIOEmbedded
-import Shared
+import Shell
 import TestKit
 import Testing
+import WireProtocol
 
 @testable import BetIngest
 

@@ -1,5 +1,8 @@
-import Shared
+import Domain
+import Ledger
+import Storage
 import TestKit
+import WireProtocol
 
 @testable import BetIngest
 

@@ -1,5 +1,6 @@
-import Shared
+import Platform
 import TestKit
+import WireProtocol
 
 @testable import Agency
 

@@ -1,5 +1,6 @@
-import Shared
+import Domain
 import TestKit
+import WireProtocol
 
 /// A program of an agency: does one small thing at a time, on whatever has arrived.
 protocol SimulatedAgency: AnyObject {

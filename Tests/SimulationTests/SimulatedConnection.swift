@@ -1,6 +1,5 @@
 import NIOCore
 import NIOEmbedded
-import Shared
 
 /// A connection over a network that delays and slices: the service's end is the shipped channel handler on an embedded
 /// loop, the client's end are the bytes that have arrived.

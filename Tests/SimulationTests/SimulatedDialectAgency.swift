@@ -1,4 +1,6 @@
-import Shared
+import AgencyLanguages
+import Dialects
+import Domain
 import TestKit
 
 /// An agency of a dialect: waits for each answer, and sends again what it has no answer for.
@@ -12,7 +14,8 @@ final class SimulatedDialectAgency: SimulatedAgency {
 
     private let id: AgencyID
     private let planned: [LedgerAuditor.Planned]
-    private var language: any Dialect & AgencyLanguage
+    private let dialect: any Dialect
+    private var language: any AgencyLanguage
     private(set) var connection: SimulatedConnection?
     private var phase = Phase.sending
     /// The chunk to send next, or sent last.
@@ -22,10 +25,11 @@ final class SimulatedDialectAgency: SimulatedAgency {
     var isDone: Bool { phase == .done }
     var state: String { "\(language.name) \(id) \(phase), chunk \(next), \(connection?.state ?? "-")" }
 
-    init(_ id: AgencyID, _ planned: [LedgerAuditor.Planned], _ language: any Dialect & AgencyLanguage) {
+    init(_ id: AgencyID, _ planned: [LedgerAuditor.Planned], _ pair: DialectPair) {
         self.id = id
         self.planned = planned
-        self.language = language
+        dialect = pair.dialect
+        language = pair.language
     }
 
     func hangUp() {
@@ -44,7 +48,7 @@ final class SimulatedDialectAgency: SimulatedAgency {
         guard let connection else {
             let isConsulting = phase == .consulting && language.hasWinnersPort
             self.connection =
-                isConsulting ? draw.connectWinners(language) : draw.connectIngest(language, agency: id)
+                isConsulting ? draw.connectWinners(dialect) : draw.connectIngest(dialect, agency: id)
             return
         }
         guard let question else {
@@ -63,7 +67,7 @@ final class SimulatedDialectAgency: SimulatedAgency {
             hangUp()
         case .needsBytes:
             guard connection.isEnded else { return }
-            let wasRefused = phase == .sending && planned[next].isBad && language.refusalCloses
+            let wasRefused = phase == .sending && planned[next].isBad && language.rejectionCloses
             hangUp()
             if wasRefused { advance() }
         }
@@ -97,7 +101,7 @@ final class SimulatedDialectAgency: SimulatedAgency {
         }
     }
 
-    private func receive(_ reply: DialectReply, _ draw: SimulatedDraw) {
+    private func receive(_ reply: AgencyReply, _ draw: SimulatedDraw) {
         switch (phase, reply) {
         case (.sending, .stored):
             draw.auditor.acknowledged(id, chunk: next)

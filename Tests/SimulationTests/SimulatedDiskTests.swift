@@ -1,4 +1,4 @@
-import Shared
+import Storage
 import TestKit
 import Testing
 

@@ -1,7 +1,11 @@
+import Dialects
+import Domain
+import Ledger
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOEmbedded
-import Shared
+import Shell
+import Storage
 import TestKit
 
 @testable import BetIngest
@@ -101,9 +105,6 @@ final class SimulatedDraw {
     }
 
     private func addAgency(_ id: AgencyID) {
-        let dialects: [any Dialect & AgencyLanguage] = [
-            SemicolonDialect(), LinesDialect(), TLVDialect(), JSONDialect(), PipeDialect(),
-        ]
         let isNative = chance(2)
         if isNative, chance(2) {
             let agency = SimulatedShippedAgency(id, self)
@@ -127,7 +128,8 @@ final class SimulatedDraw {
             planned.append(.init(bets: [], isBad: false, isLast: true))
             agencies.append(SimulatedNativeAgency(id, planned))
         } else {
-            agencies.append(SimulatedDialectAgency(id, planned, dialects[number(in: 0...dialects.count - 1)]))
+            agencies.append(
+                SimulatedDialectAgency(id, planned, DialectPair.all[number(in: 0...DialectPair.all.count - 1)]))
         }
         auditor.plan(id, planned, isNative: isNative)
     }

@@ -1,6 +1,11 @@
+import Connections
+import Dialects
+import Domain
+import Ledger
 import NIOCore
 import NIOEmbedded
-import Shared
+import Shell
+import Storage
 import TestKit
 
 @testable import BetIngest

@@ -1,6 +1,9 @@
+import Domain
 import NIOConcurrencyHelpers
-import Shared
+import Platform
+import Shell
 import TestKit
+import WireProtocol
 
 @testable import Agency
 

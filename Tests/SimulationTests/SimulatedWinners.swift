@@ -1,7 +1,13 @@
+import Connections
+import Dialects
+import Domain
+import Ledger
 import NIOCore
 import NIOEmbedded
-import Shared
+import Shell
+import Storage
 import TestKit
+import WireProtocol
 
 @testable import WinnersService
 

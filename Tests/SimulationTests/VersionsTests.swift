@@ -1,6 +1,9 @@
-import Shared
+import Domain
+import Ledger
+import Shell
 import TestKit
 import Testing
+import WireProtocol
 
 @testable import BetIngest
 @testable import WinnersService

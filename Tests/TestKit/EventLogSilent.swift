@@ -1,5 +1,5 @@
 import Logging
-package import Shared
+package import Shell
 
 extension EventLog {
     /// A log that nobody reads.

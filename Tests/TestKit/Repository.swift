@@ -25,9 +25,14 @@ package enum Repository {
 
     /// The bytes of a dump in a document: a block opened with ```hex NAME, lines of byte pairs and an explanation.
     package static func dump(_ name: String, in path: String) throws -> [UInt8] {
+        dump(name, text: try text(path))
+    }
+
+    /// The bytes of a dump in a text; none if it is not there.
+    package static func dump(_ name: String, text: String) -> [UInt8] {
         var bytes: [UInt8] = []
         var isInside = false
-        for line in try text(path).split(separator: "\n", omittingEmptySubsequences: false) {
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
             if line == "```hex \(name)" {
                 isInside = true
             } else if isInside, line.hasPrefix("```") {

@@ -1,4 +1,6 @@
-package import Shared
+package import Domain
+package import Ledger
+package import WireProtocol
 
 /// Bets and chunks that tests are made of.
 package enum Samples {

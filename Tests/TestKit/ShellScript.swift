@@ -1,5 +1,5 @@
 import Foundation
-import Shared
+import Platform
 
 /// A script of bash in which the three programs are commands: for what only a shell does, such as redirections, closed
 /// descriptors, pipes and limits.

@@ -1,6 +1,6 @@
 import Glibc
 import NIOConcurrencyHelpers
-package import Shared
+package import Storage
 
 /// A disk in memory that knows what would survive power loss, and fails where it is told to.
 ///
@@ -181,12 +181,12 @@ package final class SimulatedDisk: Disk {
 
     /// Whether every folder above a name is there.
     private static func isReachable(_ name: String, _ names: [String: Int]) -> Bool {
-        let parent = folder(of: name)
+        let parent = parentFolder(of: name)
         return parent == "." || parent == "/" || names[parent] == folderInode && isReachable(parent, names)
     }
 
     private static func ancestors(_ path: String) -> [String] {
-        let parent = folder(of: path)
+        let parent = parentFolder(of: path)
         return parent == "." || parent == "/" ? [] : ancestors(parent) + [parent]
     }
 
@@ -198,7 +198,7 @@ package final class SimulatedDisk: Disk {
                 guard number != Self.folderInode else { throw DiskError(call: "open", path: path, errno: EISDIR) }
                 return number
             }
-            let parent = folder(of: path)
+            let parent = parentFolder(of: path)
             guard mode == .replace, parent == "." || state.names[parent] == Self.folderInode else {
                 throw DiskError(call: "open", path: path, errno: ENOENT)
             }
@@ -218,7 +218,7 @@ package final class SimulatedDisk: Disk {
 
     package func syncFolder(_ path: String) throws(DiskError) {
         try perform("syncFolder", path) { state throws(DiskError) in
-            let isInside = { (name: String) in folder(of: name) == path }
+            let isInside = { (name: String) in parentFolder(of: name) == path }
             state.durableNames = state.durableNames.filter { !isInside($0.key) || state.names[$0.key] != nil }
             for (name, number) in state.names where isInside(name) { state.durableNames[name] = number }
         }

@@ -1,5 +1,5 @@
 import Foundation
-package import Shared
+package import Platform
 
 /// One of the three programs as a child process.
 ///

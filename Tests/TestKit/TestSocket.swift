@@ -1,5 +1,6 @@
 package import Glibc
-package import Shared
+package import Platform
+package import WireProtocol
 
 /// A blocking TCP connection that sends exactly the bytes it is told to, however strange.
 ///

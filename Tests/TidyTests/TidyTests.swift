@@ -1,5 +1,6 @@
 import Foundation
-import Shared
+import Shell
+import Storage
 import TestKit
 import Testing
 
@@ -84,47 +85,6 @@ struct TidyTests {
             // The members that a protocol documents need no second text.
             let conforms = path.hasSuffix("PosixDisk.swift") || path.hasSuffix("WinnersImage.swift")
             #expect(isDocumented || conforms, "\(path):\(index + 1): no documentation: \(line)")
-        }
-    }
-
-    @Test("the three programs import Shared and never each other")
-    func programs() throws {
-        for path in Self.sources where !path.hasPrefix("Sources/Shared") {
-            for line in try lines(path)
-            where line.contains(#/^(private |package )?import (BetIngest|WinnersService|Agency)$/#) {
-                Issue.record("\(path): \(line)")
-            }
-        }
-    }
-
-    /// Which folders of Shared each folder may know.
-    private static let arrows: [String: Set<String>] = [
-        "Domain": [], "Transport": [], "Protocol": ["Domain"], "Ledger": ["Domain", "Protocol", "Transport"],
-        "Logging": ["Domain", "Ledger", "Transport"],
-        "Configuration": ["Domain", "Ledger", "Logging", "Protocol", "Transport"],
-        "Connections": ["Domain", "Ledger", "Protocol", "Transport"],
-    ]
-
-    @Test("arrows between Shared's folders go one way")
-    func sharedArrows() throws {
-        var folderOfType: [String: String] = [:]
-        var texts: [(folder: String, path: String, text: String)] = []
-        for path in Self.sources where path.hasPrefix("Sources/Shared/") {
-            let folder = String(path.split(separator: "/")[2])
-            let text = try lines(path).filter { !$0.contains(#/^ *\/\//#) }.joined(separator: "\n")
-            texts.append((folder, path, text))
-            for match in text.matches(of: #/(?m)^(?:package |final )*(?:struct|class|enum|protocol) ([A-Z]\w+)/#) {
-                folderOfType[String(match.1)] = folder
-            }
-        }
-        #expect(Set(texts.map(\.folder)) == Set(Self.arrows.keys))
-        for (folder, path, text) in texts {
-            for word in Set(text.matches(of: #/(^|[^.\w])([A-Z]\w+)/#).map { String($0.2) }) {
-                guard let other = folderOfType[word], other != folder, !text.contains("struct \(word):") else {
-                    continue
-                }
-                #expect(Self.arrows[folder]?.contains(other) == true, "\(path) in \(folder) knows \(word) of \(other)")
-            }
         }
     }
 

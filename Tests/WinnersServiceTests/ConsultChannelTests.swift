@@ -1,8 +1,11 @@
+import Connections
+import Domain
+import Ledger
 import NIOCore
 import NIOEmbedded
-import Shared
 import TestKit
 import Testing
+import WireProtocol
 
 @testable import WinnersService
 

@@ -1,6 +1,8 @@
-import Shared
+import Dialects
+import Domain
 import TestKit
 import Testing
+import WireProtocol
 
 @testable import WinnersService
 

@@ -1,4 +1,6 @@
-import Shared
+import Domain
+import Ledger
+import Storage
 import TestKit
 import Testing
 

@@ -1,5 +1,6 @@
+import Domain
 import FuzzKit
-import Shared
+import WireProtocol
 
 /// A line as it was read.
 private enum Read: Equatable {

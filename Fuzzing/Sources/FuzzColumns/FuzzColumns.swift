@@ -1,5 +1,6 @@
+import Domain
 import FuzzKit
-import Shared
+import WireProtocol
 
 /// Columns that add up, of bets with any text.
 private func built(_ input: inout FuzzInput) -> Chunk {

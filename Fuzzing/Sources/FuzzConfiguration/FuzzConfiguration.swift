@@ -1,5 +1,5 @@
 import FuzzKit
-import Shared
+import Shell
 
 /// `key=value` lines, as flags or variables.
 private func pairs(_ bytes: [UInt8]) -> [String: String] {

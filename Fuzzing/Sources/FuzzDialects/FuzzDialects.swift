@@ -1,36 +1,58 @@
+import AgencyLanguages
+import Dialects
+import Domain
 import FuzzKit
 import Glibc
-import Shared
+import WireProtocol
 
 /// The dialect that this run is about.
 ///
 /// `scripts/fuzz` runs the program once for each, so that each has its own corpus and its own numbers.
 private let dialect: any Dialect = {
     let name = getenv("QUINIELA_FUZZ_DIALECT").map { String(cString: $0) } ?? ""
-    guard let found = Dialects.all.first(where: { $0.name == name }) else {
-        violated("QUINIELA_FUZZ_DIALECT is \"\(name)\", none of \(Dialects.all.map(\.name))")
+    if name == "list" {
+        // Asked by scripts/fuzz.
+        for dialect in DialectRegistry.all { puts(dialect.name) }
+        fflush(stdout)
+        _exit(0)  // exit would be reported as a crash
+    }
+    guard let found = DialectRegistry.all.first(where: { $0.name == name }) else {
+        violated("QUINIELA_FUZZ_DIALECT is \"\(name)\", none of \(DialectRegistry.all.map(\.name))")
     }
     return found
 }()
 
 private let grammar = Grammar(name: dialect.name)
-private let language = dialect as? any Dialect & AgencyLanguage
+private let language = LanguageRegistry.language(dialect.name)
+
+/// The ways to make a body one message; `kind` is a byte that some headers begin with.
+private let frames: [@Sendable (_ body: [UInt8], _ kind: UInt8) -> [UInt8]] = [
+    { body, _ in body + [10] },
+    { body, _ in body + [10, 10] },
+    { body, _ in bigEndian(body.count) + body },
+    { body, kind in [1 + kind % 3] + bigEndian(body.count) + body },
+    { body, _ in
+        let digits = String(body.count)
+        return Array(repeatElement(48, count: 8 - digits.utf8.count)) + Array(digits.utf8) + body
+    },
+]
+
+private func bigEndian(_ count: Int) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.append(bigEndian: UInt32(count))
+    return bytes
+}
+
+/// The way whose bytes the dialect's framing takes for one message: of several, the longest.
+private let frame = frames.last { frame in
+    let (found, fault) = dialect.framing.frames(in: frame([65], 0), maxFrameBytes: 64)
+    return found.count == 1 && fault == nil
+}
 
 /// Text as one message of the dialect: where its framing counts bytes, the count is right.
 private func framed(_ body: [UInt8], kind: UInt8) -> [UInt8] {
-    var bytes: [UInt8] = []
-    switch dialect.name {
-    case "semicolon":
-        let digits = String(body.count)
-        bytes += Array(repeatElement(48, count: 8 - digits.utf8.count)) + Array(digits.utf8)
-    case "tlv":
-        bytes.append(1 + kind % 3)
-        bytes.append(bigEndian: UInt32(body.count))
-    case "lines": return body + [10, 10]
-    case "echo": return body + [10]
-    default: bytes.append(bigEndian: UInt32(body.count))
-    }
-    return bytes + body
+    guard let frame else { violated("no way to frame a message of \(dialect.name) is known: add one to `frames`") }
+    return frame(body, kind)
 }
 
 /// What happens to frames on a connection: requests, replies to all of them, and what the agency reads.
@@ -50,7 +72,7 @@ private func serve(_ stream: [UInt8], maxFrameBytes: Int) {
         case .finish:
             checkReply(.finished, to: .finish)
         case .consult:
-            checkReply(.winners(documents), to: .consult)
+            checkWinners(documents)
             checkReply(.notDrawnYet, to: .consult)
         case .askDrawn:
             checkReply(.drawn(true), to: .consult)
@@ -58,14 +80,14 @@ private func serve(_ stream: [UInt8], maxFrameBytes: Int) {
         case .echo(let line):
             require(line == frame, "\(shown(frame)) is echoed as \(shown(line))")
             var bytes: [UInt8] = []
-            _ = dialect.encode(.echo(line), into: &bytes)
+            dialect.encode(.echo(line), into: &bytes)
             require(bytes == line, "\(shown(line)) is written as \(shown(bytes))")
         case .unknown(let reason):
             require(!reason.isEmpty, "a message is refused without a reason")
             checkReply(.rejected(badBets: 0, reason: reason), to: .consult)
         }
     }
-    checkReply(.winners(documents), to: .consult)
+    checkWinners(documents)
 }
 
 /// Bets are stored if the message is a chunk and all its rows are bets, and else they are not.
@@ -118,10 +140,25 @@ private func request(in stream: [UInt8]) -> DialectRequest {
 /// The agency understands what it is told, and only once it is whole.
 private func checkReply(_ reply: DialectReply, to question: AgencyQuestion) {
     var bytes: [UInt8] = []
-    _ = dialect.encode(reply, into: &bytes)
-    guard let language, !bytes.isEmpty, let expected = heard(reply) else { return }
+    dialect.encode(reply, into: &bytes)
+    guard let expected = heard(reply) else { return }
+    check(bytes, areHeardAs: expected, to: question)
+}
+
+/// The agency understands a list of winners.
+private func checkWinners(_ documents: [String]) {
     // "error;31" is what the dialect says of these two winners, and also an error: nobody can tell.
-    if dialect.name == "semicolon", case .winners(let documents) = reply, documents.first == "error" { return }
+    if dialect.name == "semicolon", documents.first == "error" { return }
+    let form = dialect.winnersForm(
+        count: UInt64(documents.count), documentsBytes: documents.reduce(0) { $0 + 1 + $1.utf8.count },
+        areIntegers: documents.allSatisfy { UInt32($0).map(String.init) == $0 })
+    guard let form else { return }
+    check(form.bytes(of: documents), areHeardAs: .winners(documents), to: .consult)
+}
+
+private func check(_ bytes: [UInt8], areHeardAs expected: AgencyReply, to question: AgencyQuestion) {
+    guard let language, !bytes.isEmpty else { return }
+    let reply = expected
     var listener = language
     require(
         listener.reply(bytes, to: question) == .reply(expected, byteCount: bytes.count),
@@ -135,13 +172,14 @@ private func checkReply(_ reply: DialectReply, to question: AgencyQuestion) {
 }
 
 /// What of a reply the dialect can say; nil where an agency does not wait for it.
-private func heard(_ reply: DialectReply) -> DialectReply? {
+private func heard(_ reply: DialectReply) -> AgencyReply? {
     switch reply {
-    case .stored: .stored(isLast: false)
+    case .stored: .stored
     case .rejected(let badBets, let reason):
         .rejected(
             badBets: dialect.name == "pipe" ? badBets : 0, reason: dialect.name == "semicolon" ? reason : "")
-    case .winners, .finished, .notDrawnYet: reply
+    case .finished: .finished
+    case .notDrawnYet: .notDrawnYet
     case .drawn, .echo: nil
     }
 }

@@ -1,5 +1,4 @@
 import FuzzKit
-import Shared
 
 /// The chunks of a dialect, said once more and plainly: docs/dialects.md without a word about errors.
 struct Grammar {

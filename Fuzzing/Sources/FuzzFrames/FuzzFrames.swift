@@ -1,5 +1,6 @@
+import Dialects
 import FuzzKit
-import Shared
+import WireProtocol
 
 /// What frames are, said once more and plainly: the whole stream is there.
 private enum Model: Sendable {

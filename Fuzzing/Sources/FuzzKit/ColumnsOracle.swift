@@ -1,4 +1,5 @@
-package import Shared
+import Domain
+import WireProtocol
 
 /// The day that fuzzers have.
 package let today = Birthdate(packed: 20_251_121)

@@ -1,4 +1,4 @@
-package import Shared
+import WireProtocol
 
 extension Framing {
     /// The frames in a stream of bytes that comes at once, and what ends them.

@@ -1,4 +1,4 @@
-package import Shared
+import Storage
 
 /// One file in memory.
 ///

@@ -1,5 +1,5 @@
 import FuzzKit
-import Shared
+import Ledger
 
 /// A small ledger to which the input does damage.
 struct DamagedLedger {

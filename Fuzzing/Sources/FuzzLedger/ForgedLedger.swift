@@ -1,5 +1,7 @@
+import Domain
 import FuzzKit
-import Shared
+import Ledger
+import WireProtocol
 
 /// A ledger whose checksums hold and whose records say what the input wants, with a plain account of whether they may.
 struct ForgedLedger {

@@ -1,5 +1,4 @@
 import FuzzKit
-import Shared
 
 private let sealed = DamagedLedger(.sealed)
 private let open = DamagedLedger(.open)

@@ -1,5 +1,7 @@
+import Domain
 import FuzzKit
-import Shared
+import Ledger
+import WireProtocol
 
 /// A record with its payload, as it was written or read.
 struct WholeRecord {

@@ -1,5 +1,7 @@
+import Domain
 import FuzzKit
-import Shared
+import Ledger
+import WireProtocol
 
 private let draw = DrawID("default")
 

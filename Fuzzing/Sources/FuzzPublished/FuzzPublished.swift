@@ -1,6 +1,6 @@
 import Crypto
 import FuzzKit
-import Shared
+import Ledger
 
 /// `result.json` and `progress.json`, which the winners service reads while others write them.
 @_cdecl("LLVMFuzzerTestOneInput")

@@ -1,4 +1,7 @@
-import Shared
+import Domain
+import Shell
+import Storage
+import WireProtocol
 
 /// What ends an agency's run before its work is done.
 enum AgencyError: ProgramError, CustomStringConvertible {

@@ -1,5 +1,7 @@
 import DequeModule
-import Shared
+import Domain
+import Shell
+import WireProtocol
 
 /// Sends a file's bets: up to `window` chunks in flight, answered in order.
 ///

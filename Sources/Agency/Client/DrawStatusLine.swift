@@ -1,5 +1,6 @@
 import Glibc
-import Shared
+import Shell
+import WireProtocol
 
 /// A line on a terminal that says how far the draw is: `waiting for the draw: 3 of 5 agencies have finished`.
 ///

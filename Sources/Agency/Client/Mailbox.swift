@@ -1,6 +1,7 @@
 import DequeModule
 import NIOCore
-import Shared
+import Platform
+import WireProtocol
 
 /// What reaches the agency's main thread: messages and ends of its connections, and the stop signal.
 ///

@@ -1,5 +1,3 @@
-import Shared
-
 /// How long to wait before trying again: twice as long each time, up to a ceiling, less a random half so that agencies
 /// that failed together do not come back together.
 ///

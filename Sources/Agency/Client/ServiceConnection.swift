@@ -1,6 +1,8 @@
+import Domain
 import NIOCore
 import NIOPosix
-import Shared
+import Platform
+import WireProtocol
 
 /// A connection to one of the services: messages are sent at once and received through the mailbox.
 ///

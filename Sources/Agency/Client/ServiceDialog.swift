@@ -1,4 +1,7 @@
-import Shared
+import Domain
+import Platform
+import Shell
+import WireProtocol
 
 /// Keeps a session with one service: connects, sends HELLO, and reconnects with back-off until the work is done, a
 /// deadline passes without an answer, or the agency is stopped.

@@ -1,4 +1,5 @@
-import Shared
+import Platform
+import WireProtocol
 
 /// What a session with a service needs of the world: one connection at a time, its events, the clock, the stop signal and
 /// random numbers.

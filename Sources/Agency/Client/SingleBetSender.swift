@@ -1,4 +1,6 @@
-import Shared
+import Domain
+import Shell
+import WireProtocol
 
 /// Sends one bet, and stores it once: if it is the last one that the service has recorded of the agency, it is the one
 /// that an earlier run sent.

@@ -1,5 +1,6 @@
 import NIOCore
-import Shared
+import Platform
+import WireProtocol
 
 /// The real link: sockets on an event loop, whose events arrive in a mailbox.
 ///

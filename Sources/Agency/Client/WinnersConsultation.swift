@@ -1,4 +1,4 @@
-import Shared
+import WireProtocol
 
 /// Asks for the agency's winners until the draw is published.
 ///

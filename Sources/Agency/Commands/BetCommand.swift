@@ -1,6 +1,8 @@
 import ArgumentParser
+import Domain
 import Foundation
-import Shared
+import Platform
+import Shell
 
 struct BetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

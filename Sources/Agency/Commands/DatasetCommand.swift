@@ -1,5 +1,8 @@
 import ArgumentParser
-import Shared
+import Domain
+import Ledger
+import Shell
+import Storage
 
 struct DatasetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,6 @@
 import ArgumentParser
-import Shared
+import Platform
+import Shell
 
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
     case text

@@ -1,5 +1,7 @@
 import ArgumentParser
-import Shared
+import Platform
+import Shell
+import WireProtocol
 
 struct WinnersCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

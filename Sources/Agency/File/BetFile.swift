@@ -1,5 +1,7 @@
 private import Glibc
-import Shared
+import Platform
+import Shell
+import Storage
 
 /// An open file of bets, and what tells whether it is still the one that was opened.
 struct BetFile {

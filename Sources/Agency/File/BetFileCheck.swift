@@ -1,4 +1,5 @@
-import Shared
+import Shell
+import WireProtocol
 
 /// What reading the whole file has found, before anything is sent.
 struct BetFileCheck {

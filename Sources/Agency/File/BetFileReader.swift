@@ -1,4 +1,6 @@
-import Shared
+import Domain
+import Storage
+import WireProtocol
 
 /// Reads a file of bets line by line, never more of it in memory than a block.
 ///

@@ -1,4 +1,5 @@
-import Shared
+import Storage
+import WireProtocol
 
 /// The bets of a checked file as chunks, from any place of the stream on.
 ///

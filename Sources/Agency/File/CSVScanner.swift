@@ -1,5 +1,3 @@
-import Shared
-
 /// Finds the fields of a CSV's lines: fields between commas, in quotes if they contain one, quotes doubled inside quotes.
 ///
 /// A row is a line: it ends with LF or CR LF, inside quotes too, because no valid field contains a line end. So a stray

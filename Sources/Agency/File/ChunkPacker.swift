@@ -1,4 +1,5 @@
-import Shared
+import Domain
+import WireProtocol
 
 /// Collects bets into chunks that keep both limits: amount of bets, and bytes of the whole frame.
 ///

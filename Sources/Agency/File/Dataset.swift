@@ -1,4 +1,4 @@
-import Shared
+import Domain
 
 /// Bets made of a seed.
 ///

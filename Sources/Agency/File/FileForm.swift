@@ -1,4 +1,4 @@
-import Shared
+import Domain
 
 /// A form in which files of bets are often written and that is not read: named, so that one line says what to do.
 ///

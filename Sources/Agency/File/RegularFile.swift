@@ -1,5 +1,6 @@
 import Glibc
-import Shared
+import Shell
+import Storage
 
 /// The check that a path names a regular file, which can be read again and again.
 ///

@@ -1,4 +1,4 @@
-import Shared
+import Domain
 
 /// The reason a line of a file is not a valid bet.
 enum RowFault: Error, Equatable, Sendable, CustomStringConvertible {

@@ -1,5 +1,5 @@
 private import Glibc
-import Shared
+import Storage
 
 /// A CSV beside the file of bets with lines that are not in the draw: number, column of the fault, reason, and the line.
 ///

@@ -1,4 +1,5 @@
-import Shared
+import Domain
+import WireProtocol
 
 /// Bets as rows of CSV.
 struct BetRows {

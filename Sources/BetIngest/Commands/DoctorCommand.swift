@@ -1,158 +1,20 @@
 import ArgumentParser
-import Glibc
-import Shared
+import Shell
 
+/// Where the doctor went: it plays agencies.
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "doctor",
-        abstract: "Play agencies against any server, and see what it gets wrong.",
-        discussion: """
-            For people who build a server for one of the dialects: it plays all agencies of a draw, from the first chunk \
-            to the winners, and tries what servers get wrong: pieces of messages, several at once, bad bets, \
-            nonsense, an agency that stalls. It needs a server of its own, fresh, that draws when \
-            AGENCIES agencies have finished; never one that is in use. A native server says whether it has recorded \
-            bets: then the doctor asks before it continues, and without a terminal it needs --yes. The dialects cannot say, \
-            so there it asks always.
+        commandName: "doctor", abstract: "Moved to agency doctor.", shouldDisplay: false)
 
-            EXAMPLES
-              bet-ingest doctor --dialect pipe --address 127.0.0.1:12355 --yes
-              bet-ingest doctor --dialect native --address 127.0.0.1:12345 --winners-address 127.0.0.1:12346
-
-            EXIT CODES
-              0 all cases hold · 64 usage, or no consent · 65 some do not · 75 no connection
-            """)
-
-    private static let names = ["native"] + Dialects.all.map(\.name)
-
-    @Option(help: ArgumentHelp("What to speak: \(names.joined(separator: ", ")).", valueName: "name"))
-    var dialect: String
-
-    @Option(help: ArgumentHelp("The server.", valueName: "host:port"))
-    var address: String
-
-    @Option(
-        help: ArgumentHelp(
-            "The server's port for winners, in dialects that have one (native, json).", valueName: "host:port"))
-    var winnersAddress: String?
-
-    @Option(help: "How many agencies the server waits for, 2 to 100.")
-    var agencies = 5
-
-    @Option(help: "The number that wins, 0 to 9999.")
-    var winningNumber: UInt16 = 7574
-
-    @Flag(help: "Go ahead without asking.")
-    var yes = false
-
-    @Option(help: "How long an answer may take, 1 to 600.")
-    var seconds = 5
-
-    /// Checks what ArgumentParser cannot.
-    func validate() throws {
-        let misuses: [(Bool, String)] = [
-            (
-                !Self.names.contains(dialect),
-                "--dialect \(dialect): one of \(Self.names.joined(separator: ", ")) is expected"
-            ),
-            (Endpoint(address) == nil, "--address \(address): host:port is expected"),
-            (winnersAddress.map { Endpoint($0) == nil } ?? false, "--winners-address: host:port is expected"),
-            (!(2...100).contains(agencies), "--agencies \(agencies): 2 to 100 are expected"),
-            (winningNumber > Limits.maxNumber, "--winning-number \(winningNumber): 0 to 9999 is expected"),
-            (!(1...600).contains(seconds), "--seconds \(seconds): 1 to 600 is expected"),
-            (
-                winnersAddress == nil && language?.hasWinnersPort == true,
-                "--winners-address is missing: \(dialect) asks for winners on a port of their own"
-            ),
-        ]
-        if let (_, text) = misuses.first(where: \.0) { throw ValidationError(text) }
-    }
-
-    /// What agencies speak; nil for `echo`, which carries no bets.
-    private var language: (any AgencyLanguage)? {
-        if dialect == "native" { return NativeLanguage() }
-        return Dialects.all.first { $0.name == dialect } as? any AgencyLanguage
-    }
+    @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
 
     func run() throws {
-        try ProgramExit.run {
-            guard let server = Endpoint(address) else { return }
-            var findings: [Doctor.Finding]
-            if let language {
-                try askForConsent(server)
-                writeError(
-                    """
-                    The doctor plays agencies 1 to \(agencies) against \(server): it sends \
-                    \(Doctor.betCount(agencies: agencies)) bets at most, and its server draws. \
-                    Never use it on a server that is in use.
-                    """)
-                var doctor = Doctor(
-                    Doctor.Settings(
-                        language: language, address: server,
-                        winnersAddress: winnersAddress.flatMap { Endpoint($0) } ?? server, agencies: agencies,
-                        winningNumber: winningNumber, patience: .seconds(seconds)))
-                try doctor.run()
-                findings = doctor.findings
-            } else {
-                writeError("The doctor sends one line to \(server), no bets.")
-                findings = [try EchoDoctor(address: server, patience: .seconds(seconds)).run()]
-            }
-            var table = TextTable(["", "case", "seen"])
-            for finding in findings {
-                table.append([finding.mark, finding.name, finding.seen])
-            }
-            try writeOutput(table.text)
-            let broken = findings.filter { $0.holds == false }.count
-            let asked = findings.filter { $0.holds != nil }.count
-            try writeOutput("\(asked - broken) of \(asked) cases hold")
-            if broken > 0 { throw ProgramExit.data.code }
-        }
+        try ProgramExit.run { throw DoctorMoved() }
     }
 }
 
-extension DoctorCommand {
-    /// Asks a person whether the doctor may disturb the server.
-    ///
-    /// - Throws: ``NoConsent``; ``DoctorError`` if a native server cannot be reached.
-    private func askForConsent(_ server: Endpoint) throws {
-        guard !yes else { return }
-        guard dialect == "native" else {
-            // Nothing that an agency of a dialect may ask says whether there are bets.
-            return try ask(server, "Is \(server) a fresh server that nobody else uses?", reason: "it may be in use")
-        }
-        let winners = winnersAddress.flatMap { Endpoint($0) } ?? server
-        let draw = DrawInUse(
-            address: server, winnersAddress: winners, agencies: agencies, patience: .seconds(seconds))
-        guard let found = try draw.find() else { return }
-        try ask(
-            server, "\(server) is in use: \(found). The doctor's bets would go into that draw. Go ahead?", reason: found
-        )
-    }
-
-    /// - Throws: ``NoConsent`` after any answer but yes, and without a terminal.
-    private func ask(_ server: Endpoint, _ question: String, reason: String) throws(NoConsent) {
-        guard isatty(STDIN_FILENO) == 1 else { throw NoConsent(server: server, reason: reason) }
-        writeError("\(question) [y/N]")
-        guard ["y", "yes"].contains(readLine()?.lowercased()) else { throw NoConsent(server: server, reason: reason) }
-    }
-}
-
-/// Nobody has said that the server may be disturbed.
-struct NoConsent: ProgramError, CustomStringConvertible {
-    var server: Endpoint
-    var reason: String
+/// The command is another program's.
+struct DoctorMoved: ProgramError, CustomStringConvertible {
     var exit: ProgramExit { .usage }
-
-    var description: String {
-        "\(server): \(reason); the doctor would add bets of its own and let it draw. Give it a fresh server, or --yes"
-    }
-}
-
-extension Doctor.Finding {
-    fileprivate var mark: String {
-        switch holds {
-        case true?: "holds"
-        case false?: "FAILS"
-        case nil: "–"
-        }
-    }
+    var description: String { "the doctor plays agencies and is now theirs: agency doctor, with the same options" }
 }

@@ -1,5 +1,9 @@
 import ArgumentParser
-import Shared
+import Ledger
+import Platform
+import Shell
+import Storage
+import WireProtocol
 
 struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

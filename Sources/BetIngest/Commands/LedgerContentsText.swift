@@ -1,4 +1,6 @@
-import Shared
+import Domain
+import Ledger
+import Shell
 
 extension DrawStandings {
     /// A line for each agency, for people: of few agencies all, of many those that have sent something.

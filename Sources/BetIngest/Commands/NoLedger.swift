@@ -1,4 +1,6 @@
-import Shared
+import Ledger
+import Shell
+import Storage
 
 /// There is nothing to verify or export.
 struct NoLedger: ProgramError, CustomStringConvertible {

@@ -1,5 +1,8 @@
 import ArgumentParser
-import Shared
+import Connections
+import Platform
+import Shell
+import Storage
 
 struct ServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -27,7 +30,8 @@ struct ServeCommand: ParsableCommand {
         try ProgramExit.run {
             var configuration = try options.load(flags: ["ingest.listen": listen])
             let maxConnections = try MachineCheck.run(
-                threads: MachineCheck.loops(configuration) + configuration.ingest.workers + Self.otherThreads,
+                threads: EventLoopCount.count(configuration.ingest.loops) + configuration.ingest.workers
+                    + Self.otherThreads,
                 bufferBytes: configuration.ingest.bufferBytes)
             let log = EventLog.start(program: "bet-ingest", configuration)
             if maxConnections < configuration.ingest.queueCapacity {

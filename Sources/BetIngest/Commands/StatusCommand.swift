@@ -1,5 +1,7 @@
 import ArgumentParser
-import Shared
+import Ledger
+import Shell
+import Storage
 
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,8 @@
 import ArgumentParser
-import Shared
+import Ledger
+import Platform
+import Shell
+import Storage
 
 struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,4 +1,5 @@
-import Shared
+import Ledger
+import Shell
 
 /// The result is not the one that its ledger gives.
 struct VerifyFailure: ProgramError, CustomStringConvertible {

@@ -1,4 +1,7 @@
-import Shared
+import Domain
+import Ledger
+import Shell
+import WireProtocol
 
 /// What has been let into the draw: everything that is durable or staged to become so, and which connection speaks for
 /// which agency.

@@ -1,5 +1,9 @@
+import Dialects
+import Domain
+import Ledger
 import Logging
-import Shared
+import Shell
+import WireProtocol
 
 extension Admission {
     /// A chunk of a dialect has come and been checked: it takes the agency's next sequence, and its connection speaks for

@@ -1,4 +1,7 @@
-import Shared
+import Connections
+import Domain
+import Ledger
+import WireProtocol
 
 /// A chunk with the outcome of its check: what the ledger would record of it, whatever its sequence turns out to mean.
 ///

@@ -1,4 +1,4 @@
-import Shared
+import Domain
 
 /// Where the chunks of agencies of dialects came from: what tells whose END it is on a connection that names no agency.
 ///

@@ -1,5 +1,10 @@
 import DequeModule
-import Shared
+import Dialects
+import Domain
+import Ledger
+import Platform
+import Shell
+import WireProtocol
 
 /// Group commit: workers stage, one thread appends everything staged meanwhile under one fdatasync, and only then do the
 /// answers leave.

@@ -1,5 +1,8 @@
 import DequeModule
-import Shared
+import Domain
+import Ledger
+import Storage
+import WireProtocol
 
 /// A draw's ledger while the service runs: its end, to append to, and its records, to answer repetitions from.
 ///

@@ -1,4 +1,6 @@
-import Shared
+import Connections
+import Domain
+import WireProtocol
 
 /// A chunk that was sent before.
 ///

@@ -1,4 +1,9 @@
-import Shared
+import Connections
+import Dialects
+import Domain
+import Ledger
+import Shell
+import WireProtocol
 
 /// What waits for the committer, in the order of its answers.
 enum StagedEntry {

@@ -1,5 +1,6 @@
 import DequeModule
-import Shared
+import Domain
+import Ledger
 
 /// What waits for the committer thread, in the order in which it was decided.
 ///

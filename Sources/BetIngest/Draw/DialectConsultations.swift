@@ -1,5 +1,10 @@
+import Connections
+import Dialects
+import Domain
+import Ledger
 import NIOConcurrencyHelpers
-import Shared
+import Shell
+import Storage
 
 /// The consultations of agencies of dialects, which ask on the port on which they send: before the draw they are parked
 /// here, without a thread, and answered when it is published.

@@ -1,5 +1,8 @@
 import Crypto
-import Shared
+import Domain
+import Ledger
+import Storage
+import WireProtocol
 
 /// The draw: over exactly the sealed ledger.
 ///

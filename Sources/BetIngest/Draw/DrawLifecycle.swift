@@ -1,4 +1,7 @@
-import Shared
+import Domain
+import Ledger
+import Shell
+import Storage
 
 /// The states of a draw: open, sealed, published.
 ///

@@ -1,4 +1,7 @@
-import Shared
+import Domain
+import Ledger
+import Shell
+import Storage
 
 /// The state of a draw when the service starts: its ledger, read and checked, and its result if there is one.
 struct DrawRecovery: Sendable {

@@ -1,4 +1,7 @@
-import Shared
+import Domain
+import Ledger
+import Shell
+import Storage
 
 /// A published result, and the winners file that belongs to it.
 struct PublishedDraw: Sendable {

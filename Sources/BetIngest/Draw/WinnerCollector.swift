@@ -1,4 +1,6 @@
-import Shared
+import Domain
+import Storage
+import WireProtocol
 
 /// Collects winning documents while the ledger is read, in bounded memory: what does not fit is sorted by agency and
 /// written out as a ``WinnerRun``.

@@ -1,4 +1,5 @@
-import Shared
+import Domain
+import Storage
 
 /// Winning documents in the order of their agencies, and of one agency in the order of the ledger.
 ///

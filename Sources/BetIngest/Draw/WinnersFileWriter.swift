@@ -1,4 +1,7 @@
-import Shared
+import Domain
+import Ledger
+import Storage
+import WireProtocol
 
 /// Writes a winners file: the entries of all agencies and their documents, each region from its start to its end.
 ///

@@ -1,4 +1,6 @@
-import Shared
+import Connections
+import Dialects
+import WireProtocol
 
 /// An answer on its way to an agency.
 struct Answer: Equatable, Sendable {

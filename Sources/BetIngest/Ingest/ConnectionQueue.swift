@@ -1,5 +1,5 @@
 import DequeModule
-import Shared
+import Platform
 
 /// The blocking queue between the event loops, which put connections whose next chunk is whole, and the workers, which
 /// take them.

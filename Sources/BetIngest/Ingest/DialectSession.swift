@@ -1,4 +1,7 @@
-import Shared
+import Connections
+import Dialects
+import Domain
+import WireProtocol
 
 /// A connection that speaks a dialect: which agency it speaks for, and whether that has sent all.
 struct DialectSession: IngestSession {
@@ -95,9 +98,8 @@ struct DialectSession: IngestSession {
         _ agency: AgencyID? = nil, bets: Int? = nil, bad: Int = 0, reason: String
     ) -> IngestAction {
         let reply = DialectReply.rejected(badBets: bad, reason: reason)
-        var unsent: [UInt8] = []
-        // What is behind it must not be stored when nobody can be told.
-        isClosed = dialect.encode(reply, into: &unsent) == .close
+        // Bytes that follow must not be stored, because their answer could not be sent.
+        isClosed = dialect.next(after: reply) == .close
         return .answer(Answer(reply), Complaint(agency: agency, bets: bets, reason: reason))
     }
 }

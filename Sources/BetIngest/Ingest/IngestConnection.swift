@@ -1,6 +1,9 @@
+import Connections
 import DequeModule
+import Dialects
+import Domain
 import NIOConcurrencyHelpers
-import Shared
+import WireProtocol
 
 /// One connection to the ingest port, between its event loop and the workers.
 ///

@@ -1,4 +1,5 @@
-import Shared
+import Domain
+import WireProtocol
 
 /// What one connection to the ingest service may say next: bytes of its language in, what is to be done about them out.
 ///

@@ -1,4 +1,8 @@
-import Shared
+import Connections
+import Dialects
+import Domain
+import Shell
+import WireProtocol
 
 /// What a worker does in one turn: one item of one connection, checked and staged.
 ///

@@ -1,4 +1,6 @@
-import Shared
+import Domain
+import Ledger
+import Platform
 
 /// What the main thread waits for.
 ///

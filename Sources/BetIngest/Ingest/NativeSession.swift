@@ -1,4 +1,6 @@
-import Shared
+import Connections
+import Domain
+import WireProtocol
 
 /// A connection that speaks the native protocol.
 struct NativeSession: IngestSession {

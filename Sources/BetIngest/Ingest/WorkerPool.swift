@@ -1,4 +1,4 @@
-import Shared
+import Platform
 
 /// A fixed number of worker threads, named `ingest-0` and up.
 struct WorkerPool: Sendable {

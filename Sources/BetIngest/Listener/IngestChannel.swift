@@ -1,5 +1,7 @@
+import Connections
+import Dialects
 import NIOCore
-import Shared
+import WireProtocol
 
 /// A connection to the ingest service, seen from its socket: frames go to the workers, answers come from the outbox.
 ///

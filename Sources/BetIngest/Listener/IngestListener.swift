@@ -1,5 +1,9 @@
+import Connections
+import Domain
 import NIOCore
-import Shared
+import Platform
+import Shell
+import WireProtocol
 
 /// The ports of the ingest service: port 1, and one for each dialect that is switched on.
 struct IngestListener {

@@ -1,5 +1,7 @@
+import Connections
 import NIOCore
-import Shared
+import Shell
+import WireProtocol
 
 /// What the ingest service keeps for one event loop: its connections, and those of them that became ready in this tick.
 ///

@@ -1,4 +1,9 @@
-import Shared
+import Connections
+import Dialects
+import Domain
+import Ledger
+import Shell
+import WireProtocol
 
 /// What all connections to one port have in common.
 final class IngestPort: Sendable {

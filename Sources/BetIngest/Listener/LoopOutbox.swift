@@ -1,6 +1,8 @@
+import Connections
+import Dialects
 import NIOConcurrencyHelpers
 import NIOCore
-import Shared
+import WireProtocol
 
 /// Answers in flight from the committer to one event loop, which is woken once for all that arrived since it last looked.
 ///
@@ -78,7 +80,10 @@ final class LoopOutbox: Sendable {
         switch answer.content {
         case .nothing: break
         case .message(let message): if dialect == nil { message.encode(into: &bytes) }
-        case .reply(let reply): if let dialect { next = dialect.encode(reply, into: &bytes) }
+        case .reply(let reply):
+            guard let dialect else { break }
+            dialect.encode(reply, into: &bytes)
+            next = dialect.next(after: reply)
         case .winners(let stream):
             entry.winners = stream
             next = dialect?.nextAfterWinners ?? .stay

@@ -1,3 +1,4 @@
+import Domain
 package import NIOCore
 
 /// When a connection has to be ended because something did not happen in time.

@@ -1,4 +1,5 @@
 package import NIOCore
+package import WireProtocol
 
 /// What one connection has received: the frame in progress, the bytes that may not be framed yet, and the frames that are
 /// not answered yet.

@@ -1,4 +1,5 @@
 package import NIOCore
+package import WireProtocol
 
 /// What a connection is for: told its frames and its end, it answers through the handler.
 ///

@@ -1,3 +1,5 @@
+package import WireProtocol
+
 /// What all connections of a port share.
 package struct FramedSettings: Sendable {
     package var framing: Framing

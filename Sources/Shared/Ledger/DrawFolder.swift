@@ -1,3 +1,5 @@
+package import Domain
+
 /// Where the files of a data folder are.
 package struct DrawFolder: Sendable {
     package let data: String

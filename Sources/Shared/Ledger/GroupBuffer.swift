@@ -1,3 +1,5 @@
+import Domain
+
 /// The bytes of one commit group, in memory that starts at a block's boundary as O_DIRECT wants it.
 ///
 /// Isolation: owned by the ``LedgerWriter`` of one thread. Grows by doubling and keeps its memory, so that a service of

@@ -1,3 +1,6 @@
+import Domain
+import WireProtocol
+
 /// The head of a commit group: what is written, and becomes durable, together.
 ///
 /// 48 bytes.

@@ -1,3 +1,5 @@
+package import Storage
+
 /// What can be wrong with a ledger.
 package enum LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
     case disk(DiskError)

@@ -1,3 +1,6 @@
+package import Domain
+import WireProtocol
+
 // The ledger's bytes. Integers are big-endian. Source: docs/ledger.md, which has a worked dump of each.
 //
 //   block 0            LedgerHeader, zeros, CRC-32C of the block in its last 4 bytes

@@ -1,3 +1,7 @@
+import Domain
+package import Storage
+import WireProtocol
+
 /// Reads a ledger from its start, group by group, and checks every byte: what recovery, the draw, `export`, `verify`
 /// and `status` see.
 ///

@@ -1,4 +1,7 @@
+import Domain
 private import Glibc
+package import Storage
+import WireProtocol
 
 /// Appends commit groups to a ledger.
 ///
@@ -28,7 +31,7 @@ package struct LedgerWriter: ~Copyable {
         at path: String, header: LedgerHeader, on disk: any Disk
     ) throws(LedgerError) {
         do throws(DiskError) {
-            try disk.makeFolder(folder(of: path))
+            try disk.makeFolder(parentFolder(of: path))
             try DurableFile.replace(path, with: header.block, on: disk)
         } catch {
             throw .disk(error)

@@ -1,3 +1,6 @@
+package import Domain
+import WireProtocol
+
 /// The head of a record.
 ///
 /// 36 bytes; the payload follows.

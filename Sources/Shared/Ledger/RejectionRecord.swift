@@ -1,4 +1,5 @@
 private import Crypto
+package import WireProtocol
 
 /// The payload of a rejection record: which chunk was rejected, and the answer that every repetition gets.
 package struct RejectionRecord: Equatable, Sendable {

@@ -1,3 +1,5 @@
+import WireProtocol
+
 /// The payload of the seal: the draw's totals, and what decides its winners.
 ///
 /// A draw that was interrupted between sealing and publishing is repeated from here with the same outcome, whatever the

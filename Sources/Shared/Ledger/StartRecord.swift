@@ -1,3 +1,5 @@
+import WireProtocol
+
 /// The payload of a start record: the service opened the ledger to take bets.
 ///
 /// It tells an auditor which program wrote what follows, and the next start how many agencies the draw has expected.

@@ -1,5 +1,5 @@
 import Foundation
-import Shared
+import Platform
 import TestKit
 
 /// Speaks `json`: bets on one port, winners on another, both connections open from its start.

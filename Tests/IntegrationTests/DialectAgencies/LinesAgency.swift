@@ -1,4 +1,4 @@
-import Shared
+import Platform
 import TestKit
 
 /// Speaks `lines` on one connection to the end.

@@ -1,4 +1,4 @@
-import Shared
+import Platform
 import TestKit
 
 /// Speaks `lines` with a connection per message, as the older program of the family.

@@ -1,4 +1,4 @@
-import Shared
+import Platform
 import TestKit
 
 /// Speaks `pipe` on one connection to the end.

@@ -1,4 +1,4 @@
-import Shared
+import Platform
 import TestKit
 
 /// Speaks `semicolon`: frames of 8 decimal digits, everything on one connection.

@@ -1,4 +1,4 @@
-import Shared
+import Platform
 import TestKit
 
 /// Speaks `tlv`: binary, a connection per message, and it asks for its winners until it gets them.

@@ -1,5 +1,5 @@
+import Connections
 import NIOConcurrencyHelpers
-import Shared
 import Testing
 
 struct FrameBudgetTests {

@@ -1,6 +1,7 @@
-import Shared
+import Domain
 import TestKit
 import Testing
+import WireProtocol
 
 struct BetRulesTests {
     private func fault(_ body: () throws(BetFault) -> Void) -> BetFault? {

@@ -1,4 +1,4 @@
-import Shared
+import Domain
 import Testing
 
 struct BirthdateTests {

@@ -1,6 +1,8 @@
-import Shared
+import Domain
+import Ledger
 import TestKit
 import Testing
+import WireProtocol
 
 /// Every limit of Limits.swift below, at and above it; and its arithmetic.
 struct LimitsTests {

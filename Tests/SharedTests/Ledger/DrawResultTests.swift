@@ -1,4 +1,5 @@
-import Shared
+import Domain
+import Ledger
 import TestKit
 import Testing
 

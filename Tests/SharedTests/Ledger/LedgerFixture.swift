@@ -1,6 +1,8 @@
-import Shared
+import Domain
+import Ledger
 import TestKit
 import Testing
+import WireProtocol
 
 /// A small ledger on a simulated disk, and what a reader must find in it.
 struct LedgerFixture {

@@ -1,6 +1,8 @@
-import Shared
+import Domain
+import Ledger
 import TestKit
 import Testing
+import WireProtocol
 
 struct LedgerWriterTests {
     private static let end = LedgerEnd(

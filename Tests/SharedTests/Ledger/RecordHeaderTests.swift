@@ -1,6 +1,8 @@
-import Shared
+import Domain
+import Ledger
 import TestKit
 import Testing
+import WireProtocol
 
 /// The bytes of the ledger are those that docs/ledger.md shows; the dumps there were made by another program.
 struct RecordHeaderTests {

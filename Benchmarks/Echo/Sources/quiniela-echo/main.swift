@@ -3,7 +3,7 @@
 //   quiniela-echo PORT REQUEST_BYTES ANSWER_HEX
 //
 // For every REQUEST_BYTES that come in, whatever they are, it sends the answer.
-// Channel options and event loops are those of the services (Sources/Shared/Transport/Listener.swift, EventLoops.swift),
+// Channel options and event loops are those of the services (Sources/Shared/Connections/Listener.swift, EventLoops.swift),
 // but for the memory it reads into: that is the plain allocator that anybody would take.
 import NIOCore
 import NIOPosix

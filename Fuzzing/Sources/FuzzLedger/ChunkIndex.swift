@@ -1,1 +1,0 @@
-../../../Sources/BetIngest/Commit/ChunkIndex.swift

@@ -1,0 +1,112 @@
+/// The agency's side of a protocol: `agency doctor` plays it against any server, tests play it against ours.
+///
+/// A value for each connection; the native language counts its sequences.
+package protocol AgencyLanguage: Sendable {
+    /// `native`, or the name of its dialect.
+    var name: String { get }
+
+    /// The agency's first message; nil if it begins with its bets.
+    mutating func greeting(agency: String) -> [UInt8]?
+
+    /// A chunk of rows, each first name, last name, document, birthdate and number as text, valid or not.
+    mutating func chunk(_ rows: [[String]], agency: String, isLast: Bool) -> [UInt8]
+
+    /// The message that all bets are sent; nil if the consultation says so.
+    mutating func finish(agency: String) -> [UInt8]?
+
+    /// A consultation; if ``finish(agency:)`` is nil it also says that all bets are sent.
+    mutating func consult(agency: String) -> [UInt8]
+
+    /// Reads the answer to a question from the start of the received bytes.
+    mutating func reply(_ bytes: [UInt8], to question: AgencyQuestion) -> AgencyReading
+
+    /// Whether consultations go to a port of their own.
+    var hasWinnersPort: Bool { get }
+    /// Whether an agency opens a connection for each message.
+    var isOneMessagePerConnection: Bool { get }
+    /// Whether a server rejects by closing the connection, without an answer.
+    var rejectionCloses: Bool { get }
+    /// The separator of a bet's fields; nil if fields have lengths.
+    var separator: String? { get }
+    /// Messages that only some languages can express.
+    var abilities: Set<AgencyAbility> { get }
+    /// Bytes that are not a message of the language.
+    var nonsense: AgencyNonsense { get }
+}
+
+/// A message that only some languages can express.
+package enum AgencyAbility: Sendable, CaseIterable {
+    /// A chunk without a bet.
+    case noBets
+    /// Numbers with leading zeros.
+    case paddedNumbers
+    /// A document other than a u32.
+    case longDocuments
+}
+
+/// Bytes that a server must survive, framed as the language frames them.
+package struct AgencyNonsense: Sendable {
+    /// A message without a byte.
+    package var empty: [UInt8]
+    /// A message of an unknown kind.
+    package var unknown: [UInt8]
+    /// An invalid header; nil if the language has no header.
+    package var header: [UInt8]?
+
+    package init(empty: [UInt8], unknown: [UInt8], header: [UInt8]?) {
+        self.empty = empty
+        self.unknown = unknown
+        self.header = header
+    }
+}
+
+/// The message that an agency waits for an answer to: the same bytes mean different things after different questions.
+package enum AgencyQuestion: Sendable {
+    case greeting
+    case chunk
+    case finish
+    case consult
+}
+
+/// An answer of the service, as the agency reads it.
+package enum AgencyReply: Equatable, Sendable {
+    /// The chunk is durable.
+    case stored
+    /// Nothing of the message is stored.
+    ///
+    /// `badBets` is 0 and `reason` empty if the language does not tell them.
+    case rejected(badBets: Int, reason: String)
+    /// The agency has finished, durably.
+    case finished
+    /// The agency's own winners.
+    case winners([String])
+    /// The draw is not published yet.
+    case notDrawnYet
+}
+
+/// The answer at the start of some bytes.
+package enum AgencyReading: Equatable, Sendable {
+    case reply(AgencyReply, byteCount: Int)
+    case needsBytes
+    /// Not an answer of the language.
+    case invalid
+}
+
+extension AgencyLanguage {
+    package func greeting(agency: String) -> [UInt8]? { nil }
+}
+
+/// All languages, each registered by its line here: the native protocol and the dialects that carry bets.
+package enum LanguageRegistry {
+    package static let all: [any AgencyLanguage] = [
+        NativeLanguage(),
+        SemicolonLanguage(),
+        LinesLanguage(),
+        TLVLanguage(),
+        JSONLanguage(),
+        PipeLanguage(),
+    ]
+
+    /// The language of this name.
+    package static func language(_ name: String) -> (any AgencyLanguage)? { all.first { $0.name == name } }
+}

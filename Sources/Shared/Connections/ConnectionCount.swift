@@ -1,0 +1,108 @@
+package import NIOCore
+import Platform
+
+/// Counts a service's connections against its limits: in all, and from one address.
+///
+/// Connections of dialects, whose peers do not say HELLO, take three quarters of the slots at most: whatever they are,
+/// native agencies find one.
+///
+/// Isolation: any thread.
+package final class ConnectionCount: Sendable {
+    private struct State {
+        var openChannels = 0
+        var slots = 0
+        var dialectSlots = 0
+        /// Connections beyond a limit that are being told so.
+        var turningAway = 0
+        var slotsOfAddress: [String: Int] = [:]
+    }
+
+    private let monitor = Monitor(State())
+    private let max: Int
+    private let maxPerAddress: Int
+    private let maxDialectSlots: Int
+    /// Each has a descriptor that no limit counts.
+    private static let maxTurningAway = 32
+
+    package init(max: Int, maxPerAddress: Int) {
+        maxDialectSlots = max - max / 4
+        self.max = max
+        self.maxPerAddress = maxPerAddress
+    }
+
+    /// Counts a channel in.
+    ///
+    /// - Returns: the connection's slot, to keep as long as anything of the connection is left; nil, and nothing is
+    ///   counted, where a limit is reached.
+    package func admit(_ channel: any Channel, isNative: Bool = true) -> ConnectionSlot? {
+        let address = channel.remoteAddress?.ipAddress ?? ""
+        let isAdmitted = monitor.withLock { state in
+            guard state.slots < max, state.slotsOfAddress[address, default: 0] < maxPerAddress,
+                isNative || state.dialectSlots < maxDialectSlots
+            else { return false }
+            state.slots += 1
+            if !isNative { state.dialectSlots += 1 }
+            state.slotsOfAddress[address, default: 0] += 1
+            state.openChannels += 1
+            return true
+        }
+        guard isAdmitted else { return nil }
+        channel.closeFuture.whenComplete { _ in
+            self.monitor.withLock { $0.openChannels -= 1 }
+            self.monitor.wakeAll()
+        }
+        return ConnectionSlot(count: self, address: address, isNative: isNative)
+    }
+
+    /// Tells a connection beyond a limit that the service is busy, and closes it; without a word if many are.
+    func turnAway(_ channel: any Channel, with busy: [UInt8]) -> EventLoopFuture<Void> {
+        let isTold = monitor.withLock { state in
+            guard state.turningAway < Self.maxTurningAway else { return false }
+            state.turningAway += 1
+            return true
+        }
+        guard isTold else { return channel.close() }
+        channel.closeFuture.whenComplete { _ in self.monitor.withLock { $0.turningAway -= 1 } }
+        channel.writeAndFlush(ByteBuffer(bytes: busy)).whenComplete { _ in channel.close(promise: nil) }
+        return channel.eventLoop.makeSucceededVoidFuture()
+    }
+
+    /// Blocks until every channel is closed, or for what a stop may take.
+    package func waitForNone() {
+        _ = monitor.wait(until: .now + .milliseconds(400)) { $0.openChannels == 0 ? true : nil }
+    }
+
+    fileprivate func releaseSlot(_ address: String, isNative: Bool) {
+        monitor.withLock { state in
+            state.slots -= 1
+            if !isNative { state.dialectSlots -= 1 }
+            let left = state.slotsOfAddress[address, default: 1] - 1
+            state.slotsOfAddress[address] = left > 0 ? left : nil
+        }
+    }
+}
+
+/// One connection below the limits, given back with its last reference.
+package final class ConnectionSlot: Sendable {
+    private let count: ConnectionCount
+    private let address: String
+    private let isNative: Bool
+
+    fileprivate init(count: ConnectionCount, address: String, isNative: Bool) {
+        self.count = count
+        self.address = address
+        self.isNative = isNative
+    }
+
+    deinit {
+        count.releaseSlot(address, isNative: isNative)
+    }
+}
+
+extension SocketAddress {
+    /// For example `127.0.0.1:12345`.
+    package var hostAndPort: String {
+        guard let ipAddress, let port else { return "\(self)" }
+        return Endpoint(host: ipAddress, port: port).description
+    }
+}

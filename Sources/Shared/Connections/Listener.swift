@@ -1,0 +1,109 @@
+private import Glibc
+package import NIOCore
+private import NIOPosix
+package import Platform
+
+/// An open port.
+///
+/// Isolation: the main thread opens and closes it; everything else happens on the event loops.
+package struct Listener: Sendable {
+    private let server: any Channel
+    /// The address that the port really has.
+    package let address: String
+
+    /// What differs between ports.
+    package struct Setup: Sendable {
+        /// The configuration's key for the endpoint, for messages.
+        package var key: String
+        /// What a connection beyond the limit is told; empty for a dialect, which has no words for it.
+        package var busy: [UInt8]
+        /// Called on an event loop when connections cannot be accepted, with the reason.
+        package var didFailToAccept: @Sendable (String) -> Void
+
+        package init(
+            key: String, busy: [UInt8], didFailToAccept: @escaping @Sendable (String) -> Void = { _ in }
+        ) {
+            self.key = key
+            self.busy = busy
+            self.didFailToAccept = didFailToAccept
+        }
+    }
+
+    /// Opens the port.
+    ///
+    /// Blocks until it is open.
+    ///
+    /// - Parameter makeHandler: called for each connection, on its loop; the slot is kept as long as the connection.
+    /// - Throws: ``ListenFailure``, for example that the address is in use.
+    package init<Loop>(
+        _ endpoint: Endpoint, _ setup: Setup, on loops: EventLoops<Loop>,
+        makeHandler: @escaping @Sendable (Loop, any Channel, ConnectionSlot) -> any ChannelHandler
+    ) throws {
+        do {
+            server = try ServerBootstrap(group: loops.group)
+                .serverChannelOption(.backlog, value: 4096)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .serverChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(AcceptPause(setup.didFailToAccept))
+                    }
+                }
+                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                // Agencies waiting for the draw are silent for hours: keep-alive detects peers that vanished, within five
+                // minutes.
+                .childChannelOption(.socketOption(.so_keepalive), value: 1)
+                .childChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPIDLE)), value: 180)
+                .childChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPINTVL)), value: 30)
+                .childChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPCNT)), value: 4)
+                // At its peer's end a socket hands over all that it holds.
+                .childChannelOption(.socketOption(.so_rcvbuf), value: 256 << 10)
+                .childChannelOption(.allowRemoteHalfClosure, value: true)
+                .childChannelOption(.maxMessagesPerRead, value: 1)
+                .childChannelOption(.writeBufferWaterMark, value: .init(low: 16 << 10, high: 64 << 10))
+                .childChannelInitializer { channel in
+                    guard let slot = loops.connections.admit(channel, isNative: !setup.busy.isEmpty) else {
+                        return loops.connections.turnAway(channel, with: setup.busy)
+                    }
+                    return channel.eventLoop.makeCompletedFuture {
+                        let (loop, readBuffer) = loops.state(of: channel.eventLoop)
+                        try channel.syncOptions?.setOption(.recvAllocator, value: readBuffer)
+                        try channel.pipeline.syncOperations.addHandler(makeHandler(loop, channel, slot))
+                    }
+                }
+                .bind(host: endpoint.host, port: endpoint.port).wait()
+        } catch {
+            throw ListenFailure(key: setup.key, endpoint: endpoint, error: error)
+        }
+        address = server.localAddress?.hostAndPort ?? "\(endpoint)"
+    }
+
+    /// Closes the port.
+    ///
+    /// Connections stay. Blocks until it is closed.
+    package func stopAccepting() {
+        try? server.close().wait()
+    }
+}
+
+/// Stops accepting for a second after a failure, and reports it: with no descriptor left every attempt fails at once, and
+/// the system announces the waiting connection again and again.
+///
+/// NIO's AcceptBackoffHandler does not help here: a failed accept leaves its read pending, so nothing asks it.
+private final class AcceptPause: ChannelInboundHandler {
+    typealias InboundIn = Channel
+
+    private let report: @Sendable (String) -> Void
+
+    init(_ report: @escaping @Sendable (String) -> Void) {
+        self.report = report
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        report((error as? IOError).map { SystemCall.errorText($0.errnoCode) } ?? "\(error)")
+        let server = context.channel
+        try? server.syncOptions?.setOption(.autoRead, value: false)
+        context.eventLoop.scheduleTask(in: .seconds(1)) {
+            try? server.syncOptions?.setOption(.autoRead, value: true)  // fails if the port is closed by now
+        }
+    }
+}

@@ -1,0 +1,53 @@
+package import Domain
+private import Foundation
+
+/// `progress.json`: what the winners service says before the draw.
+///
+/// No bet and no draw depends on it, and failing to write it stops nothing. It can show that a ledger is an older copy.
+package struct DrawProgress: Codable, Equatable, Sendable {
+    package enum State: String, Codable, Sendable {
+        /// → `sealed`.
+        case open
+        /// → `published`.
+        case sealed
+        /// Final.
+        case published
+    }
+
+    package static let version = 2
+
+    package var version = Self.version
+    package var draw: DrawID
+    /// The ledger's, in hexadecimal.
+    package var ledgerID: String
+    package var state: State
+    package var expectedAgencies: UInt32
+    package var finishedAgencies: [AgencyID]
+
+    package init(
+        draw: DrawID, ledgerID: UInt64, state: State, expectedAgencies: UInt32, finishedAgencies: [AgencyID]
+    ) {
+        self.draw = draw
+        self.ledgerID = DrawResult.text(ledgerID: ledgerID)
+        self.state = state
+        self.expectedAgencies = expectedAgencies
+        self.finishedAgencies = finishedAgencies
+    }
+
+    package var fileBytes: [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        guard let body = try? encoder.encode(self) else {
+            preconditionFailure("strings and integers cannot be encoded")
+        }
+        return Array(body) + Array("\n".utf8)
+    }
+
+    /// Nil for anything but what ``fileBytes`` of this version writes.
+    package init?(fileBytes bytes: [UInt8]) {
+        guard let progress = try? JSONDecoder().decode(DrawProgress.self, from: Data(bytes)),
+            progress.version == Self.version
+        else { return nil }
+        self = progress
+    }
+}

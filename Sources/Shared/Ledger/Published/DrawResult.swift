@@ -1,0 +1,221 @@
+private import Crypto
+package import Domain
+private import Foundation
+import WireProtocol
+
+/// `result.json`: the outcome of a draw, published once.
+///
+/// It is for people and for small draws: beyond ``maxListedAgencies`` and ``maxListedWinners`` it says totals only. What
+/// the services answer from is the winners file beside it, whose SHA-256 is here.
+package struct DrawResult: Codable, Equatable, Sendable {
+    package struct Agency: Codable, Equatable, Sendable {
+        package var agency: AgencyID
+        package var bets: UInt64
+        package var rejectedBets: UInt64
+        package var winningBets: UInt64
+        /// The documents of its winning bets, in the order of the ledger; nil if the draw has too many to list.
+        package var winners: [String]?
+
+        package init(agency: AgencyID, bets: UInt64, rejectedBets: UInt64, winningBets: UInt64, winners: [String]?) {
+            self.agency = agency
+            self.bets = bets
+            self.rejectedBets = rejectedBets
+            self.winningBets = winningBets
+            self.winners = winners
+        }
+
+        package init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            agency = try values.decode(AgencyID.self, forKey: .agency)
+            bets = try values.decode(UInt64.self, forKey: .bets)
+            rejectedBets = try values.decode(UInt64.self, forKey: .rejectedBets)
+            winners = try values.decodeIfPresent([String].self, forKey: .winners)
+            // Version 1 has none: its lists are complete.
+            winningBets =
+                try values.decodeIfPresent(UInt64.self, forKey: .winningBets) ?? UInt64(winners?.count ?? 0)
+        }
+    }
+
+    /// The winners file that belongs to the result.
+    package struct WinnersSeal: Codable, Equatable, Sendable {
+        package var bytes: Int
+        /// In hexadecimal.
+        package var sha256: String
+
+        package init(bytes: Int, sha256: String) {
+            self.bytes = bytes
+            self.sha256 = sha256
+        }
+    }
+
+    /// What this program writes.
+    ///
+    /// Version 1 has no version, no ``ledgerID`` and no ``winnersFile``.
+    package static let version = 2
+    package static let maxListedAgencies = 10_000
+    package static let maxListedWinners = 10_000
+
+    package var version = Self.version
+    package var draw: DrawID
+    /// The ledger's, in hexadecimal; nil in version 1.
+    package var ledgerID: String?
+    package var winningNumber: UInt16
+    /// How the number was chosen.
+    package var method: String
+    package var bets: UInt64
+    /// The sealed ledger: its size in bytes and its SHA-256 in hexadecimal.
+    package var ledgerBytes: Int
+    package var ledgerSHA256: String
+    package var agencyCount: UInt32
+    package var winningBets: UInt64
+    /// Nil in version 1.
+    package var winnersFile: WinnersSeal?
+    /// Every agency of the draw, by number; nil if there are too many to list.
+    package var agencies: [Agency]?
+
+    package init(
+        draw: DrawID, ledgerID: UInt64, winningNumber: UInt16, method: String, bets: UInt64, ledgerBytes: Int,
+        ledgerSHA256: String, agencyCount: UInt32, winningBets: UInt64, winnersFile: WinnersSeal, agencies: [Agency]?
+    ) {
+        self.draw = draw
+        self.ledgerID = Self.text(ledgerID: ledgerID)
+        self.winningNumber = winningNumber
+        self.method = method
+        self.bets = bets
+        self.ledgerBytes = ledgerBytes
+        self.ledgerSHA256 = ledgerSHA256
+        self.agencyCount = agencyCount
+        self.winningBets = winningBets
+        self.winnersFile = winnersFile
+        self.agencies = agencies
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        version = try values.decodeIfPresent(Int.self, forKey: .version) ?? 1
+        draw = try values.decode(DrawID.self, forKey: .draw)
+        ledgerID = try values.decodeIfPresent(String.self, forKey: .ledgerID)
+        winningNumber = try values.decode(UInt16.self, forKey: .winningNumber)
+        method = try values.decode(String.self, forKey: .method)
+        bets = try values.decode(UInt64.self, forKey: .bets)
+        ledgerBytes = try values.decode(Int.self, forKey: .ledgerBytes)
+        ledgerSHA256 = try values.decode(String.self, forKey: .ledgerSHA256)
+        agencies = try values.decodeIfPresent([Agency].self, forKey: .agencies)
+        winnersFile = try values.decodeIfPresent(WinnersSeal.self, forKey: .winnersFile)
+        agencyCount = try values.decodeIfPresent(UInt32.self, forKey: .agencyCount) ?? UInt32(agencies?.count ?? 0)
+        winningBets =
+            try values.decodeIfPresent(UInt64.self, forKey: .winningBets)
+            ?? (agencies ?? []).reduce(0) { $0 + $1.winningBets }
+    }
+
+    /// Whether it says what a draw from the same ledger gives again.
+    ///
+    /// One of version 1 says less.
+    package func isOutcome(_ again: DrawResult) -> Bool {
+        if version == Self.version { return self == again }
+        var older = again
+        older.version = version
+        older.ledgerID = nil
+        older.winnersFile = nil
+        return self == older
+    }
+
+    /// A ledger's identity as the published files write it: 16 hexadecimal digits.
+    package static func text(ledgerID: UInt64) -> String {
+        var bytes: [UInt8] = []
+        bytes.append(bigEndian: ledgerID)
+        return hexadecimal(bytes)
+    }
+
+    private static let opening = Array(#"{"sha256":""#.utf8)
+    private static let middle = Array(#"","result":"#.utf8)
+    private static let closing = Array("}\n".utf8)
+
+    /// The file's bytes: `{"sha256":"…","result":{…}}`, where the checksum covers the bytes of the result object, so
+    /// that no flipped bit is ever served.
+    package var fileBytes: [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        guard let body = try? encoder.encode(self) else {
+            preconditionFailure("strings and integers cannot be encoded")
+        }
+        return Self.opening + Array(hexadecimal(SHA256.hash(data: body)).utf8) + Self.middle + body
+            + Self.closing
+    }
+
+    /// - Throws: ``DrawResultError`` for anything but what ``fileBytes`` writes.
+    package init(fileBytes bytes: [UInt8]) throws(DrawResultError) {
+        let bodyIndex = Self.opening.count + 64 + Self.middle.count
+        guard bytes.count >= bodyIndex + Self.closing.count, bytes.starts(with: Self.opening),
+            bytes[(bodyIndex - Self.middle.count)...].starts(with: Self.middle),
+            bytes.suffix(Self.closing.count).elementsEqual(Self.closing)
+        else { throw .notAResult }
+        let body = Data(bytes[bodyIndex..<bytes.count - Self.closing.count])
+        let expected = bytes[Self.opening.count..<Self.opening.count + 64]
+        guard expected.elementsEqual(hexadecimal(SHA256.hash(data: body)).utf8) else {
+            throw .checksum
+        }
+        guard let result = try? JSONDecoder().decode(DrawResult.self, from: body) else {
+            throw .notAResult
+        }
+        if result.version > Self.version { throw .newerVersion(result.version) }
+        if let fault = result.fault { throw .invalid(fault) }
+        self = result
+    }
+
+    /// What contradicts itself: the checksum proves that nothing was flipped, not that the file makes sense.
+    private var fault: String? {
+        if winningNumber > Limits.maxNumber { return "the winning number is \(winningNumber)" }
+        if ledgerBytes < Limits.blockBytes { return "a ledger of \(ledgerBytes) bytes" }
+        if bets > UInt64(ledgerBytes) { return "\(bets) bets in a ledger of \(ledgerBytes) bytes" }
+        if winningBets > bets { return "\(winningBets) winning bets of \(bets)" }
+        if version >= 2, ledgerID == nil || winnersFile == nil {
+            return "the ledger's or the winners file's identity is missing"
+        }
+        guard let agencies else { return version == 1 ? "the agencies are missing" : nil }
+        guard agencies.count == Int(agencyCount) else {
+            return "\(agencies.count) of \(agencyCount) agencies are listed"
+        }
+        var (betSum, winnerSum): (UInt64, UInt64) = (0, 0)
+        for (index, agency) in agencies.enumerated() {
+            guard agency.agency.rawValue == UInt32(index) + 1 else {
+                return "agency \(agency.agency) is listed where agency \(index + 1) is expected"
+            }
+            guard agency.bets <= bets, agency.rejectedBets < 1 << 53, agency.winningBets <= agency.bets else {
+                return "the totals of agency \(agency.agency) are not possible"
+            }
+            betSum += agency.bets
+            winnerSum += agency.winningBets
+            guard let winners = agency.winners else { continue }
+            guard winners.count == Int(agency.winningBets), winners.allSatisfy(Self.isDocument) else {
+                return "the winners of agency \(agency.agency) are not its \(agency.winningBets) documents"
+            }
+        }
+        return betSum == bets && winnerSum == winningBets ? nil : "the totals of the agencies do not add up"
+    }
+
+    private static func isDocument(_ text: String) -> Bool {
+        (1...Limits.maxDocumentBytes).contains(text.utf8.count) && text.utf8.allSatisfy(isASCIILetterOrDigit)
+    }
+}
+
+/// The reason a file is not a valid draw result.
+package enum DrawResultError: Error, Equatable, Sendable, CustomStringConvertible {
+    case notAResult
+    case checksum
+    case newerVersion(Int)
+    case invalid(String)
+    /// The winners file beside it is missing, or another one.
+    case winnersFile(String)
+
+    package var description: String {
+        switch self {
+        case .notAResult: "this is not a draw result"
+        case .checksum: "the checksum does not match: the file was changed after the draw"
+        case .newerVersion(let version):
+            "version \(version), this program reads up to \(DrawResult.version): use a newer one"
+        case .invalid(let reason): "the checksum matches and the result contradicts itself: \(reason)"
+        case .winnersFile(let reason): reason
+        }
+    }
+}

@@ -1,0 +1,57 @@
+package import Storage
+
+/// What a ledger says, read from its start and checked to the last byte.
+///
+/// Used by recovery, `verify` and `status`.
+package struct LedgerContents: Sendable {
+    package let header: LedgerHeader
+    package private(set) var standings = DrawStandings()
+    package private(set) var index = ChunkIndex()
+    package private(set) var chunkCount = 0
+    package private(set) var end: LedgerEnd
+    /// The file before it was read: another one afterwards means that somebody else writes to it.
+    package let stamp: FileStamp?
+
+    /// Reads a whole ledger.
+    ///
+    /// Blocks; one pass, memory is the index and one group.
+    ///
+    /// - Parameter goesOn: asked after each group, with the byte reached and the file's size.
+    /// - Returns: nil where it was told to stop.
+    /// - Throws: ``LedgerError`` at the first byte that is not as it was written.
+    package init?(
+        reading path: String, on disk: any Disk, goesOn: (Int, Int) -> Bool
+    ) throws(LedgerError) {
+        stamp = disk.stamp(path)
+        var reader = try LedgerReader(path, on: disk)
+        header = reader.header
+        end = LedgerEnd(offset: 0, lastGroupNumber: 0, isClosed: false, tornBytes: 0)
+        while let records = try reader.nextGroup() {
+            for record in records {
+                let fault = reader.withPayload(of: record) { payload in
+                    standings.check(record.header, payload: payload)
+                }
+                if let fault {
+                    throw .damaged(path: path, offset: record.offset, reason: fault)
+                }
+                guard record.header.kind != .seal, record.header.kind != .start else { continue }
+                index.append(record.offset, agency: record.header.agency)
+                chunkCount += 1
+            }
+            guard goesOn(reader.offset, reader.fileBytes) else { return nil }
+        }
+        end = try reader.findEnd()
+        if standings.seal != nil, end.isClosed, end.tornBytes > 0 {
+            throw .damaged(
+                path: path, offset: end.offset, reason: "bytes follow the end of a sealed ledger")
+        }
+    }
+
+    /// Reads a whole ledger to its end.
+    package init(reading path: String, on disk: any Disk) throws(LedgerError) {
+        guard let contents = try LedgerContents(reading: path, on: disk, goesOn: { _, _ in true }) else {
+            preconditionFailure("nobody told it to stop")
+        }
+        self = contents
+    }
+}

@@ -1,0 +1,114 @@
+private import CLinux
+private import Glibc
+
+/// What every caller of the system needs.
+package enum SystemCall {
+    /// Repeats a call as long as a signal interrupts it.
+    @inline(__always)
+    package static func retryingInterrupted<Value: SignedInteger>(_ call: () -> Value) -> Value {
+        while true {
+            let result = call()
+            if result != -1 || errno != EINTR { return result }
+        }
+    }
+
+    /// Makes freed frames leave the process, so that its memory stays below the ceiling.
+    ///
+    /// First thing in a service.
+    package static func returnLargeBlocks() {
+        clinux_return_large_blocks()
+    }
+
+    /// Takes what only starting needed of the program's file out of memory: 4 to 5 of 16 MB.
+    ///
+    /// Once a service listens. What runs again is mapped again.
+    package static func forgetStartupPages() {
+        clinux_forget_startup_pages()
+    }
+
+    /// Writes all bytes, however short each write is; waits for a descriptor that does not block.
+    ///
+    /// Blocks.
+    ///
+    /// - Returns: how many bytes were written; fewer than all after a failure, and errno says why.
+    @discardableResult
+    package static func writeAll(_ bytes: [UInt8], to fd: Int32) -> Int {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { buffer in
+                retryingInterrupted { write(fd, buffer.baseAddress, buffer.count) }
+            }
+            if count < 0, errno == EAGAIN {
+                var descriptor = pollfd(fd: fd, events: Int16(POLLOUT), revents: 0)
+                poll(&descriptor, 1, -1)
+                continue
+            }
+            if count <= 0 { break }
+            rest = rest.dropFirst(count)
+        }
+        return bytes.count - rest.count
+    }
+
+    /// Reads to the end.
+    ///
+    /// Blocks.
+    ///
+    /// - Returns: nil after a failure; errno says why.
+    package static func readAll(from fd: Int32) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = buffer.withUnsafeMutableBytes { buffer in
+                retryingInterrupted { read(fd, buffer.baseAddress, buffer.count) }
+            }
+            guard count >= 0 else { return nil }
+            if count == 0 { return bytes }
+            bytes += buffer[..<count]
+        }
+    }
+
+    /// What strerror(3) says, with the name, for example `No such file or directory (ENOENT)`.
+    package static func errorText(_ code: Int32) -> String {
+        let name = clinux_errno_name(code).map { String(cString: $0) } ?? "errno \(code)"
+        return "\(String(cString: strerror(code))) (\(name))"
+    }
+
+    /// The server's clock: milliseconds since 1970; 0 while it says an earlier year.
+    @Sendable
+    package static func unixMilliseconds() -> UInt64 {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return now.tv_sec < 0 ? 0 : UInt64(now.tv_sec) * 1000 + UInt64(now.tv_nsec) / 1_000_000
+    }
+
+    /// The day of a time in milliseconds since 1970, in UTC: `1970-01-02`.
+    static func day(_ milliseconds: UInt64) -> String {
+        var seconds = time_t(milliseconds / 1000)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        var buffer = [CChar](repeating: 0, count: 32)
+        let count = strftime(&buffer, buffer.count, "%Y-%m-%d", &parts)
+        return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// Where relative paths begin; nil if the folder was removed.
+    package static var workingFolder: String? {
+        guard let path = getcwd(nil, 0) else { return nil }
+        defer { free(path) }
+        return String(cString: path)
+    }
+
+    /// A name for a file of this process in the folder for temporary files.
+    package static func temporaryPath(_ name: String) -> String {
+        let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        return "\(folder)/\(name)-\(getpid())"
+    }
+
+    /// This process, across containers too: for example `4711 on ingest-host`.
+    package static func processName() -> String {
+        var name = [CChar](repeating: 0, count: 256)
+        gethostname(&name, name.count - 1)
+        let host = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return "\(getpid()) on \(host)"
+    }
+}

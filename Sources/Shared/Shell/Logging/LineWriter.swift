@@ -1,0 +1,79 @@
+private import Glibc
+import Platform
+
+/// Writes lines on a thread of its own and batches all queued lines into one write(2), so callers never block on a slow
+/// log reader.
+///
+/// At most 1 MiB of lines waits, those being written included. Lines beyond that, and lines that cannot be written, are
+/// counted, and a line says how many as soon as there is room.
+///
+/// Isolation: any thread; one lock.
+final class LineWriter: Sendable {
+    private struct State {
+        var waiting: [UInt8] = []
+        var lostLines = 0
+        var bytesBeingWritten = 0
+        var mostWaitingBytes = 0
+    }
+
+    static let maxWaitingBytes = 1 << 20
+
+    private let monitor = Monitor(State())
+
+    /// - Parameter lostLine: the line, its end included, that says how many lines were lost.
+    init(fd: Int32, lostLine: @escaping @Sendable (Int) -> String) {
+        let monitor = monitor
+        NamedThread("log") { Self.run(monitor, fd: fd, lostLine: lostLine) }.detach()
+    }
+
+    /// Takes a line, its end included.
+    ///
+    /// Never blocks.
+    func append(_ line: String) {
+        let wasEmpty = monitor.withLock { state in
+            guard state.waiting.count + state.bytesBeingWritten + line.utf8.count <= Self.maxWaitingBytes else {
+                state.lostLines += 1
+                return false
+            }
+            let wasEmpty = state.waiting.isEmpty
+            state.waiting += line.utf8
+            state.mostWaitingBytes = max(state.mostWaitingBytes, state.waiting.count + state.bytesBeingWritten)
+            return wasEmpty
+        }
+        if wasEmpty { monitor.wakeAll() }
+    }
+
+    /// The most that has waited at once.
+    var mostWaitingBytes: Int { monitor.withLock { $0.mostWaitingBytes } }
+
+    /// Blocks until everything that was taken is written, or to the deadline.
+    func flush(until deadline: ContinuousClock.Instant) {
+        _ = monitor.wait(until: deadline) { state in
+            state.waiting.isEmpty && state.bytesBeingWritten == 0 ? true : nil
+        }
+    }
+
+    private static func run(_ monitor: Monitor<State>, fd: Int32, lostLine: @Sendable (Int) -> String) {
+        while true {
+            let next = monitor.wait { state -> (bytes: [UInt8], lost: Int)? in
+                guard !state.waiting.isEmpty else { return nil }
+                var bytes: [UInt8] = []
+                swap(&bytes, &state.waiting)
+                state.bytesBeingWritten = bytes.count
+                defer { state.lostLines = 0 }
+                return (bytes, state.lostLines)
+            }
+            guard let (lines, lost) = next else { continue }
+            let bytes = lost > 0 ? lines + lostLine(lost).utf8 : lines
+            let written = SystemCall.writeAll(bytes, to: fd)
+            // Where the write failed inside a line, that line counts as lost.
+            let unwritten = bytes[written...].count { $0 == UInt8(ascii: "\n") }
+            monitor.withLock { state in
+                state.bytesBeingWritten = 0
+                // The line that says how many were lost is none of them; what it would have said is kept.
+                if unwritten > 0 { state.lostLines += unwritten - (lost > 0 ? 1 : 0) + lost }
+            }
+            monitor.wakeAll()
+        }
+    }
+}

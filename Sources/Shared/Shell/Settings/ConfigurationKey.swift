@@ -1,0 +1,137 @@
+import Dialects
+import Domain
+import Platform
+
+/// One key of `config.yaml`: its type, default and range.
+///
+/// The list ``all`` is the only place that knows which keys exist; TidyTests holds `config.yaml` and docs/operations.md
+/// to it.
+package struct ConfigurationKey: Sendable {
+    package enum Kind: Sendable {
+        /// A whole number in a range, both ends included.
+        case integer(ClosedRange<Int>, default: Int)
+        /// A whole number in a range, or `auto`, which is the default.
+        case automaticInteger(ClosedRange<Int>)
+        /// `host:port`.
+        case endpoint(default: String)
+        /// `host:port`, or nothing: then the port is not opened.
+        case optionalEndpoint
+        case draw(default: String)
+        /// A path; not empty, and not with a `~`, which only a shell expands.
+        case path(default: String)
+        case choice([String], default: String)
+    }
+
+    /// For example `ingest.workers`.
+    package let path: String
+    package let kind: Kind
+    /// The course's environment variables for the same thing.
+    package let aliases: [String]
+
+    private init(_ path: String, _ kind: Kind, aliases: [String] = []) {
+        self.path = path
+        self.kind = kind
+        self.aliases = aliases
+    }
+
+    /// Our environment variable: `QUINIELA_DRAW_WINNING_NUMBER` for `draw.winningNumber`.
+    package var variable: String {
+        var name = "QUINIELA_"
+        for character in path {
+            if character == "." {
+                name += "_"
+            } else {
+                name += character.isUppercase ? "_\(character)" : character.uppercased()
+            }
+        }
+        return name
+    }
+
+    package static let all: [ConfigurationKey] = keys + dialects
+
+    /// A port for each dialect; none is open by default.
+    private static let dialects = DialectRegistry.ports.map {
+        ConfigurationKey("dialects.\($0.key)", .optionalEndpoint)
+    }
+
+    private static let keys: [ConfigurationKey] = [
+        ConfigurationKey("agencies", .integer(1...1_000_000, default: 5)),
+        ConfigurationKey("draw.id", .draw(default: "default")),
+        ConfigurationKey("draw.winningNumber", .integer(0...9999, default: 7574)),
+        ConfigurationKey("ingest.listen", .endpoint(default: "0.0.0.0:12345")),
+        ConfigurationKey(
+            "ingest.address", .endpoint(default: "127.0.0.1:12345"), aliases: ["CLI_SERVER_ADDRESS"]),
+        ConfigurationKey("ingest.loops", .automaticInteger(1...64)),
+        ConfigurationKey("ingest.workers", .integer(1...64, default: 4)),
+        ConfigurationKey("ingest.window", .integer(1...1024, default: 32)),
+        ConfigurationKey("ingest.queueCapacity", .integer(1...1_000_000, default: 16_384)),
+        ConfigurationKey("ingest.maxPerAddress", .integer(1...1_000_000, default: 16_384)),
+        ConfigurationKey(
+            "ingest.maxFrameBytes",
+            .integer(Limits.minFrameBytes...Limits.maxFrameBytesCeiling, default: 1 << 20)),
+        ConfigurationKey(
+            "ingest.bufferBytes",
+            .integer(Limits.maxFrameBytesCeiling...(64 << 30), default: 256 << 20)),
+        ConfigurationKey("ingest.helloSeconds", .integer(1...3600, default: 60)),
+        ConfigurationKey("ingest.frameSeconds", .integer(1...3600, default: 120)),
+        ConfigurationKey("ingest.idleSeconds", .integer(1...604_800, default: 86_400)),
+        ConfigurationKey("winners.listen", .endpoint(default: "0.0.0.0:12346")),
+        ConfigurationKey("winners.address", .endpoint(default: "127.0.0.1:12346")),
+        ConfigurationKey("winners.maxConnections", .integer(1...1_000_000, default: 16_384)),
+        ConfigurationKey("winners.maxPerAddress", .integer(1...1_000_000, default: 16_384)),
+        ConfigurationKey(
+            "batch.maxAmount", .integer(1...Limits.maxChunkBets, default: 100),
+            aliases: ["CLI_BATCH_MAXAMOUNT"]),
+        ConfigurationKey(
+            "batch.maxBytes", .integer(Limits.minFrameBytes...Limits.maxFrameBytesCeiling, default: 8192)),
+        ConfigurationKey("retry.initialMilliseconds", .integer(1...60_000, default: 100)),
+        ConfigurationKey("retry.maxMilliseconds", .integer(1...600_000, default: 5000)),
+        ConfigurationKey("retry.deadlineSeconds", .integer(1...604_800, default: 300)),
+        ConfigurationKey("retry.drawSeconds", .integer(1...604_800, default: 86_400)),
+        ConfigurationKey("agency.id", .integer(1...1_000_000, default: 1), aliases: ["CLI_ID"]),
+        ConfigurationKey("agency.file", .path(default: "data/agency-{id}.csv")),
+        ConfigurationKey("data", .path(default: "./data")),
+        ConfigurationKey(
+            "log.level",
+            .choice(["DEBUG", "INFO", "WARNING", "WARN", "ERROR", "CRITICAL"], default: "INFO"),
+            aliases: ["LOGGING_LEVEL", "CLI_LOG_LEVEL"]),
+        ConfigurationKey(
+            "log.format", .choice(LogFormat.allCases.map(\.rawValue), default: "text")),
+    ]
+
+    /// The accepted values, as error messages and the documentation say them.
+    package var range: String {
+        switch kind {
+        case .integer(let range, _): "a whole number from \(range.lowerBound) to \(range.upperBound)"
+        case .automaticInteger(let range):
+            "auto or a whole number from \(range.lowerBound) to \(range.upperBound)"
+        case .endpoint, .optionalEndpoint: "host:port, for example 127.0.0.1:12345 or [::1]:12345"
+        case .draw: "1 to \(Limits.maxDrawNameBytes) letters, digits, - or _"
+        case .path: "a path in full, for example /srv/quiniela, without ~ (it is not expanded here)"
+        case .choice(let values, _): "one of \(values.joined(separator: ", "))"
+        }
+    }
+
+    package var defaultText: String {
+        switch kind {
+        case .integer(_, let value): String(value)
+        case .automaticInteger: "auto"
+        case .optionalEndpoint: ""
+        case .endpoint(let value), .draw(let value), .path(let value), .choice(_, let value): value
+        }
+    }
+
+    /// Whether a text is an accepted value.
+    package func accepts(_ text: String) -> Bool {
+        switch kind {
+        case .integer(let range, _): Int(text).map(range.contains) ?? false
+        case .automaticInteger(let range): text == "auto" || (Int(text).map(range.contains) ?? false)
+        case .endpoint: Endpoint(text) != nil
+        case .optionalEndpoint: text.isEmpty || Endpoint(text) != nil
+        case .draw: DrawID(text) != nil
+        case .path: !text.isEmpty && !text.hasPrefix("~") && !text.utf8.contains(0)
+        case .choice(let values, _):
+            values.contains { $0.lowercased() == text.lowercased() }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import Platform
+
+/// Looks keys up in the sources, remembers what was wrong, and continues with the default.
+struct ConfigurationSource {
+    /// A key's value in force, and where it comes from.
+    struct Found {
+        var value: String
+        /// For messages: `config.yaml:12`, a variable, a flag or `default`.
+        var place: String
+    }
+
+    private(set) var faults: [String]
+    private(set) var warnings: [String]
+    private(set) var found: [(path: String, Found)] = []
+    private let file: ConfigurationFile?
+    private let flags: [String: String]
+    private let flagNames: [String: String]
+    private let environment: [String: String]
+
+    /// The course's variables whose names are anybody's: a value that does not fit is not meant for us.
+    private static let genericVariables: Set<String> = ["LOGGING_LEVEL", "SERVER_PORT"]
+
+    /// - Parameter flagNames: the flags that gave the values of `flags`, by key; `--set` where there is none.
+    init(
+        flags: [String: String], flagNames: [String: String], environment: [String: String], file: ConfigurationFile?
+    ) {
+        self.file = file
+        self.flags = flags
+        self.flagNames = flagNames
+        self.environment = environment
+        let check = EnvironmentCheck(environment)
+        warnings = check.warnings
+        faults = file?.faults ?? []
+        for path in flags.keys.sorted() where !ConfigurationKey.all.contains(where: { $0.path == path }) {
+            faults.append("--set \(path): unknown key\(ConfigurationFile.suggestion(for: path))")
+        }
+        faults += check.faults
+    }
+
+    mutating func integer(_ path: String) -> Int {
+        parsed(path, Int.init)
+    }
+
+    /// The value of a key, checked and parsed; its default after a fault.
+    mutating func parsed<Value>(_ path: String, _ parse: (String) -> Value?) -> Value {
+        guard let key = ConfigurationKey.all.first(where: { $0.path == path }) else {
+            preconditionFailure("\(path) is not in ConfigurationKey.all")
+        }
+        let found = find(key)
+        self.found.append((path, found))
+        if key.accepts(found.value), let value = parse(found.value) { return value }
+        faults.append("\(found.place): \(path) is \"\(found.value)\"; \(key.range) is expected")
+        guard let value = parse(key.defaultText) else {
+            preconditionFailure("the default of \(path) is not valid")
+        }
+        return value
+    }
+
+    private mutating func find(_ key: ConfigurationKey) -> Found {
+        if let value = flags[key.path] { return Found(value: value, place: flagNames[key.path] ?? "--set") }
+        if let value = environment[key.variable] { return Found(value: value, place: key.variable) }
+        for alias in key.aliases {
+            guard let value = environment[alias] else { continue }
+            guard Self.genericVariables.contains(alias), !key.accepts(value) else {
+                return Found(value: value, place: alias)
+            }
+            warnings.append("\(alias) is \"\(value)\" and is not used for \(key.path): \(key.range) is expected")
+        }
+        let below = file?.entries[key.path].map { Found(value: $0.value, place: "\(file?.path ?? ""):\($0.line)") }
+        let rest = below ?? Found(value: key.defaultText, place: "default")
+        return key.path == "ingest.listen" ? withServerPort(rest) : rest
+    }
+
+    /// The course's SERVER_PORT: the port of the address that file or default give.
+    private mutating func withServerPort(_ found: Found) -> Found {
+        guard let text = environment["SERVER_PORT"], let endpoint = Endpoint(found.value) else { return found }
+        guard let port = UInt16(text) else {
+            // Kubernetes sets it to tcp://… for a service called `server`.
+            if !text.contains("://") {
+                warnings.append("SERVER_PORT is \"\(text)\" and is not used: a port number is expected")
+            }
+            return found
+        }
+        return Found(value: "\(Endpoint(host: endpoint.host, port: Int(port)))", place: "SERVER_PORT")
+    }
+}

@@ -1,0 +1,169 @@
+package import Dialects
+package import Domain
+package import Ledger
+package import Logging
+package import Platform
+
+/// The configuration of all three programs, checked.
+package struct ServiceConfiguration: Sendable {
+    package struct Ingest: Sendable {
+        package var listen: Endpoint
+        package var address: Endpoint
+        /// Event loops of each service; nil: one for two cores.
+        package var loops: Int?
+        package var workers: Int
+        /// Chunks that a connection may have unacknowledged.
+        package var window: Int
+        /// Connections that are served at once.
+        ///
+        /// A connection stands in the queue at most once, so the queue of this capacity never overflows.
+        package var queueCapacity: Int
+        /// Of them, from one address.
+        package var maxPerAddress: Int
+        package var maxFrameBytes: Int
+        /// Bytes of frames in memory, over all connections.
+        package var bufferBytes: Int
+        package var helloDeadline: Duration
+        package var frameDeadline: Duration
+        package var idleDeadline: Duration
+    }
+
+    package struct Winners: Sendable {
+        package var listen: Endpoint
+        package var address: Endpoint
+        package var maxConnections: Int
+        /// Of them, from one address.
+        package var maxPerAddress: Int
+    }
+
+    package struct Retry: Sendable {
+        package var initial: Duration
+        package var max: Duration
+        /// How long an agency tries without an answer of the service.
+        package var deadline: Duration
+        /// How long an agency waits for the draw.
+        package var drawDeadline: Duration
+    }
+
+    /// A port for agencies of a dialect.
+    package struct DialectPort: Sendable {
+        /// The key below `dialects`.
+        package var name: String
+        package var endpoint: Endpoint
+        package var dialect: any Dialect
+        /// It is opened by winners-service.
+        package var isWinners: Bool
+    }
+
+    package var agencies: UInt32
+    package var draw: DrawID
+    package var winningNumber: UInt16
+    package var ingest: Ingest
+    package var winners: Winners
+    /// The ports that are switched on.
+    package var dialects: [DialectPort]
+    package var maxChunkBets: Int
+    /// The whole frame, its length field included.
+    package var maxChunkBytes: Int
+    package var retry: Retry
+    package var agency: AgencyID
+    /// With `{id}` replaced.
+    package var agencyFile: String
+    /// Absolute, without a slash at its end.
+    package var data: String
+    package var logLevel: Logger.Level
+    /// The level is asked for, and not the default.
+    package var isLogLevelChosen: Bool
+    package var logFormat: LogFormat
+    /// Every key with its value in force.
+    package var values: [(String, String)]
+    /// Where each of ``values`` comes from, in their order: `default`, `config.yaml:12`, a variable or a flag.
+    package var origins: [String]
+    /// What is not used although it may be meant to be.
+    package var warnings: [String]
+
+    package var folder: DrawFolder { DrawFolder(data: data, draw: draw) }
+
+    /// Merges the sources and checks every value: flags over environment over file over defaults.
+    ///
+    /// - Parameters:
+    ///   - flags: values by key, as `--set` and its shorthands gave them.
+    ///   - flagNames: the flags that gave them, by key; `--set` for the others.
+    ///   - environment: `QUINIELA_INGEST_WORKERS` for `ingest.workers`, and the course's names.
+    ///   - workingFolder: where a relative data folder begins; nil if it is gone.
+    /// - Throws: ``ConfigurationError`` with every fault there is.
+    package init(
+        flags: [String: String], flagNames: [String: String] = [:], environment: [String: String],
+        file: ConfigurationFile?, workingFolder: String? = SystemCall.workingFolder
+    ) throws(ConfigurationError) {
+        var source = ConfigurationSource(
+            flags: flags, flagNames: flagNames, environment: environment, file: file)
+        agencies = UInt32(source.integer("agencies"))
+        draw = source.parsed("draw.id", DrawID.init)
+        winningNumber = UInt16(source.integer("draw.winningNumber"))
+        ingest = Ingest(
+            listen: source.parsed("ingest.listen", Endpoint.init),
+            address: source.parsed("ingest.address", Endpoint.init),
+            loops: source.parsed("ingest.loops") { $0 == "auto" ? .some(nil) : Int($0).map(Optional.some) },
+            workers: source.integer("ingest.workers"),
+            window: source.integer("ingest.window"),
+            queueCapacity: source.integer("ingest.queueCapacity"),
+            maxPerAddress: source.integer("ingest.maxPerAddress"),
+            maxFrameBytes: source.integer("ingest.maxFrameBytes"),
+            bufferBytes: source.integer("ingest.bufferBytes"),
+            helloDeadline: .seconds(source.integer("ingest.helloSeconds")),
+            frameDeadline: .seconds(source.integer("ingest.frameSeconds")),
+            idleDeadline: .seconds(source.integer("ingest.idleSeconds")))
+        winners = Winners(
+            listen: source.parsed("winners.listen", Endpoint.init),
+            address: source.parsed("winners.address", Endpoint.init),
+            maxConnections: source.integer("winners.maxConnections"),
+            maxPerAddress: source.integer("winners.maxPerAddress"))
+        dialects = []
+        for port in DialectRegistry.ports {
+            let endpoint = source.parsed("dialects.\(port.key)") { Optional(Endpoint($0)) }
+            guard let endpoint else { continue }
+            dialects.append(
+                DialectPort(name: port.key, endpoint: endpoint, dialect: port.dialect, isWinners: port.isWinners))
+        }
+        maxChunkBets = source.integer("batch.maxAmount")
+        maxChunkBytes = source.integer("batch.maxBytes")
+        retry = Retry(
+            initial: .milliseconds(source.integer("retry.initialMilliseconds")),
+            max: .milliseconds(source.integer("retry.maxMilliseconds")),
+            deadline: .seconds(source.integer("retry.deadlineSeconds")),
+            drawDeadline: .seconds(source.integer("retry.drawSeconds")))
+        agency = AgencyID(UInt32(source.integer("agency.id")))
+        agencyFile = source.parsed("agency.file") { $0 }.replacing("{id}", with: String(agency.rawValue))
+        data = source.parsed("data") { Self.absolute($0, below: workingFolder) ?? $0 }
+        logLevel = source.parsed("log.level", Logger.Level.init(courseName:))
+        logFormat = source.parsed("log.format") { LogFormat(rawValue: $0.lowercased()) }
+        let effective = ["data": data, "agency.file": agencyFile]
+        values = source.found.map { ($0.path, effective[$0.path] ?? $0.1.value) }
+        origins = source.found.map(\.1.place)
+        warnings = source.warnings
+        isLogLevelChosen = source.found.contains { $0.path == "log.level" && $0.1.place != "default" }
+        var faults = source.faults
+        if !data.hasPrefix("/"), faults.isEmpty {
+            faults.append("data is \"\(data)\", and the working folder is gone: write the folder from the root")
+        }
+        if !faults.isEmpty { throw ConfigurationError(faults) }
+    }
+}
+
+extension ServiceConfiguration {
+    /// A folder's path from the root, without a slash at its end; nil if there is no working folder to begin at.
+    private static func absolute(_ path: String, below workingFolder: String?) -> String? {
+        var path = path
+        while path.hasPrefix("./") { path.removeFirst(2) }
+        if path.isEmpty || path == "." {
+            guard let workingFolder else { return nil }
+            path = workingFolder
+        } else if !path.hasPrefix("/") {
+            guard let workingFolder else { return nil }
+            path = workingFolder == "/" ? "/\(path)" : "\(workingFolder)/\(path)"
+        }
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        return path
+    }
+}

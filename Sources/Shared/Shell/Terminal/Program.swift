@@ -1,0 +1,39 @@
+package import ArgumentParser
+private import Glibc
+import Platform
+import Storage
+
+/// The main function of all three programs.
+package enum Program {
+    /// Prepares the process, parses the arguments, runs the command, and ends the process with its exit code.
+    ///
+    /// Help, version and messages are written here and not by ArgumentParser, which takes text that cannot be written for
+    /// success.
+    package static func main<Command: ParsableCommand>(_ type: Command.Type) -> Never {
+        ProcessStart.prepare()
+        do {
+            var command = try type.parseAsRoot(ProcessStart.arguments())
+            try command.run()
+        } catch {
+            end(type, error)
+        }
+        exit(ProgramExit.done.rawValue)
+    }
+
+    private static func end<Command: ParsableCommand>(_ type: Command.Type, _ error: any Error) -> Never {
+        let code = type.exitCode(for: error)
+        let message = type.fullMessage(for: error)
+        guard !message.isEmpty else { exit(code.rawValue) }
+        guard code.isSuccess else {
+            writeError(message)
+            exit(code.rawValue)
+        }
+        do throws(DiskError) {
+            try writeOutput(message)
+            exit(code.rawValue)
+        } catch {
+            writeError("Error: \(error)")
+            exit(ProgramExit.internal.rawValue)
+        }
+    }
+}

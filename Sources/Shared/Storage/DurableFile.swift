@@ -1,0 +1,42 @@
+/// Files that are replaced whole and may be read at any moment.
+package enum DurableFile {
+    /// Replaces a file: temporary file, fdatasync, rename, fsync of the folder.
+    ///
+    /// Durability: on return the new bytes survive power loss. After a crash inside it, readers find the old file or
+    /// the new one, whole; a leftover `.new` file means nothing and is written over.
+    ///
+    /// - Throws: ``DiskError``. The file is then the old or the new one, and which of them survives is not known.
+    package static func replace(
+        _ path: String, with bytes: [UInt8], on disk: any Disk
+    ) throws(DiskError) {
+        let temporaryPath = path + ".new"
+        let file = try disk.open(temporaryPath, .replace)
+        try file.writeAll(bytes, at: 0)
+        try file.sync()
+        try disk.rename(temporaryPath, to: path)
+        try disk.syncFolder(parentFolder(of: path))
+    }
+
+    /// The bytes of a file, or nil where there is none.
+    package static func read(_ path: String, on disk: any Disk) throws(DiskError) -> [UInt8]? {
+        let file: any DiskFile
+        do throws(DiskError) {
+            file = try disk.open(path, .readOnly)
+        } catch {
+            if error.isMissingFile { return nil }
+            throw error
+        }
+        return try file.read(at: 0, byteCount: try file.size())
+    }
+
+    /// Whether there is a file of this name.
+    package static func exists(_ path: String, on disk: any Disk) throws(DiskError) -> Bool {
+        do throws(DiskError) {
+            _ = try disk.open(path, .readOnly)
+            return true
+        } catch {
+            if error.isMissingFile { return false }
+            throw error
+        }
+    }
+}

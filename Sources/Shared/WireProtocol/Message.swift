@@ -1,0 +1,214 @@
+package import Domain
+
+/// What a frame means.
+///
+/// Every message of the native protocol, both directions and both ports.
+///
+/// Source: docs/protocol.md; the bytes of each are held by golden tests.
+package enum Message: Equatable, Sendable {
+    case hello(Hello)
+    case chunk(Chunk)
+    case consultWinners(waitMilliseconds: UInt32)
+    case welcome(Welcome)
+    case chunkProcessed(ChunkProcessed)
+    case chunkRejected(ChunkRejected)
+    case winners(Winners)
+    case notDrawnYet(NotDrawnYet)
+    case error(ErrorCode, String)
+
+    /// The version of the protocol that HELLO names.
+    package static let version: UInt8 = 2
+
+    /// The versions that the services speak: to an agency of version 1, WELCOME has no ``StreamRecord``.
+    package static let versions: ClosedRange<UInt8> = 1...2
+
+    /// What a connection beyond the ceiling is told.
+    package static let busy = Message.error(
+        .busy, "all connections that may be open, in all or from one address, are open; connect again later")
+
+    /// What every connection is told when its service stops.
+    package static let shuttingDown = Message.error(
+        .shuttingDown, "the service is stopping; connect again later")
+}
+
+/// A frame's type byte.
+package enum MessageType: UInt8, Sendable, CaseIterable {
+    case hello = 0x01
+    case sendChunk = 0x02
+    case sendLastChunk = 0x03
+    case consultAgencyWinners = 0x04
+    case welcome = 0x81
+    case chunkProcessed = 0x82
+    case chunkRejected = 0x83
+    case informAgencyWinners = 0x84
+    case notDrawnYet = 0x85
+    case error = 0xFF
+}
+
+/// An agency introduces itself.
+///
+/// First message on every connection, to both ports.
+package struct Hello: Equatable, Sendable {
+    package var version: UInt8
+    package var agency: AgencyID
+    /// Empty: the current draw.
+    package var draw: String
+    /// Empty: none.
+    package var token: String
+
+    package init(
+        version: UInt8 = Message.version, agency: AgencyID, draw: String = "", token: String = ""
+    ) {
+        self.version = version
+        self.agency = agency
+        self.draw = draw
+        self.token = token
+    }
+}
+
+/// SEND_CHUNK or SEND_LAST_CHUNK: bets by column, kept as the frame they came in.
+package struct Chunk: Equatable, Sendable {
+    /// Where the bets begin in the frame: behind type 1, sequence 4 and count 2.
+    package static let betsIndex = 7
+
+    package var isLast: Bool
+    /// From 1.
+    package var sequence: UInt32
+    /// The bets that the chunk says it holds, 0 … 65,535.
+    ///
+    /// Not checked against its bytes.
+    package var count: Int
+    /// The whole frame without its length.
+    package var frame: [UInt8]
+
+    package init(isLast: Bool, sequence: UInt32, count: Int, frame: [UInt8]) {
+        self.isLast = isLast
+        self.sequence = sequence
+        self.count = count
+        self.frame = frame
+    }
+
+    /// The bets' bytes.
+    ///
+    /// Nothing is copied.
+    package var bets: Span<UInt8> {
+        @_lifetime(borrow self)
+        borrowing get {
+            frame.span.extracting(Self.betsIndex...)
+        }
+    }
+}
+
+/// Where the agency's stream stands, and what the service takes.
+package struct Welcome: Equatable, Sendable {
+    package var nextSequence: UInt32
+    package var storedBets: UInt64
+    package var rejectedBets: UInt64
+    package var maxFrameBytes: UInt32
+    package var window: UInt16
+    package var isFinished: Bool
+    package var draw: String
+    /// What was recorded of the agency, on port 1; nil for an agency of version 1.
+    package var stream: StreamRecord?
+
+    package init(
+        nextSequence: UInt32, storedBets: UInt64, rejectedBets: UInt64, maxFrameBytes: UInt32,
+        window: UInt16, isFinished: Bool, draw: String, stream: StreamRecord? = nil
+    ) {
+        self.nextSequence = nextSequence
+        self.storedBets = storedBets
+        self.rejectedBets = rejectedBets
+        self.maxFrameBytes = maxFrameBytes
+        self.window = window
+        self.isFinished = isFinished
+        self.draw = draw
+        self.stream = stream
+    }
+}
+
+/// The bets that the service has recorded of an agency, stored and rejected: what the agency compares its file with
+/// before it sends more.
+package struct StreamRecord: Equatable, Sendable {
+    /// What became of the chunk with the highest sequence.
+    package enum LastChunk: UInt8, Sendable {
+        /// Nothing is recorded yet.
+        case none = 0
+        case stored = 1
+        case rejected = 2
+    }
+
+    package var lastChunk: LastChunk
+    /// The bets of that chunk; 0 if its columns were malformed.
+    package var lastCount: UInt16
+    /// ``BetsDigest/checksum`` of that chunk's bets.
+    package var lastChecksum: UInt32
+    /// ``BetsDigest/checksum`` of all recorded bets in the order of their sequences; nil if the ledger, made by an older
+    /// version, does not say it.
+    package var checksum: UInt32?
+
+    package init(lastChunk: LastChunk, lastCount: UInt16, lastChecksum: UInt32, checksum: UInt32?) {
+        self.lastChunk = lastChunk
+        self.lastCount = lastCount
+        self.lastChecksum = lastChecksum
+        self.checksum = checksum
+    }
+}
+
+/// A chunk is durable.
+package struct ChunkProcessed: Equatable, Sendable {
+    package var sequence: UInt32
+    package var count: UInt16
+    /// The position of the chunk's first bet among all bets of the ledger, from 0.
+    package var firstBetIndex: UInt64
+
+    package init(sequence: UInt32, count: UInt16, firstBetIndex: UInt64) {
+        self.sequence = sequence
+        self.count = count
+        self.firstBetIndex = firstBetIndex
+    }
+}
+
+/// Nothing of a chunk is stored.
+package struct ChunkRejected: Equatable, Sendable {
+    package var sequence: UInt32
+    package var code: RejectionCode
+    /// The bet at fault, from 0; 0 where the code is about no single bet.
+    package var betIndex: UInt16
+    package var message: String
+
+    package init(sequence: UInt32, code: RejectionCode, betIndex: UInt16, message: String) {
+        self.sequence = sequence
+        self.code = code
+        self.betIndex = betIndex
+        self.message = message
+    }
+}
+
+/// INFORM_AGENCY_WINNERS: an agency's own winners, in the order of the ledger.
+package struct Winners: Equatable, Sendable {
+    package var winningNumber: UInt16
+    /// Whether another message with more documents follows.
+    package var hasMore: Bool
+    package var documents: [String]
+
+    package init(winningNumber: UInt16, hasMore: Bool, documents: [String]) {
+        self.winningNumber = winningNumber
+        self.hasMore = hasMore
+        self.documents = documents
+    }
+}
+
+/// The draw has not been published.
+///
+/// No answer about winners.
+package struct NotDrawnYet: Equatable, Sendable {
+    package var finishedAgencies: UInt32
+    package var expectedAgencies: UInt32
+    package var retryAfterMilliseconds: UInt32
+
+    package init(finishedAgencies: UInt32, expectedAgencies: UInt32, retryAfterMilliseconds: UInt32) {
+        self.finishedAgencies = finishedAgencies
+        self.expectedAgencies = expectedAgencies
+        self.retryAfterMilliseconds = retryAfterMilliseconds
+    }
+}

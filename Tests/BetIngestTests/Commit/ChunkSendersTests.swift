@@ -1,0 +1,42 @@
+import Domain
+import TestKit
+import Testing
+
+@testable import BetIngest
+
+/// Where agencies of dialects send from.
+struct ChunkSendersTests {
+    private let one = AgencyID(1)
+    private let two = AgencyID(2)
+
+    @Test("an unfinished agency is at the place of its last chunk only")
+    func places() {
+        var senders = ChunkSenders()
+        #expect(senders.unfinished(at: "a") == [])
+        senders.sent(one, from: "a", isNewConnection: true)
+        senders.sent(two, from: "a", isNewConnection: true)
+        #expect(senders.unfinished(at: "a") == [one, two] && senders.unfinished(at: "b") == [])
+        senders.sent(two, from: "b", isNewConnection: true)
+        #expect(senders.unfinished(at: "a") == [one] && senders.unfinished(at: "b") == [two])
+        #expect(senders.place(of: two) == "b")
+    }
+
+    @Test("an agency that has finished is remembered at its place, for an END that is repeated")
+    func finished() {
+        var senders = ChunkSenders()
+        senders.sent(one, from: "a", isNewConnection: true)
+        #expect(senders.finishedAgency(at: "a") == nil)
+        senders.finished(one)
+        #expect(senders.unfinished(at: "a") == [] && senders.finishedAgency(at: "a") == one)
+    }
+
+    @Test("programs with a connection for each message are known by their one chunk")
+    func oneChunk() {
+        var senders = ChunkSenders()
+        #expect(!senders.sentOneChunk(one))
+        senders.sent(one, from: "a", isNewConnection: true)
+        #expect(senders.sentOneChunk(one))
+        senders.sent(one, from: "a", isNewConnection: false)
+        #expect(!senders.sentOneChunk(one))
+    }
+}

@@ -1,0 +1,103 @@
+import Connections
+import Domain
+import Ledger
+import NIOConcurrencyHelpers
+import TestKit
+import Testing
+import WireProtocol
+
+@testable import BetIngest
+
+/// Answers that a connection got, in order.
+final class RecordingSink: AnswerSink {
+    private let answers = NIOLockedValueBox<[Answer]>([])
+
+    func send(_ answer: Answer) {
+        answers.withLockedValue { $0.append(answer) }
+    }
+
+    var messages: [Message] {
+        answers.withLockedValue { answers in
+            answers.compactMap { if case .message(let message) = $0.content { message } else { nil } }
+        }
+    }
+    var isClosed: Bool { answers.withLockedValue { $0.contains(where: \.closes) } }
+
+    /// `ok 1`, `no 2 invalidBet`, `welcome 3`, `error superseded`.
+    var summary: [String] {
+        messages.map { message in
+            switch message {
+            case .chunkProcessed(let processed): "ok \(processed.sequence)"
+            case .chunkRejected(let rejected): "no \(rejected.sequence) \(rejected.code)"
+            case .welcome(let welcome): "welcome \(welcome.nextSequence)"
+            case .error(let code, _): "error \(code)"
+            default: "\(message)"
+            }
+        }
+    }
+}
+
+/// A committer over a simulated disk, stepped by the test's own thread.
+final class CommitterFixture: Sendable {
+    static let folder = DrawFolder(data: "data", draw: Samples.draw)
+
+    let disk: SimulatedDisk
+    let committer: LedgerCommitter
+    let budget = FrameBudget(byteCount: 1 << 24, maxFrameBytes: 1 << 22)
+    private let finished = NIOLockedValueBox<[AgencyID]>([])
+    private let seals = NIOLockedValueBox<[SealRecord]>([])
+    private let failures = NIOLockedValueBox<[LedgerError]>([])
+
+    /// Agencies whose last chunk became durable, in order.
+    var finishedAgencies: [AgencyID] { finished.withLockedValue { $0 } }
+    /// Seals that became durable.
+    var durableSeals: [SealRecord] { seals.withLockedValue { $0 } }
+    var failureCount: Int { failures.withLockedValue { $0.count } }
+
+    /// Opens the ledger of the disk, or makes one where there is none.
+    init(disk: SimulatedDisk = SimulatedDisk()) throws {
+        self.disk = disk
+        let path = Self.folder.ledger
+        if disk.bytes(path) == nil {
+            let header = LedgerHeader(draw: Samples.draw, ledgerID: 7, createdAt: 1)
+            try LedgerWriter.create(at: path, header: header, on: disk)
+        }
+        let contents = try LedgerContents(reading: path, on: disk)
+        let (finished, seals, failures) = (finished, seals, failures)
+        committer = LedgerCommitter(
+            admission: Admission(
+                terms: WelcomeTerms(draw: Samples.draw, maxFrameBytes: 1 << 20, window: 8),
+                standings: contents.standings),
+            ledger: try OpenLedger(
+                path, contents: contents, on: disk, time: 2, start: StartRecord(agencies: 100, program: "test")),
+            observer: LedgerCommitter.Observer(
+                agencyFinished: { agency in finished.withLockedValue { $0.append(agency) } },
+                sealed: { seal in seals.withLockedValue { $0.append(seal) } },
+                failed: { error in failures.withLockedValue { $0.append(error) } }, resumed: { _ = $0.endTurn() }),
+            clock: { 1_763_676_675_000 }, log: .silent)
+    }
+
+    /// A connection that has said HELLO.
+    func join(_ agency: UInt32) -> (IngestConnection, RecordingSink) {
+        let sink = RecordingSink()
+        let connection = IngestConnection(
+            peer: "test", session: NativeSession(draw: Samples.draw, agencies: 100), answers: sink)
+        committer.join(AgencyID(agency), connection)
+        return (connection, sink)
+    }
+
+    func stage(_ chunk: Chunk, _ agency: UInt32, _ connection: IngestConnection, fault: ChunkFault? = nil) {
+        guard case .reserved(let reservation) = budget.reserve(chunk.frame.count, .proven, otherwise: { _ in }) else {
+            Issue.record("the budget is used up")
+            return
+        }
+        // A repetition keeps its connection's turn until it is answered.
+        let checked = CheckedChunk(chunk, fault: fault, reservation)
+        if !committer.stage(checked, agency: AgencyID(agency), from: connection) { _ = committer.commitStaged() }
+    }
+
+    /// What the ledger holds for anybody who reads it now.
+    func contents() throws -> LedgerContents {
+        try LedgerContents(reading: Self.folder.ledger, on: disk)
+    }
+}

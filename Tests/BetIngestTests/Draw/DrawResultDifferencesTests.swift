@@ -1,0 +1,63 @@
+import Domain
+import Ledger
+import TestKit
+import Testing
+
+@testable import BetIngest
+
+/// What `verify` says of a result that is not its ledger's.
+struct DrawResultDifferencesTests {
+    private let ledger = DrawResult(
+        draw: Samples.draw, ledgerID: 1, winningNumber: 7, method: "configured", bets: 9, ledgerBytes: 8192,
+        ledgerSHA256: "ab", agencyCount: 2, winningBets: 2,
+        winnersFile: DrawResult.WinnersSeal(bytes: 64, sha256: "cd"),
+        agencies: [
+            DrawResult.Agency(
+                agency: AgencyID(1), bets: 4, rejectedBets: 0, winningBets: 2, winners: ["30111222", "30111223"]),
+            DrawResult.Agency(agency: AgencyID(2), bets: 5, rejectedBets: 1, winningBets: 0, winners: []),
+        ])
+
+    private func differences(_ change: (inout DrawResult) -> Void) -> [String] {
+        var result = ledger
+        change(&result)
+        return result.differences(fromLedger: ledger)
+    }
+
+    @Test("the same result has none, nor has one of version 1, which says less")
+    func same() {
+        #expect(differences { _ in }.isEmpty)
+        #expect(
+            differences { result in
+                result.version = 1
+                result.ledgerID = nil
+                result.winnersFile = nil
+            }.isEmpty)
+    }
+
+    @Test("each field that differs is named with both values")
+    func fields() {
+        #expect(
+            differences { $0.winningNumber = 12 } == ["winning number: the result says 0012, the ledger gives 0007"])
+        #expect(differences { $0.bets = 8 } == ["bets: the result says 8, the ledger gives 9"])
+        #expect(differences { $0.method = "x" }.count == 1 && differences { $0.ledgerSHA256 = "x" }.count == 1)
+        #expect(differences { $0.ledgerBytes = 1 }.count == 1 && differences { $0.ledgerID = "x" }.count == 1)
+        #expect(differences { $0.winningBets = 3 } == ["winning bets: the result says 3, the ledger gives 2"])
+        #expect(differences { $0.agencyCount = 1 } == ["agencies: the result says 1, the ledger gives 2"])
+        #expect(differences { $0.agencies?[1].bets = 4 } == ["agency 2, bets: the result says 4, the ledger gives 5"])
+        #expect(differences { $0.agencies = nil } == ["agencies in the list: the result says 0, the ledger gives 2"])
+        #expect(differences { $0.winnersFile?.sha256 = "x" }.count == 1)
+        #expect(differences { $0.version = 3 } == ["the result is not what the ledger gives"])
+    }
+
+    @Test("of winners the first difference is named")
+    func winners() {
+        #expect(
+            differences { $0.agencies?[0].winners?[1] = "9" } == [
+                "agency 1, winners: the result has 2, the ledger gives 2; the first difference is winner 2: 9 and 30111223"
+            ])
+        #expect(
+            differences { $0.agencies?[1].winners = ["1"] } == [
+                "agency 2, winners: the result has 1, the ledger gives 0; the first difference is winner 1: 1 and nothing"
+            ])
+    }
+}

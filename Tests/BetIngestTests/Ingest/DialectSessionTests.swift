@@ -1,0 +1,127 @@
+import Connections
+import Dialects
+import Domain
+import TestKit
+import Testing
+import WireProtocol
+
+@testable import BetIngest
+
+/// What a connection of a dialect may say, and for whom.
+struct DialectSessionTests {
+    private static let chunk = Samples.chunk(agency: 1, sequence: 0)
+    private static let bad = BadChunk(count: 3, badBets: 2, reason: "bet 1: no")
+    private let one = AgencyID(1)
+    private let two = AgencyID(2)
+    private let nine = AgencyID(9)
+
+    private func kind(_ action: IngestAction) -> String {
+        switch action {
+        case .number(let chunk, let agency): "number \(chunk.count) of \(agency)"
+        case .finish(let agency): "finish \(agency.map { "\($0)" } ?? "?")"
+        case .consult(let agency, let finishes, let waits): "consult \(agency) \(finishes) \(waits)"
+        case .answer(let answer, let complaint):
+            switch answer.content {
+            case .reply(.rejected(let badBets, _)): "rejected \(badBets)\(complaint == nil ? "" : ", logged")"
+            case .reply(.stored): "stored"
+            case .reply(.echo): "echo"
+            case .nothing: "silence"
+            case let content: "\(content)"
+            }
+        case .leave(let agency): "leave \(agency.map { "\($0)" } ?? "-")"
+        case .askDrawn: "ask drawn"
+        case .ignore: "ignore"
+        case .join, .admit, .fail: "native"
+        }
+    }
+
+    private func walk(in dialect: any Dialect = PipeDialect(), _ requests: [DialectRequest]) -> [String] {
+        var session = DialectSession(dialect, agencies: 5)
+        return requests.map { kind(session.receive($0)) }
+    }
+
+    @Test("the first chunk binds the connection to its agency")
+    func binding() {
+        #expect(
+            walk([
+                .chunk(one, Self.chunk), .chunk(two, Self.chunk), .chunk(one, Self.chunk), .finish(two), .finish(nil),
+                .consult(two, .init(wait: .always)), .consult(one, .init(wait: .always)),
+            ]) == [
+                "number 3 of 1", "rejected 3, logged", "number 3 of 1", "rejected 0, logged", "finish 1",
+                "rejected 0, logged", "consult 1 false true",
+            ])
+    }
+
+    @Test("agencies that are not of the draw are refused")
+    func strangers() {
+        let zero = AgencyID(0)
+        #expect(
+            walk([
+                .chunk(nine, Self.chunk), .chunk(zero, Self.chunk), .finish(nine), .consult(nine, .init(wait: .always)),
+                .consult(nil, .init(wait: .always)),
+            ]) == ["rejected 3, logged"] + ["rejected 3, logged"] + Array(repeating: "rejected 0, logged", count: 3))
+    }
+
+    @Test("a chunk of zero bets is stored without a record; a last one has one")
+    func zeroBets() {
+        let empty = Samples.chunk(sequence: 0, bets: [])
+        let last = Samples.chunk(sequence: 0, bets: [], isLast: true)
+        #expect(
+            walk([.chunk(nil, empty), .chunk(one, empty), .chunk(one, last)])
+                == ["stored", "stored", "number 0 of 1"])
+    }
+
+    @Test("a bad chunk is answered with its bad bets and the connection goes on, where the dialect has an error")
+    func badChunk() {
+        let requests: [DialectRequest] = [.badChunk(one, Self.bad), .chunk(one, Self.chunk)]
+        for dialect in [SemicolonDialect(), LinesDialect(), PipeDialect()] as [any Dialect] {
+            #expect(walk(in: dialect, requests) == ["rejected 2, logged", "number 3 of 1"])
+        }
+        // Closed without a word: nothing behind it may be stored.
+        for dialect in [TLVDialect(), JSONDialect()] as [any Dialect] {
+            #expect(walk(in: dialect, requests) == ["rejected 2, logged", "ignore"])
+        }
+    }
+
+    @Test("a refused chunk names the agency of its connection: the END behind it is that agency's")
+    func refusedNames() {
+        #expect(
+            walk([.badChunk(one, Self.bad), .finish(nil), .chunk(two, Self.chunk)])
+                == ["rejected 2, logged", "finish 1", "rejected 3, logged"])
+        #expect(walk([.badChunk(nine, Self.bad), .finish(nil)]) == ["rejected 2, logged", "finish ?"])
+    }
+
+    @Test("the rest of a chunk that was cut short is not answered twice")
+    func rest() {
+        var cut = Self.bad
+        cut.mayHaveRest = true
+        let unknown = DialectRequest.unknown(reason: "no message")
+        #expect(
+            walk(in: LinesDialect(), [.badChunk(one, cut), unknown, unknown, .chunk(one, Self.chunk), unknown])
+                == ["rejected 2, logged", "silence", "silence", "number 3 of 1", "rejected 0, logged"])
+    }
+
+    @Test("a consultation waits always, never, or once the connection has said that all is sent")
+    func waiting() {
+        #expect(
+            walk([.consult(one, .init(wait: .afterFinish)), .finish(one), .consult(one, .init(wait: .afterFinish))])
+                == ["consult 1 false false", "finish 1", "consult 1 false true"])
+        #expect(walk([.consult(one, .init(finishes: true, wait: .never))]) == ["consult 1 true false"])
+        #expect(walk([.finish(nil), .askDrawn, .echo([10])]) == ["finish ?", "ask drawn", "echo"])
+    }
+
+    @Test("garbage and deadlines close, and a hang-up lets go of the agency", arguments: [true, false])
+    func ends(_ hasSent: Bool) {
+        for item in [.badFrame(.header), .expired("late")] as [IngestConnection.Item] {
+            var session = DialectSession(PipeDialect(), agencies: 5)
+            if hasSent { _ = session.receive(.chunk(one, Self.chunk)) }
+            guard case .answer(let answer, let complaint) = session.receive(item, today: Samples.today) else {
+                Issue.record("no answer")
+                continue
+            }
+            #expect(answer.closes && complaint != nil)
+            #expect(session.receive(.frame(Frame([])), today: Samples.today) == .ignore)
+            #expect(session.receive(.hungUp, today: Samples.today) == .leave(hasSent ? one : nil))
+        }
+    }
+}

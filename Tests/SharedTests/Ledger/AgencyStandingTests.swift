@@ -1,0 +1,40 @@
+import Ledger
+import Testing
+import WireProtocol
+
+struct AgencyStandingTests {
+    @Test("a sequence is the next, a repetition, beyond a gap, or after the last chunk")
+    func places() {
+        var standing = AgencyStanding()
+        #expect(standing.place(of: 0) == .gap)
+        #expect(standing.place(of: 1) == .next)
+        #expect(standing.place(of: 2) == .gap)
+        #expect(standing.place(of: .max) == .gap)
+        standing.apply(.chunk, count: 10, bets: BetsDigest())
+        standing.apply(.rejection, count: 3, bets: BetsDigest())
+        #expect(standing.place(of: 1) == .repeated)
+        #expect(standing.place(of: 2) == .repeated)
+        #expect(standing.place(of: 3) == .next)
+        standing.apply(.lastChunk, count: 0, bets: BetsDigest())
+        #expect(standing.place(of: 3) == .repeated)
+        #expect(standing.place(of: 4) == .afterLast)
+        #expect(standing.place(of: 9) == .afterLast)
+        #expect(standing.storedBets == 10 && standing.rejectedBets == 3 && standing.isFinished)
+    }
+
+    @Test("a rejected last chunk leaves the agency unfinished")
+    func rejectedLast() {
+        var standing = AgencyStanding()
+        standing.apply(.rejection, count: 5, bets: BetsDigest())
+        #expect(!standing.isFinished && standing.nextSequence == 2)
+    }
+
+    @Test("nothing can be counted in after the last chunk")
+    func precondition() async {
+        await #expect(processExitsWith: .failure) {
+            var standing = AgencyStanding()
+            standing.apply(.lastChunk, count: 1, bets: BetsDigest())
+            standing.apply(.chunk, count: 1, bets: BetsDigest())
+        }
+    }
+}

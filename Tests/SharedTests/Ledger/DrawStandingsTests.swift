@@ -1,0 +1,60 @@
+import Domain
+import Ledger
+import TestKit
+import Testing
+import WireProtocol
+
+struct DrawStandingsTests {
+    private func record(
+        _ kind: RecordHeader.Kind, agency: UInt32 = 1, sequence: UInt32, count: Int = 2, before: UInt64
+    ) -> RecordHeader {
+        RecordHeader(
+            kind: kind, count: count, agency: AgencyID(agency), sequence: sequence, time: 0, firstBetIndex: before,
+            payloadBytes: 0, payloadChecksum: 0)
+    }
+
+    /// Without a payload, that of two bets.
+    private func check(_ standings: inout DrawStandings, _ record: RecordHeader, _ payload: [UInt8]? = nil) -> String? {
+        let bets = Array(Samples.chunk(sequence: 1, bets: Samples.documentedBets).frame[Chunk.betsIndex...])
+        let chunk = Samples.chunk(sequence: 2, bets: Samples.documentedBets)
+        let rejection = RejectionRecord(of: chunk, fault: .bet(index: 0, .numberFormat), digest: nil).bytes
+        let bytes = payload ?? (record.kind == .rejection ? rejection : bets)
+        return standings.check(record, payload: bytes.span)
+    }
+
+    @Test("records that may follow each other do, and those that may not are named")
+    func rules() {
+        var standings = DrawStandings()
+        #expect(check(&standings, record(.chunk, sequence: 1, before: 0)) == nil)
+        #expect(
+            check(&standings, record(.rejection, sequence: 2, before: 2), [1])
+                == "the payload of a rejection is not valid")
+        #expect(check(&standings, record(.rejection, sequence: 2, before: 2)) == nil)
+        #expect(check(&standings, record(.chunk, sequence: 2, before: 2))?.contains("3 is expected") == true)
+        #expect(check(&standings, record(.chunk, sequence: 4, before: 2))?.contains("3 is expected") == true)
+        #expect(check(&standings, record(.chunk, sequence: 3, before: 9))?.contains("there are 2") == true)
+        #expect(check(&standings, record(.lastChunk, sequence: 3, before: 2)) == nil)
+        #expect(check(&standings, record(.chunk, sequence: 4, before: 4))?.contains("finished") == true)
+        let wrong = SealRecord(bets: 5, agencies: 1, winningNumber: 1, method: "configured").bytes
+        #expect(check(&standings, record(.seal, sequence: 0, before: 4), wrong)?.contains("seal says 5") == true)
+        let seal = SealRecord(bets: 4, agencies: 1, winningNumber: 1, method: "configured").bytes
+        #expect(check(&standings, record(.seal, sequence: 0, before: 4), seal) == nil)
+        #expect(check(&standings, record(.chunk, agency: 2, sequence: 1, before: 4)) == "a record follows the seal")
+        #expect(standings.finishedAgencies == [AgencyID(1)])
+    }
+
+    @Test("records whose checksum holds and whose content cannot be are damage too")
+    func content() {
+        var standings = DrawStandings()
+        #expect(
+            check(&standings, record(.chunk, sequence: 1, count: 60_000, before: 0), [0])?.contains("columns") == true)
+        #expect(check(&standings, record(.chunk, agency: 0, sequence: 1, before: 0))?.contains("agency 0") == true)
+        #expect(check(&standings, record(.lastChunk, sequence: 1, before: 0)) == nil)
+        let early = SealRecord(bets: 2, agencies: 5, winningNumber: 1, method: "configured").bytes
+        #expect(check(&standings, record(.seal, sequence: 0, before: 2), early)?.contains("5 agencies, 1 of 1") == true)
+        let number = SealRecord(bets: 2, agencies: 1, winningNumber: 10_000, method: "configured").bytes
+        #expect(check(&standings, record(.seal, sequence: 0, before: 2), number) != nil)
+        let seal = SealRecord(bets: 2, agencies: 1, winningNumber: 1, method: "configured").bytes
+        #expect(check(&standings, record(.seal, sequence: 0, before: 2), seal) == nil)
+    }
+}

@@ -1,0 +1,19 @@
+import Platform
+import Testing
+
+struct EndpointTests {
+    @Test("host and port are read, IPv6 in brackets")
+    func valid() {
+        #expect(Endpoint("127.0.0.1:12345") == Endpoint(host: "127.0.0.1", port: 12_345))
+        #expect(Endpoint("ingest:1") == Endpoint(host: "ingest", port: 1))
+        #expect(Endpoint("[::1]:80") == Endpoint(host: "::1", port: 80))
+        #expect(Endpoint("[::1]:80")?.description == "[::1]:80")
+    }
+
+    @Test(
+        "anything else is refused",
+        arguments: ["", "host", ":1", "host:", "host:x", "host:65536", "host:-1", "::1:80", "a b:1"])
+    func invalid(_ text: String) {
+        #expect(Endpoint(text) == nil)
+    }
+}

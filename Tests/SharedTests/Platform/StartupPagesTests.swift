@@ -1,0 +1,28 @@
+import Foundation
+import Platform
+import Testing
+
+struct StartupPagesTests {
+    /// Of this program's file, mapped where nothing is written.
+    private func residentKilobytes() throws -> Int {
+        let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        var (sum, isOfProgram) = (0, false)
+        for line in try String(contentsOfFile: "/proc/self/smaps", encoding: .utf8).split(separator: "\n") {
+            let fields = line.split(separator: " ", omittingEmptySubsequences: true)
+            if fields[0].contains("-") {
+                isOfProgram = line.hasSuffix(program) && !fields[1].contains("w")
+            } else if isOfProgram, fields[0] == "Rss:" {
+                sum += Int(fields[1]) ?? 0
+            }
+        }
+        return sum
+    }
+
+    @Test("pages of the program leave its memory, and what runs again comes back")
+    func pagesLeave() throws {
+        let before = try residentKilobytes()
+        SystemCall.forgetStartupPages()
+        let after = try residentKilobytes()
+        #expect(before > 0 && after < before, "\(before) KB before, \(after) after")
+    }
+}

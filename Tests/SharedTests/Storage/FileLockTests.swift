@@ -1,0 +1,87 @@
+import Glibc
+import Platform
+import Storage
+import TestKit
+import Testing
+
+struct FileLockTests {
+    @Test("two locks in one process exclude each other, and the second says who has it")
+    func exclusion() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/lock"
+        var first: FileLock? = try FileLock(path, holder: "the first", deadline: .zero)
+        #expect(throws: FileLockError.held(path: path, holder: "the first")) {
+            try FileLock(path, holder: "the second", deadline: .milliseconds(30))
+        }
+        #expect(first?.path == path)
+        first = nil
+        _ = try FileLock(path, holder: "the third", deadline: .zero)
+    }
+
+    @Test("a lock is waited for up to its deadline")
+    func waiting() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/lock"
+        let first = Monitor<FileLock?>(try FileLock(path, holder: "the first", deadline: .zero))
+        let waiter = NamedThread("waiter") {
+            first.withLock { $0 = nil }
+        }
+        _ = try FileLock(path, holder: "the second", deadline: .seconds(20))
+        waiter.join()
+    }
+
+    @Test("closing another descriptor of the file does not drop the lock, as fcntl's would")
+    func otherDescriptor() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/lock"
+        let first = try FileLock(path, holder: "the first", deadline: .zero)
+        close(open(path, O_RDONLY))
+        #expect(throws: FileLockError.self) { try FileLock(path, holder: "x", deadline: .zero) }
+        withExtendedLifetime(first) {}
+    }
+
+    @Test("a folder that is not there is an error of the disk")
+    func noFolder() {
+        #expect(throws: FileLockError.disk(DiskError(call: "open", path: "/nowhere/lock", errno: ENOENT))) {
+            try FileLock("/nowhere/lock", holder: "x", deadline: .zero)
+        }
+    }
+}
+
+extension FileLockTests {
+    @Test("a lock whose file was removed, or replaced, excludes nobody: the next one takes the file at the path")
+    func replacedFile() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/lock"
+        let first = try FileLock(path, holder: "the first", deadline: .zero)
+        #expect(unlink(path) == 0)
+        let second = try FileLock(path, holder: "the second", deadline: .zero)
+        #expect(throws: FileLockError.held(path: path, holder: "the second")) {
+            try FileLock(path, holder: "the third", deadline: .zero)
+        }
+        withExtendedLifetime((first, second)) {}
+    }
+
+    @Test("a file that is replaced while the lock is waited for is not the one that is taken")
+    func replacedWhileWaiting() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/lock"
+        // A descriptor of the file that is removed, locked through another open file at the same moment.
+        let removed = open(path, O_RDWR | O_CREAT, 0o600)
+        #expect(flock(removed, LOCK_EX) == 0)
+        let isFree = Monitor(false)
+        let remover = NamedThread("remover") {
+            // The waiter below has opened the old file by then, or opens the new one: either way it ends with the new.
+            unlink(path)
+            close(removed)
+            isFree.withLock { $0 = true }
+            isFree.wakeAll()
+        }
+        let lock = try FileLock(path, holder: "the waiter", deadline: .seconds(20))
+        remover.join()
+        #expect(throws: FileLockError.held(path: path, holder: "the waiter")) {
+            try FileLock(path, holder: "another", deadline: .zero)
+        }
+        withExtendedLifetime(lock) {}
+    }
+}
