@@ -7,9 +7,8 @@ import Storage
 ///
 /// The service runs it on its threads (``RunningIngest``); the simulation steps through the same parts in one.
 struct IngestCore: Sendable {
-    let committer: LedgerCommitter
-    let consultations: DialectConsultations
-    let queue: ConnectionQueue
+    /// What connections use: committer, consultations, queue, clock, log.
+    let desk: IngestDesk
     let budget: FrameBudget
     let worker: IngestWorker
     /// See ``DrawStandings/agencies(configured:)``.
@@ -39,7 +38,6 @@ struct IngestCore: Sendable {
         agencies = contents.standings.agencies(configured: configuration.agencies)
         let expected = Int(agencies)
         let queue = ConnectionQueue(capacity: ingest.queueCapacity)
-        self.queue = queue
         let latch = CompletionLatch(
             remaining: max(0, expected - contents.standings.finishedAgencies.count),
             onDone: { inbox.postAllFinished() })
@@ -49,17 +47,17 @@ struct IngestCore: Sendable {
                 let remaining = latch.countDown()
                 log(.agencyFinished(agency, remaining: remaining, expected: expected))
             },
-            sealed: { inbox.postSealed($0) }, failed: { inbox.postFailure($0) },
-            resumed: { if $0.endTurn() { queue.put([$0]) } })
+            sealed: { inbox.postSealed($0) }, failed: { inbox.postFailure($0) })
         budget = FrameBudget(byteCount: ingest.bufferBytes, maxFrameBytes: ingest.maxFrameBytes)
         let terms = WelcomeTerms(
             draw: folder.draw, maxFrameBytes: ingest.maxFrameBytes, window: ingest.window)
-        committer = LedgerCommitter(
-            admission: Admission(terms: terms, standings: contents.standings), ledger: ledger,
-            observer: observer, clock: clock, log: log)
-        consultations = DialectConsultations(log: log)
+        let committer = LedgerCommitter(
+            admission: Admission(standings: contents.standings), ledger: ledger,
+            observer: observer, clock: clock, namesBets: log.writesSuccess)
+        let consultations = DialectConsultations()
         if let published { consultations.publish(published) }
-        worker = IngestWorker(
-            queue: queue, committer: committer, consultations: consultations, clock: clock, log: log)
+        desk = IngestDesk(
+            committer: committer, consultations: consultations, queue: queue, terms: terms, clock: clock, log: log)
+        worker = IngestWorker(queue: queue)
     }
 }

@@ -70,8 +70,9 @@ struct IngestService {
             published: recovery.published, inbox: inbox, disk: disk, clock: clock, log: log)
         let running = try RunningIngest(core, configuration: configuration, log: log)
         let lifecycle = DrawLifecycle(
-            folder: folder, winningNumber: configuration.winningNumber, recovery: recovery, core: core, disk: disk,
-            log: log, isStopping: { inbox.isStopping })
+            folder: folder, winningNumber: configuration.winningNumber, agencies: core.agencies, recovery: recovery,
+            committer: core.desk.committer, consultations: core.desk.consultations, disk: disk, log: log,
+            isStopping: { inbox.isStopping })
         return (running, lifecycle)
     }
 

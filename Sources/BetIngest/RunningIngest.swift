@@ -22,10 +22,10 @@ struct RunningIngest {
         let ingest = configuration.ingest
         ledger = configuration.folder.ledger
         listener = try IngestListener(
-            configuration.ingestPorts(agencies: core.agencies), loops: ingest.loops,
+            configuration.ingestPorts(core), loops: ingest.loops,
             connections: ConnectionCount(max: ingest.queueCapacity, maxPerAddress: ingest.maxPerAddress),
-            queue: core.queue, budget: core.budget, log: log)
-        committerThread = NamedThread("committer") { core.committer.run() }
+            queue: core.desk.queue, budget: core.budget, log: log)
+        committerThread = NamedThread("committer") { core.desk.committer.run() }
         workers = WorkerPool(count: ingest.workers, worker: core.worker)
         for port in listener.ports { log(.acceptConnections(port: port.name, address: port.listener.address)) }
     }
@@ -36,10 +36,10 @@ struct RunningIngest {
     func stop() {
         listener.stopAccepting()
         for port in listener.ports { log(.closed("port \(port.listener.address)")) }
-        core.queue.shutDown()
+        core.desk.queue.shutDown()
         workers.join()
         log(.closed("workers"))
-        core.committer.stop()
+        core.desk.committer.stop()
         committerThread.join()
         log(.closed("ledger \(ledger)"))
         listener.close()
@@ -50,10 +50,10 @@ struct RunningIngest {
 
 extension ServiceConfiguration {
     /// Port 1, and those of the dialects that carry bets.
-    fileprivate func ingestPorts(agencies: UInt32) -> [(port: IngestPort, endpoint: Endpoint)] {
-        [(IngestPort(self, agencies: agencies, dialect: nil), ingest.listen)]
-            + dialects.filter { !$0.isWinners }.map {
-                (IngestPort(self, agencies: agencies, dialect: $0.dialect), $0.endpoint)
-            }
+    fileprivate func ingestPorts(_ core: IngestCore) -> [(port: IngestPort, endpoint: Endpoint)] {
+        let dialects = dialects.filter { !$0.isWinners }
+        return ([(nil, ingest.listen)] + dialects.map { ($0.dialect, $0.endpoint) }).map { dialect, endpoint in
+            (IngestPort(self, agencies: core.agencies, dialect: dialect, desk: core.desk), endpoint)
+        }
     }
 }

@@ -28,13 +28,12 @@ struct BitRotTests {
         let ingest = try SimulatedIngest(
             configuration, on: disk, loop: EmbeddedEventLoop(), ledgerID: 7, clock: { 1_763_676_675_000 })
         for agency in 1...2 {
-            let connection = IngestConnection(
-                peer: "test", session: NativeSession(draw: Samples.draw, agencies: 2), answers: Silence())
-            ingest.core.committer.join(AgencyID(UInt32(agency)), connection)
+            let connection = IngestConnection(peer: "test", port: ingest.port(nil), answers: Silence())
+            let agencyID = AgencyID(UInt32(agency))
+            ingest.core.desk.committer.stage(.join(agencyID, tellsStream: true), from: connection)
             for sequence in 1...2 as ClosedRange<UInt32> {
                 let chunk = Samples.chunk(agency: agency, sequence: sequence, count: 20, isLast: sequence == 2)
-                ingest.core.committer.stage(
-                    CheckedChunk(chunk, fault: nil), agency: AgencyID(UInt32(agency)), from: connection)
+                ingest.core.desk.committer.stage(.chunk(CheckedChunk(chunk, fault: nil), agencyID), from: connection)
             }
             ingest.commit()
         }

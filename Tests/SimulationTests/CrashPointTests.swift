@@ -23,7 +23,7 @@ struct CrashPointTests {
         let acknowledged = NIOLockedValueBox(0)
 
         func send(_ answer: Answer) {
-            if case .message(.chunkProcessed) = answer.content { acknowledged.withLockedValue { $0 += 1 } }
+            if case .frame(.message(.chunkProcessed)) = answer { acknowledged.withLockedValue { $0 += 1 } }
         }
     }
 
@@ -59,14 +59,13 @@ struct CrashPointTests {
 
     /// Sends the chunks from a sequence on, in groups, to the publication.
     private func send(from sequence: Int, to ingest: SimulatedIngest, _ answers: Answers) throws {
-        let connection = IngestConnection(
-            peer: "test", session: NativeSession(draw: Samples.draw, agencies: 1), answers: answers)
-        ingest.core.committer.join(AgencyID(1), connection)
+        let connection = IngestConnection(peer: "test", port: ingest.port(nil), answers: answers)
+        ingest.core.desk.committer.stage(.join(AgencyID(1), tellsStream: true), from: connection)
         var rest = Self.chunks[(sequence - 1)...]
         var size = 1
         while !rest.isEmpty {
             for chunk in rest.prefix(size) {
-                ingest.core.committer.stage(CheckedChunk(chunk, fault: nil), agency: AgencyID(1), from: connection)
+                ingest.core.desk.committer.stage(.chunk(CheckedChunk(chunk, fault: nil), AgencyID(1)), from: connection)
             }
             rest = rest.dropFirst(size)
             size = size % 4 + 1

@@ -36,11 +36,12 @@ final class SimulatedIngest {
             configuration: configuration, program: "simulated", contents: recovery.contents,
             published: recovery.published, inbox: inbox, disk: disk, clock: clock, log: .silent)
         lifecycle = DrawLifecycle(
-            folder: configuration.folder, winningNumber: configuration.winningNumber, recovery: recovery, core: core,
-            disk: disk, log: .silent, isStopping: { false })
+            folder: configuration.folder, winningNumber: configuration.winningNumber, agencies: core.agencies,
+            recovery: recovery, committer: core.desk.committer, consultations: core.desk.consultations, disk: disk,
+            log: .silent, isStopping: { false })
         contents = recovery.contents
         ingestLoop = IngestLoop(
-            eventLoop: loop, readBuffer: ReadBuffer(byteCount: Limits.maxReadBytes), queue: core.queue,
+            eventLoop: loop, readBuffer: ReadBuffer(byteCount: Limits.maxReadBytes), queue: core.desk.queue,
             budget: core.budget, log: .silent)
         self.inbox = inbox
         self.loop = loop
@@ -48,20 +49,24 @@ final class SimulatedIngest {
     }
 
     func connect(_ dialect: (any Dialect)?, peer: String) -> SimulatedConnection {
-        let port = IngestPort(configuration, agencies: core.agencies, dialect: dialect)
-        let handler = IngestChannel.handler(loop: ingestLoop, port: port, peer: peer, slot: nil)
+        let handler = IngestChannel.handler(loop: ingestLoop, port: port(dialect), peer: peer, slot: nil)
         return SimulatedConnection(handler, loop: loop)
+    }
+
+    func port(_ dialect: (any Dialect)?) -> IngestPort {
+        IngestPort(configuration, agencies: core.agencies, dialect: dialect, desk: core.desk)
     }
 
     /// One turn of one worker.
     func work() {
-        guard !core.queue.isEmpty, let connection = core.queue.waitForNextConnection() else { return }
+        let queue = core.desk.queue
+        guard !queue.isEmpty, let connection = queue.waitForNextConnection() else { return }
         core.worker.takeTurn(connection)
     }
 
     /// One commit of the committer.
     func commit() {
-        _ = core.committer.commitStaged()
+        _ = core.desk.committer.commitStaged()
     }
 
     func sweep() {
@@ -85,9 +90,9 @@ final class SimulatedIngest {
     ///
     /// - Throws: what went wrong at it.
     func stop() throws {
-        core.queue.shutDown()
-        core.committer.stop()
-        core.committer.run()
+        core.desk.queue.shutDown()
+        core.desk.committer.stop()
+        core.desk.committer.run()
         loop.run()
         ingestLoop.closeAll()
         loop.run()

@@ -37,8 +37,8 @@ struct VersionsTests {
         let core = try IngestCore(
             configuration: configuration, program: "test", contents: recovery.contents, published: nil,
             inbox: MainInbox(), disk: disk, clock: { 2 }, log: .silent)
-        core.committer.stop()
-        core.committer.run()
+        core.desk.committer.stop()
+        core.desk.committer.run()
         let again = try LedgerContents(reading: folder.ledger, on: disk)
         #expect(again.header.version == 1 && again.standings.expectedAgencies == 0)
         #expect(again.standings.storedBets == 48)

@@ -1,159 +1,130 @@
 import Domain
 import Ledger
-import Shell
 import WireProtocol
 
-/// What has been let into the draw: everything that is durable or staged to become so, and which connection speaks for
-/// which agency.
+/// The order of the draw: everything that is durable or staged to become so, and which connection sends for which agency.
 ///
-/// Pure; decides what each arrival becomes.
+/// Pure; decides what each request becomes.
 ///
-/// Isolation: under the committer's staging lock, so that decision and order of staging are one.
+/// Isolation: the committer's staging lock, so that decision and order of staging are one.
 struct Admission {
-    private let terms: WelcomeTerms
     private(set) var standings: DrawStandings
-    private(set) var owners: [AgencyID: IngestConnection] = [:]
-    /// Where the chunks of dialects came from.
+    private(set) var owners: [AgencyID: any Requester] = [:]
+    /// The origins of dialect agencies' chunks.
     var senders = ChunkSenders()
-    /// ENDs that name no agency, by place, until as many wait as agencies there have not finished.
-    var waitingEnds: [String: [IngestConnection]] = [:]
-    /// Unfinished agencies of the ledger that was found, while nobody knows where they send from.
-    var unplaced: Set<AgencyID>
-    /// Connections that were taken over and have not gone yet.
+    /// ENDs that name no agency, by origin, until as many wait as agencies there have not finished.
+    var waitingEnds: [String: [any Requester]] = [:]
+    /// Recovered, unfinished agencies whose origin is not known yet.
+    var awaitingOrigin: Set<AgencyID>
+    /// Connections that were taken over and have not ended yet.
     private(set) var superseded: Set<ObjectIdentifier> = []
     /// The seal is staged: nothing new enters.
     private(set) var isSealed: Bool
 
-    init(terms: WelcomeTerms, standings: DrawStandings) {
-        self.terms = terms
+    init(standings: DrawStandings) {
         self.standings = standings
         isSealed = standings.seal != nil
-        unplaced = Set(standings.standings.filter { !$0.value.isFinished }.keys)
+        awaitingOrigin = Set(standings.standings.filter { !$0.value.isFinished }.keys)
     }
 
-    /// A connection speaks for an agency from now on; the one that did before is closed.
+    /// Decides on a request and appends what it becomes.
     ///
-    /// - Parameter tellsStream: the agency's version of the protocol has the stream's record in WELCOME.
-    mutating func join(_ agency: AgencyID, tellsStream: Bool, _ connection: IngestConnection) -> [StagedEntry] {
-        unplaced.remove(agency)
-        let standing = standings[agency]
-        let welcome = StagedEntry.answer(
-            Answer(.welcome(terms.welcome(standing, tellsStream: tellsStream))), connection,
-            .agencyJoined(agency, peer: connection.peer, nextSequence: standing.nextSequence))
-        return takeOver(agency, connection) + [welcome]
-    }
-
-    /// - Returns: the final answer to the connection that spoke for the agency before, if one did.
-    mutating func takeOver(_ agency: AgencyID, _ connection: IngestConnection) -> [StagedEntry] {
-        guard let previous = owners.updateValue(connection, forKey: agency), previous !== connection else { return [] }
-        superseded.insert(ObjectIdentifier(previous))
-        let text = "another connection of agency \(agency) has taken over"
-        return [
-            .answer(
-                Answer(.error(.superseded, text), closes: true), previous,
-                .agencySuperseded(agency, peer: previous.peer))
-        ]
-    }
-
-    /// Releases a connection; its answer, if there is one, is final.
-    mutating func leave(
-        _ agency: AgencyID?, _ connection: IngestConnection, with message: Message?
-    ) -> StagedEntry {
-        if let agency, owners[agency] === connection { owners[agency] = nil }
-        superseded.remove(ObjectIdentifier(connection))
-        if let waiting = waitingEnds[connection.place]?.filter({ $0 !== connection }) {
-            waitingEnds[connection.place] = waiting.isEmpty ? nil : waiting
+    /// - Returns: whether the connection may have another turn; that of a repetition waits until it is answered.
+    mutating func apply(_ request: Request, from requester: any Requester, to entries: inout StagedEntries) -> Bool {
+        switch request {
+        case .join(let agency, let tellsStream):
+            awaitingOrigin.remove(agency)
+            takeOver(agency, requester, &entries)
+            entries.append(.decided(.joined(agency, standings[agency], tellsStream: tellsStream), requester))
+        case .chunk(let checked, let agency):
+            return admit(checked, agency, requester, &entries)
+        case .unnumberedChunk(let checked, let agency):
+            number(checked, agency, requester, &entries)
+        case .finish(let agency):
+            finish(agency, isAnswered: true, requester, &entries)
+        case .consult(let agency, let finishes, let waits):
+            if finishes { finish(agency, isAnswered: false, requester, &entries) }
+            entries.append(.decided(.consult(agency, waits: waits), requester))
+        case .askDrawn:
+            entries.append(.decided(.askDrawn, requester))
+        case .answer(let decision):
+            entries.append(.decided(decision, requester))
+        case .leave(let agency, let decision):
+            leave(agency, requester)
+            entries.append(.decided(decision, requester))
         }
-        return .answer(Answer(message.map(Answer.Content.message) ?? .nothing, closes: true), connection, nil)
+        return true
     }
 
-    /// A chunk has come and been checked.
-    ///
-    /// - Returns: nil where the connection no longer speaks for the agency.
-    mutating func admit(
-        _ checked: CheckedChunk, agency: AgencyID, from connection: IngestConnection
-    ) -> StagedEntry? {
+    /// Closes the draw: nothing new is admitted from here on.
+    mutating func seal(_ record: SealRecord, to entries: inout StagedEntries) {
+        isSealed = true
+        standings.apply(record)
+        entries.append(.seal(record))
+    }
+
+    /// Makes a connection send for the agency; the one that did before is closed.
+    mutating func takeOver(_ agency: AgencyID, _ requester: any Requester, _ entries: inout StagedEntries) {
+        guard let previous = owners.updateValue(requester, forKey: agency), previous !== requester else { return }
+        superseded.insert(ObjectIdentifier(previous))
+        entries.append(.decided(.superseded(agency), previous))
+    }
+
+    private mutating func leave(_ agency: AgencyID?, _ requester: any Requester) {
+        if let agency, owners[agency] === requester { owners[agency] = nil }
+        superseded.remove(ObjectIdentifier(requester))
+        if let waiting = waitingEnds[requester.origin]?.filter({ $0 !== requester }) {
+            waitingEnds[requester.origin] = waiting.isEmpty ? nil : waiting
+        }
+    }
+
+    private mutating func admit(
+        _ checked: CheckedChunk, _ agency: AgencyID, _ requester: any Requester, _ entries: inout StagedEntries
+    ) -> Bool {
+        // Taken over meanwhile: the connection gets no answer to what it had in flight.
+        guard owners[agency] === requester else { return true }
         let chunk = checked.chunk
-        guard owners[agency] === connection else { return nil }
-        let place = standings[agency].place(of: chunk.sequence)
-        switch place {
+        func notRecorded(_ code: RejectionCode, _ reason: String) -> NotRecorded {
+            NotRecorded(agency: agency, sequence: chunk.sequence, count: chunk.count, code: code, reason: reason)
+        }
+        switch standings[agency].place(of: chunk.sequence) {
         case .repeated:
-            return .settlement(
-                .repeated(
-                    Repetition(
-                        chunk: chunk, agency: agency, connection: connection, reservation: checked.reservation)))
+            let repetition = Repetition(
+                chunk: chunk, agency: agency, requester: requester, reservation: checked.reservation)
+            entries.append(.repeated(repetition))
+            return false
         case .next where isSealed, .gap where isSealed:
-            return refuse(chunk, .drawClosed, closedReason(agency), agency, connection)
+            entries.append(.decided(.notRecorded(notRecorded(.drawClosed, closedReason(agency))), requester))
         case .gap:
             owners[agency] = nil
             let next = standings[agency].nextSequence
-            let text =
+            let reason =
                 next == .max
-                ? "agency \(agency) has used all its sequences"
-                : "sequence \(chunk.sequence); \(next) is the next one"
-            return .answer(
-                Answer(.error(.sequenceGap, text), closes: true), connection,
-                .betsRejected(
-                    count: chunk.count, agency: agency, sequence: chunk.sequence, reason: text))
+                ? "agency \(agency) has used all its sequences" : "sequence \(chunk.sequence); \(next) is the next one"
+            entries.append(.decided(.gap(notRecorded(.drawClosed, reason)), requester))
         case .afterLast:
             let code: RejectionCode = isSealed ? .drawClosed : .agencyFinished
-            return refuse(chunk, code, closedReason(agency), agency, connection)
+            entries.append(.decided(.notRecorded(notRecorded(code, closedReason(agency))), requester))
         case .next:
-            return stage(checked, agency, connection)
+            record(checked, agency, sequence: chunk.sequence, answers: .chunk, requester, &entries)
         }
+        return true
     }
 
+    /// The reason that nothing of an agency is admitted any more.
     func closedReason(_ agency: AgencyID) -> String {
         if isSealed { return "draw closed: nothing enters a sealed ledger" }
         return standings[agency].isFinished
             ? "agency \(agency) has sent its last chunk" : "agency \(agency) has used all its sequences"
     }
 
-    /// Closes the draw: from here on nothing new is admitted.
-    mutating func seal(_ record: SealRecord) {
-        isSealed = true
-        standings.apply(record)
-    }
-
-    /// Counts a chunk in that has the agency's next sequence.
-    ///
-    /// - Parameter sequence: the agency's next one; the chunk's own is that in the native protocol.
-    mutating func stage(
-        _ checked: CheckedChunk, _ agency: AgencyID, _ connection: IngestConnection,
-        sequence: UInt32? = nil, answer: RecordAnswer = .message
-    ) -> StagedEntry {
-        let record = StagedRecord(
-            checked, agency: agency, sequence: sequence ?? checked.chunk.sequence, answer: answer)
+    /// Counts a chunk that has the agency's next sequence, and stages its record.
+    mutating func record(
+        _ checked: CheckedChunk, _ agency: AgencyID, sequence: UInt32, answers message: RecordedChunk.Message,
+        _ requester: any Requester, _ entries: inout StagedEntries
+    ) {
+        let record = StagedRecord(checked, agency: agency, sequence: sequence, answers: message)
         standings.apply(record.kind, agency: agency, count: checked.betCount, bets: checked.bets)
-        return .record(record, connection.answers)
-    }
-
-    private func refuse(
-        _ chunk: Chunk, _ code: RejectionCode, _ text: String, _ agency: AgencyID,
-        _ connection: IngestConnection
-    ) -> StagedEntry {
-        .answer(
-            Answer(
-                .chunkRejected(
-                    ChunkRejected(
-                        sequence: chunk.sequence, code: code, betIndex: 0, message: text))),
-            connection,
-            .betsRejected(
-                count: chunk.count, agency: agency, sequence: chunk.sequence, reason: text))
-    }
-}
-
-/// What WELCOME says to every agency alike.
-struct WelcomeTerms: Sendable {
-    let draw: DrawID
-    let maxFrameBytes: Int
-    let window: Int
-
-    func welcome(_ standing: AgencyStanding, tellsStream: Bool) -> Welcome {
-        Welcome(
-            nextSequence: standing.nextSequence, storedBets: standing.storedBets,
-            rejectedBets: standing.rejectedBets, maxFrameBytes: UInt32(maxFrameBytes),
-            window: UInt16(window), isFinished: standing.isFinished, draw: draw.name,
-            stream: tellsStream ? standing.stream : nil)
+        entries.append(.record(record, requester))
     }
 }

@@ -1,150 +1,134 @@
-import Dialects
 import Domain
 import Ledger
-import Logging
-import Shell
 import WireProtocol
 
 extension Admission {
-    /// A chunk of a dialect has come and been checked: it takes the agency's next sequence, and its connection speaks for
-    /// the agency from now on.
+    /// Decides on a chunk of a dialect: it takes the agency's next sequence, and its connection sends for the agency.
     mutating func number(
-        _ checked: CheckedChunk, agency: AgencyID, from connection: IngestConnection
-    ) -> [StagedEntry] {
-        let chunk = checked.chunk
-        // Its agency speaks on another connection by now: what was still in line here is dropped, unanswered.
-        guard !superseded.contains(ObjectIdentifier(connection)) else { return [] }
+        _ checked: CheckedChunk, _ agency: AgencyID, _ requester: any Requester, _ entries: inout StagedEntries
+    ) {
+        // Another connection sends for its agency: the requests that were queued here are dropped, unanswered.
+        guard !superseded.contains(ObjectIdentifier(requester)) else { return }
         let standing = standings[agency]
-        if chunk.count == 0, standing.isFinished {
+        let count = checked.chunk.count
+        if count == 0, standing.isFinished {
             // An empty last chunk, once more: its answer was lost.
-            return [.answer(Answer(.stored(isLast: true)), connection, nil)]
+            return entries.append(.decided(.nothingToRecord(isLast: true), requester))
         }
         guard !isSealed, standing.place(of: standing.nextSequence) == .next else {
-            let reason = closedReason(agency)
-            return [
-                .answer(
-                    Answer(.rejected(badBets: chunk.count, reason: reason)), connection,
-                    .chunkRefused(count: chunk.count, agency: agency, peer: connection.peer, reason: reason))
-            ]
+            let rejected = NotRecorded(
+                agency: agency, sequence: standing.nextSequence, count: count, code: .drawClosed,
+                reason: closedReason(agency))
+            return entries.append(.decided(.notRecorded(rejected), requester))
         }
-        var entries: [StagedEntry] = []
-        let isNew = owners[agency] !== connection
+        let isNew = owners[agency] !== requester
         if isNew {
-            entries = takeOver(agency, connection)
+            takeOver(agency, requester, &entries)
             if standing.nextSequence > 1 {
-                let isUsual = connection.dialect?.isOneMessagePerConnection == true
-                let event = LogEvent.agencyReconnected(
-                    agency, peer: connection.peer, storedBets: standing.storedBets,
-                    level: isUsual ? .debug : senders.sentOneChunk(agency) ? .info : .warning)
-                entries.append(.settlement(.log(event)))
+                let kind: Reconnection =
+                    requester.isOneMessagePerConnection ? .usual : senders.sentOneChunk(agency) ? .likely : .unexpected
+                entries.append(
+                    .decided(.reconnected(agency, storedBets: standing.storedBets, kind), requester))
             }
         }
-        unplaced.remove(agency)
-        let earlierPlace = senders.place(of: agency)
-        senders.sent(agency, from: connection.place, isNewConnection: isNew)
-        // It has moved: the ENDs that wait where it was may be enough now.
-        if let earlierPlace, earlierPlace != connection.place { entries += finishWaiting(at: earlierPlace) }
-        entries.append(
-            stage(
-                checked, agency, connection, sequence: standing.nextSequence,
-                answer: .reply(.stored(isLast: chunk.isLast))))
-        return entries
+        awaitingOrigin.remove(agency)
+        let earlierOrigin = senders.origin(of: agency)
+        senders.sent(agency, from: requester.origin, isNewConnection: isNew)
+        // The agency has moved: the ENDs that wait at its earlier origin may be enough now.
+        if let earlierOrigin, earlierOrigin != requester.origin { finishWaiting(at: earlierOrigin, &entries) }
+        record(checked, agency, sequence: standing.nextSequence, answers: .chunk, requester, &entries)
     }
 
-    /// An agency of a dialect says that it has sent all: an empty last chunk, unless it has finished already.
+    /// Decides on the end of an agency's bets: an empty last chunk, unless it has finished already.
     ///
     /// - Parameters:
     ///   - named: nil if neither the message nor its connection names the agency; then it is one whose bets came from the
-    ///     same address.
-    ///   - reply: nil where another entry answers.
+    ///     same origin.
+    ///   - isAnswered: false if another decision answers the message.
     mutating func finish(
-        _ named: AgencyID?, reply: DialectReply?, from connection: IngestConnection
-    ) -> [StagedEntry] {
-        guard !superseded.contains(ObjectIdentifier(connection)) else { return [] }
-        guard let agency = named else { return finishNameless(reply: reply, from: connection) }
-        if let owner = owners[agency], !connection.maySpeak(for: agency, insteadOf: owner) {
-            return reject(
-                "agency \(agency) is sending on another connection: only there it can say that all is sent",
-                reply: reply, connection)
+        _ named: AgencyID?, isAnswered: Bool, _ requester: any Requester, _ entries: inout StagedEntries
+    ) {
+        guard !superseded.contains(ObjectIdentifier(requester)) else { return }
+        guard let agency = named else { return finishNameless(isAnswered: isAnswered, requester, &entries) }
+        if let owner = owners[agency], !mayEnd(stream: owner, requester) {
+            let reason = "agency \(agency) is sending on another connection: only there it can say that all is sent"
+            return entries.append(.decided(.endRejected(reason: reason, isAnswered: isAnswered), requester))
         }
-        var entries = close(agency, answer: reply.map(RecordAnswer.reply) ?? .none, connection)
-        if entries.isEmpty, let reply { entries = [.answer(Answer(reply), connection, nil)] }
-        // Fewer agencies are left at its place: the ENDs that wait there may be enough now.
-        if let place = senders.place(of: agency) { entries += finishWaiting(at: place) }
-        return entries
+        let isRecorded = close(agency, answers: isAnswered ? .end : .none, requester, &entries)
+        if !isRecorded, isAnswered { entries.append(.decided(.finishedAlready, requester)) }
+        // Fewer agencies are left at its origin: the ENDs that wait there may be enough now.
+        if let origin = senders.origin(of: agency) { finishWaiting(at: origin, &entries) }
     }
 
-    /// An END that names no agency.
+    /// Whether a connection may end an agency whose bets another connection carried: programs with a connection for each
+    /// message do, from the same origin.
+    private func mayEnd(stream owner: any Requester, _ requester: any Requester) -> Bool {
+        owner === requester || !requester.origin.isEmpty && owner.origin == requester.origin
+    }
+
+    /// Decides on an END that names no agency.
     ///
-    /// Where several agencies at its address have not finished, it waits until as many ENDs wait as there are such
-    /// agencies: then all of them have.
-    private mutating func finishNameless(reply: DialectReply?, from connection: IngestConnection) -> [StagedEntry] {
-        guard unplaced.isEmpty else {
+    /// If several agencies at its origin have not finished, it waits until as many ENDs wait as there are such agencies:
+    /// then all of them have.
+    private mutating func finishNameless(
+        isAnswered: Bool, _ requester: any Requester, _ entries: inout StagedEntries
+    ) {
+        func reject(_ reason: String) {
+            entries.append(.decided(.endRejected(reason: reason, isAnswered: isAnswered), requester))
+        }
+        guard awaitingOrigin.isEmpty else {
             return reject(
-                "the message names no agency, and after the restart \(unplaced.count) have not been heard of again",
-                reply: reply, connection)
+                "the message names no agency, and after the restart \(awaitingOrigin.count) have not been heard of again"
+            )
         }
-        let place = connection.place
-        guard !namelessAgencies(at: place).isEmpty else {
-            guard senders.finishedAgency(at: place) != nil else {
-                return reject(
-                    "the message names no agency, and none has sent bets from \(connection.address)", reply: reply,
-                    connection)
+        let origin = requester.origin
+        guard !namelessAgencies(at: origin).isEmpty else {
+            guard senders.finishedAgency(at: origin) != nil else {
+                let address = requester.peer[..<(requester.peer.lastIndex(of: ":") ?? requester.peer.endIndex)]
+                return reject("the message names no agency, and none has sent bets from \(address)")
             }
-            return reply.map { [.answer(Answer($0), connection, nil)] } ?? []
+            if isAnswered { entries.append(.decided(.finishedAlready, requester)) }
+            return
         }
-        if waitingEnds[place]?.contains(where: { $0 === connection }) == true {
-            return reject("an END of this connection waits already", reply: reply, connection)
+        if waitingEnds[origin]?.contains(where: { $0 === requester }) == true {
+            return reject("an END of this connection waits already")
         }
-        waitingEnds[place, default: []].append(connection)
-        return [.answer(Answer(.parked), connection, nil)] + finishWaiting(at: place)
+        waitingEnds[origin, default: []].append(requester)
+        entries.append(.decided(.endParked, requester))
+        finishWaiting(at: origin, &entries)
     }
 
-    /// The unfinished agencies whose END from a place may name nobody: not those that stream on a connection of theirs,
-    /// which is the only one that can end them.
-    private func namelessAgencies(at place: String) -> [AgencyID] {
-        senders.unfinished(at: place).filter { owners[$0] == nil || senders.sentOneChunk($0) }.sorted()
+    /// The unfinished agencies that a nameless END from an origin may end: not those that stream on a connection of their
+    /// own, which is the only one that can end them.
+    private func namelessAgencies(at origin: String) -> [AgencyID] {
+        senders.unfinished(at: origin).filter { owners[$0] == nil || senders.sentOneChunk($0) }.sorted()
     }
 
-    private mutating func finishWaiting(at place: String) -> [StagedEntry] {
-        guard let waiting = waitingEnds[place] else { return [] }
-        let agencies = namelessAgencies(at: place)
-        guard waiting.count >= agencies.count else { return [] }
-        waitingEnds[place] = nil
-        var entries: [StagedEntry] = []
-        for (agency, connection) in zip(agencies, waiting) {
-            entries += close(agency, answer: .none, connection)
+    private mutating func finishWaiting(at origin: String, _ entries: inout StagedEntries) {
+        guard let waiting = waitingEnds[origin] else { return }
+        let agencies = namelessAgencies(at: origin)
+        guard waiting.count >= agencies.count else { return }
+        waitingEnds[origin] = nil
+        for (agency, requester) in zip(agencies, waiting) {
+            _ = close(agency, answers: .none, requester, &entries)
         }
-        for connection in waiting {
-            entries.append(.answer(Answer(.reply(.finished), wasParked: true), connection, nil))
-        }
-        return entries
+        for requester in waiting { entries.append(.decided(.parkedEndFinished, requester)) }
     }
 
-    /// Stages an agency's empty last chunk; nothing if it has finished or the draw is closed.
+    /// Stages an agency's empty last chunk.
+    ///
+    /// - Returns: false if the agency has finished or the draw is closed.
     private mutating func close(
-        _ agency: AgencyID, answer: RecordAnswer, _ connection: IngestConnection
-    ) -> [StagedEntry] {
-        unplaced.remove(agency)
+        _ agency: AgencyID, answers message: RecordedChunk.Message, _ requester: any Requester,
+        _ entries: inout StagedEntries
+    ) -> Bool {
+        awaitingOrigin.remove(agency)
         senders.finished(agency)
         let sequence = standings[agency].nextSequence
-        guard !isSealed, standings[agency].place(of: sequence) == .next else { return [] }
+        guard !isSealed, standings[agency].place(of: sequence) == .next else { return false }
         var builder = BetColumnsBuilder()
         let last = CheckedChunk(builder.takeChunk(sequence: sequence, isLast: true), fault: nil)
-        return [stage(last, agency, connection, answer: answer)]
-    }
-
-    private func reject(_ reason: String, reply: DialectReply?, _ connection: IngestConnection) -> [StagedEntry] {
-        let event = LogEvent.messageFailed(peer: connection.peer, reason: reason)
-        guard reply != nil else { return [.settlement(.log(event))] }
-        return [.answer(Answer(.rejected(badBets: 0, reason: reason)), connection, event)]
-    }
-}
-
-extension IngestConnection {
-    /// Whether this connection may end an agency's stream although another one has carried it: programs with a connection
-    /// for each message do, from the same address and in the same dialect.
-    fileprivate func maySpeak(for agency: AgencyID, insteadOf owner: IngestConnection) -> Bool {
-        owner === self || dialect != nil && owner.place == place
+        record(last, agency, sequence: sequence, answers: message, requester, &entries)
+        return true
     }
 }

@@ -1,58 +1,58 @@
 import Domain
 
-/// Where the chunks of agencies of dialects came from: what tells whose END it is on a connection that names no agency.
+/// The origins of dialect agencies' chunks: they tell whose END it is if it names no agency.
 ///
-/// Pure. In memory only, one place for each agency.
+/// Pure. In memory only, one origin for each agency.
 struct ChunkSenders: Sendable {
-    private struct Place: Sendable {
+    private struct Origin: Sendable {
         var unfinished: Set<AgencyID> = []
         var finished: Set<AgencyID> = []
     }
 
     private struct Sender: Sendable {
-        var place: String
-        /// Chunks on the connection that it uses now, or used last.
+        var origin: String
+        /// The chunks on its current or latest connection.
         var connectionChunks = 0
     }
 
-    private var places: [String: Place] = [:]
+    private var origins: [String: Origin] = [:]
     private var senders: [AgencyID: Sender] = [:]
 
-    /// A chunk of an unfinished agency came.
+    /// Notes a chunk of an unfinished agency.
     ///
-    /// - Parameter place: where agencies are told apart from those of other places, for example dialect and address.
-    mutating func sent(_ agency: AgencyID, from place: String, isNewConnection: Bool) {
-        var sender = senders[agency] ?? Sender(place: place)
-        if sender.place != place { leave(sender.place, agency) }
-        sender.place = place
+    /// - Parameter origin: dialect and address.
+    mutating func sent(_ agency: AgencyID, from origin: String, isNewConnection: Bool) {
+        var sender = senders[agency] ?? Sender(origin: origin)
+        if sender.origin != origin { leave(sender.origin, agency) }
+        sender.origin = origin
         sender.connectionChunks = isNewConnection ? 1 : sender.connectionChunks + 1
         senders[agency] = sender
-        places[place, default: Place()].unfinished.insert(agency)
+        origins[origin, default: Origin()].unfinished.insert(agency)
     }
 
     mutating func finished(_ agency: AgencyID) {
-        guard let place = senders[agency]?.place, places[place]?.unfinished.remove(agency) != nil else { return }
-        places[place]?.finished.insert(agency)
+        guard let origin = senders[agency]?.origin, origins[origin]?.unfinished.remove(agency) != nil else { return }
+        origins[origin]?.finished.insert(agency)
     }
 
-    /// The unfinished agencies that have sent from a place.
-    func unfinished(at place: String) -> Set<AgencyID> {
-        places[place]?.unfinished ?? []
+    /// The unfinished agencies that have sent from an origin.
+    func unfinished(at origin: String) -> Set<AgencyID> {
+        origins[origin]?.unfinished ?? []
     }
 
-    /// An agency at a place that has finished: if all there have, a nameless END repeats that of one of them.
-    func finishedAgency(at place: String) -> AgencyID? {
-        places[place]?.finished.min()
+    /// An agency at an origin that has finished: if all there have, a nameless END repeats that of one of them.
+    func finishedAgency(at origin: String) -> AgencyID? {
+        origins[origin]?.finished.min()
     }
 
-    /// Where an agency's chunks come from.
-    func place(of agency: AgencyID) -> String? { senders[agency]?.place }
+    /// The origin of an agency's latest chunk.
+    func origin(of agency: AgencyID) -> String? { senders[agency]?.origin }
 
-    /// Whether the agency's connection before carried one chunk, as those of programs with a connection for each message.
+    /// Whether the agency's latest connection carried one chunk, as those of programs with a connection for each message.
     func sentOneChunk(_ agency: AgencyID) -> Bool { senders[agency]?.connectionChunks == 1 }
 
-    private mutating func leave(_ place: String, _ agency: AgencyID) {
-        places[place]?.unfinished.remove(agency)
-        if let left = places[place], left.unfinished.isEmpty, left.finished.isEmpty { places[place] = nil }
+    private mutating func leave(_ origin: String, _ agency: AgencyID) {
+        origins[origin]?.unfinished.remove(agency)
+        if let left = origins[origin], left.unfinished.isEmpty, left.finished.isEmpty { origins[origin] = nil }
     }
 }

@@ -1,23 +1,20 @@
 import DequeModule
-import Dialects
 import Domain
 import Ledger
 import Platform
-import Shell
-import WireProtocol
 
-/// Group commit: workers stage, one thread appends everything staged meanwhile under one fdatasync, and only then do the
-/// answers leave.
+/// Group commit: workers stage, one thread appends everything staged meanwhile under one fdatasync, and only then are the
+/// decisions delivered.
 ///
 /// Fields and their guards:
-/// - `staging`: its lock. Workers append entries and decide on them in the same step, so the order of entries is the order
-///   of decisions. The committer thread takes a group of them at once.
-/// - `ledger`: its lock, held by the committer thread through a commit. Nobody else takes it before the thread has ended.
+/// - `staging`: its lock. Workers stage and decide in the same step, so the order of entries is the order of decisions.
+///   The committer thread takes a group of them at once.
+/// - `ledger`: its lock, held by the committer thread through a commit. Nothing else takes it before the thread has ended.
 ///
-/// All answers go through here, so that each leaves after everything that was staged before it is durable: a WELCOME
-/// never counts a bet that power loss could take back.
+/// All decisions go through here, so that each is delivered after everything staged before it is durable: a WELCOME never
+/// counts a bet that power loss could take back.
 final class LedgerCommitter: Sendable {
-    /// What the committer tells the rest of the service.
+    /// The rest of the service, as the committer knows it.
     ///
     /// Called on its thread; must not block.
     struct Observer: Sendable {
@@ -27,88 +24,49 @@ final class LedgerCommitter: Sendable {
         var sealed: @Sendable (SealRecord) -> Void
         /// A write or sync failed: nothing will ever be acknowledged again.
         var failed: @Sendable (LedgerError) -> Void
-        /// A connection whose repetition is answered may have its next turn.
-        var resumed: @Sendable (IngestConnection) -> Void
     }
 
     private let staging: Monitor<Staging>
     private let ledger: Monitor<OpenLedger>
     private let observer: Observer
     private let clock: @Sendable () -> UInt64
-    private let log: EventLog
+    /// Whether the bet of a chunk of one is read for the log.
+    private let namesBets: Bool
 
     init(
         admission: Admission, ledger: consuming sending OpenLedger, observer: Observer,
-        clock: @escaping @Sendable () -> UInt64, log: EventLog
+        clock: @escaping @Sendable () -> UInt64, namesBets: Bool
     ) {
         staging = Monitor(Staging(admission: admission))
         self.ledger = Monitor(ledger)
         self.observer = observer
         self.clock = clock
-        self.log = log
+        self.namesBets = namesBets
     }
 }
 
-// MARK: - Staging: workers, never blocking on the disk
+// MARK: - Staging: workers and event loops, never blocking on the disk
 
 extension LedgerCommitter {
-    /// Stages a checked chunk.
+    /// Decides on a request and stages what it becomes.
     ///
-    /// - Returns: whether its connection may have another turn; a repetition's has it when it is answered.
+    /// - Returns: whether the connection may have another turn; that of a repetition has it when it is answered.
     @discardableResult
-    func stage(_ checked: CheckedChunk, agency: AgencyID, from connection: IngestConnection) -> Bool {
-        var isRepetition = false
-        append { staging in
-            let entry = staging.admission.admit(checked, agency: agency, from: connection)
-            if case .settlement(.repeated)? = entry { isRepetition = true }
-            if let entry { staging.stage(entry) }
-        }
-        return !isRepetition
+    func stage(_ request: Request, from requester: any Requester) -> Bool {
+        append { $0.admission.apply(request, from: requester, to: &$0.entries) } ?? true
     }
 
-    /// Makes a connection speak for an agency; it is welcomed when all that the agency has staged is durable.
-    ///
-    /// - Parameter tellsStream: the agency's version of the protocol has the stream's record in WELCOME.
-    func join(_ agency: AgencyID, tellsStream: Bool = true, _ connection: IngestConnection) {
-        append { $0.stage($0.admission.join(agency, tellsStream: tellsStream, connection)) }
-    }
-
-    /// Lets a connection go, behind the answers it still has coming.
-    func leave(_ agency: AgencyID?, _ connection: IngestConnection, with message: Message?) {
-        append { $0.stage($0.admission.leave(agency, connection, with: message)) }
-    }
-
-    /// Stages a checked chunk of a dialect, which the service numbers.
-    func number(_ checked: CheckedChunk, agency: AgencyID, from connection: IngestConnection) {
-        append { $0.stage($0.admission.number(checked, agency: agency, from: connection)) }
-    }
-
-    /// Stages the end of an agency's chunks.
-    ///
-    /// - Parameter reply: nil where another entry answers.
-    func finish(_ agency: AgencyID?, reply: DialectReply?, from connection: IngestConnection) {
-        append { $0.stage($0.admission.finish(agency, reply: reply, from: connection)) }
-    }
-
-    /// Answers in turn: when everything that was staged before is durable and answered.
-    func answer(_ answer: Answer, _ connection: IngestConnection, _ event: LogEvent?) {
-        append { $0.stage(.answer(answer, connection, event)) }
-    }
-
-    /// Does something in turn, on the committer thread; it must not block.
-    func afterwards(_ body: @escaping @Sendable () -> Void) {
-        append { $0.stage(.settlement(.afterwards(body))) }
-    }
-
-    private func append(_ body: (inout Staging) -> Void) {
-        let (before, after) = staging.withLock { staging in
-            guard staging.phase == .running else { return (0, 0) }
+    /// - Returns: nil if nothing is staged any more.
+    private func append<Outcome>(_ body: (inout Staging) -> Outcome) -> Outcome? {
+        let (outcome, wakes) = staging.withLock { staging -> (Outcome?, Bool) in
+            guard staging.phase == .running else { return (nil, false) }
             let before = staging.entries.count
-            body(&staging)
-            return (before, staging.entries.count)
+            let outcome = body(&staging)
+            return (outcome, before == 0 && staging.entries.count > 0)
         }
         // The committer alone waits here.
-        if before == 0, after > 0 { staging.wakeAll() }
+        if wakes { staging.wakeAll() }
+        return outcome
     }
 }
 
@@ -117,15 +75,14 @@ extension LedgerCommitter {
 extension LedgerCommitter {
     /// Has the ledger sealed: nothing enters it any more.
     ///
-    /// The observer is told when the seal and its closing group are durable: at once, where the ledger was found sealed.
+    /// The observer is told when the seal and its closing group are durable: at once, if the ledger was found sealed.
     func seal(winningNumber: UInt16, method: String, agencies: UInt32) {
-        append { staging in
+        _ = append { staging in
             guard !staging.admission.isSealed else { return }
             let record = SealRecord(
                 bets: staging.admission.standings.storedBets, agencies: agencies,
                 winningNumber: winningNumber, method: method)
-            staging.admission.seal(record)
-            staging.stage(.seal(record))
+            staging.admission.seal(record, to: &staging.entries)
         }
         let durable = staging.withLock { $0.isSealDurable ? $0.admission.standings.seal : nil }
         if let durable { observer.sealed(durable) }
@@ -135,9 +92,7 @@ extension LedgerCommitter {
     ///
     /// Nothing is staged afterwards.
     func stop() {
-        staging.withLock { staging in
-            if staging.phase == .running { staging.phase = .stopping }
-        }
+        staging.withLock { $0.stop() }
         staging.wakeAll()
     }
 }
@@ -160,27 +115,28 @@ extension LedgerCommitter {
     /// - Returns: false when there is nothing left to commit and there will not be.
     private func waitForStagedEntries() -> Bool {
         staging.wait { staging -> Bool? in
-            if !staging.entries.isEmpty { return true }
+            if staging.entries.count > 0 { return true }
             return staging.phase == .running ? nil : false
         } ?? false
     }
 
-    /// Commits everything that is staged now, and answers it.
+    /// Commits everything that is staged now, and delivers its decisions.
     ///
     /// Tests and simulations call it in their own thread.
     ///
-    /// - Returns: false after a failure. Then no answer of the group leaves: whether it is durable is not known.
+    /// - Returns: false after a failure. Then no decision of the group is delivered: whether it is durable is not known.
     func commitStaged() -> Bool {
         while true {
-            var (entries, recordBytes) = staging.withLock { $0.takeGroup() }
+            var group = staging.withLock { $0.entries.takeGroup() }
             do throws(LedgerError) {
                 let time = clock()
                 let isDone = try ledger.withLock { (ledger: inout OpenLedger) throws(LedgerError) -> Bool in
-                    if entries.isEmpty, ledger.repetitions.isEmpty { return true }
+                    if group.count == 0, ledger.repetitions.isEmpty { return true }
+                    let recordBytes = group.recordBytes
                     ledger.reserve(recordBytes: recordBytes)
-                    let settlements = append(&entries, to: &ledger, time: time)
+                    let entries = append(&group, to: &ledger, time: time)
                     if recordBytes > 0 { try ledger.commit(time: time) }
-                    try settle(settlements, &ledger, time: time)
+                    try settle(entries, &ledger, time: time)
                     try answerRepetition(&ledger)
                     return false
                 }
@@ -194,81 +150,52 @@ extension LedgerCommitter {
 
     /// Appends the records of a group, and frees each frame while it is still in the cache.
     ///
-    /// - Returns: what is to be done when the group is durable.
-    private func append(
-        _ entries: inout Deque<StagedEntry>, to ledger: inout OpenLedger, time: UInt64
-    ) -> [Settlement] {
-        var settlements: [Settlement] = []
-        settlements.reserveCapacity(entries.count)
-        while let entry = entries.popFirst() {
+    /// - Returns: the entries, each record as the decision that is delivered when it is durable.
+    private func append(_ group: inout StagedEntries, to ledger: inout OpenLedger, time: UInt64) -> [StagedEntry] {
+        var entries: [StagedEntry] = []
+        entries.reserveCapacity(group.count)
+        while let entry = group.popFirst() {
             switch consume entry {
-            case .record(let record, let answers):
+            case .record(let record, let requester):
                 let firstBetIndex = ledger.append(record, time: time)
-                settle(record, firstBetIndex: firstBetIndex, answers, into: &settlements)
+                let recorded = record.recorded(firstBetIndex: firstBetIndex, namesBet: namesBets)
+                entries.append(.decided(.recorded(recorded), requester))
             case .seal(let seal):
                 _ = ledger.append(StagedRecord(seal), time: time)
-                settlements.append(.sealed(seal))
-            case .settlement(let settlement):
-                settlements.append(settlement)
+                entries.append(.seal(seal))
+            case let other:
+                entries.append(other)
             }
         }
-        return settlements
+        return entries
     }
 
-    /// What is left to do about a record.
-    private func settle(
-        _ record: StagedRecord, firstBetIndex: UInt64, _ answers: any AnswerSink, into settlements: inout [Settlement]
-    ) {
-        if record.count == 1, record.rejection == nil, log.writesSuccess {
-            let bet = BetColumns(record.bytes.span.extracting(record.payloadIndex...), count: 1).bets[0]
-            settlements.append(.log(.betStored(document: bet.document, number: bet.number)))
-        }
-        let event = log.writesSuccess || record.rejection != nil ? record.event : nil
-        if let answer = record.answer(firstBetIndex: firstBetIndex) {
-            settlements.append(.answer(answer, answers, event))
-        } else if let event {
-            settlements.append(.log(event))
-        }
-        guard record.kind == .lastChunk else { return }
-        let (agency, agencyFinished) = (record.agency, observer.agencyFinished)
-        settlements.append(.afterwards { agencyFinished(agency) })
-    }
-
-    /// Answers a group that is durable.
-    private func settle(
-        _ settlements: [Settlement], _ ledger: inout OpenLedger, time: UInt64
-    ) throws(LedgerError) {
-        for settlement in settlements {
-            switch settlement {
-            case .answer(let answer, let answers, _):
-                answers.send(answer)
+    /// Delivers the decisions of a group that is durable.
+    private func settle(_ entries: [StagedEntry], _ ledger: inout OpenLedger, time: UInt64) throws(LedgerError) {
+        for entry in entries {
+            switch entry {
+            case .decided(let decision, let requester):
+                requester.deliver(decision)
+                if case .recorded(let recorded) = decision, recorded.isLast { observer.agencyFinished(recorded.agency) }
             case .repeated(let repetition):
                 ledger.repetitions.append(repetition)
-            case .afterwards(let body):
-                body()
-            case .log:
-                break
-            case .sealed(let seal):
+            case .seal(let seal):
                 try ledger.close(time: time)
                 staging.withLock { $0.isSealDurable = true }
                 observer.sealed(seal)
+            case .record:
+                preconditionFailure("a record that was not appended")
             }
         }
-        // Lines come after the answers: nobody waits for the log.
-        for settlement in settlements {
-            switch settlement {
-            case .answer(_, _, let event?), .log(let event): log(event)
-            case .answer, .repeated, .afterwards, .sealed: break
-            }
-        }
+        // Lines come after the answers: no agency waits for the log.
+        for case .decided(let decision, let requester) in entries { requester.log(decision) }
     }
 
     /// Answers one repetition, from the disk: the next group does not wait for the others.
     private func answerRepetition(_ ledger: inout OpenLedger) throws(LedgerError) {
         guard let repetition = ledger.repetitions.popFirst() else { return }
-        let answer = try ledger.answer(repeated: repetition.chunk, agency: repetition.agency)
-        repetition.connection.answers.send(Answer(answer))
-        observer.resumed(repetition.connection)
+        repetition.requester.deliver(try ledger.decision(on: repetition))
+        repetition.requester.resume()
     }
 
     /// Ends the ledger with a closing group; after a failure nothing is touched.
@@ -279,7 +206,7 @@ extension LedgerCommitter {
             try ledger.withLock { (ledger: inout OpenLedger) throws(LedgerError) in
                 try ledger.close(time: time)
             }
-            staging.withLock { $0.phase = .stopped }
+            staging.withLock { $0.didClose() }
         } catch {
             fail(error)
         }
@@ -288,30 +215,5 @@ extension LedgerCommitter {
     private func fail(_ error: LedgerError) {
         staging.withLock { $0.fail() }
         observer.failed(error)
-    }
-}
-
-extension StagedRecord {
-    /// What the log says once the record is durable.
-    fileprivate var event: LogEvent {
-        if let rejection {
-            return .betsRejected(count: count, agency: agency, sequence: sequence, reason: rejection.message)
-        }
-        return .betsReceived(count: count, agency: agency, sequence: sequence)
-    }
-
-    /// What the agency is told once the record is durable.
-    fileprivate func answer(firstBetIndex: UInt64) -> Answer? {
-        switch answer {
-        case .none:
-            return nil
-        case .reply(let reply):
-            return Answer(reply)
-        case .message:
-            if let rejection { return Answer(rejection.message(sequence: sequence)) }
-            return Answer(
-                .chunkProcessed(
-                    ChunkProcessed(sequence: sequence, count: UInt16(count), firstBetIndex: firstBetIndex)))
-        }
     }
 }

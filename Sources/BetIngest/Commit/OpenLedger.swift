@@ -116,38 +116,38 @@ struct OpenLedger: ~Copyable {
         writer = nil
     }
 
-    /// What the agency was told, or would have been told, when it sent this chunk first.
+    /// The decision on a chunk that was sent before: the one that it got, or would have got, the first time.
     ///
     /// Blocks on the disk: one or two reads.
-    func answer(repeated chunk: Chunk, agency: AgencyID) throws(LedgerError) -> Message {
+    func decision(on repetition: Repetition) throws(LedgerError) -> Decision {
+        let (chunk, agency) = (repetition.chunk, repetition.agency)
         guard let offset = index.offset(agency: agency, sequence: chunk.sequence) else {
             preconditionFailure("agency \(agency) has no record of sequence \(chunk.sequence)")
         }
         let (header, payload) = try readRecord(at: offset)
+        var repeated = RecordedChunk(
+            agency: agency, sequence: chunk.sequence, count: chunk.count, isLast: chunk.isLast,
+            firstBetIndex: header.firstBetIndex)
         switch header.kind {
         case .rejection:
             if let rejection = RejectionRecord(payload, count: header.count),
                 rejection.fingerprint == RejectionRecord.fingerprint(of: chunk)
             {
-                return rejection.message(sequence: chunk.sequence)
+                repeated.rejection = rejection
+                return .repeated(repeated)
             }
         case .chunk, .lastChunk:
             let isSame =
                 chunk.isLast == (header.kind == .lastChunk) && chunk.count == header.count
                 && chunk.frame[Chunk.betsIndex...].elementsEqual(payload)
-            if isSame {
-                return .chunkProcessed(
-                    ChunkProcessed(
-                        sequence: chunk.sequence, count: UInt16(chunk.count),
-                        firstBetIndex: header.firstBetIndex))
-            }
+            if isSame { return .repeated(repeated) }
         case .seal, .start:
             break
         }
-        return .chunkRejected(
-            ChunkRejected(
-                sequence: chunk.sequence, code: .conflict, betIndex: 0,
-                message: "another chunk is stored under sequence \(chunk.sequence)"))
+        return .notRecorded(
+            NotRecorded(
+                agency: agency, sequence: chunk.sequence, count: chunk.count, code: .conflict,
+                reason: "another chunk is stored under sequence \(chunk.sequence)"))
     }
 
     private func readRecord(at offset: Int) throws(LedgerError) -> (RecordHeader, [UInt8]) {
@@ -165,14 +165,5 @@ struct OpenLedger: ~Copyable {
                 reason: "a record that was durable is not what was written")
         }
         return (header, Array(bytes[RecordHeader.byteCount...]))
-    }
-}
-
-extension RejectionRecord {
-    /// The answer to the chunk, the first time and each time it is sent again.
-    func message(sequence: UInt32) -> Message {
-        .chunkRejected(
-            ChunkRejected(
-                sequence: sequence, code: code, betIndex: betIndex, message: self.message))
     }
 }

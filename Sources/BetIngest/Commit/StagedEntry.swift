@@ -1,47 +1,60 @@
 import Connections
-import Dialects
+import DequeModule
 import Domain
 import Ledger
-import Shell
 import WireProtocol
 
-/// What waits for the committer, in the order of its answers.
+/// An entry for the committer, in the order of decisions.
 enum StagedEntry {
-    /// Goes into the ledger; answered when it is durable.
-    case record(StagedRecord, any AnswerSink)
+    /// Goes into the ledger; becomes a decision once its bytes are in the group.
+    case record(StagedRecord, any Requester)
     case seal(SealRecord)
-    /// Nothing of it goes into the ledger.
-    case settlement(Settlement)
+    /// Delivered once everything staged before is durable.
+    case decided(Decision, any Requester)
+    /// Answered from the ledger, after the answers of its group.
+    case repeated(Repetition)
 
-    static func answer(
-        _ answer: Answer, _ connection: IngestConnection, _ event: LogEvent?
-    ) -> StagedEntry {
-        .settlement(.answer(answer, connection.answers, event))
-    }
-
-    /// What it adds to a commit group.
+    /// The bytes that it adds to a commit group.
     var recordBytes: Int {
         switch self {
         case .record(let record, _): record.recordBytes
         case .seal(let seal): StagedRecord(seal).recordBytes
-        case .settlement: 0
+        case .decided, .repeated: 0
         }
     }
 }
 
-/// Work to run, in staging order, once everything staged earlier is durable.
-///
-/// A record becomes one after its bytes are copied into the group.
-enum Settlement {
-    case answer(Answer, any AnswerSink, LogEvent?)
-    /// Has been sent before: answered from the ledger, after the answers of its group and before its connection has
-    /// another turn.
-    case repeated(Repetition)
-    /// Called on the committer thread; must not block.
-    case afterwards(@Sendable () -> Void)
-    case log(LogEvent)
-    /// The ledger ends behind its seal.
-    case sealed(SealRecord)
+/// Entries in their order, and the bytes of the records among them.
+struct StagedEntries {
+    private(set) var entries: Deque<StagedEntry> = []
+    private(set) var recordBytes = 0
+
+    var count: Int { entries.count }
+
+    mutating func append(_ entry: consuming StagedEntry) {
+        recordBytes += entry.recordBytes
+        entries.append(entry)
+    }
+
+    /// Removes the first entries: as many as one group holds.
+    ///
+    /// Not more, so that the frames of a group are freed when it is committed, instead of waiting for the next ones.
+    mutating func takeGroup() -> StagedEntries {
+        let room = Limits.maxGroupBytes - GroupHeader.byteCount
+        var group = StagedEntries()
+        guard recordBytes > room else {
+            swap(&group, &self)
+            return group
+        }
+        // Any record fits an empty group.
+        while let next = entries.first?.recordBytes, group.recordBytes + next <= room {
+            recordBytes -= next
+            group.append(entries.removeFirst())
+        }
+        return group
+    }
+
+    mutating func popFirst() -> StagedEntry? { entries.popFirst() }
 }
 
 /// A record before the committer assigns its timestamp and offset.
@@ -54,9 +67,9 @@ struct StagedRecord {
     var bytes: [UInt8]
     var payloadIndex: Int
     var payloadChecksum: UInt32
-    /// The memory of its bytes, given back when the group has them.
+    /// The memory of its bytes, released when the group has them.
     var reservation: Reservation?
-    var answer = RecordAnswer.message
+    var answers = RecordedChunk.Message.chunk
     var rejection: RejectionRecord?
 
     var payloadBytes: Int { bytes.count - payloadIndex }
@@ -65,19 +78,19 @@ struct StagedRecord {
 
 extension StagedRecord {
     /// The record of a chunk that has the agency's next sequence.
-    init(_ checked: CheckedChunk, agency: AgencyID, sequence: UInt32, answer: RecordAnswer) {
+    init(_ checked: CheckedChunk, agency: AgencyID, sequence: UInt32, answers message: RecordedChunk.Message) {
         let chunk = checked.chunk
         if let rejection = checked.rejection {
             let bytes = rejection.bytes
             self.init(
                 kind: .rejection, count: chunk.count, agency: agency, sequence: sequence, bytes: bytes,
-                payloadIndex: 0, payloadChecksum: CRC32C.checksum(bytes.span.bytes), answer: answer,
+                payloadIndex: 0, payloadChecksum: CRC32C.checksum(bytes.span.bytes), answers: message,
                 rejection: rejection)
         } else {
             self.init(
                 kind: chunk.isLast ? .lastChunk : .chunk, count: chunk.count, agency: agency, sequence: sequence,
                 bytes: chunk.frame, payloadIndex: Chunk.betsIndex, payloadChecksum: checked.bets.chunkChecksum,
-                reservation: checked.reservation, answer: answer)
+                reservation: checked.reservation, answers: message)
         }
     }
 
@@ -91,13 +104,29 @@ extension StagedRecord {
     init(_ seal: SealRecord) {
         self.init(.seal, payload: seal.bytes)
     }
+
+    /// What the connection is told once the record is durable.
+    ///
+    /// - Parameter namesBet: whether a single bet is read from the bytes.
+    func recorded(firstBetIndex: UInt64, namesBet: Bool) -> RecordedChunk {
+        var recorded = RecordedChunk(
+            agency: agency, sequence: sequence, count: count, isLast: kind == .lastChunk, firstBetIndex: firstBetIndex,
+            rejection: rejection, answers: answers)
+        if namesBet, count == 1, rejection == nil {
+            recorded.singleBet = BetColumns(bytes.span.extracting(payloadIndex...), count: 1).bets[0]
+        }
+        return recorded
+    }
 }
 
-/// What the agency is told when a record is durable.
-enum RecordAnswer {
-    /// The native protocol's: CHUNK_PROCESSED or CHUNK_REJECTED.
-    case message
-    case reply(DialectReply)
-    /// Another entry answers.
-    case none
+/// A chunk that was sent before.
+///
+/// Its connection waits for the answer, which is read from the ledger: one a group, so that repetitions delay each other
+/// first.
+struct Repetition {
+    let chunk: Chunk
+    let agency: AgencyID
+    let requester: any Requester
+    /// The memory of its frame.
+    let reservation: Reservation?
 }

@@ -11,7 +11,10 @@ import Storage
 struct DrawLifecycle {
     private let folder: DrawFolder
     private let winningNumber: UInt16
-    private let core: IngestCore
+    private let committer: LedgerCommitter
+    private let consultations: DialectConsultations
+    /// The agencies of the draw.
+    private let agencies: UInt32
     private let disk: any Disk
     private let log: EventLog
     private let isStopping: () -> Bool
@@ -24,12 +27,15 @@ struct DrawLifecycle {
     ///   - winningNumber: what an unsealed ledger is sealed with.
     ///   - isStopping: asked during the draw.
     init(
-        folder: DrawFolder, winningNumber: UInt16, recovery: DrawRecovery, core: IngestCore, disk: any Disk,
-        log: EventLog, isStopping: @escaping () -> Bool
+        folder: DrawFolder, winningNumber: UInt16, agencies: UInt32, recovery: DrawRecovery,
+        committer: LedgerCommitter, consultations: DialectConsultations, disk: any Disk, log: EventLog,
+        isStopping: @escaping () -> Bool
     ) {
         self.folder = folder
         self.winningNumber = winningNumber
-        self.core = core
+        self.agencies = agencies
+        self.committer = committer
+        self.consultations = consultations
         self.disk = disk
         self.log = log
         self.isStopping = isStopping
@@ -37,7 +43,7 @@ struct DrawLifecycle {
         isPublished = recovery.published != nil
         progress = DrawProgress(
             draw: folder.draw, ledgerID: recovery.contents.header.ledgerID,
-            state: isPublished ? .published : seal != nil ? .sealed : .open, expectedAgencies: core.agencies,
+            state: isPublished ? .published : seal != nil ? .sealed : .open, expectedAgencies: agencies,
             finishedAgencies: recovery.contents.standings.finishedAgencies)
         if let seal, seal.winningNumber != winningNumber {
             log(.numberSealed(seal.winningNumber, configured: winningNumber))
@@ -56,7 +62,7 @@ struct DrawLifecycle {
     /// The committer tells when the seal is durable.
     func close() {
         guard !isPublished else { return }
-        core.committer.seal(winningNumber: winningNumber, method: "configured", agencies: core.agencies)
+        committer.seal(winningNumber: winningNumber, method: "configured", agencies: agencies)
     }
 
     /// The ledger is sealed, durably: draws from it, and publishes.
@@ -74,7 +80,7 @@ struct DrawLifecycle {
         try disk.syncFolder(folder.path)
         try DurableFile.replace(folder.result, with: result.fileBytes, on: disk)
         isPublished = true
-        core.consultations.publish(
+        consultations.publish(
             PublishedDraw(result: result, winners: try WinnersFile(folder.winners, of: result, on: disk)))
         progress.state = .published
         writeProgress()

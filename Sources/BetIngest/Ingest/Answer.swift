@@ -1,57 +1,151 @@
 import Connections
 import Dialects
+import Domain
+import Ledger
 import WireProtocol
 
-/// An answer on its way to an agency.
-struct Answer: Equatable, Sendable {
+/// What leaves on a connection.
+enum Answer: Equatable, Sendable {
     enum Content: Equatable, Sendable {
         case nothing
-        /// For a native agency.
+        /// On a native connection.
         case message(Message)
-        /// For an agency of a dialect.
+        /// On a dialect's connection.
         case reply(DialectReply)
-        /// For an agency of a dialect: its winners, however many.
+        /// On a dialect's connection: winners, of any number.
         case winners(WinnersStream)
-        /// No answer yet: the question waits for the draw.
-        case parked
     }
 
-    var content: Content
-    /// It is no frame's answer but the connection's final one.
-    var closes = false
-    /// It answers a question that was parked.
-    var wasParked = false
+    /// Answers the oldest frame without an answer.
+    case frame(Content)
+    /// The oldest frame without an answer is parked: its answer comes after the draw, or with other ENDs.
+    case parked
+    /// Answers a frame that was parked.
+    case parkedFrame(Content)
+    /// The connection's final answer; it answers no frame.
+    case final(Content)
 
-    init(_ content: Content, closes: Bool = false, wasParked: Bool = false) {
-        self.content = content
-        self.closes = closes
-        self.wasParked = wasParked
+    /// What an answer shows about its peer.
+    enum Trust: Sendable {
+        case none
+        /// It is welcomed.
+        case known
+        /// A chunk of it is stored.
+        case proven
     }
 
-    init(_ message: Message, closes: Bool = false) {
-        self.init(.message(message), closes: closes)
-    }
-
-    init(_ reply: DialectReply, closes: Bool = false) {
-        self.init(.reply(reply), closes: closes)
-    }
-
-    /// Whether its peer is known from then on: it has had a WELCOME, or bets stored.
-    var makesKnown: Bool {
-        if case .message(.welcome) = content { return !closes }
-        return tellsStored
-    }
-
-    /// Whether a chunk of its peer is stored.
-    var tellsStored: Bool {
-        switch content {
-        case .message(.chunkProcessed), .reply(.stored): !closes
-        default: false
+    var trust: Trust {
+        switch self {
+        case .frame(.message(.welcome)): .known
+        case .frame(.message(.chunkProcessed)), .frame(.reply(.stored)): .proven
+        default: .none
         }
     }
 }
 
-/// Where answers leave a connection: a socket's event loop, or a test.
+extension Answer {
+    /// The answer to a native agency; nil if a decision sends nothing.
+    init?(_ decision: Decision, terms: WelcomeTerms) {
+        switch decision {
+        case .joined(_, let standing, let tellsStream):
+            self = .frame(.message(.welcome(terms.welcome(standing, tellsStream: tellsStream))))
+        case .superseded(let agency):
+            self = .final(.message(.error(.superseded, "another connection of agency \(agency) has taken over")))
+        case .recorded(let chunk), .repeated(let chunk):
+            self = .frame(.message(chunk.answer))
+        case .notRecorded(let chunk):
+            self = .frame(
+                .message(
+                    .chunkRejected(
+                        ChunkRejected(
+                            sequence: chunk.sequence, code: chunk.code, betIndex: 0, message: chunk.reason))))
+        case .gap(let chunk):
+            self = .final(.message(.error(.sequenceGap, chunk.reason)))
+        case .failed(let code, let text):
+            self = .final(.message(.error(code, text)))
+        case .left:
+            self = .final(.nothing)
+        default:
+            return nil
+        }
+    }
+
+    /// The answer to an agency of a dialect; nil if a decision sends nothing.
+    init?(_ decision: Decision, dialect: any Dialect) {
+        switch decision {
+        case .recorded(let chunk):
+            switch chunk.answers {
+            case .chunk: self = .frame(.reply(.stored(isLast: chunk.isLast)))
+            case .end: self = .frame(.reply(.finished))
+            case .none: return nil
+            }
+        case .notRecorded(let chunk):
+            self = .frame(.reply(.rejected(badBets: chunk.count, reason: chunk.reason)))
+        case .nothingToRecord(let isLast):
+            self = .frame(.reply(.stored(isLast: isLast)))
+        case .finishedAlready:
+            self = .frame(.reply(.finished))
+        case .endParked, .consultationParked:
+            self = .parked
+        case .parkedEndFinished:
+            self = .parkedFrame(.reply(.finished))
+        case .endRejected(let reason, let isAnswered):
+            guard isAnswered else { return nil }
+            self = .frame(.reply(.rejected(badBets: 0, reason: reason)))
+        case .invalid(let message):
+            let reply = Content.reply(.rejected(badBets: message.badBets, reason: message.reason))
+            self = message.isFinal ? .final(reply) : .frame(reply)
+        case .restOfRejected:
+            self = .frame(.nothing)
+        case .echo(let bytes):
+            self = .frame(.reply(.echo(bytes)))
+        case .notDrawnYet:
+            self = .frame(.reply(.notDrawnYet))
+        case .drawn(let isDrawn):
+            self = .frame(.reply(.drawn(isDrawn)))
+        case .winners(_, let file, let entry, let wasParked):
+            guard let stream = WinnersStream(file, entry, dialect: dialect) else {
+                self = .final(.nothing)
+                return
+            }
+            self = wasParked ? .parkedFrame(.winners(stream)) : .frame(.winners(stream))
+        case .superseded, .expired, .winnersUnreadable, .left:
+            self = .final(.nothing)
+        default:
+            return nil
+        }
+    }
+}
+
+extension RecordedChunk {
+    /// The native answer, the first time and each time the chunk is sent again.
+    fileprivate var answer: WireProtocol.Message {
+        if let rejection {
+            return .chunkRejected(
+                ChunkRejected(
+                    sequence: sequence, code: rejection.code, betIndex: rejection.betIndex, message: rejection.message))
+        }
+        return .chunkProcessed(
+            ChunkProcessed(sequence: sequence, count: UInt16(count), firstBetIndex: firstBetIndex))
+    }
+}
+
+/// The service's side of WELCOME, the same for every agency.
+struct WelcomeTerms: Sendable {
+    let draw: DrawID
+    let maxFrameBytes: Int
+    let window: Int
+
+    func welcome(_ standing: AgencyStanding, tellsStream: Bool) -> Welcome {
+        Welcome(
+            nextSequence: standing.nextSequence, storedBets: standing.storedBets,
+            rejectedBets: standing.rejectedBets, maxFrameBytes: UInt32(maxFrameBytes),
+            window: UInt16(window), isFinished: standing.isFinished, draw: draw.name,
+            stream: tellsStream ? standing.stream : nil)
+    }
+}
+
+/// The way of answers to a connection: a socket's event loop, or a test.
 protocol AnswerSink: AnyObject, Sendable {
     /// Takes an answer; never blocks.
     ///

@@ -2,85 +2,181 @@ import Connections
 import DequeModule
 import Dialects
 import Domain
+import Ledger
+import Logging
 import NIOConcurrencyHelpers
-import WireProtocol
+import Shell
 
-/// One connection to the ingest port, between its event loop and the workers.
+/// One connection to the ingest port, between its event loop, the workers and the committer.
 ///
 /// Fields and their guards:
 /// - `inbox`: its lock. The event loop appends; the worker whose turn it is takes.
-/// - `session`: its lock, never contended: only the worker whose turn it is touches it, and `Inbox.isQueued` gives out
-///   one turn at a time.
+/// - `session`: its lock, never contended: the worker whose turn it is touches it, and `Inbox.isQueued` gives out one turn
+///   at a time; the event loop touches it only if no turn is given out.
 final class IngestConnection: Sendable {
-    /// What waits for a worker.
-    enum Item: Sendable {
-        case frame(Frame)
-        case badFrame(FrameFault)
-        case expired(String)
-        case hungUp
-    }
-
     private struct Inbox: Sendable {
-        var items: Deque<Item> = []
-        /// The connection stands in the queue or is with a worker.
+        var events: Deque<ConnectionEvent> = []
+        /// The connection is in the queue or with a worker.
         var isQueued = false
     }
 
-    /// For example `127.0.0.1:51234`.
     let peer: String
-    /// What it speaks; nil: the native protocol.
-    let dialect: (any Dialect)?
-    /// Where its chunks come from, for ``ChunkSenders``: programs of two dialects on one machine are told apart.
-    ///
-    /// Empty for a native agency.
-    let place: String
-    let answers: any AnswerSink
+    let origin: String
+    private let port: IngestPort
+    private let answers: any AnswerSink
     private let inbox = NIOLockedValueBox(Inbox())
     private let session: NIOLockedValueBox<any IngestSession>
 
-    init(peer: String, session: any IngestSession, dialect: (any Dialect)? = nil, answers: any AnswerSink) {
-        self.dialect = dialect
+    init(peer: String, port: IngestPort, answers: any AnswerSink) {
         self.peer = peer
-        place = Self.place(dialect, peer)
+        self.port = port
         self.answers = answers
-        self.session = NIOLockedValueBox(session)
+        session = NIOLockedValueBox(port.session)
+        origin = port.dialect.map { "\($0.name) \(peer[..<(peer.lastIndex(of: ":") ?? peer.endIndex)])" } ?? ""
+    }
+}
+
+// MARK: - The event loop
+
+extension IngestConnection {
+    /// Handles an event of an unknown peer, whose answer waits for nothing.
+    ///
+    /// - Returns: false if the event has to go to a worker.
+    func handleImmediately(_ event: ConnectionEvent) -> Bool {
+        guard inbox.withLockedValue({ !$0.isQueued && $0.events.isEmpty }) else { return false }
+        let today = port.desk.today
+        let request = session.withLockedValue { session -> Request?? in
+            guard session.isImmediate(event) else { return nil }
+            return .some(session.receive(event, today: today))
+        }
+        guard let request else { return false }
+        switch request {
+        case .answer(let decision), .leave(nil, let decision):
+            deliver(decision)
+            log(decision)
+        case let request?:
+            port.desk.committer.stage(request, from: self)
+        case nil:
+            break
+        }
+        return true
     }
 
-    /// Appends an item.
+    /// Appends an event.
     ///
-    /// - Returns: whether the connection has to be put into the queue: it has a turn to take and stands in no line.
-    func append(_ item: Item) -> Bool {
+    /// - Returns: whether the connection has to be put into the queue: it has a turn to take and is not queued yet.
+    func append(_ event: ConnectionEvent) -> Bool {
         inbox.withLockedValue { inbox in
-            inbox.items.append(item)
+            inbox.events.append(event)
             defer { inbox.isQueued = true }
             return !inbox.isQueued
         }
     }
+}
 
-    /// The next item, for the worker whose turn it is.
-    func takeItem() -> Item? {
-        inbox.withLockedValue { $0.items.popFirst() }
+// MARK: - The worker whose turn it is
+
+extension IngestConnection {
+    /// Handles the next event.
+    ///
+    /// - Returns: whether the turn ends here; else it ends when the committer has answered (``resume()``).
+    func takeTurn() -> Bool {
+        guard let event = inbox.withLockedValue({ $0.events.popFirst() }) else { return true }
+        let today = port.desk.today
+        guard let request = session.withLockedValue({ $0.receive(event, today: today) }) else { return true }
+        return port.desk.committer.stage(request, from: self)
     }
 
-    /// Ends a worker's turn.
+    /// Ends a turn.
     ///
-    /// - Returns: whether there is more, and the connection goes to the back of the queue.
+    /// - Returns: whether there are more events, and the connection goes to the back of the queue.
     func endTurn() -> Bool {
         inbox.withLockedValue { inbox in
-            inbox.isQueued = !inbox.items.isEmpty
+            inbox.isQueued = !inbox.events.isEmpty
             return inbox.isQueued
         }
     }
+}
 
-    /// Tells the session what happened.
-    func receive(_ item: Item, today: Birthdate) -> IngestAction {
-        session.withLockedValue { $0.receive(item, today: today) }
+// MARK: - The committer thread, and the main thread when it publishes
+
+extension IngestConnection: Requester {
+    var isOneMessagePerConnection: Bool { port.dialect?.isOneMessagePerConnection == true }
+
+    func deliver(_ decision: Decision) {
+        switch decision {
+        case .consult(let agency, let waits):
+            return port.desk.consultations.consult(agency, from: self, waits: waits)
+        case .askDrawn:
+            return port.desk.consultations.askDrawn(from: self)
+        case .left:
+            port.desk.consultations.leave(self)
+        default:
+            break
+        }
+        let answer =
+            if let dialect = port.dialect { Answer(decision, dialect: dialect) } else {
+                Answer(decision, terms: port.desk.terms)
+            }
+        if let answer { answers.send(answer) }
     }
 
-    /// The peer's address without its port.
-    var address: Substring { peer[..<(peer.lastIndex(of: ":") ?? peer.endIndex)] }
+    func log(_ decision: Decision) {
+        let log = port.desk.log
+        switch decision {
+        case .recorded(let chunk) where chunk.rejection == nil:
+            guard log.writesSuccess else { return }
+            if let bet = chunk.singleBet { log(.betStored(document: bet.document, number: bet.number)) }
+            log(.betsReceived(count: chunk.count, agency: chunk.agency, sequence: chunk.sequence))
+        case .winners(let agency, let file, let entry, _)
+        where WinnersStream(file, entry, dialect: port.dialect) == nil:
+            log(.messageFailed(peer: peer, reason: "this dialect cannot express the winners of agency \(agency)"))
+        default:
+            if let event = line(of: decision) { log(event) }
+        }
+    }
 
-    private static func place(_ dialect: (any Dialect)?, _ peer: String) -> String {
-        dialect.map { "\($0.name) \(peer[..<(peer.lastIndex(of: ":") ?? peer.endIndex)])" } ?? ""
+    func resume() {
+        if endTurn() { port.desk.queue.put([self]) }
+    }
+}
+
+extension IngestConnection {
+    /// The line of a decision; nil if it has none.
+    private func line(of decision: Decision) -> Shell.LogEvent? {
+        let isNative = port.dialect == nil
+        return switch decision {
+        case .joined(let agency, let standing, _):
+            .agencyJoined(agency, peer: peer, nextSequence: standing.nextSequence)
+        case .superseded(let agency):
+            .agencySuperseded(agency, peer: peer)
+        case .reconnected(let agency, let storedBets, let kind):
+            .agencyReconnected(
+                agency, peer: peer, storedBets: storedBets,
+                level: kind == .usual ? .debug : kind == .likely ? .info : .warning)
+        case .recorded(let chunk):
+            .betsRejected(
+                count: chunk.count, agency: chunk.agency, sequence: chunk.sequence,
+                reason: chunk.rejection?.message ?? "")
+        case .notRecorded(let chunk), .gap(let chunk):
+            isNative
+                ? .betsRejected(
+                    count: chunk.count, agency: chunk.agency, sequence: chunk.sequence, reason: chunk.reason)
+                : .chunkRefused(count: chunk.count, agency: chunk.agency, peer: peer, reason: chunk.reason)
+        case .invalid(let message):
+            if let bets = message.bets {
+                .chunkRefused(count: bets, agency: message.agency, peer: peer, reason: message.reason)
+            } else {
+                .messageFailed(peer: peer, reason: message.reason)
+            }
+        case .failed(_, let reason), .expired(_, let reason), .endRejected(let reason, _):
+            .messageFailed(peer: peer, reason: reason)
+        case .winners(let agency, _, let entry, _):
+            .winnersConsulted(count: Int(entry.winners), agency: agency)
+        case .winnersUnreadable(let reason):
+            .messageFailed(peer: peer, reason: reason)
+        default:
+            nil
+        }
     }
 }

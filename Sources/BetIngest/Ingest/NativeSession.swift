@@ -2,22 +2,12 @@ import Connections
 import Domain
 import WireProtocol
 
-/// A connection that speaks the native protocol.
+/// A connection of the native protocol.
 struct NativeSession: IngestSession {
-    /// What happened on the connection, in its order.
-    enum Event: Sendable {
-        case message(Message)
-        case malformed(MessageFault)
-        case badFrame(FrameFault)
-        /// HELLO, a frame or anything at all did not come in time.
-        case expired(String)
-        case hungUp
-    }
-
     private enum State: Sendable {
-        /// To `streaming` by HELLO, to `closed` by anything else.
+        /// → `streaming` by HELLO; → `closed` by anything else.
         case awaitingHello
-        /// To `closed`.
+        /// → `closed`.
         case streaming(AgencyID)
         /// Final.
         case closed
@@ -32,59 +22,49 @@ struct NativeSession: IngestSession {
         self.agencies = agencies
     }
 
-    mutating func receive(_ item: IngestConnection.Item, today: Birthdate) -> IngestAction {
-        switch item {
+    func isImmediate(_ event: ConnectionEvent) -> Bool {
+        if case .streaming = state { false } else { true }
+    }
+
+    mutating func receive(_ event: ConnectionEvent, today: Birthdate) -> Request? {
+        if case .closed = state { return nil }
+        switch event {
+        case .ended: return close(with: .left)
+        case .expired(let reason): return close(with: .failed(.deadline, reason))
+        case .invalidFrame(let fault): return close(with: .failed(.malformedFrame, "\(fault)"))
         case .frame(let frame):
             do throws(MessageFault) {
-                return receive(.message(try Message(frame: frame.bytes)))
+                return receive(try Message(frame: frame.bytes), frame.reservation, today: today)
             } catch {
-                return receive(.malformed(error))
+                return close(with: .failed(.malformedMessage, "\(error)"))
             }
-        case .badFrame(let fault): return receive(.badFrame(fault))
-        case .expired(let what): return receive(.expired(what))
-        case .hungUp: return receive(.hungUp)
         }
     }
 
-    mutating func receive(_ event: Event) -> IngestAction {
-        switch (state, event) {
-        case (.closed, _):
-            return .ignore
-        case (_, .hungUp):
-            let agency = agency
-            state = .closed
-            return .leave(agency)
-        case (_, .malformed(let fault)):
-            return fail(.malformedMessage, "\(fault)")
-        case (_, .badFrame(let fault)):
-            return fail(.malformedFrame, "\(fault)")
-        case (_, .expired(let what)):
-            return fail(.deadline, what)
-        case (.awaitingHello, .message(.hello(let hello))):
+    private mutating func receive(_ message: Message, _ reservation: Reservation?, today: Birthdate) -> Request {
+        switch (state, message) {
+        case (.awaitingHello, .hello(let hello)):
             if let (code, text) = hello.fault(draw: draw, agencies: agencies) {
-                return fail(code, text)
+                return close(with: .failed(code, text))
             }
             state = .streaming(hello.agency)
             return .join(hello.agency, tellsStream: hello.version >= 2)
-        case (.awaitingHello, .message):
-            return fail(.unexpectedMessage, "HELLO comes first")
-        case (.streaming(let agency), .message(.chunk(let chunk))):
-            return .admit(chunk, agency)
-        case (.streaming, .message(.consultWinners)):
-            return fail(
-                .unexpectedMessage, "winners are told by the winners service, on its own port")
-        case (.streaming, .message):
-            return fail(.unexpectedMessage, "only chunks are expected after HELLO")
+        case (.awaitingHello, _):
+            return close(with: .failed(.unexpectedMessage, "HELLO comes first"))
+        case (.streaming(let agency), .chunk(let chunk)):
+            return .chunk(CheckedChunk(chunk, today: today, reservation), agency)
+        case (_, .consultWinners):
+            return close(
+                with: .failed(.unexpectedMessage, "winners are told by the winners service, on its own port"))
+        default:
+            return close(with: .failed(.unexpectedMessage, "only chunks are expected after HELLO"))
         }
     }
 
-    private var agency: AgencyID? {
-        if case .streaming(let agency) = state { agency } else { nil }
-    }
-
-    private mutating func fail(_ code: ErrorCode, _ text: String) -> IngestAction {
-        let agency = agency
-        state = .closed
-        return .fail(code, text, agency)
+    /// - Returns: the agency's release, with the final decision.
+    private mutating func close(with decision: Decision) -> Request {
+        defer { state = .closed }
+        if case .streaming(let agency) = state { return .leave(agency, decision) }
+        return .leave(nil, decision)
     }
 }

@@ -18,7 +18,8 @@ final class IngestChannel: FramedConnectionDelegate {
     {
         let handler = FramedChannelHandler(loop: loop.connections, settings: port.framing, slot: slot)
         let answers = AgencyChannel(handler, dialect: port.dialect, outbox: loop.outbox, eventLoop: loop.eventLoop)
-        handler.setDelegate(IngestChannel(loop: loop, connection: port.connection(peer: peer, answers: answers)))
+        handler.setDelegate(
+            IngestChannel(loop: loop, connection: IngestConnection(peer: peer, port: port, answers: answers)))
         return handler
     }
 
@@ -32,7 +33,7 @@ final class IngestChannel: FramedConnectionDelegate {
     }
 
     func receive(_ fault: FrameFault) {
-        handOver(.badFrame(fault))
+        handOver(.invalidFrame(fault))
     }
 
     func expire(_ reason: String) {
@@ -42,7 +43,7 @@ final class IngestChannel: FramedConnectionDelegate {
     func endInput() {
         guard !hasEnded else { return }
         hasEnded = true
-        handOver(.hungUp)
+        handOver(.ended)
     }
 
     func close() {
@@ -54,8 +55,9 @@ final class IngestChannel: FramedConnectionDelegate {
         loop.report(fault, peer: connection?.peer ?? "unknown")
     }
 
-    private func handOver(_ item: IngestConnection.Item) {
-        if let connection, connection.append(item) { loop.handOver(connection) }
+    private func handOver(_ event: ConnectionEvent) {
+        guard let connection, !connection.handleImmediately(event) else { return }
+        if connection.append(event) { loop.handOver(connection) }
     }
 }
 

@@ -42,8 +42,7 @@ final class LoopOutbox: Sendable {
         var isFrameAnswered = true
         var wasParked = false
         var isParked = false
-        var makesKnown = false
-        var tellsStored = false
+        var trust = Answer.Trust.none
     }
 
     private struct LoopState {
@@ -76,10 +75,29 @@ final class LoopOutbox: Sendable {
     /// Appends the bytes of an answer; one that the peer's language has no words for has none.
     private func encode(_ answer: Answer, for dialect: (any Dialect)?, into bytes: inout [UInt8], _ entry: inout Entry)
     {
+        entry.outcome.trust = answer.trust
+        switch answer {
+        case .frame(let content):
+            encode(content, for: dialect, into: &bytes, &entry)
+        case .parkedFrame(let content):
+            entry.outcome.wasParked = true
+            encode(content, for: dialect, into: &bytes, &entry)
+        case .parked:
+            entry.outcome.isParked = true
+        case .final(let content):
+            entry.outcome.isFrameAnswered = false
+            encode(content, for: dialect, into: &bytes, &entry)
+            entry.outcome.ending = .afterLast
+        }
+    }
+
+    private func encode(
+        _ content: Answer.Content, for dialect: (any Dialect)?, into bytes: inout [UInt8], _ entry: inout Entry
+    ) {
         var next = DialectReply.Next.stay
-        switch answer.content {
+        switch content {
         case .nothing: break
-        case .message(let message): if dialect == nil { message.encode(into: &bytes) }
+        case .message(let message): message.encode(into: &bytes)
         case .reply(let reply):
             guard let dialect else { break }
             dialect.encode(reply, into: &bytes)
@@ -87,14 +105,8 @@ final class LoopOutbox: Sendable {
         case .winners(let stream):
             entry.winners = stream
             next = dialect?.nextAfterWinners ?? .stay
-        case .parked: entry.outcome.isParked = true
         }
-        entry.outcome.makesKnown = answer.makesKnown
-        entry.outcome.tellsStored = answer.tellsStored
-        entry.outcome.wasParked = answer.wasParked
-        entry.outcome.isFrameAnswered = !answer.closes
-        entry.outcome.ending =
-            answer.closes || next == .close ? .afterLast : next == .closeWhenQuiet ? .whenQuiet : .none
+        entry.outcome.ending = next == .close ? .afterLast : next == .closeWhenQuiet ? .whenQuiet : .none
     }
 
     /// Hands the answers to their handlers and flushes each connection once, or leaves it for the next time.
@@ -110,7 +122,7 @@ final class LoopOutbox: Sendable {
                     handler.park()
                     continue
                 }
-                if outcome.makesKnown { handler.setKnown(isProven: outcome.tellsStored) }
+                if outcome.trust != .none { handler.setKnown(isProven: outcome.trust == .proven) }
                 let answer = entry.winners.map(FramedAnswer.winners) ?? .bytes(bytes)
                 let isFirst = handler.collect(
                     answer, outcome.ending, isFrameAnswered: outcome.isFrameAnswered, wasParked: outcome.wasParked)

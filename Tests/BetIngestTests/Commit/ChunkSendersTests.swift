@@ -18,7 +18,7 @@ struct ChunkSendersTests {
         #expect(senders.unfinished(at: "a") == [one, two] && senders.unfinished(at: "b") == [])
         senders.sent(two, from: "b", isNewConnection: true)
         #expect(senders.unfinished(at: "a") == [one] && senders.unfinished(at: "b") == [two])
-        #expect(senders.place(of: two) == "b")
+        #expect(senders.origin(of: two) == "b")
     }
 
     @Test("an agency that has finished is remembered at its place, for an END that is repeated")

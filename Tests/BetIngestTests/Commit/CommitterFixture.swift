@@ -2,6 +2,7 @@ import Connections
 import Domain
 import Ledger
 import NIOConcurrencyHelpers
+import Shell
 import TestKit
 import Testing
 import WireProtocol
@@ -18,10 +19,17 @@ final class RecordingSink: AnswerSink {
 
     var messages: [Message] {
         answers.withLockedValue { answers in
-            answers.compactMap { if case .message(let message) = $0.content { message } else { nil } }
+            answers.compactMap { answer in
+                switch answer {
+                case .frame(.message(let message)), .final(.message(let message)): message
+                default: nil
+                }
+            }
         }
     }
-    var isClosed: Bool { answers.withLockedValue { $0.contains(where: \.closes) } }
+    var isClosed: Bool {
+        answers.withLockedValue { $0.contains { if case .final = $0 { true } else { false } } }
+    }
 
     /// `ok 1`, `no 2 invalidBet`, `welcome 3`, `error superseded`.
     var summary: [String] {
@@ -43,6 +51,9 @@ final class CommitterFixture: Sendable {
 
     let disk: SimulatedDisk
     let committer: LedgerCommitter
+    let desk: IngestDesk
+    /// A native port of 100 agencies.
+    let port: IngestPort
     let budget = FrameBudget(byteCount: 1 << 24, maxFrameBytes: 1 << 22)
     private let finished = NIOLockedValueBox<[AgencyID]>([])
     private let seals = NIOLockedValueBox<[SealRecord]>([])
@@ -65,24 +76,32 @@ final class CommitterFixture: Sendable {
         let contents = try LedgerContents(reading: path, on: disk)
         let (finished, seals, failures) = (finished, seals, failures)
         committer = LedgerCommitter(
-            admission: Admission(
-                terms: WelcomeTerms(draw: Samples.draw, maxFrameBytes: 1 << 20, window: 8),
-                standings: contents.standings),
+            admission: Admission(standings: contents.standings),
             ledger: try OpenLedger(
                 path, contents: contents, on: disk, time: 2, start: StartRecord(agencies: 100, program: "test")),
             observer: LedgerCommitter.Observer(
                 agencyFinished: { agency in finished.withLockedValue { $0.append(agency) } },
                 sealed: { seal in seals.withLockedValue { $0.append(seal) } },
-                failed: { error in failures.withLockedValue { $0.append(error) } }, resumed: { _ = $0.endTurn() }),
+                failed: { error in failures.withLockedValue { $0.append(error) } }),
+            clock: { 1_763_676_675_000 }, namesBets: false)
+        desk = IngestDesk(
+            committer: committer, consultations: DialectConsultations(), queue: ConnectionQueue(capacity: 100),
+            terms: WelcomeTerms(draw: Samples.draw, maxFrameBytes: 1 << 20, window: 8),
             clock: { 1_763_676_675_000 }, log: .silent)
+        let configuration = try ServiceConfiguration(flags: ["agencies": "100"], environment: [:], file: nil)
+        port = IngestPort(configuration, agencies: 100, dialect: nil, desk: desk)
+    }
+
+    /// A connection that has not said HELLO.
+    func connection(_ peer: String = "test", answers: any AnswerSink = RecordingSink()) -> IngestConnection {
+        IngestConnection(peer: peer, port: port, answers: answers)
     }
 
     /// A connection that has said HELLO.
     func join(_ agency: UInt32) -> (IngestConnection, RecordingSink) {
         let sink = RecordingSink()
-        let connection = IngestConnection(
-            peer: "test", session: NativeSession(draw: Samples.draw, agencies: 100), answers: sink)
-        committer.join(AgencyID(agency), connection)
+        let connection = connection(answers: sink)
+        committer.stage(.join(AgencyID(agency), tellsStream: true), from: connection)
         return (connection, sink)
     }
 
@@ -93,11 +112,18 @@ final class CommitterFixture: Sendable {
         }
         // A repetition keeps its connection's turn until it is answered.
         let checked = CheckedChunk(chunk, fault: fault, reservation)
-        if !committer.stage(checked, agency: AgencyID(agency), from: connection) { _ = committer.commitStaged() }
+        if !committer.stage(.chunk(checked, AgencyID(agency)), from: connection) { _ = committer.commitStaged() }
     }
 
     /// What the ledger holds for anybody who reads it now.
     func contents() throws -> LedgerContents {
         try LedgerContents(reading: Self.folder.ledger, on: disk)
+    }
+}
+
+extension ConnectionEvent {
+    /// A whole frame.
+    static func frame(of message: Message) -> ConnectionEvent {
+        .frame(Frame(Array(message.encoded[Limits.frameLengthBytes...])))
     }
 }

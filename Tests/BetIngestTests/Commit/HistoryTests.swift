@@ -36,7 +36,7 @@ struct HistoryTests {
         }
 
         func send(_ answer: Answer) {
-            guard case .message(let message) = answer.content else { return }
+            guard case .frame(.message(let message)) = answer else { return }
             answers.withLock { $0.append((clock.tick(), message)) }
             answers.wakeAll()
         }
@@ -94,20 +94,21 @@ struct HistoryTests {
             configuration: configuration, program: "test", contents: recovery.contents, published: nil,
             inbox: MainInbox(), disk: disk,
             clock: SystemCall.unixMilliseconds, log: .silent)
-        let committer = NamedThread("committer") { core.committer.run() }
+        let port = IngestPort(configuration, agencies: core.agencies, dialect: nil, desk: core.desk)
+        let committer = NamedThread("committer") { core.desk.committer.run() }
         let workers = WorkerPool(count: 3, worker: core.worker)
         let clock = Clock()
         let history = NIOLockedValueBox<[Operation]>([])
         let senders = (1...agencies).map { number in
             NamedThread("agency-\(number)") {
-                let operations = Self.send(AgencyID(UInt32(number)), chunks: chunks, core, clock)
+                let operations = Self.send(AgencyID(UInt32(number)), chunks: chunks, core, port, clock)
                 history.withLockedValue { $0 += operations }
             }
         }
         for sender in senders { sender.join() }
-        core.queue.shutDown()
+        core.desk.queue.shutDown()
         workers.join()
-        core.committer.stop()
+        core.desk.committer.stop()
         committer.join()
         let operations = history.withLockedValue { $0 }
         #expect(operations.count == agencies * chunks)
@@ -117,10 +118,11 @@ struct HistoryTests {
     }
 
     /// Sends chunks with a window of four, and waits for their answers.
-    private static func send(_ agency: AgencyID, chunks: Int, _ core: IngestCore, _ clock: Clock) -> [Operation] {
+    private static func send(
+        _ agency: AgencyID, chunks: Int, _ core: IngestCore, _ port: IngestPort, _ clock: Clock
+    ) -> [Operation] {
         let recorder = Recorder(clock)
-        let connection = IngestConnection(
-            peer: "test", session: NativeSession(draw: Samples.draw, agencies: 100), answers: recorder)
+        let connection = IngestConnection(peer: "test", port: port, answers: recorder)
         func handOver(_ message: Message) {
             let frame = Array(message.encoded[Limits.frameLengthBytes...])
             let granted = Monitor<Reservation?>(nil)
@@ -131,7 +133,7 @@ struct HistoryTests {
             let reservation: Reservation? =
                 if case .reserved(let now) = request { now } else { granted.wait(until: .now + .seconds(60)) { $0 } }
             granted.withLock { $0 = nil }
-            if connection.append(.frame(Frame(frame, reservation: reservation))) { core.queue.put([connection]) }
+            if connection.append(.frame(Frame(frame, reservation: reservation))) { core.desk.queue.put([connection]) }
         }
         handOver(.hello(Hello(agency: agency)))
         guard recorder.waitForAnswer(0) != nil else { return [] }

@@ -100,7 +100,7 @@ struct LedgerCommitterTests {
         #expect(newSink.summary == ["welcome 2", "ok 2"])
         #expect(try fixture.contents().standings.storedBets == 10)
         // The old connection's end does not take the agency from the new one.
-        fixture.committer.leave(AgencyID(1), old, with: nil)
+        fixture.committer.stage(.leave(AgencyID(1), .left), from: old)
         fixture.stage(Samples.chunk(agency: 1, sequence: 3), 1, new)
         #expect(fixture.committer.commitStaged())
         #expect(newSink.summary.last == "ok 3")
@@ -168,12 +168,12 @@ struct LedgerCommitterTests {
         let fixture = try CommitterFixture()
         let (connection, sink) = fixture.join(1)
         var session = NativeSession(draw: Samples.draw, agencies: 5)
-        guard case .join(_, let tellsStream) = session.receive(.message(.hello(Hello(version: 1, agency: AgencyID(1)))))
-        else {
+        let hello = Message.hello(Hello(version: 1, agency: AgencyID(1)))
+        guard case .join(_, let tellsStream)? = session.receive(.frame(of: hello), today: Samples.today) else {
             Issue.record("HELLO of version 1 is not welcome")
             return
         }
-        fixture.committer.join(AgencyID(1), tellsStream: tellsStream, connection)
+        fixture.committer.stage(.join(AgencyID(1), tellsStream: tellsStream), from: connection)
         #expect(fixture.committer.commitStaged())
         let streams = sink.messages.map { message -> Bool? in
             if case .welcome(let welcome) = message { welcome.stream != nil } else { nil }
@@ -187,9 +187,8 @@ struct LedgerCommitterTests {
         let (connection, sink) = fixture.join(1)
         let bets = (0..<25_000).map(Samples.bet)
         for sequence in 1...12 as ClosedRange<UInt32> {
-            fixture.committer.stage(
-                CheckedChunk(Samples.chunk(sequence: sequence, bets: bets), fault: nil), agency: AgencyID(1),
-                from: connection)
+            let chunk = CheckedChunk(Samples.chunk(sequence: sequence, bets: bets), fault: nil)
+            fixture.committer.stage(.chunk(chunk, AgencyID(1)), from: connection)
         }
         fixture.disk.setPlan { _ in nil }
         #expect(fixture.committer.commitStaged())

@@ -5,22 +5,25 @@ import Testing
 @testable import BetIngest
 
 struct ConnectionQueueTests {
-    private func connection(_ peer: String) -> IngestConnection {
-        IngestConnection(
-            peer: peer, session: NativeSession(draw: Samples.draw, agencies: 5), answers: RecordingSink())
+    private let fixture: CommitterFixture
+
+    init() throws {
+        fixture = try CommitterFixture()
     }
+
+    private func connection(_ peer: String) -> IngestConnection { fixture.connection(peer) }
 
     @Test("connections are served in turn: after one item, back of the queue")
     func fairness() {
         let queue = ConnectionQueue(capacity: 10)
         let connections = ["a", "b", "c"].map(connection)
         for connection in connections {
-            for _ in 0..<3 where connection.append(.hungUp) { queue.put([connection]) }
+            for _ in 0..<3 where connection.append(.ended) { queue.put([connection]) }
         }
         var order = ""
         for _ in 0..<9 {
             guard let next = queue.waitForNextConnection() else { break }
-            _ = next.takeItem()
+            _ = next.takeTurn()
             order += next.peer
             if next.endTurn() { queue.put([next]) }
         }
@@ -30,15 +33,15 @@ struct ConnectionQueueTests {
     @Test("a connection asks for one place in the queue, however much it holds")
     func onePlace() {
         let connection = connection("a")
-        #expect(connection.append(.hungUp))
-        #expect(!connection.append(.hungUp))
-        _ = connection.takeItem()
+        #expect(connection.append(.ended))
+        #expect(!connection.append(.ended))
+        _ = connection.takeTurn()
         #expect(connection.endTurn())
-        #expect(!connection.append(.hungUp))
-        _ = connection.takeItem()
-        _ = connection.takeItem()
+        #expect(!connection.append(.ended))
+        _ = connection.takeTurn()
+        _ = connection.takeTurn()
         #expect(!connection.endTurn())
-        #expect(connection.append(.hungUp))
+        #expect(connection.append(.ended))
     }
 
     @Test("a shutdown lets every waiting worker go")

@@ -15,23 +15,19 @@ struct DialectSessionTests {
     private let two = AgencyID(2)
     private let nine = AgencyID(9)
 
-    private func kind(_ action: IngestAction) -> String {
-        switch action {
-        case .number(let chunk, let agency): "number \(chunk.count) of \(agency)"
+    private func kind(_ request: Request?) -> String {
+        switch request {
+        case .unnumberedChunk(let checked, let agency): "number \(checked.chunk.count) of \(agency)"
         case .finish(let agency): "finish \(agency.map { "\($0)" } ?? "?")"
         case .consult(let agency, let finishes, let waits): "consult \(agency) \(finishes) \(waits)"
-        case .answer(let answer, let complaint):
-            switch answer.content {
-            case .reply(.rejected(let badBets, _)): "rejected \(badBets)\(complaint == nil ? "" : ", logged")"
-            case .reply(.stored): "stored"
-            case .reply(.echo): "echo"
-            case .nothing: "silence"
-            case let content: "\(content)"
-            }
-        case .leave(let agency): "leave \(agency.map { "\($0)" } ?? "-")"
+        case .answer(.invalid(let message)): "rejected \(message.badBets), logged"
+        case .answer(.nothingToRecord): "stored"
+        case .answer(.echo): "echo"
+        case .answer(.restOfRejected): "silence"
+        case .leave(let agency, .left): "leave \(agency.map { "\($0)" } ?? "-")"
         case .askDrawn: "ask drawn"
-        case .ignore: "ignore"
-        case .join, .admit, .fail: "native"
+        case nil: "ignore"
+        case let request?: "\(request)"
         }
     }
 
@@ -112,16 +108,17 @@ struct DialectSessionTests {
 
     @Test("garbage and deadlines close, and a hang-up lets go of the agency", arguments: [true, false])
     func ends(_ hasSent: Bool) {
-        for item in [.badFrame(.header), .expired("late")] as [IngestConnection.Item] {
+        for event in [.invalidFrame(.header), .expired("late")] as [ConnectionEvent] {
             var session = DialectSession(PipeDialect(), agencies: 5)
             if hasSent { _ = session.receive(.chunk(one, Self.chunk)) }
-            guard case .answer(let answer, let complaint) = session.receive(item, today: Samples.today) else {
-                Issue.record("no answer")
+            guard case .answer(let decision)? = session.receive(event, today: Samples.today),
+                case .final? = Answer(decision, dialect: PipeDialect())
+            else {
+                Issue.record("no final answer")
                 continue
             }
-            #expect(answer.closes && complaint != nil)
-            #expect(session.receive(.frame(Frame([])), today: Samples.today) == .ignore)
-            #expect(session.receive(.hungUp, today: Samples.today) == .leave(hasSent ? one : nil))
+            #expect(kind(session.receive(.frame(Frame([])), today: Samples.today)) == "ignore")
+            #expect(kind(session.receive(.ended, today: Samples.today)) == "leave \(hasSent ? "1" : "-")")
         }
     }
 }

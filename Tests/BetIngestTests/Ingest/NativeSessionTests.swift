@@ -1,3 +1,4 @@
+import Connections
 import Domain
 import TestKit
 import Testing
@@ -8,28 +9,38 @@ import WireProtocol
 /// Every state of the session × every event.
 struct NativeSessionTests {
     private static let chunk = Samples.chunk(agency: 1, sequence: 1)
-    private static let events: [NativeSession.Event] = [
-        .message(.hello(Hello(agency: AgencyID(1)))), .message(.chunk(chunk)),
-        .message(.consultWinners(waitMilliseconds: 0)), .message(.error(.busy, "")),
-        .malformed(.unknownType(9)), .badFrame(.header), .expired("late"), .hungUp,
+    private static let events: [ConnectionEvent] = [
+        .frame(of: .hello(Hello(agency: AgencyID(1)))), .frame(of: .chunk(chunk)),
+        .frame(of: .consultWinners(waitMilliseconds: 0)), .frame(of: .error(.busy, "")),
+        .frame(Frame([9])), .invalidFrame(.header), .expired("late"), .ended,
     ]
 
-    private func kind(_ action: IngestAction) -> String {
-        switch action {
+    private func kind(_ request: Request?) -> String {
+        switch request {
         case .join(let agency, _): "join \(agency)"
-        case .admit(_, let agency): "admit \(agency)"
-        case .fail(let code, _, let agency): "fail \(code) \(agency.map { "\($0)" } ?? "-")"
-        case .leave(let agency): "leave \(agency.map { "\($0)" } ?? "-")"
-        case .ignore: "ignore"
-        case .number, .finish, .consult, .askDrawn, .answer: "\(action)"
+        case .chunk(_, let agency): "chunk of \(agency)"
+        case .leave(let agency, .failed(let code, _)): "fail \(code) \(agency.map { "\($0)" } ?? "-")"
+        case .leave(let agency, .left): "leave \(agency.map { "\($0)" } ?? "-")"
+        case nil: "ignored"
+        case let request?: "\(request)"
         }
+    }
+
+    @Test("until HELLO is accepted, and after the end, events are handled on the event loop")
+    func immediate() {
+        var session = NativeSession(draw: Samples.draw, agencies: 5)
+        #expect(Self.events.allSatisfy(session.isImmediate))
+        _ = session.receive(Self.events[0], today: Samples.today)
+        #expect(!Self.events.contains(where: session.isImmediate))
+        _ = session.receive(.ended, today: Samples.today)
+        #expect(Self.events.allSatisfy(session.isImmediate))
     }
 
     @Test("before HELLO nothing else is taken")
     func awaitingHello() {
         let actions = Self.events.map { event in
             var session = NativeSession(draw: Samples.draw, agencies: 5)
-            return kind(session.receive(event))
+            return kind(session.receive(event, today: Samples.today))
         }
         #expect(
             actions == [
@@ -42,12 +53,12 @@ struct NativeSessionTests {
     func streaming() {
         let actions = Self.events.map { event in
             var session = NativeSession(draw: Samples.draw, agencies: 5)
-            _ = session.receive(Self.events[0])
-            return kind(session.receive(event))
+            _ = session.receive(Self.events[0], today: Samples.today)
+            return kind(session.receive(event, today: Samples.today))
         }
         #expect(
             actions == [
-                "fail unexpectedMessage 1", "admit 1", "fail unexpectedMessage 1", "fail unexpectedMessage 1",
+                "fail unexpectedMessage 1", "chunk of 1", "fail unexpectedMessage 1", "fail unexpectedMessage 1",
                 "fail malformedMessage 1", "fail malformedFrame 1", "fail deadline 1", "leave 1",
             ])
     }
@@ -57,8 +68,8 @@ struct NativeSessionTests {
         for first in Self.events.dropFirst() {
             for second in Self.events {
                 var session = NativeSession(draw: Samples.draw, agencies: 5)
-                _ = session.receive(first)
-                #expect(session.receive(second) == .ignore)
+                _ = session.receive(first, today: Samples.today)
+                #expect(kind(session.receive(second, today: Samples.today)) == "ignored")
             }
         }
     }
@@ -73,7 +84,9 @@ struct NativeSessionTests {
         ])
     func refusedHello(_ hello: Hello, _ code: ErrorCode) {
         var session = NativeSession(draw: Samples.draw, agencies: 5)
-        guard case .fail(let found, _, nil) = session.receive(.message(.hello(hello))) else {
+        guard
+            case .leave(nil, .failed(let found, _))? = session.receive(.frame(of: .hello(hello)), today: Samples.today)
+        else {
             Issue.record("\(hello) was not refused")
             return
         }

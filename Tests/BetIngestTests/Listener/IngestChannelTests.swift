@@ -12,21 +12,21 @@ import WireProtocol
 /// The socket side of a connection on an embedded event loop, whose turns the test gives.
 struct IngestChannelTests {
     private let eventLoop = EmbeddedEventLoop()
-    private let queue = ConnectionQueue(capacity: 10)
+    private let fixture: CommitterFixture
+
+    init() throws {
+        fixture = try CommitterFixture()
+    }
 
     private func makeLoop() -> IngestLoop {
         IngestLoop(
-            eventLoop: eventLoop, readBuffer: ReadBuffer(byteCount: 64), queue: queue,
+            eventLoop: eventLoop, readBuffer: ReadBuffer(byteCount: 64), queue: fixture.desk.queue,
             budget: FrameBudget(byteCount: 1 << 20, maxFrameBytes: 1 << 18), log: .silent)
-    }
-
-    private func makePort() throws -> IngestPort {
-        IngestPort(try ServiceConfiguration(flags: [:], environment: [:], file: nil), agencies: 5, dialect: nil)
     }
 
     @Test("a connection that closes with its final answer in flight goes once, and the others stay")
     func closesWithAnswerInFlight() throws {
-        let (loop, port) = (makeLoop(), try makePort())
+        let (loop, port) = (makeLoop(), fixture.port)
         let handlers = (0..<2).map { IngestChannel.handler(loop: loop, port: port, peer: "\($0)", slot: nil) }
         let channels = handlers.map { EmbeddedChannel(handler: $0, loop: eventLoop) }
         handlers[0].finish(with: Message.shuttingDown.encoded)
@@ -44,16 +44,35 @@ struct IngestChannelTests {
         var slot = count.admit(channel)
         #expect(slot != nil)
         try channel.pipeline.syncOperations.addHandler(
-            IngestChannel.handler(loop: makeLoop(), port: try makePort(), peer: "test", slot: slot))
+            IngestChannel.handler(loop: makeLoop(), port: fixture.port, peer: "test", slot: slot))
         slot = nil
+        // The committer keeps the connection until WELCOME is delivered.
         try channel.writeInbound(ByteBuffer(bytes: Message.hello(Hello(agency: AgencyID(1))).encoded))
         eventLoop.run()
-        // What the committer keeps for WELCOME.
-        var answers = queue.waitForNextConnection()?.answers
         _ = try channel.finish()
         eventLoop.run()
-        #expect(answers != nil && count.admit(channel) == nil)
-        answers = nil
+        #expect(count.admit(channel) == nil)
+        while let connection = fixture.desk.queue.isEmpty ? nil : fixture.desk.queue.waitForNextConnection() {
+            IngestWorker(queue: fixture.desk.queue).takeTurn(connection)
+        }
+        #expect(fixture.committer.commitStaged())
+        eventLoop.run()
         #expect(count.admit(channel) != nil)
     }
+
+    @Test("an error for an unknown peer leaves without queue, worker and committer")
+    func unknownPeer() throws {
+        let channel = EmbeddedChannel(loop: eventLoop)
+        try channel.pipeline.syncOperations.addHandler(
+            IngestChannel.handler(loop: makeLoop(), port: fixture.port, peer: "test", slot: nil))
+        try channel.writeInbound(ByteBuffer(bytes: Message.consultWinners(waitMilliseconds: 0).encoded))
+        eventLoop.run()
+        let bytes = try #require(try channel.readOutbound(as: ByteBuffer.self))
+        #expect(try Message(frame: Array(bytes.readableBytesView.dropFirst(4))).isError)
+        #expect(fixture.desk.queue.isEmpty)
+    }
+}
+
+extension Message {
+    fileprivate var isError: Bool { if case .error = self { true } else { false } }
 }

@@ -5,32 +5,30 @@ import Ledger
 import Shell
 import WireProtocol
 
-/// What all connections to one port have in common.
+/// The properties that all connections to one port share.
 final class IngestPort: Sendable {
     /// As log lines name it: `ingest`, or the dialect.
     let name: String
     /// The configuration's key for its endpoint.
     let key: String
-    /// What they speak; nil: the native protocol.
+    /// Their protocol; nil for the native one.
     let dialect: (any Dialect)?
     /// Framing, window, sizes and deadlines.
     let framing: FramedSettings
-    /// How each of them begins.
-    private let session: any IngestSession
+    /// The state in which each of them begins.
+    let session: any IngestSession
+    let desk: IngestDesk
 
-    /// - Parameter agencies: of the draw, which may be sealed.
-    init(_ configuration: ServiceConfiguration, agencies: UInt32, dialect: (any Dialect)?) {
+    /// - Parameter agencies: the number of the draw's agencies.
+    init(_ configuration: ServiceConfiguration, agencies: UInt32, dialect: (any Dialect)?, desk: IngestDesk) {
         self.dialect = dialect
+        self.desk = desk
         name = dialect?.name ?? "ingest"
         key = dialect.map { "dialects.\($0.name)" } ?? "ingest.listen"
         framing = FramedSettings(configuration.ingest, dialect: dialect)
         session =
             dialect.map { DialectSession($0, agencies: agencies) }
             ?? NativeSession(draw: configuration.folder.draw, agencies: agencies)
-    }
-
-    func connection(peer: String, answers: any AnswerSink) -> IngestConnection {
-        IngestConnection(peer: peer, session: session, dialect: dialect, answers: answers)
     }
 }
 
@@ -39,7 +37,7 @@ extension FramedSettings {
         let isNative = dialect == nil
         self.init(
             framing: dialect?.framing ?? .native, window: ingest.window,
-            // A stranger is answered before anything more of it is framed.
+            // An unknown peer is answered before more of its bytes are framed.
             firstWindow: isNative ? 1 : ingest.window, maxFrameBytes: ingest.maxFrameBytes,
             firstMaxFrameBytes: isNative ? Limits.maxConsultFrameBytes : ingest.maxFrameBytes,
             firstFrameBytes: Limits.firstFrameBytes,

@@ -1,0 +1,16 @@
+import Domain
+import Shell
+
+/// The parts of the service that its connections use.
+struct IngestDesk: Sendable {
+    let committer: LedgerCommitter
+    let consultations: DialectConsultations
+    let queue: ConnectionQueue
+    let terms: WelcomeTerms
+    /// Milliseconds since 1970.
+    let clock: @Sendable () -> UInt64
+    let log: EventLog
+
+    /// Birthdates after it are in the future.
+    var today: Birthdate { Birthdate(unixMilliseconds: clock()) }
+}
