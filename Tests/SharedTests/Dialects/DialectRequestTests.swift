@@ -143,7 +143,7 @@ struct DialectRequestTests {
             PipeDialect().request(Array(pipe.utf8), today: Samples.today),
             LinesDialect().request(Array(lines.utf8), today: Samples.today),
         ] {
-            #expect(Self.bad(request)?.reason == "bet 1: the bets are of agency 1 and of agency 2")
+            #expect(Self.bad(request)?.reason == "bet 1: the bets belong to both agency 1 and agency 2")
             #expect(Self.bad(request)?.badBets == 1)
         }
     }
@@ -155,7 +155,7 @@ struct DialectRequestTests {
         }
         let bet = "Ana;Luz;30904465;1999-03-17;1\n"
         #expect(Self.bets(request("1;1\n" + bet))?.count == 1)
-        #expect(Self.bad(request("1;1\n" + bet.dropLast()))?.reason.contains("the last line has no end") == true)
+        #expect(Self.bad(request("1;1\n" + bet.dropLast()))?.reason.contains("the last line has no newline") == true)
         #expect(Self.bad(request("1;2\n" + bet))?.reason == "the first line says 2 bets and 1 follow")
         for text in ["", "1\n" + bet, "x;1\n" + bet, "1;x\n" + bet, "1;-1\n", "1;1;1\n" + bet] {
             #expect(Self.bad(request(text)) != nil, "\(text)")
@@ -233,7 +233,7 @@ struct DialectRequestTests {
         for document in ["4294967296", "30904465A", "30904465123", "00123"] {
             var row = Self.good
             row[2] = document
-            #expect(Self.bad(Self.request(pair, [row]))?.reason.contains("is no u32") == true)
+            #expect(Self.bad(Self.request(pair, [row]))?.reason.contains("is not a u32") == true)
         }
     }
 
