@@ -29,8 +29,7 @@ package final class LinesDialect: Dialect {
         let agency = lines.next(text) == nil ? second.flatMap { agencyID(text.extracting($0)) } : nil
         if let agency, kind.equals("CONFIRMATION") { return .finish(agency) }
         if let agency, kind.equals("WINNERS") { return .consult(agency, .init(wait: .afterFinish)) }
-        return .unknown(
-            reason: "not a message; BET with six lines a bet, or CONFIRMATION or WINNERS with one, is expected")
+        return .unknown(reason: "not a message; expected BET with six lines a bet, or CONFIRMATION or WINNERS with one")
     }
 
     private func chunk(
