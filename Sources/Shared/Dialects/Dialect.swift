@@ -23,7 +23,7 @@ package protocol Dialect: AnyObject, Sendable {
     /// - Parameter today: birthdates after it are in the future.
     func request(_ frame: [UInt8], today: Birthdate) -> DialectRequest
 
-    /// Appends the bytes of a reply, which are sent in one write; none if the dialect cannot express it.
+    /// Appends the bytes of a reply, which are sent in one write; appends nothing if the dialect cannot express it.
     func encode(_ reply: DialectReply, into bytes: inout [UInt8])
 
     /// Returns what happens to the connection after a reply.

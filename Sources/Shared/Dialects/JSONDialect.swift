@@ -44,7 +44,7 @@ package final class JSONDialect: Dialect {
 
     package init() {}
 
-    /// The size above which messages are parsed one at a time: parsing JSON takes about 16 times its size in memory.
+    /// The size above which messages are parsed one at a time: parsing JSON takes memory of about 16 times its size.
     private static let longMessageBytes = 64 << 10
     private let longMessages = NIOLock()
 

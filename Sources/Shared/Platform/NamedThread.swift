@@ -7,8 +7,8 @@ package struct NamedThread: Sendable {
 
     /// Starts a thread; if the system has no room for it, reports that on standard error and ends the process with 70.
     ///
-    /// Threads are started while a program starts, before anything is acknowledged. The program cannot run without one of
-    /// them.
+    /// Threads are started while a program starts, before anything is acknowledged. If one is missing, the program cannot
+    /// run.
     ///
     /// - Parameter name: the name that `top -H` and `perf` show, at most 15 characters.
     package init(_ name: String, _ body: @escaping @Sendable () -> Void) {
@@ -52,7 +52,7 @@ package struct NamedThread: Sendable {
         pthread_join(handle, nil)
     }
 
-    /// Lets the thread end by itself, without a thread that waits for it.
+    /// Lets the thread end by itself, without being joined.
     package func detach() {
         pthread_detach(handle)
     }

@@ -29,7 +29,7 @@ package protocol Disk: Sendable {
 
     /// Drops a file's pages from the page cache, so that the next read comes from the disk.
     ///
-    /// After a failed fsync the kernel may mark dirty pages clean, although the disk does not hold them.
+    /// After a failed fsync the kernel may mark dirty pages clean, although the disk may not hold them.
     func forgetCached(_ path: String) throws(DiskError)
 
     /// Returns the stamp of a file or a folder; nil if it does not exist.

@@ -172,7 +172,7 @@ package struct FrameDecoder: ~Copyable, Sendable {
 
     /// Looks for the newlines that end a frame.
     ///
-    /// - Returns: the number of bytes up to and including them, and whether they end the frame.
+    /// - Returns: the number of bytes to take, and whether they end the frame.
     private mutating func scan(_ input: RawSpan, expected: Int) -> (taken: Int, isWhole: Bool) {
         for offset in 0..<input.byteCount {
             let byte = input.unsafeLoad(fromByteOffset: offset, as: UInt8.self)
