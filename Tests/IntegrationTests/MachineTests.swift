@@ -91,7 +91,7 @@ struct MachineTests {
             let script = try ShellScript(
                 "ulimit -n 20; timeout 20 \(program) --data d --listen 127.0.0.1:0", in: try TemporaryFolder())
             #expect(script.code == 70, "\(script)")
-            #expect(script.errors == "Error: the limit on open files is 20 (ulimit -Hn); a service needs 64 at least\n")
+            #expect(script.errors == "Error: the limit on open files is 20 (ulimit -Hn); a service needs at least 64\n")
         }
     }
 

@@ -1,26 +1,26 @@
-/// The agency's side of a protocol: `agency doctor` plays it against any server, tests play it against ours.
+/// The agency's side of a protocol, which `agency doctor` plays against any server and tests play against ours.
 ///
-/// A value for each connection; the native language counts its sequences.
+/// Each connection has its own value: the native language counts its sequences.
 package protocol AgencyLanguage: Sendable {
     /// `native`, or the name of its dialect.
     var name: String { get }
 
-    /// The agency's first message; nil if it begins with its bets.
+    /// Returns the agency's first message; nil if it begins with its bets.
     mutating func greeting(agency: String) -> [UInt8]?
 
-    /// A chunk of rows, each first name, last name, document, birthdate and number as text, valid or not.
+    /// Returns a chunk of rows, each with first name, last name, document, birthdate and number as text, valid or not.
     mutating func chunk(_ rows: [[String]], agency: String, isLast: Bool) -> [UInt8]
 
-    /// The message that all bets are sent; nil if the consultation says so.
+    /// Returns the message that all bets are sent; nil if the consultation says so.
     mutating func finish(agency: String) -> [UInt8]?
 
-    /// A consultation; if ``finish(agency:)`` is nil it also says that all bets are sent.
+    /// Returns a consultation; if ``finish(agency:)`` is nil, it also says that all bets are sent.
     mutating func consult(agency: String) -> [UInt8]
 
     /// Reads the answer to a question from the start of the received bytes.
     mutating func reply(_ bytes: [UInt8], to question: AgencyQuestion) -> AgencyReading
 
-    /// Whether consultations go to a port of their own.
+    /// Whether consultations go to a separate port.
     var hasWinnersPort: Bool { get }
     /// Whether an agency opens a connection for each message.
     var isOneMessagePerConnection: Bool { get }
@@ -36,7 +36,7 @@ package protocol AgencyLanguage: Sendable {
 
 /// A message that only some languages can express.
 package enum AgencyAbility: Sendable, CaseIterable {
-    /// A chunk without a bet.
+    /// A chunk without bets.
     case noBets
     /// Numbers with leading zeros.
     case paddedNumbers
@@ -46,7 +46,7 @@ package enum AgencyAbility: Sendable, CaseIterable {
 
 /// Bytes that a server must survive, framed as the language frames them.
 package struct AgencyNonsense: Sendable {
-    /// A message without a byte.
+    /// An empty message.
     package var empty: [UInt8]
     /// A message of an unknown kind.
     package var unknown: [UInt8]
@@ -60,7 +60,7 @@ package struct AgencyNonsense: Sendable {
     }
 }
 
-/// The message that an agency waits for an answer to: the same bytes mean different things after different questions.
+/// The message whose answer an agency awaits; the same bytes mean different things after different questions.
 package enum AgencyQuestion: Sendable {
     case greeting
     case chunk
@@ -74,7 +74,7 @@ package enum AgencyReply: Equatable, Sendable {
     case stored
     /// Nothing of the message is stored.
     ///
-    /// `badBets` is 0 and `reason` empty if the language does not tell them.
+    /// `badBets` is 0 and `reason` empty if the language does not carry them.
     case rejected(badBets: Int, reason: String)
     /// The agency has finished, durably.
     case finished
@@ -84,7 +84,7 @@ package enum AgencyReply: Equatable, Sendable {
     case notDrawnYet
 }
 
-/// The answer at the start of some bytes.
+/// The result of reading an answer from the start of some bytes.
 package enum AgencyReading: Equatable, Sendable {
     case reply(AgencyReply, byteCount: Int)
     case needsBytes
@@ -96,7 +96,7 @@ extension AgencyLanguage {
     package func greeting(agency: String) -> [UInt8]? { nil }
 }
 
-/// All languages, each registered by its line here: the native protocol and the dialects that carry bets.
+/// The list of all languages, each registered by one line: the native protocol and the dialects that carry bets.
 package enum LanguageRegistry {
     package static let all: [any AgencyLanguage] = [
         NativeLanguage(),
@@ -107,6 +107,6 @@ package enum LanguageRegistry {
         PipeLanguage(),
     ]
 
-    /// The language of this name.
+    /// Returns the language of this name.
     package static func language(_ name: String) -> (any AgencyLanguage)? { all.first { $0.name == name } }
 }

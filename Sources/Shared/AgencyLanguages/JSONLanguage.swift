@@ -67,7 +67,7 @@ package struct JSONLanguage: AgencyLanguage {
         }
     }
 
-    /// A string as JSON writes it in ASCII.
+    /// Returns a string as a JSON literal in ASCII.
     private func literal(_ text: String) -> String {
         var literal = "\""
         for unit in text.utf16 {

@@ -25,7 +25,7 @@ package struct LinesLanguage: AgencyLanguage {
     package func consult(agency: String) -> [UInt8] { Array("WINNERS\n\(agency)\n\n".utf8) }
 
     package func reply(_ bytes: [UInt8], to question: AgencyQuestion) -> AgencyReading {
-        // Every answer is ASCII; text that has to be repaired would have other positions than its bytes.
+        // Every answer is ASCII. Text repaired to valid UTF-8 would have other positions than the bytes.
         guard bytes.allSatisfy({ $0 < 0x80 }) else { return .invalid }
         let text = String(decoding: bytes, as: UTF8.self)
         let failure = "Error al recibir msg :(\n\n"

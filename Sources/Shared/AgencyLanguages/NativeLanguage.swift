@@ -1,7 +1,7 @@
 import Domain
 import WireProtocol
 
-/// An agency that speaks the native protocol, on one connection.
+/// The agency's side of the native protocol, on one connection.
 package struct NativeLanguage: AgencyLanguage {
     package let name = "native"
     package let hasWinnersPort = true
@@ -13,7 +13,7 @@ package struct NativeLanguage: AgencyLanguage {
     package let nonsense = AgencyNonsense(
         empty: [0, 0, 0, 0], unknown: [0, 0, 0, 1, 0x77], header: [0xFF, 0xFF, 0xFF, 0xFF])
 
-    /// As WELCOME said, and one more for each chunk since.
+    /// The sequence from WELCOME, plus one for each chunk since.
     private var nextSequence: UInt32 = 1
 
     package init() {}

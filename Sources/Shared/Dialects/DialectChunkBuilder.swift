@@ -1,11 +1,11 @@
 import Domain
 import WireProtocol
 
-/// Turns the bets of a dialect's message into a chunk, or says what is wrong with them.
+/// A builder that turns the bets of a dialect's message into a chunk, or reports their faults.
 ///
-/// Names, documents and dates stay the text they are; the number becomes the number it says, `0007` being 7.
+/// Names, documents and dates keep their text; numbers keep their value only: `0007` is 7.
 struct DialectChunkBuilder {
-    /// A bet's fields as they came.
+    /// A bet's fields as received.
     struct Fields: ~Escapable {
         var firstName: Span<UInt8>
         var lastName: Span<UInt8>
@@ -35,16 +35,17 @@ struct DialectChunkBuilder {
         self.today = today
     }
 
-    /// The bytes name the agency of all bets that follow, or of the next one.
+    /// Reads the agency of all bets that follow, or of the next one.
     ///
-    /// - Returns: whether they do, and it is the agency of the bets before.
+    /// - Returns: false, after a fault was recorded, if the bytes are not an agency or name one other than that of the
+    ///   previous bets.
     mutating func name(_ bytes: Span<UInt8>) -> Bool {
         guard let named = agencyID(bytes) else {
-            fault("the agency is not a number of decimal digits")
+            fault("the agency is not a valid decimal number")
             return false
         }
         if let agency, agency != named {
-            fault("the bets are of agency \(agency) and of agency \(named)")
+            fault("the bets belong to both agency \(agency) and agency \(named)")
             return false
         }
         agency = named
@@ -70,16 +71,16 @@ struct DialectChunkBuilder {
         }
     }
 
-    /// The next bet is none.
+    /// Records that the next bet is invalid.
     mutating func fault(_ reason: @autoclosure () -> String) {
         if firstFault == nil { firstFault = "bet \(count): \(reason())" }
         badBets += 1
         count += 1
     }
 
-    /// The request that the message makes.
+    /// Returns the request that the message makes.
     ///
-    /// - Parameter reason: why the message as a whole is no chunk, whatever its bets are.
+    /// - Parameter reason: the reason that the message as a whole is invalid, whatever its bets are.
     mutating func request(isLast: Bool = false, reason: String? = nil) -> DialectRequest {
         if let firstFault { return .badChunk(agency, BadChunk(count: count, badBets: badBets, reason: firstFault)) }
         let tooMany = count > Limits.maxChunkBets ? "\(count) bets; at most \(Limits.maxChunkBets) fit a chunk" : nil
@@ -90,7 +91,7 @@ struct DialectChunkBuilder {
     }
 }
 
-/// An agency's number in decimal digits, or nil.
+/// Reads an agency's number in decimal digits; nil if it is invalid.
 func agencyID(_ bytes: Span<UInt8>) -> AgencyID? {
     guard (1...10).contains(bytes.count) else { return nil }
     var number: UInt64 = 0

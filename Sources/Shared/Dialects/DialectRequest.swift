@@ -1,36 +1,36 @@
 package import Domain
 package import WireProtocol
 
-/// What a message of a dialect asks for.
+/// The request in a dialect's message.
 ///
-/// The agency is nil if the message names none: it is then the one that sent chunks on the connection.
+/// The agency is nil if the message does not name one; it is then the agency that sent chunks on the connection.
 ///
-/// Fields end at the dialect's separator and are not unescaped: a separator inside a name gives a field too many, which
-/// makes the bet invalid. Bytes are passed on as they arrived: ``BetRules`` decides whether a name is valid UTF-8, and a
-/// chunk with one invalid bet is a ``badChunk(_:_:)`` as a whole. A message of another shape is ``unknown(reason:)``.
+/// Fields end at the dialect's separator and are not unescaped: a separator inside a name gives one field too many,
+/// which makes the bet invalid. Bytes are passed on as they arrived; ``BetRules`` decides whether a name is valid UTF-8.
+/// A chunk with one invalid bet is a ``badChunk(_:_:)`` as a whole. A message of another shape is ``unknown(reason:)``.
 package enum DialectRequest: Equatable, Sendable {
-    /// Store these bets, which may be none.
+    /// Bets to store, possibly zero.
     ///
-    /// The chunk has no sequence: the service numbers it.
+    /// The chunk has no sequence; the service numbers it.
     case chunk(AgencyID?, Chunk)
-    /// A chunk with an invalid bet, or of an invalid form: none of its bets is stored.
+    /// A chunk with an invalid bet or an invalid form; none of its bets is stored.
     case badChunk(AgencyID?, BadChunk)
     /// The agency has sent all its bets.
     case finish(AgencyID?)
     case consult(AgencyID?, Consultation)
-    /// Whether the draw is published.
+    /// The question whether the draw is published.
     case askDrawn
     /// The bytes to send back.
     case echo([UInt8])
     /// Not a message of the dialect.
     case unknown(reason: String)
 
-    /// How a consultation is meant.
+    /// The terms of a consultation.
     package struct Consultation: Equatable, Sendable {
         package enum Wait: Equatable, Sendable {
             /// Answered after the draw.
             case always
-            /// Answered after the draw on a connection on which the agency has finished, else at once.
+            /// Answered after the draw if the agency has finished on this connection, otherwise at once.
             case afterFinish
             /// Answered at once.
             case never
@@ -54,7 +54,9 @@ package struct BadChunk: Equatable, Sendable {
     /// The number of invalid bets.
     package var badBets: Int
     package var reason: String
-    /// Whether a field of the chunk may have ended it early: if the bytes that follow are not a message, they are its rest.
+    /// Whether a field of the chunk may have ended it early.
+    ///
+    /// If so, bytes that follow and are not a message are its rest.
     package var mayHaveRest: Bool
 
     package init(count: Int, badBets: Int, reason: String, mayHaveRest: Bool = false) {
@@ -69,8 +71,8 @@ package struct BadChunk: Equatable, Sendable {
 package enum DialectReply: Equatable, Sendable {
     /// The chunk is durable.
     ///
-    /// `isLast` is true if the message of the chunk itself said that it was the agency's last (``Chunk/isLast``): only
-    /// dialects whose chunks can say so, such as `json`, ever see it.
+    /// `isLast` is true if the chunk's own message said that it was the agency's last (``Chunk/isLast``). Only dialects
+    /// whose chunks can say so, such as `json`, ever receive true.
     case stored(isLast: Bool)
     /// Nothing of the message is stored.
     ///
@@ -83,10 +85,10 @@ package enum DialectReply: Equatable, Sendable {
     case drawn(Bool)
     case echo([UInt8])
 
-    /// What happens to the connection after a reply.
+    /// The action on the connection after a reply.
     package enum Next: Equatable, Sendable {
         case stay
-        /// Close, unless more bytes of the agency have arrived.
+        /// Close, unless more bytes from the agency have arrived.
         case closeWhenQuiet
         case close
     }

@@ -1,7 +1,7 @@
 package import Domain
 package import WireProtocol
 
-/// One line in, the same line out: the connectivity check with netcat.
+/// A dialect that sends a line back, for the connectivity check with netcat.
 ///
 /// It carries no bets.
 ///

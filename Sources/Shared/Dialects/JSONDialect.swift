@@ -3,7 +3,7 @@ private import Foundation
 private import NIOConcurrencyHelpers
 package import WireProtocol
 
-/// A length of four bytes, then JSON; bets on one port and winners on another.
+/// A dialect of JSON after a length of four bytes, with bets on one port and winners on another.
 ///
 /// It has no error answer: a bad chunk closes the connection.
 ///
@@ -44,7 +44,7 @@ package final class JSONDialect: Dialect {
 
     package init() {}
 
-    /// Parsing JSON takes about 16 times its bytes: of long messages, one at a time is parsed.
+    /// The size above which messages are parsed one at a time: parsing JSON takes memory of about 16 times its size.
     private static let longMessageBytes = 64 << 10
     private let longMessages = NIOLock()
 
@@ -58,7 +58,7 @@ package final class JSONDialect: Dialect {
         do {
             query = try JSONDecoder().decode(Query.self, from: Data(frame))
         } catch {
-            return .unknown(reason: "no JSON of the form {\"type_message\": 1, \"agency\": \"1\", \"payload\": […]}")
+            return .unknown(reason: "not JSON of the form {\"type_message\": 1, \"agency\": \"1\", \"payload\": […]}")
         }
         let agency = agencyID(Array(query.agency.utf8).span)
         switch query.kind {
@@ -76,7 +76,7 @@ package final class JSONDialect: Dialect {
             }
             return builder.request(
                 isLast: query.kind == Kind.lastChunk,
-                reason: query.payload == nil ? "the payload is no list of strings" : nil)
+                reason: query.payload == nil ? "the payload is not a list of strings" : nil)
         case Kind.consult:
             return .consult(agency, .init(wait: .always))
         default:
@@ -93,7 +93,7 @@ package final class JSONDialect: Dialect {
     }
 
     package func winnersForm(count: UInt64, documentsBytes: Int, areIntegers: Bool) -> WinnersForm? {
-        // Documents are letters and digits: nothing in them needs an escape.
+        // Documents are letters and digits, so nothing needs an escape.
         let (opening, closing) = (Array(#"{"type_message": 2, "payload": ""#.utf8), Array(#""}"#.utf8))
         let length =
             opening.count + closing.count

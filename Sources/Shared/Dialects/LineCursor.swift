@@ -1,16 +1,16 @@
-/// The fields of a line, as ranges of its text: as many as any dialect has, and how many there were.
+/// The fields of a line as ranges of its text: the first six, the most that a dialect has, and the number of all.
 struct TextFields {
     var ranges = InlineArray<6, Range<Int>>(repeating: 0..<0)
     private(set) var count = 0
 
-    /// Appends a field; those beyond the sixth are counted only.
+    /// Appends a field; fields beyond the sixth are only counted.
     mutating func append(_ field: Range<Int>) {
         if count < 6 { ranges[count] = field }
         count += 1
     }
 }
 
-/// Walks the lines of a text one at a time: a message of newlines costs nothing but its bytes.
+/// An iterator over the lines of a text, so that a message of newlines costs only its own bytes.
 struct LineCursor {
     private var index: Int
     private let end: Int
@@ -20,7 +20,7 @@ struct LineCursor {
         end = range.upperBound
     }
 
-    /// The next line without its newline, which the last line may lack; nil at the end.
+    /// Returns the next line without its newline, which the last line may lack; nil at the end.
     mutating func next(_ text: Span<UInt8>) -> Range<Int>? {
         guard index < end else { return nil }
         let start = index
@@ -32,7 +32,7 @@ struct LineCursor {
 }
 
 extension Span<UInt8> {
-    /// The fields between separators: one more than there are separators.
+    /// Returns the fields between separators, one more than there are separators.
     func fields(in range: Range<Int>, separatedBy separator: Unicode.Scalar) -> TextFields {
         var fields = TextFields()
         var start = range.lowerBound

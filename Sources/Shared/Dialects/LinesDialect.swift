@@ -1,9 +1,10 @@
 package import Domain
 package import WireProtocol
 
-/// Lines without a length: a message ends at its first empty line.
+/// A dialect of lines without a length, in which a message ends at its first empty line.
 ///
-/// So an empty field ends its chunk early; what follows is taken for the rest of it (``BadChunk/mayHaveRest``).
+/// An empty field therefore ends its chunk early; the bytes that follow are taken as its rest
+/// (``BadChunk/mayHaveRest``).
 ///
 /// Source: docs/dialects.md, "lines".
 package final class LinesDialect: Dialect {
@@ -16,7 +17,7 @@ package final class LinesDialect: Dialect {
 
     package func request(_ frame: [UInt8], today: Birthdate) -> DialectRequest {
         let text = frame.span
-        // The last newline is the empty line's. One in front is what an empty last field of the message before left over.
+        // The last newline is the empty line's. A leading one is left over from an empty last field of the previous message.
         let start = text.count > 2 && text[0] == UInt8(ascii: "\n") ? 1 : 0
         var lines = LineCursor(start..<max(start, text.count - 1))
         guard let first = lines.next(text) else {
@@ -28,7 +29,7 @@ package final class LinesDialect: Dialect {
         let agency = lines.next(text) == nil ? second.flatMap { agencyID(text.extracting($0)) } : nil
         if let agency, kind.equals("CONFIRMATION") { return .finish(agency) }
         if let agency, kind.equals("WINNERS") { return .consult(agency, .init(wait: .afterFinish)) }
-        return .unknown(reason: "no message; BET with six lines a bet, CONFIRMATION or WINNERS with one is expected")
+        return .unknown(reason: "not a message; expected BET with six lines a bet, or CONFIRMATION or WINNERS with one")
     }
 
     private func chunk(
@@ -47,7 +48,7 @@ package final class LinesDialect: Dialect {
         _ = builder.name(text.extracting(bet.ranges[0]))
         builder.fault("\(bet.count) lines; 6 are expected, none of them empty")
         guard case .badChunk(let agency, var bad) = builder.request() else {
-            preconditionFailure("a fault was reported and the chunk is good")
+            preconditionFailure("a fault was reported, but the chunk is valid")
         }
         bad.mayHaveRest = true
         return .badChunk(agency, bad)
@@ -58,7 +59,7 @@ package final class LinesDialect: Dialect {
         case .stored: bytes += "Success :)\n\n".utf8
         case .rejected: bytes += "Error al recibir msg :(\n\n".utf8
         case .finished: bytes += "OK\n\n".utf8
-        case .notDrawnYet, .drawn, .echo: break  // it cannot express them
+        case .notDrawnYet, .drawn, .echo: break  // the dialect cannot express them
         }
     }
 

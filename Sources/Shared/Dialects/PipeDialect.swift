@@ -1,10 +1,10 @@
 package import Domain
 package import WireProtocol
 
-/// A length of four bytes, then text with pipes; bets, end and winners on one connection, or one for each.
+/// A dialect of text with pipes after a length of four bytes; bets, end and winners on one connection, or one for each.
 ///
-/// The kind of a message is decided by its shape: `END`, `WIN` and `CON|agency` are whole messages, everything else is
-/// bets, whatever their names contain.
+/// The shape of a message decides its kind: `END`, `WIN` and `CON|agency` are whole messages; everything else is bets,
+/// whatever their names contain.
 ///
 /// Source: docs/dialects.md, "pipe".
 package final class PipeDialect: Dialect {
@@ -40,16 +40,16 @@ package final class PipeDialect: Dialect {
         return builder.request()
     }
 
-    /// The last line may lack its newline, so a length that counts characters instead of bytes can cut the last number
-    /// short and leave a valid one.
+    /// Whether the last number may have been cut short.
     ///
-    /// Then the rest follows at once, and it cannot be the start of a message.
+    /// The last line may lack its newline, so a length that counts characters instead of bytes can cut the last number
+    /// short and leave a valid one. The rest then follows at once and cannot be the start of a message.
     package func mayBeCutShort(_ frame: [UInt8]) -> Bool {
         guard frame.last.map({ $0 != UInt8(ascii: "\n") }) == true, frame.contains(where: { $0 >= 0x80 }),
             let separator = frame.lastIndex(of: UInt8(ascii: "|"))
         else { return false }
         let number = frame[(separator + 1)...]
-        // Nobody pads a number to five digits: of four nothing is missing.
+        // No agency pads a number to five digits, so a number of four is complete.
         return number.count < 4 || number.first == UInt8(ascii: "0")
     }
 

@@ -1,7 +1,7 @@
 package import Domain
 package import WireProtocol
 
-/// Eight decimal digits of length, then text with semicolons; bets, end and winners on one connection.
+/// A dialect of text with semicolons after a length of eight decimal digits; bets, end and winners on one connection.
 ///
 /// Source: docs/dialects.md, "semicolon".
 package final class SemicolonDialect: Dialect {
@@ -42,7 +42,7 @@ package final class SemicolonDialect: Dialect {
         }
         if text[text.count - 1] != UInt8(ascii: "\n") {
             return builder.request(
-                reason: "the last line has no end: the length must count bytes, not characters")
+                reason: "the last line has no newline: the length must count bytes, not characters")
         }
         return builder.request(
             reason: count == found ? nil : "the first line says \(count) bets and \(found) follow")

@@ -1,10 +1,10 @@
 package import Domain
 package import WireProtocol
 
-/// Binary, big-endian, fields with tags; a connection for each message.
+/// A binary, big-endian dialect of fields with tags, with a connection for each message.
 ///
-/// It has no error answer: what is refused is closed without a word. Documents are u32 in its answers, so a chunk with
-/// another document is refused.
+/// It has no error answer: a rejected message closes the connection without an answer. Documents are u32 in its
+/// answers, so a chunk with any other document is rejected.
 ///
 /// Source: docs/dialects.md, "tlv".
 package final class TLVDialect: Dialect {
@@ -42,7 +42,7 @@ package final class TLVDialect: Dialect {
         }
     }
 
-    /// Whether a document comes back as it is: a u32 without leading zeros.
+    /// Whether an answer can reproduce a document: it is a u32 without leading zeros.
     private func isWritten(_ document: ArraySlice<UInt8>) -> Bool {
         let text = String(decoding: document, as: UTF8.self)
         return UInt32(text).map(String.init) == text
@@ -75,9 +75,9 @@ package final class TLVDialect: Dialect {
             reader.skip(byteCount: byteCount)
         }
         if fields.count != 5 || reader.index != end {
-            builder.fault("not the tags 1 to 5 with their values")
+            builder.fault("the bet must consist of the tags 1 to 5 with their values")
         } else if !isWritten(frame[fields.ranges[2]]) {
-            builder.fault("the document is no u32: this dialect could not tell it as a winner")
+            builder.fault("the document is not a u32 without leading zeros: this dialect cannot send it as a winner")
         } else {
             builder.append(.init(frame.span, fields))
         }
@@ -92,7 +92,7 @@ package final class TLVDialect: Dialect {
             bytes.append(Kind.wait)
             bytes.append(bigEndian: UInt32(0))
         case .rejected, .finished, .drawn, .echo:
-            break  // it cannot express them
+            break  // the dialect cannot express them
         }
     }
 
@@ -106,7 +106,7 @@ package final class TLVDialect: Dialect {
     package var nextAfterWinners: DialectReply.Next { .closeWhenQuiet }
 
     package func winnersForm(count: UInt64, documentsBytes: Int, areIntegers: Bool) -> WinnersForm? {
-        // Another document came by another dialect: half a list would be a wrong answer.
+        // Other documents arrived through another dialect; half a list would be a wrong answer.
         guard areIntegers, let length = UInt32(exactly: 4 * count) else { return nil }
         var header = [Kind.winners]
         header.append(bigEndian: length)

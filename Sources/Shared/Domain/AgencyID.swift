@@ -8,7 +8,7 @@ package struct AgencyID: RawRepresentable, Hashable, Comparable, Sendable, Codab
         self.rawValue = rawValue
     }
 
-    /// No agency: records of the service's own have it.
+    /// No agency: used in records that belong to the service itself.
     package static let none = AgencyID(0)
 
     package init(_ rawValue: UInt32) {
@@ -17,9 +17,10 @@ package struct AgencyID: RawRepresentable, Hashable, Comparable, Sendable, Codab
 
     package var description: String { String(rawValue) }
 
-    /// Why there is no such agency in a draw of so many, numbered from 1; nil where there is.
+    /// Returns the reason that the number is not in 1 … `agencies`; nil if it is.
     package func fault(agencies: UInt32) -> String? {
-        rawValue >= 1 && rawValue <= agencies ? nil : "agency \(self); the agencies of this draw are 1 to \(agencies)"
+        rawValue >= 1 && rawValue <= agencies
+            ? nil : "there is no agency \(self); the agencies of this draw are 1 to \(agencies)"
     }
 
     package static func < (left: AgencyID, right: AgencyID) -> Bool {

@@ -1,6 +1,6 @@
-/// One bet as text and numbers: how tests, single bets and exports see it.
+/// One bet as text and numbers, for tests, single bets and exports.
 ///
-/// On the wire and in the ledger bets are kept by column (``BetColumns``) and are never turned into this.
+/// On the wire and in the ledger, bets are kept by column (``BetColumns``) and never converted to this type.
 package struct Bet: Equatable, Sendable {
     package var firstName: String
     package var lastName: String

@@ -1,6 +1,6 @@
 /// The reason a bet is invalid.
 ///
-/// The text says the field, what was found and what is expected.
+/// The description names the field, what was found and what is expected.
 package enum BetFault: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Name: String, Hashable, Sendable {
         case first = "first name"

@@ -1,9 +1,9 @@
-/// The rules for one bet's fields: the same for the service, which checks columns, and for an agency, which checks
-/// rows before it sends them.
+/// The rules for one bet's fields, shared by the service, which checks columns, and the agency, which checks rows
+/// before it sends them.
 package enum BetRules {
     /// Checks a name: 1 … 255 bytes of valid UTF-8 without control characters.
     ///
-    /// - Parameter isASCII: it is known to be, and so to be valid UTF-8.
+    /// - Parameter isASCII: whether the bytes are known to be ASCII, and so valid UTF-8.
     package static func check(
         name bytes: Span<UInt8>, _ name: BetFault.Name, isASCII: Bool = false
     ) throws(BetFault) {
@@ -23,7 +23,7 @@ package enum BetRules {
         }
     }
 
-    /// Checks a birthdate: in the calendar, from 1900-01-01 to `today`, both included.
+    /// Checks a birthdate: a calendar date from 1900-01-01 to `today`, inclusive.
     package static func check(birthdate: Birthdate, today: Birthdate) throws(BetFault) {
         if !birthdate.isCalendarDate { throw .birthdateNotInCalendar(birthdate) }
         if birthdate < Limits.minBirthdate { throw .birthdateTooEarly(birthdate) }
@@ -37,11 +37,11 @@ package enum BetRules {
 
     /// Whether valid UTF-8 contains a control character: U+0000 to U+001F, U+007F to U+009F.
     ///
-    /// They end lines, steer terminals and separate the fields of other formats; no name has one.
+    /// Such characters end lines, control terminals and separate the fields of other formats. No name contains one.
     package static func hasControlCharacter(_ bytes: Span<UInt8>) -> Bool {
         guard !bytes.isEmpty else { return false }
         var found: UInt8 = isControl(bytes[unchecked: 0])
-        // No branch, so that the compiler turns the loop into vector code.
+        // Branch-free, so that the compiler vectorizes the loop.
         for index in 1..<bytes.count {
             let (before, byte) = (bytes[unchecked: index &- 1], bytes[unchecked: index])
             found |= isControl(byte) | ((before == 0xC2 ? 1 : 0) & (byte < 0xA0 ? 1 : 0))
@@ -49,7 +49,7 @@ package enum BetRules {
         return found != 0
     }
 
-    /// 1 for a control character of ASCII.
+    /// Returns 1 for an ASCII control character, otherwise 0.
     private static func isControl(_ byte: UInt8) -> UInt8 {
         (byte < 0x20 ? 1 : 0) | (byte == 0x7F ? 1 : 0)
     }

@@ -1,15 +1,15 @@
-/// A calendar date as the number yyyymmdd, the form in which it travels and is stored.
+/// A calendar date as the number yyyymmdd, its form on the wire and in the ledger.
 package struct Birthdate: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// yyyymmdd in decimal, for example 19990317.
     ///
-    /// Not checked: see ``isCalendarDate``.
+    /// Not validated: see ``isCalendarDate``.
     package let packed: UInt32
 
     package init(packed: UInt32) {
         self.packed = packed
     }
 
-    /// The date in UTC at a moment, in milliseconds since 1970.
+    /// The UTC date of a moment in milliseconds since 1970.
     ///
     /// Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
     package init(unixMilliseconds: UInt64) {

@@ -1,10 +1,10 @@
 /// The name of a draw.
 ///
-/// It is also the name of its folder, so only 1 … 64 of `a-z A-Z 0-9 - _` are allowed.
+/// It is also the name of the draw's folder, so it has 1 … 64 characters of `a-z A-Z 0-9 - _`.
 package struct DrawID: Hashable, Sendable, Codable, CustomStringConvertible {
     package let name: String
 
-    /// Returns nil for a name that is empty, too long or has any other character.
+    /// Returns nil for a name that is empty, too long or contains any other character.
     package init?(_ name: String) {
         let allowed = name.utf8.allSatisfy { byte in
             isASCIILetterOrDigit(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
@@ -19,7 +19,7 @@ package struct DrawID: Hashable, Sendable, Codable, CustomStringConvertible {
         let container = try decoder.singleValueContainer()
         guard let draw = DrawID(try container.decode(String.self)) else {
             throw DecodingError.dataCorruptedError(
-                in: container, debugDescription: "not the name of a draw")
+                in: container, debugDescription: "not a valid name of a draw")
         }
         self = draw
     }
@@ -30,7 +30,7 @@ package struct DrawID: Hashable, Sendable, Codable, CustomStringConvertible {
     }
 }
 
-/// Whether a byte is one of `0-9 A-Z a-z`: what documents are made of.
+/// Whether a byte is one of `0-9 A-Z a-z`, the characters of documents.
 @inline(__always)
 package func isASCIILetterOrDigit(_ byte: UInt8) -> Bool {
     byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 26

@@ -1,6 +1,6 @@
 /// Every fixed limit, with its arithmetic.
 ///
-/// Limits that an operator may choose are in `ConfigurationKey`.
+/// Limits that an operator can set are in `ConfigurationKey`.
 package enum Limits {
     // MARK: A bet
 
@@ -22,22 +22,25 @@ package enum Limits {
     package static let chunkOverheadBytes = frameLengthBytes + 7
     /// A count is 16 bits wide on the wire.
     package static let maxChunkBets = 65_535
-    /// The smallest chunk limit that an operator may set must hold the largest bet: 11 + 539 = 550 < 1024.
+    /// The smallest frame limit that an operator can set; it must fit the largest bet: 11 + 539 = 550 < 1024.
     package static let minFrameBytes = 1024
-    /// The largest frame an operator may allow.
+    /// The largest frame limit that an operator can set.
     ///
-    /// With a record's and a group's header it must fit a commit group: 4 MiB + 36 + 48 < 8 MiB.
+    /// With a record header and a group header it must fit a commit group: 4 MiB + 36 + 48 < 8 MiB.
     package static let maxFrameBytesCeiling = 4 << 20
-    /// Frames to the winners' port are HELLO (type 1, version 1, agency 4, two strings of 1 + 255 at most: 518) and
-    /// CONSULT (5).
+    /// The largest frame to the winners' port.
+    ///
+    /// Its frames are HELLO (type 1, version 1, agency 4, two strings of 1 + 255 at most: 518) and CONSULT (5).
     package static let maxConsultFrameBytes = 1024
-    /// The most one read takes from a socket of the winners' port: a whole frame, and 113 consultations of 9 bytes, whose
-    /// answers wait in memory together.
+    /// The most bytes that one read takes from a socket of the winners' port.
+    ///
+    /// That is a whole frame, or 113 consultations of 9 bytes, whose answers wait in memory together.
     package static let maxConsultReadBytes = 1024
-    /// An INFORM_AGENCY_WINNERS frame: a long list of winners travels as several frames with `more` set, so that an
-    /// agency never needs more than this for one.
+    /// The largest INFORM_AGENCY_WINNERS frame.
+    ///
+    /// A long list of winners is sent as several frames with `more` set, so an agency never needs more than this for one.
     package static let maxInformFrameBytes = 64 << 10
-    /// A consultation is parked no longer than this, whatever it asks for: a peer that has silently gone is found out.
+    /// The longest time that a consultation is parked, whatever it asks for, so that a vanished peer is detected.
     package static let maxWaitMilliseconds: UInt32 = 600_000
 
     // MARK: Names
@@ -47,30 +50,33 @@ package enum Limits {
 
     // MARK: The ledger
 
-    /// What O_DIRECT asks for on every disk in use, and the unit that a group is padded to.
+    /// The alignment that O_DIRECT requires on every disk in use, and the unit to which a group is padded.
     package static let blockBytes = 4096
-    /// One commit group, its header and padding included: what recovery and every reader hold in memory.
+    /// The largest commit group, including its header and padding; recovery and every reader hold one in memory.
     package static let maxGroupBytes = 8 << 20
-    /// Space is preallocated in steps of the ledger's own size between these two, so that a small ledger stays
-    /// small and a large one grows in few steps.
+    /// The smallest preallocation step.
+    ///
+    /// Between the bounds a step is as large as the ledger, so a small ledger stays small and a large one grows in few
+    /// steps.
     package static let minPreallocationBytes = 1 << 20
     package static let maxPreallocationBytes = 64 << 20
 
     // MARK: A connection's memory
 
-    /// What must arrive of a frame within two seconds for it to keep its memory while others wait: a link of 128 kbit/s
-    /// carries it.
+    /// The bytes of a frame that must arrive within two seconds for it to keep its memory while others wait.
+    ///
+    /// A 128 kbit/s link meets it.
     package static let minProgressBytes = 32 << 10
 
-    /// The first part of a frame of a dialect, reserved without waiting: its agencies do not say HELLO, so an announced
-    /// length alone must not take memory from others.
+    /// The first part of a dialect's frame, reserved without waiting.
     ///
-    /// It holds the largest message of `tlv`, 8,198 bytes.
+    /// Agencies of a dialect do not send HELLO, so an announced length alone must not take memory from others. The first
+    /// part holds the largest message of `tlv`, 8,198 bytes.
     package static let firstFrameBytes = 9 << 10
 
-    /// The most one read takes from a socket.
+    /// The most bytes that one read takes from a socket.
     ///
-    /// The bytes of it that are not yet framed belong to no reservation, so the ingest service needs at most
-    /// `bufferBytes` + connections × (this + `firstFrameBytes` + 3.1 KB), and what docs/operations.md adds.
+    /// Bytes that are not yet framed belong to no reservation. The ingest service therefore needs at most
+    /// `bufferBytes` + connections × (this + `firstFrameBytes` + 3.1 KB), plus what docs/operations.md adds.
     package static let maxReadBytes = 128 << 10
 }

@@ -5,12 +5,12 @@ package enum DescriptorLimit {
     /// Files other than connections: ledger, published files, lock, standard streams, event loops, and connections that
     /// are being rejected.
     private static let reserved = 128
-    /// What a service opens before its first connection, with something to spare.
+    /// The files that a service opens before its first connection, with some to spare.
     private static let least = 64
 
-    /// Raises the soft limit to the hard one, if the system lets it.
+    /// Raises the soft limit to the hard one, if the system allows it.
     ///
-    /// - Returns: the connections that the limit has room for; 1 at least.
+    /// - Returns: the number of connections for which the limit has room, at least 1.
     /// - Throws: ``ResourceLimitError`` if the limit is too low for the service itself.
     package static func raise() throws(ResourceLimitError) -> Int {
         var limit = rlimit()
@@ -22,13 +22,13 @@ package enum DescriptorLimit {
         let count = Int(clamping: limit.rlim_cur)
         guard count >= least else {
             throw ResourceLimitError(
-                "the limit on open files is \(count) (ulimit -Hn); a service needs \(least) at least")
+                "the limit on open files is \(count) (ulimit -Hn); a service needs at least \(least)")
         }
         return max(1, count - reserved)
     }
 }
 
-/// A limit of the machine that leaves no room for the program.
+/// The error that a limit of the machine leaves no room for the program.
 package struct ResourceLimitError: Error, Equatable, Sendable, CustomStringConvertible {
     package let description: String
 

@@ -9,7 +9,7 @@ package struct FileSystemType: Equatable, Sendable, CustomStringConvertible {
         self.number = number
     }
 
-    /// The file system of a path, or of the nearest folder above it that exists; nil if it cannot be asked.
+    /// The file system of a path, or of the nearest folder above it that exists; nil if it cannot be determined.
     package init?(of path: String) {
         var path = path
         while true {
@@ -23,7 +23,7 @@ package struct FileSystemType: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Its name, for example `ext4`; the number of one that is not in the list.
+    /// The name, for example `ext4`, or the number of a file system that is not in the list.
     package var description: String {
         Self.names[number] ?? "0x" + String(number, radix: 16)
     }

@@ -1,12 +1,12 @@
 private import Glibc
 
-/// A value under a mutex, with a condition to wait for: what the blocking queue, the committer and the main threads are
-/// made of.
+/// A value protected by a mutex, with a condition to wait for.
 ///
-/// For a value that nobody waits for, `NIOLockedValueBox` is enough.
+/// The blocking queue, the committer and the main threads are built on it. For a value that no thread waits for,
+/// `NIOLockedValueBox` is enough.
 ///
-/// Isolation: any thread; waits never on an event loop. Sendable is unchecked with this proof: `state` is touched between
-/// lock and unlock of `mutex` only, all inside this file, and no function here lets it out.
+/// Isolation: any thread; never waits on an event loop. Sendable is unchecked with this proof: `state` is accessed only
+/// between lock and unlock of `mutex`, all inside this file, and no function here exposes it.
 package final class Monitor<State: ~Copyable>: @unchecked Sendable {
     private var state: State
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
@@ -19,7 +19,7 @@ package final class Monitor<State: ~Copyable>: @unchecked Sendable {
         pthread_mutex_init(mutex, nil)
         var attributes = pthread_condattr_t()
         pthread_condattr_init(&attributes)
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)  // deadlines survive a changed clock
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)  // a changed clock does not move deadlines
         pthread_cond_init(condition, &attributes)
         pthread_condattr_destroy(&attributes)
     }
@@ -33,7 +33,7 @@ package final class Monitor<State: ~Copyable>: @unchecked Sendable {
 
     /// Runs `body` with the value.
     ///
-    /// Wakes nobody: the caller says whom, after unlocking, with ``wakeOne()`` or ``wakeAll()``.
+    /// Wakes no thread; the caller does, after unlocking, with ``wakeOne()`` or ``wakeAll()``.
     package func withLock<Result, Failure: Error>(
         _ body: (inout State) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -42,10 +42,10 @@ package final class Monitor<State: ~Copyable>: @unchecked Sendable {
         return try body(&state)
     }
 
-    /// Waits until `body` returns something, which it is asked for at once and after every wake.
+    /// Waits until `body`, which runs at once and after every wake, returns a value.
     ///
-    /// - Parameter deadline: nil waits for ever; at the deadline `body` is asked a last time.
-    /// - Returns: what `body` returned, nil only at the deadline.
+    /// - Parameter deadline: nil waits forever; at the deadline `body` runs a last time.
+    /// - Returns: the value of `body`, nil only at the deadline.
     package func wait<Result>(
         until deadline: ContinuousClock.Instant? = nil, for body: (inout State) -> Result?
     ) -> Result? {

@@ -1,15 +1,16 @@
 private import CLinux
 private import Glibc
 
-/// A thread of its own for work that blocks: workers, the committer, the signal watcher.
+/// A dedicated thread for work that blocks: workers, the committer, the signal watcher.
 package struct NamedThread: Sendable {
     private let handle: pthread_t
 
-    /// Starts a thread; if the system has no room for it, says so on standard error and ends the process with 70.
+    /// Starts a thread; if the system has no room for it, reports that on standard error and ends the process with 70.
     ///
-    /// Threads are started while a program starts, before anything is acknowledged; without one of them nothing can run.
+    /// Threads are started while a program starts, before anything is acknowledged. If one is missing, the program cannot
+    /// run.
     ///
-    /// - Parameter name: what `top -H` and `perf` show, at most 15 characters.
+    /// - Parameter name: the name that `top -H` and `perf` show, at most 15 characters.
     package init(_ name: String, _ body: @escaping @Sendable () -> Void) {
         do throws(ResourceLimitError) {
             try self.init(trying: name, body)
@@ -46,12 +47,12 @@ package struct NamedThread: Sendable {
 
     /// Blocks until the thread's body has returned.
     ///
-    /// Each thread is joined or detached, once.
+    /// Each thread is joined or detached exactly once.
     package func join() {
         pthread_join(handle, nil)
     }
 
-    /// Lets the thread end by itself, with nobody waiting for it.
+    /// Lets the thread end by itself, without being joined.
     package func detach() {
         pthread_detach(handle)
     }

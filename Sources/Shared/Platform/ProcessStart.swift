@@ -1,15 +1,15 @@
 private import Glibc
 
-/// What a program does before anything else: whatever its caller left closed or unset must not reach a ledger.
+/// The first steps of a program, so that nothing its caller left closed or unset affects a ledger.
 package enum ProcessStart {
     /// Opens /dev/null on standard descriptors that are closed, and ignores signals that would end the program.
     ///
-    /// Without the first, the next file that is opened gets number 0, 1 or 2, and messages are written into it. The
-    /// second: a closed pipe (SIGPIPE) and a size limit (SIGXFSZ) become errors of the call; SIGUSR1, SIGUSR2 and
-    /// SIGALRM mean nothing here.
+    /// Without /dev/null, the next file that is opened would get number 0, 1 or 2, and messages would be written into it.
+    /// With SIGPIPE and SIGXFSZ ignored, a closed pipe and a size limit become errors of the call. SIGUSR1, SIGUSR2 and
+    /// SIGALRM have no meaning here.
     package static func prepare() {
         var fd: Int32
-        // For reading: a result that is written to a closed standard output is an error, as on any full disk.
+        // Read-only: writing a result to a closed standard output is then an error, as on a full disk.
         repeat { fd = open("/dev/null", O_RDONLY) } while (0...STDOUT_FILENO).contains(fd)
         if fd == STDERR_FILENO {
             close(fd)
@@ -19,12 +19,12 @@ package enum ProcessStart {
         for number in [SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2, SIGALRM] { signal(number, SIG_IGN) }
     }
 
-    /// The arguments without the program's name.
+    /// Returns the arguments without the program's name.
     ///
     /// A preloaded library that changes the environment before `main` makes Swift's own list empty on Linux
-    /// (swiftlang/swift #76080); the kernel still has it.
+    /// (swiftlang/swift #76080); the kernel still has the arguments.
     ///
-    /// - Parameter known: with the program's name; empty if they were lost.
+    /// - Parameter known: the arguments with the program's name; empty if they were lost.
     package static func arguments(known: [String] = CommandLine.arguments) -> [String] {
         Array((known.isEmpty ? kernelArguments : known).dropFirst())
     }

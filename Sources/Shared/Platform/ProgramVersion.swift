@@ -1,15 +1,15 @@
 private import CLinux
 
-/// What was built, and when at the earliest.
+/// The version of the program, and the earliest day on which it existed.
 package enum ProgramVersion {
     /// From `git describe` at build; `unknown` without git.
     package static let text: String = String(cString: clinux_build_version())
 
-    /// This program did not exist before: a clock that says an earlier day is wrong.
+    /// The first day of this program: a clock that shows an earlier day is wrong.
     static let earliestDay = "2026-01-01"
     private static let earliestMilliseconds: UInt64 = 1_767_225_600_000
 
-    /// Checks that the machine's clock can be right.
+    /// Checks that the machine's clock is plausible.
     ///
     /// - Parameter now: milliseconds since 1970.
     /// - Throws: ``ClockError``.
@@ -19,7 +19,9 @@ package enum ProgramVersion {
     }
 }
 
-/// The machine's clock says a time before the program was made: birthdates and the ledger's times would be wrong.
+/// The error that the machine's clock shows a time before the program existed.
+///
+/// The checks of birthdates and the ledger's times would be wrong.
 package struct ClockError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Milliseconds since 1970.
     let now: UInt64

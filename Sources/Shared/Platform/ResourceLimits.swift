@@ -1,8 +1,8 @@
 private import Glibc
 
-/// Limits of the process other than that on open files.
+/// Limits of the process other than the limit on open files.
 package enum ResourceLimits {
-    /// The limit on address space in bytes (`ulimit -v`); nil if there is none.
+    /// The limit on address space in bytes (`ulimit -v`); nil if unlimited.
     package static var addressSpaceBytes: Int? {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, limit.rlim_cur != rlim_t(bitPattern: -1)
@@ -12,7 +12,7 @@ package enum ResourceLimits {
 
     /// Checks that the system has room for `count` more threads, by starting them all at once and ending them.
     ///
-    /// Blocks until they have ended. For the threads of libraries, which trap if one cannot be started.
+    /// Blocks until they have ended. Intended for libraries, which trap if a thread cannot be started.
     ///
     /// - Throws: ``ResourceLimitError`` with the reason.
     package static func checkThreads(_ count: Int) throws(ResourceLimitError) {

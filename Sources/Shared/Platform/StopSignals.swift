@@ -1,17 +1,17 @@
 private import Glibc
 
-/// SIGTERM, SIGINT and SIGHUP, taken by a thread that waits for them instead of a handler that may do next to nothing.
+/// SIGTERM, SIGINT and SIGHUP, received by a thread that waits for them, because a handler may do almost nothing.
 package enum StopSignals {
     /// Blocks the stop signals in this thread and in every thread that it starts from now on.
     ///
-    /// SIGHUP is one of them unless it was ignored when the program started, as `nohup` does. First thing in a command
-    /// that stops gracefully.
+    /// SIGHUP is one of them unless it was ignored when the program started, as under `nohup`. A command that stops
+    /// gracefully calls this first.
     package static func block() {
         var signals = stopSet
         pthread_sigmask(SIG_BLOCK, &signals, nil)
     }
 
-    /// Calls `stop` with the first stop signal's name, on a thread of its own.
+    /// Calls `stop` with the first stop signal's name, on a dedicated thread.
     ///
     /// A second signal ends the process at once, with 128 + its number.
     package static func watch(_ stop: @escaping @Sendable (String) -> Void) {
@@ -37,7 +37,7 @@ package enum StopSignals {
         sigemptyset(&signals)
         sigaddset(&signals, SIGTERM)
         sigaddset(&signals, SIGINT)
-        // A signal that is blocked is kept for sigwait even if it is ignored, so it must not be in the set.
+        // A blocked signal is kept for sigwait even if it is ignored, so an ignored SIGHUP must not be in the set.
         var hangUp = sigaction()
         sigaction(SIGHUP, nil, &hangUp)
         if unsafeBitCast(hangUp.__sigaction_handler.sa_handler, to: Int.self) != 1 { sigaddset(&signals, SIGHUP) }

@@ -1,9 +1,9 @@
 private import CLinux
 private import Glibc
 
-/// What every caller of the system needs.
+/// Helpers for all callers of the system.
 package enum SystemCall {
-    /// Repeats a call as long as a signal interrupts it.
+    /// Repeats a call while signals interrupt it.
     @inline(__always)
     package static func retryingInterrupted<Value: SignedInteger>(_ call: () -> Value) -> Value {
         while true {
@@ -12,25 +12,25 @@ package enum SystemCall {
         }
     }
 
-    /// Makes freed frames leave the process, so that its memory stays below the ceiling.
+    /// Makes the process return freed frames to the system, so that its memory stays below the limit.
     ///
-    /// First thing in a service.
+    /// A service calls this first.
     package static func returnLargeBlocks() {
         clinux_return_large_blocks()
     }
 
-    /// Takes what only starting needed of the program's file out of memory: 4 to 5 of 16 MB.
+    /// Removes from memory the pages of the program's file that only starting needed: 4 to 5 of 16 MB.
     ///
-    /// Once a service listens. What runs again is mapped again.
+    /// A service calls this once it listens. Pages that are used again are mapped again.
     package static func forgetStartupPages() {
         clinux_forget_startup_pages()
     }
 
-    /// Writes all bytes, however short each write is; waits for a descriptor that does not block.
+    /// Writes all bytes, with further writes after a short one; waits for a non-blocking descriptor.
     ///
     /// Blocks.
     ///
-    /// - Returns: how many bytes were written; fewer than all after a failure, and errno says why.
+    /// - Returns: the number of bytes written; fewer than all after a failure, and errno says why.
     @discardableResult
     package static func writeAll(_ bytes: [UInt8], to fd: Int32) -> Int {
         var rest = bytes[...]
@@ -67,13 +67,13 @@ package enum SystemCall {
         }
     }
 
-    /// What strerror(3) says, with the name, for example `No such file or directory (ENOENT)`.
+    /// Returns the text of strerror(3) with the error's name, for example `No such file or directory (ENOENT)`.
     package static func errorText(_ code: Int32) -> String {
         let name = clinux_errno_name(code).map { String(cString: $0) } ?? "errno \(code)"
         return "\(String(cString: strerror(code))) (\(name))"
     }
 
-    /// The server's clock: milliseconds since 1970; 0 while it says an earlier year.
+    /// Returns the time of the machine's clock in milliseconds since 1970; 0 if it shows an earlier year.
     @Sendable
     package static func unixMilliseconds() -> UInt64 {
         var now = timespec()
@@ -81,7 +81,7 @@ package enum SystemCall {
         return now.tv_sec < 0 ? 0 : UInt64(now.tv_sec) * 1000 + UInt64(now.tv_nsec) / 1_000_000
     }
 
-    /// The day of a time in milliseconds since 1970, in UTC: `1970-01-02`.
+    /// Returns the UTC day of a time in milliseconds since 1970, for example `1970-01-02`.
     static func day(_ milliseconds: UInt64) -> String {
         var seconds = time_t(milliseconds / 1000)
         var parts = tm()
@@ -91,20 +91,20 @@ package enum SystemCall {
         return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// Where relative paths begin; nil if the folder was removed.
+    /// The folder in which relative paths begin; nil if it was removed.
     package static var workingFolder: String? {
         guard let path = getcwd(nil, 0) else { return nil }
         defer { free(path) }
         return String(cString: path)
     }
 
-    /// A name for a file of this process in the folder for temporary files.
+    /// Returns the path of a file of this process in the folder for temporary files.
     package static func temporaryPath(_ name: String) -> String {
         let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         return "\(folder)/\(name)-\(getpid())"
     }
 
-    /// This process, across containers too: for example `4711 on ingest-host`.
+    /// Returns a name that identifies this process, across containers too, for example `4711 on ingest-host`.
     package static func processName() -> String {
         var name = [CChar](repeating: 0, count: 256)
         gethostname(&name, name.count - 1)

@@ -3,17 +3,18 @@ import Platform
 
 /// The system calls that the ledger and the published files need.
 ///
-/// The seam between what is written and when it is durable: the tests' conformer fails, tears and forgets as a disk
-/// can.
+/// The protocol separates writing from becoming durable: the tests' conformer fails, tears writes and loses data as a
+/// disk can.
 package protocol Disk: Sendable {
     /// Opens a file.
     ///
-    /// The caller's last reference closes it.
+    /// It is closed with the caller's last reference.
     ///
-    /// - Throws: ``DiskError`` with ENOENT where `mode` does not create it, EEXIST where it must create it.
+    /// - Throws: ``DiskError`` with ENOENT if it is missing and `mode` does not create it, EEXIST if it exists and `mode`
+    ///   must create it.
     func open(_ path: String, _ mode: DiskOpenMode) throws(DiskError) -> any DiskFile
 
-    /// Replaces `target` by `source` in one step.
+    /// Replaces `target` with `source` atomically.
     ///
     /// Durable only after ``syncFolder(_:)``.
     func rename(_ source: String, to target: String) throws(DiskError)
@@ -23,28 +24,27 @@ package protocol Disk: Sendable {
 
     /// Removes a file's name.
     ///
-    /// Nothing happens if there is none.
+    /// Does nothing if it does not exist.
     func remove(_ path: String) throws(DiskError)
 
-    /// Drops what the page cache holds of a file and the disk may not: after a failed fsync the kernel may mark dirty
-    /// pages clean.
+    /// Drops a file's pages from the page cache, so that the next read comes from the disk.
     ///
-    /// The next read comes from the disk.
+    /// After a failed fsync the kernel may mark dirty pages clean, although the disk may not hold them.
     func forgetCached(_ path: String) throws(DiskError)
 
-    /// Tells one state of a file, or of a folder, from another; nil if there is none.
+    /// Returns the stamp of a file or a folder; nil if it does not exist.
     func stamp(_ path: String) -> FileStamp?
 
-    /// Makes one folder inside an existing one (mkdir), for its owner only.
+    /// Creates one folder inside an existing one (mkdir), for its owner only.
     ///
-    /// Durable only after ``syncFolder(_:)`` of the one above.
+    /// Durable only after ``syncFolder(_:)`` of its parent.
     func makeOneFolder(_ path: String) throws(DiskError)
 }
 
 extension Disk {
-    /// Makes a folder and those above it, durably.
+    /// Creates a folder and its missing parents, durably.
     ///
-    /// Nothing happens if it exists.
+    /// Does nothing if it exists.
     package func makeFolder(_ path: String) throws(DiskError) {
         guard stamp(path) == nil else { return }
         let parent = parentFolder(of: path)
@@ -54,11 +54,11 @@ extension Disk {
     }
 }
 
-/// What tells one state of a file from another, without reading it.
+/// A stamp that distinguishes one state of a file from another, without reading it.
 package struct FileStamp: Equatable, Sendable {
     package var inode: UInt64
     package var size: Int
-    /// Nanoseconds since 1970, of the last change.
+    /// The time of the last change, in nanoseconds since 1970.
     package var changed: Int64
 
     package init(inode: UInt64, size: Int, changed: Int64) {
@@ -70,9 +70,9 @@ package struct FileStamp: Equatable, Sendable {
 
 /// An open file.
 ///
-/// Calls block; none of them runs on an event loop.
+/// Calls block, so they never run on an event loop.
 package protocol DiskFile: Sendable {
-    /// Whether writes go past the page cache: then addresses, offsets and lengths are multiples of 4096.
+    /// Whether writes bypass the page cache; addresses, offsets and lengths are then multiples of 4096.
     var isDirect: Bool { get }
 
     /// The file's size in bytes.
@@ -81,17 +81,17 @@ package protocol DiskFile: Sendable {
     /// Reads up to `buffer.count` bytes at `offset`; fewer only at the end of the file.
     func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(DiskError) -> Int
 
-    /// Writes some bytes, one at least.
+    /// Writes some of the bytes, at least one.
     ///
     /// Not durable before ``sync()``.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(DiskError) -> Int
 
     /// Makes everything written durable (fdatasync).
     ///
-    /// After it has failed nothing is known about the file: read the truth after a restart, never call it again.
+    /// After a failure the state of the file is unknown: never call it again, but read the file after a restart.
     func sync() throws(DiskError)
 
-    /// Cuts the file, or extends it with zeros.
+    /// Truncates the file, or extends it with zeros.
     func truncate(to size: Int) throws(DiskError)
 
     /// Reserves blocks after the end and extends the file with zeros.
@@ -101,17 +101,17 @@ package protocol DiskFile: Sendable {
     ///
     /// Never blocks.
     ///
-    /// - Throws: EWOULDBLOCK if another open file has it.
+    /// - Throws: EWOULDBLOCK if another open file holds the lock.
     func lock() throws(DiskError)
 
-    /// The file's stamp; nil if the path that it was opened by does not name it any more.
+    /// Returns the file's stamp; nil if the path by which it was opened no longer names it.
     ///
-    /// What is written to a file that was removed, renamed or replaced is lost with its last descriptor.
+    /// Bytes written to a file that was removed, renamed or replaced are lost with its last descriptor.
     func namedStamp() throws(DiskError) -> FileStamp?
 }
 
 extension DiskFile {
-    /// Writes all bytes, however short each write is.
+    /// Writes all bytes, with further writes after a short one.
     package func writeAll(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(DiskError) {
         var done = 0
         while done < bytes.count {
@@ -128,10 +128,10 @@ extension DiskFile {
         try written.get()
     }
 
-    /// Reads a range into an array, which is shorter only at the end of the file.
+    /// Reads a range into an array, which is shorter than the range only at the end of the file.
     package func read(at offset: Int, byteCount: Int) throws(DiskError) -> [UInt8] {
         var failure: DiskError?
-        // A rethrowing closure would erase the error's type: a variable carries it out.
+        // A rethrowing closure would erase the error's type, so a variable carries the error out.
         let bytes = [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, done in
             while done < byteCount {
                 do throws(DiskError) {
@@ -150,19 +150,19 @@ extension DiskFile {
     }
 }
 
-/// What a file is opened for.
+/// The mode in which a file is opened.
 package enum DiskOpenMode: Sendable {
     case readOnly
-    /// Read and write, past the page cache where the file system allows it.
+    /// Read and write, bypassing the page cache if the file system allows it.
     case readWriteDirect
     case readWrite
     /// A new, empty file, read and write.
     ///
-    /// A file or link of this name is removed first, never followed.
+    /// An existing file or link of this name is removed first; a link is never followed.
     case replace
 }
 
-/// A system call failed.
+/// The failure of a system call.
 package struct DiskError: Error, Equatable, Sendable, CustomStringConvertible {
     package var call: String
     package var path: String
@@ -180,13 +180,13 @@ package struct DiskError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 extension DiskError {
-    /// ENOENT: there is no such file.
+    /// Whether the file does not exist (ENOENT).
     package var isMissingFile: Bool { errno == ENOENT }
-    /// The file has no room to grow: a full disk, a quota, or a limit on the size of files.
+    /// Whether the file has no room to grow: a full disk, a quota, or a limit on the size of files.
     package var isOutOfSpace: Bool { [ENOSPC, EDQUOT, EFBIG].contains(errno) }
-    /// The file system does not have the call.
+    /// Whether the file system does not have the call.
     package var isUnsupported: Bool { errno == EOPNOTSUPP || errno == ENOSYS }
     package var isInvalidArgument: Bool { errno == EINVAL }
-    /// Another open file has the lock.
+    /// Whether another open file holds the lock.
     package var isLocked: Bool { errno == EWOULDBLOCK }
 }

@@ -1,11 +1,11 @@
-/// Files that are replaced whole and may be read at any moment.
+/// Files that are replaced as a whole and may be read at any moment.
 package enum DurableFile {
     /// Replaces a file: temporary file, fdatasync, rename, fsync of the folder.
     ///
-    /// Durability: on return the new bytes survive power loss. After a crash inside it, readers find the old file or
-    /// the new one, whole; a leftover `.new` file means nothing and is written over.
+    /// Durability: on return the new bytes survive power loss. After a crash during the call, readers find the complete
+    /// old or new file. A leftover `.new` file has no meaning and is replaced.
     ///
-    /// - Throws: ``DiskError``. The file is then the old or the new one, and which of them survives is not known.
+    /// - Throws: ``DiskError``. The file is then the old or the new one; which of them survives is unknown.
     package static func replace(
         _ path: String, with bytes: [UInt8], on disk: any Disk
     ) throws(DiskError) {
@@ -17,7 +17,7 @@ package enum DurableFile {
         try disk.syncFolder(parentFolder(of: path))
     }
 
-    /// The bytes of a file, or nil where there is none.
+    /// Reads the bytes of a file; nil if it does not exist.
     package static func read(_ path: String, on disk: any Disk) throws(DiskError) -> [UInt8]? {
         let file: any DiskFile
         do throws(DiskError) {

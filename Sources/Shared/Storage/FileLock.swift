@@ -1,26 +1,26 @@
 private import Glibc
 import Platform
 
-/// An exclusive `flock(2)` on a lock file of its own.
+/// An exclusive `flock(2)` on a dedicated lock file.
 ///
-/// It belongs to this open file, not to the process: two locks in one process exclude each other, and the kernel drops
+/// It belongs to this open file, not to the process: two locks in one process exclude each other. The kernel releases
 /// it when the holder dies.
 ///
-/// `fcntl` locks are wrong here: they belong to the process, and closing any descriptor of the file drops them.
+/// `fcntl` locks are wrong here: they belong to the process, and closing any descriptor of the file releases them.
 package final class FileLock: Sendable {
     private let fd: Int32
     package let path: String
 
-    /// Takes the lock: tries, waits a little, tries again.
+    /// Takes the lock, retrying until the deadline.
     ///
     /// Blocks up to `deadline`; not for event loops.
     ///
     /// - Parameters:
-    ///   - holder: a line about this process, written into the file for whoever is refused.
-    ///   - deadline: how long to try; at least one try is made.
-    ///   - isStopping: asked between tries; ends them early.
-    /// - Throws: ``FileLockError/held(path:holder:)`` when another open file has it, ``FileLockError/disk(_:)``
-    ///   when the file cannot be opened.
+    ///   - holder: a line about this process, written into the file for processes that do not get the lock.
+    ///   - deadline: how long to try; at least one attempt is made.
+    ///   - isStopping: checked between attempts; true ends them early.
+    /// - Throws: ``FileLockError/held(path:holder:)`` if another open file holds the lock, ``FileLockError/disk(_:)``
+    ///   if the file cannot be opened or locked.
     package init(
         _ path: String, holder: String, deadline: Duration, isStopping: () -> Bool = { false }
     ) throws(FileLockError) {
@@ -28,7 +28,7 @@ package final class FileLock: Sendable {
         while true {
             let fd = try Self.open(path)
             let code = SystemCall.retryingInterrupted({ flock(fd, LOCK_EX | LOCK_NB) }) == 0 ? 0 : errno
-            // A file that was removed, or replaced, since it was opened is locked by nobody else.
+            // If the file was removed or replaced since it was opened, this lock excludes nobody.
             if code == 0, Self.isNamed(fd, path) {
                 self.fd = fd
                 break
@@ -46,7 +46,7 @@ package final class FileLock: Sendable {
         _ = pwrite(fd, line, line.count, 0)  // for people; the lock does not depend on it
     }
 
-    /// The kernel drops the lock with the descriptor.
+    /// Closes the descriptor, with which the kernel releases the lock.
     deinit {
         close(fd)
     }
@@ -72,7 +72,7 @@ package final class FileLock: Sendable {
     }
 }
 
-/// Why a lock could not be taken.
+/// The reason that a lock could not be taken.
 package enum FileLockError: Error, Equatable, Sendable, CustomStringConvertible {
     case held(path: String, holder: String)
     case disk(DiskError)

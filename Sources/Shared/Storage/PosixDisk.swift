@@ -17,15 +17,15 @@ package struct PosixDisk: Disk {
         func attempt() throws(DiskError) -> CInt {
             var fd: CInt
             repeat {
-                // For each attempt: one that was interrupted may have made the file.
+                // Before each attempt: an interrupted one may have created the file.
                 if mode == .replace { try remove(path) }
-                // Not blocking: opening a FIFO would wait for its other end, with the stop signals blocked.
+                // Non-blocking: opening a FIFO would wait for its other end, with the stop signals blocked.
                 fd = Glibc.open(path, flags | O_CLOEXEC | O_NONBLOCK, 0o600)
             } while fd < 0 && errno == EINTR
             return fd
         }
         var fd = try attempt()
-        // Connections that are being turned away have the last descriptors for a moment.
+        // Connections that are being rejected hold the last descriptors for a moment.
         for _ in 0..<100 where fd < 0 && (errno == EMFILE || errno == ENFILE) {
             usleep(10_000)
             fd = try attempt()
@@ -154,7 +154,7 @@ extension FileStamp {
     }
 }
 
-/// The path of the folder that holds `path`, which may end with a slash.
+/// Returns the path of the folder that holds `path`, which may end with a slash.
 package func parentFolder(of path: String) -> String {
     var path = Substring(path)
     while path.count > 1, path.last == "/" { path = path.dropLast() }

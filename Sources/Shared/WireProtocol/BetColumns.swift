@@ -1,29 +1,29 @@
 package import Domain
 
-/// The bets of a chunk by column, as they travel and as they are stored: `numbers u16 × count`, `birthdates u32 ×
-/// count`, `firstNameLengths u8 × count`, `lastNameLengths u8 × count`, `documentLengths u8 × count`, then the first
-/// names, the last names and the documents, each run together.
+/// The bets of a chunk by column, as they are sent and stored.
 ///
-/// Integers are big-endian.
+/// The columns are `numbers u16 × count`, `birthdates u32 × count`, `firstNameLengths u8 × count`,
+/// `lastNameLengths u8 × count`, `documentLengths u8 × count`, then the first names, the last names and the documents,
+/// each concatenated. Integers are big-endian.
 ///
 /// Source: docs/protocol.md, "Bets by column".
 package struct BetColumns: ~Escapable {
     package let bytes: Span<UInt8>
     package let count: Int
 
-    /// Wraps bytes that hold `count` bets, or do not: ``check(today:)`` tells.
+    /// Wraps bytes claimed to hold `count` bets, which are unvalidated until ``check(today:)`` succeeds.
     @_lifetime(copy bytes)
     package init(_ bytes: Span<UInt8>, count: Int) {
         self.bytes = bytes
         self.count = count
     }
 
-    /// Where the text begins; every fixed column lies before it.
+    /// The index at which the text begins, after all fixed columns.
     var textIndex: Int { Limits.fixedBetBytes * count }
 
-    /// The number of a bet, 0 … 9999 once checked.
+    /// Returns the number of a bet, 0 … 9999 once validated.
     ///
-    /// - Precondition: the fixed columns are there, which `check` has shown.
+    /// - Precondition: the fixed columns are complete, as `check` verifies.
     package func number(at bet: Int) -> UInt16 {
         UInt16(
             bigEndian: bytes.bytes.unsafeLoadUnaligned(fromByteOffset: 2 * bet, as: UInt16.self))
@@ -42,20 +42,20 @@ package struct BetColumns: ~Escapable {
     func documentBytes(at bet: Int) -> Int { Int(bytes[8 * count + bet]) }
 }
 
-/// Where the text of one bet lies in its chunk, as ranges of bytes from the chunk's first.
+/// The byte ranges of one bet's text in ``BetColumns/bytes``.
 package struct BetText: Equatable, Sendable {
     package var firstName: Range<Int>
     package var lastName: Range<Int>
     package var document: Range<Int>
 }
 
-/// Walks the text of a chunk's bets from the first to the last.
+/// An iterator over the text of a chunk's bets, from the first to the last.
 package struct BetTextCursor: Sendable {
     private var firstName: Int
     private var lastName: Int
     private var document: Int
 
-    /// - Precondition: the columns were checked: their lengths add up to their bytes.
+    /// - Precondition: the columns are validated: their lengths add up to their bytes.
     package init(_ columns: borrowing BetColumns) {
         var firstNamesBytes = 0
         var lastNamesBytes = 0
@@ -68,7 +68,7 @@ package struct BetTextCursor: Sendable {
         document = lastName + lastNamesBytes
     }
 
-    /// The text of bet number `bet`.
+    /// Returns the text of bet number `bet`.
     ///
     /// Call it for 0, 1, 2 … in this order.
     package mutating func next(_ columns: borrowing BetColumns, bet: Int) -> BetText {
@@ -88,7 +88,7 @@ extension BetColumns {
     ///
     /// Not for the path of a chunk.
     ///
-    /// - Precondition: the columns were checked.
+    /// - Precondition: the columns are validated.
     package var bets: [Bet] {
         var cursor = BetTextCursor(self)
         var bets: [Bet] = []
@@ -103,7 +103,7 @@ extension BetColumns {
         return bets
     }
 
-    /// The text in a range of the chunk's bytes.
+    /// Returns the text in a range of ``bytes``.
     package func string(_ range: Range<Int>) -> String {
         bytes.extracting(range).withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
     }

@@ -1,6 +1,6 @@
 package import Domain
 
-/// Collects bets by column and writes them as a chunk's frame.
+/// A builder that collects bets by column and writes them as a chunk's frame.
 package struct BetColumnsBuilder: Sendable {
     /// Big-endian, as on the wire.
     private var numbers: [UInt16] = []
@@ -14,12 +14,12 @@ package struct BetColumnsBuilder: Sendable {
     private var documents: [UInt8] = []
 
     package private(set) var count = 0
-    /// Bytes of the whole frame that ``takeChunk(sequence:isLast:)`` would write, its length field included.
+    /// The size of the frame that ``takeChunk(sequence:isLast:)`` would write, including its length field.
     package private(set) var frameBytes = Limits.chunkOverheadBytes
 
     package init() {}
 
-    /// Appends a bet of valid fields.
+    /// Appends a bet whose fields are valid.
     ///
     /// - Precondition: names have 1 … 255 bytes, the document 1 … 20.
     package mutating func append(
@@ -44,9 +44,9 @@ package struct BetColumnsBuilder: Sendable {
             document: Array(bet.document.utf8).span, birthdate: bet.birthdate, number: bet.number)
     }
 
-    /// The collected bets as a chunk.
+    /// Returns the collected bets as a chunk.
     ///
-    /// The builder is empty afterwards and keeps its memory.
+    /// Afterwards the builder is empty and keeps its memory.
     package mutating func takeChunk(sequence: UInt32, isLast: Bool) -> Chunk {
         var frame: [UInt8] = []
         frame.reserveCapacity(frameBytes)

@@ -4,9 +4,9 @@ package import Domain
 package enum ChunkFault: Error, Equatable, Sendable {
     /// The columns do not add up to the chunk's length.
     case columns(expectedBytes: Int, foundBytes: Int)
-    /// Only a last chunk may hold no bet.
+    /// The chunk is empty, and only a last chunk may be.
     case noBets
-    /// One bet is not valid.
+    /// One bet is invalid.
     ///
     /// `index` counts from 0.
     case bet(index: Int, BetFault)
@@ -18,7 +18,7 @@ extension ChunkFault: CustomStringConvertible {
         case .columns(let expected, let found):
             "the bets' columns need \(expected) bytes and the chunk has \(found)"
         case .noBets:
-            "the chunk holds no bet; only a last chunk may"
+            "the chunk holds no bets; only a last chunk may be empty"
         case .bet(let index, let fault):
             "bet \(index): \(fault)"
         }
@@ -36,8 +36,8 @@ extension ChunkFault: CustomStringConvertible {
 extension BetColumns {
     /// Checks every field of every bet.
     ///
-    /// Passes over whole columns first, about 20 bytes of work a bet; only where one finds something are the bets
-    /// looked at one by one, to name the first fault. Complexity: linear in the bytes.
+    /// Scans whole columns first, about 20 bytes of work a bet. Only if a scan finds a fault are the bets checked one by
+    /// one, to name the first fault. Complexity: linear in the bytes.
     ///
     /// - Parameter today: birthdates after it are in the future.
     package borrowing func check(today: Birthdate) throws(ChunkFault) {
@@ -51,9 +51,9 @@ extension BetColumns {
         try checkOneByOne(today: today)
     }
 
-    /// Checks that the columns add up to the chunk's bytes: what everything that walks through them relies on.
+    /// Checks that the columns add up to the chunk's bytes, which every walk through them relies on.
     ///
-    /// - Returns: the bytes of all names.
+    /// - Returns: the size of all names in bytes.
     @discardableResult
     package borrowing func checkLayout() throws(ChunkFault) -> Int {
         guard textIndex <= bytes.count else {
@@ -69,12 +69,12 @@ extension BetColumns {
         return firstNamesBytes + lastNamesBytes
     }
 
-    // The passes below have no branch and no check of an index, so that the compiler turns them into vector code; what
-    // they may touch is in the chunk, as `checkLayout` has found.
+    // The scans below have no branches and no index checks, so that the compiler vectorizes them. `checkLayout` has
+    // verified that the bytes they read are in the chunk.
 
     private func sum(_ range: Range<Int>) -> Int {
         let lengths = bytes.extracting(range)
-        var sum: UInt32 = 0  // 65,535 bytes at most
+        var sum: UInt32 = 0  // at most 65,535 lengths of one byte
         for index in lengths.indices { sum &+= UInt32(lengths[unchecked: index]) }
         return Int(sum)
     }
@@ -83,7 +83,7 @@ extension BetColumns {
         var highest: UInt16 = 0
         let column = bytes.bytes.extracting(0..<2 * count)
         for bet in 0..<count {
-            // 2 bytes for each bet: the column has them.
+            // In range: the column has 2 bytes for each bet.
             highest = max(
                 highest,
                 UInt16(bigEndian: column.unsafeLoadUnaligned(fromUncheckedByteOffset: 2 &* bet, as: UInt16.self)))
@@ -97,12 +97,12 @@ extension BetColumns {
         var kinds = CalendarDays.exists | CalendarDays.everyYear
         var (first, last) = (today.packed, Limits.minBirthdate.packed)
         for bet in 0..<count {
-            // 4 bytes for each bet: the column has them.
+            // In range: the column has 4 bytes for each bet.
             let birthdate = UInt32(
                 bigEndian: column.unsafeLoadUnaligned(fromUncheckedByteOffset: 4 &* bet, as: UInt32.self))
             first = min(first, birthdate)
             last = max(last, birthdate)
-            // There are 10,000: a remainder is below.
+            // In range: the table has 10,000 entries, and the remainder is below that.
             kinds &= days[unchecked: Int(birthdate % 10_000)]
         }
         guard kinds & CalendarDays.exists != 0, first >= Limits.minBirthdate.packed, last <= today.packed else {
@@ -125,7 +125,9 @@ extension BetColumns {
         return shortest > 0 && longestDocument <= Limits.maxDocumentBytes
     }
 
-    /// All names are valid UTF-8 if their whole run is and none begins inside a character.
+    /// Whether all names are valid.
+    ///
+    /// They are UTF-8 if their concatenation is and no name begins inside a character.
     private borrowing func areNamesValid(namesBytes: Int) -> Bool {
         let names = bytes.extracting(textIndex..<textIndex + namesBytes)
         if BetRules.hasControlCharacter(names) { return false }
@@ -150,11 +152,12 @@ extension BetColumns {
 
     private func areLettersAndDigits(_ documents: Span<UInt8>) -> Bool {
         var index = 0
-        // Eight bytes at a time. Below 0x80 no sum reaches the next byte, and its highest bit says what is at least the bound.
+        // Eight bytes at a time. For bytes below 0x80 no sum carries into the next byte, and its highest bit says whether
+        // the byte is at least the bound.
         let ones: UInt64 = 0x0101_0101_0101_0101
         let highest = ones &* 0x80
         while index + 8 <= documents.count {
-            // 8 bytes are there: the loop's condition.
+            // In range: the loop's condition ensures 8 bytes.
             let text = documents.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: UInt64.self)
             index += 8
             let lowercase = text | ones &* 0x20
@@ -166,7 +169,7 @@ extension BetColumns {
         return true
     }
 
-    /// Names the first bet at fault, in the order of the bets and of a bet's fields.
+    /// Checks one bet after the other and throws the first fault, in the order of the bets and of a bet's fields.
     private borrowing func checkOneByOne(today: Birthdate) throws(ChunkFault) {
         var cursor = BetTextCursor(self)
         for bet in 0..<count {
@@ -184,11 +187,11 @@ extension BetColumns {
     }
 }
 
-/// Month and day of packed birthdates.
+/// The days that exist, by month and day of packed birthdates.
 private enum CalendarDays {
     static let exists: UInt8 = 1
     static let everyYear: UInt8 = 2
-    /// For each number from 0 to 9999, mmdd: what holds of it.
+    /// For each mmdd from 0 to 9999: whether the day exists, and whether it exists in every year.
     static let kinds: [UInt8] = (0..<10_000).map { (monthAndDay: UInt32) in
         if Birthdate(packed: 1999_0000 + monthAndDay).isCalendarDate { return exists | everyYear }
         return Birthdate(packed: 2000_0000 + monthAndDay).isCalendarDate ? exists : 0

@@ -1,19 +1,19 @@
-/// A checksum of a run of bets that does not depend on how they are cut into chunks: the digest of two runs, appended,
-/// is that of both.
+/// A checksum of a run of bets that does not depend on how they are cut into chunks.
 ///
-/// It is one CRC-32C for each column, over the columns of all chunks one after the other. So an agency can compare the
-/// bets that the service has recorded with those of its file, whatever the chunks were.
+/// Appending the digests of two runs gives the digest of both. A digest has one CRC-32C for each column, over the
+/// concatenated columns of all chunks. An agency can therefore compare the bets that the service has recorded with
+/// those of its file, whatever the chunks were.
 ///
 /// Source: docs/protocol.md, "Resume".
 package struct BetsDigest: Equatable, Sendable {
-    /// Of the numbers, birthdates, three columns of lengths, first names, last names and documents.
+    /// CRC-32C of the numbers, birthdates, three columns of lengths, first names, last names and documents.
     private var checksums = SIMD8<UInt32>()
     private var count: UInt32 = 0
     private var firstNamesBytes: UInt32 = 0
     private var lastNamesBytes: UInt32 = 0
     private var documentsBytes: UInt32 = 0
 
-    /// Bytes of ``bytes``.
+    /// The size of ``bytes``.
     package static let byteCount = 44
 
     /// The digest of no bets.
@@ -36,7 +36,7 @@ package struct BetsDigest: Equatable, Sendable {
         }
     }
 
-    /// Appends the digest of the bets that follow: a chunk's, or fewer than 4 GiB of text in each column.
+    /// Appends the digest of the bets that follow: those of a chunk, or bets with less than 4 GiB of text in each column.
     package mutating func append(_ next: BetsDigest) {
         for column in 0..<8 {
             checksums[column] = CRC32C.combine(
@@ -59,12 +59,12 @@ package struct BetsDigest: Equatable, Sendable {
         }
     }
 
-    /// What WELCOME carries: CRC-32C of the eight checksums, big-endian, in the order of the columns.
+    /// The checksum in WELCOME: CRC-32C of the eight checksums, big-endian, in the order of the columns.
     package var checksum: UInt32 {
         CRC32C.checksum(Array(bytes[..<32]).span.bytes)
     }
 
-    /// CRC-32C of the columns one after the other: for one chunk, that of its bets' bytes.
+    /// CRC-32C of the concatenated columns; for one chunk, that of its bets' bytes.
     package var chunkChecksum: UInt32 {
         var checksum = checksums[0]
         for column in 1..<8 {
@@ -73,7 +73,7 @@ package struct BetsDigest: Equatable, Sendable {
         return checksum
     }
 
-    /// The eight checksums and the bytes of the three columns of text: what a rejection record keeps.
+    /// The eight checksums and the sizes of the three columns of text, as a rejection record stores them.
     package var bytes: [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Self.byteCount)
@@ -82,7 +82,7 @@ package struct BetsDigest: Equatable, Sendable {
         return bytes
     }
 
-    /// Reads what ``bytes`` wrote of a chunk of `count` bets.
+    /// Reads the ``bytes`` of a digest of a chunk of `count` bets.
     package init(_ reader: inout ByteReader, count: Int) throws(MessageFault) {
         for column in 0..<8 { checksums[column] = try reader.readInteger() }
         self.count = UInt32(count)

@@ -1,6 +1,6 @@
 import Domain
 
-/// Reads big-endian integers and length-prefixed strings from the front of a frame, never beyond its end.
+/// A reader of big-endian integers and length-prefixed strings from the start of a frame, never beyond its end.
 package struct ByteReader {
     package let bytes: [UInt8]
     /// The position of the next byte, 0-based.
@@ -25,17 +25,17 @@ package struct ByteReader {
         return value
     }
 
-    /// `string8`: a length of one byte, then UTF-8.
+    /// Reads a `string8`: a length of one byte, then UTF-8.
     package mutating func readString8() throws(MessageFault) -> String {
         try readString(byteCount: Int(try readInteger(UInt8.self)))
     }
 
-    /// `string16`: a length of two bytes, then UTF-8.
+    /// Reads a `string16`: a length of two bytes, then UTF-8.
     package mutating func readString16() throws(MessageFault) -> String {
         try readString(byteCount: Int(try readInteger(UInt16.self)))
     }
 
-    /// Succeeds at the end of the frame only: what follows a message inside its frame is a fault.
+    /// Checks that the frame ends here: bytes after a message inside its frame are a fault.
     package func finish() throws(MessageFault) {
         if remainingBytes > 0 { throw .trailingBytes(atByte: index, count: remainingBytes) }
     }
@@ -63,7 +63,7 @@ extension [UInt8] {
 
     /// Appends a `string8`.
     ///
-    /// Text beyond 255 bytes is cut at a character.
+    /// Text longer than 255 bytes is truncated at a character boundary.
     package mutating func append(string8 text: String) {
         let bytes = text.cutToUTF8(maxBytes: 255)
         append(UInt8(bytes.count))
@@ -72,7 +72,7 @@ extension [UInt8] {
 
     /// Appends a `string16`.
     ///
-    /// Text beyond `Limits.maxReasonBytes` is cut at a character.
+    /// Text longer than `Limits.maxReasonBytes` is truncated at a character boundary.
     package mutating func append(string16 text: String) {
         let bytes = text.cutToUTF8(maxBytes: Limits.maxReasonBytes)
         append(bigEndian: UInt16(bytes.count))
@@ -81,7 +81,7 @@ extension [UInt8] {
 }
 
 extension String {
-    /// The UTF-8 of the longest run of whole characters from the start that fits `maxBytes`.
+    /// Returns the UTF-8 of the longest prefix of whole characters that fits `maxBytes`.
     fileprivate func cutToUTF8(maxBytes: Int) -> [UInt8] {
         var text = Substring(self)
         while text.utf8.count > maxBytes { text = text.dropLast() }

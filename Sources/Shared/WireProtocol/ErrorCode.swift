@@ -1,7 +1,7 @@
-/// The codes of ERROR.
+/// A code of ERROR.
 ///
-/// The connection closes after it. Numbers are never reused for another meaning. A code from a newer service is kept as
-/// its number: a reader treats it as permanent.
+/// The connection closes after ERROR. Numbers are never reused for another meaning. A code from a newer service is kept
+/// as its number; a reader treats it as permanent.
 ///
 /// Source: docs/protocol.md, "Error codes".
 package struct ErrorCode: RawRepresentable, Hashable, Sendable {
@@ -30,7 +30,7 @@ package struct ErrorCode: RawRepresentable, Hashable, Sendable {
         "tokenNotAccepted", "sequenceGap", "superseded", "deadline", "busy", "shuttingDown",
     ]
 
-    /// Whether the same agency may connect again and resume: the cause passes by itself.
+    /// Whether the cause passes by itself, so that the same agency may reconnect and resume.
     package var isTransient: Bool {
         self == .deadline || self == .busy || self == .shuttingDown
     }

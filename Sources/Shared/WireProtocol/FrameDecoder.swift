@@ -1,51 +1,56 @@
-/// Cuts a stream of bytes into frames.
+/// A decoder that cuts a stream of bytes into frames.
 ///
-/// Consumes bytes, does no I/O, and gives the same frames however the bytes were sliced.
+/// It consumes bytes, does no I/O, and gives the same frames however the bytes were sliced.
 ///
-/// Memory is asked for before bytes are taken, so that the owner can reserve it first: ``next(_:from:)`` repeats
-/// ``Event/needsMemory(byteCount:)`` until ``admit()`` is called. It asks for a whole frame at once, or for a small first
-/// part and, once that is full, for all the rest: an announced length alone takes no memory from others.
+/// It requests memory before it takes bytes, so that the owner can reserve it first: ``next(_:from:)`` repeats
+/// ``Event/needsMemory(byteCount:)`` until ``admit()`` is called. The request is for a whole frame, or for a small first
+/// part and, once that is full, for all the rest. With a first part, an announced length alone takes no memory from
+/// others.
 ///
 /// Sizes, re-checked at every step: `collected <= admitted <= frame bytes`.
 package struct FrameDecoder: ~Copyable, Sendable {
     package enum Event: Equatable, Sendable {
-        /// Everything was consumed; the frame under way is not whole.
+        /// All input was consumed; the current frame is incomplete.
         case needsBytes
-        /// `byteCount` more bytes of the frame can arrive; `admit()` lets them in.
+        /// `byteCount` more bytes of the frame need memory; `admit()` admits them.
         case needsMemory(byteCount: Int)
         /// A whole frame.
         case frame([UInt8])
-        /// The decoder stays here.
+        /// The bytes are not a frame; the decoder stays in this state.
         case invalid(FrameFault)
     }
 
     private enum State {
-        /// Some bytes of the header have arrived, as a big-endian integer.
+        /// The first `bytesSeen` bytes of the header have arrived: a big-endian integer.
         ///
-        /// To `waiting` or `failed`.
+        /// Transitions to `waiting` or `failed`.
         case header(bytesSeen: Int, value: UInt64)
-        /// To `body` by `admit()`.
-        case waiting(byteCount: Int, admitted: Int)
-        /// To `header` when the frame is whole, to `waiting` for more memory, to `failed` where it does not end.
+        /// The frame needs memory.
         ///
-        /// `byteCount` is what the frame has; where only its end will tell, the most it may have.
+        /// Transitions to `body` on `admit()`.
+        case waiting(byteCount: Int, admitted: Int)
+        /// Bytes of the frame are collected.
+        ///
+        /// Transitions to `header` when the frame is complete, to `waiting` when it needs more memory, to `failed` when it
+        /// does not end. `byteCount` is the frame's size; if only the frame's end reveals that, it is the largest size
+        /// allowed.
         case body(byteCount: Int, admitted: Int)
         /// Final.
         case failed(FrameFault)
     }
 
-    /// The largest frame, its header not counted.
+    /// The size limit of a frame, excluding its header.
     ///
-    /// A change holds from the next frame on.
+    /// A change takes effect with the next frame.
     package var maxFrameBytes: Int
     private let framing: Framing
-    /// Of the first part of a frame; `.max` asks for whole frames.
+    /// The size of a frame's first part; with `.max`, memory is requested for whole frames.
     ///
-    /// A change holds from the next question for memory on.
+    /// A change takes effect with the next request for memory.
     package var firstBytes: Int
     private var state = State.header(bytesSeen: 0, value: 0)
     private var collected: [UInt8] = []
-    /// The newlines at the end of `collected`.
+    /// The number of newlines at the end of `collected`.
     private var newlines = 0
 
     /// - Parameter firstBytes: see ``firstBytes``.
@@ -55,7 +60,7 @@ package struct FrameDecoder: ~Copyable, Sendable {
         self.maxFrameBytes = maxFrameBytes
     }
 
-    /// Bytes of a frame have arrived and its end has not: a hang-up now loses half a message.
+    /// Whether a frame has been partially received, so that a hang-up now loses half a message.
     package var isInsideFrame: Bool {
         switch state {
         case .header(let bytesSeen, _): bytesSeen > 0
@@ -64,7 +69,7 @@ package struct FrameDecoder: ~Copyable, Sendable {
         }
     }
 
-    /// The memory that was admitted for the frame under way.
+    /// The memory that was admitted for the current frame.
     package var admittedBytes: Int {
         switch state {
         case .waiting(_, let admitted), .body(_, let admitted): admitted
@@ -72,15 +77,15 @@ package struct FrameDecoder: ~Copyable, Sendable {
         }
     }
 
-    /// The bytes that have come of the frame under way.
+    /// The number of bytes collected of the current frame.
     package var collectedBytes: Int { collected.count }
 
-    /// Lets the bytes that memory was asked for in.
+    /// Admits the bytes for which memory was requested.
     ///
     /// - Precondition: the last event was `needsMemory`.
     package mutating func admit() {
         guard case .waiting(let byteCount, let admitted) = state else {
-            preconditionFailure("admit() where no memory was asked for")
+            preconditionFailure("admit() without a request for memory")
         }
         state = .body(byteCount: byteCount, admitted: admitted + nextBytes(byteCount, admitted))
         if case .counted = framing.kind { collected.reserveCapacity(admittedBytes) }
@@ -90,7 +95,7 @@ package struct FrameDecoder: ~Copyable, Sendable {
         min(byteCount - admitted, admitted == 0 ? firstBytes : .max)
     }
 
-    /// Consumes bytes from `index` on, up to the next event, and moves `index` behind what it consumed.
+    /// Consumes bytes from `index` up to the next event, and advances `index` past them.
     package mutating func next(_ input: RawSpan, from index: inout Int) -> Event {
         if case .header(let bytesSeen, let value) = state {
             readHeader(input, from: &index, bytesSeen: bytesSeen, value: value)
@@ -167,7 +172,7 @@ package struct FrameDecoder: ~Copyable, Sendable {
 
     /// Looks for the newlines that end a frame.
     ///
-    /// - Returns: the bytes up to there, and whether they end it.
+    /// - Returns: the number of bytes to take, and whether they end the frame.
     private mutating func scan(_ input: RawSpan, expected: Int) -> (taken: Int, isWhole: Bool) {
         for offset in 0..<input.byteCount {
             let byte = input.unsafeLoad(fromByteOffset: offset, as: UInt8.self)

@@ -1,8 +1,8 @@
 import Domain
 
-/// How a stream of bytes is cut into frames.
+/// A way to cut a stream of bytes into frames.
 ///
-/// One object for all connections of a kind.
+/// One object serves all connections of a kind.
 package final class Framing: Sendable {
     enum Kind: Sendable {
         case counted(headerBytes: Int, minBodyBytes: Int, isHeaderKept: Bool, bodyBytes: @Sendable (UInt64) -> Int?)
@@ -15,12 +15,13 @@ package final class Framing: Sendable {
         self.kind = kind
     }
 
-    /// A header of fixed size says how many bytes follow it.
+    /// Returns a framing in which a header of fixed size says how many bytes follow it.
     ///
     /// - Parameters:
     ///   - headerBytes: 1 … 8.
-    ///   - isHeaderKept: the frame begins with its header.
-    ///   - bodyBytes: the bytes behind a header, whose bytes are given as one big-endian integer; nil where it is none.
+    ///   - isHeaderKept: whether the frame begins with its header.
+    ///   - bodyBytes: returns the number of bytes after a header, which is given as one big-endian integer; nil if the
+    ///     header is invalid.
     package static func counted(
         headerBytes: Int, minBodyBytes: Int = 0, isHeaderKept: Bool = false,
         bodyBytes: @escaping @Sendable (UInt64) -> Int? = { Int(exactly: $0) }
@@ -32,18 +33,18 @@ package final class Framing: Sendable {
                 bodyBytes: bodyBytes))
     }
 
-    /// A frame ends behind the first run of so many newlines, which belong to it.
+    /// Returns a framing in which a frame ends after the first run of `count` newlines, which belong to it.
     package static func newlines(_ count: Int) -> Framing {
         Framing(kind: .newlines(count))
     }
 
-    /// The native protocol's: a length of four bytes that counts one byte at least.
+    /// The framing of the native protocol: a length of four bytes, at least 1.
     package static let native = counted(headerBytes: Limits.frameLengthBytes, minBodyBytes: 1)
 }
 
-/// Why bytes are no frame.
+/// The reason that bytes are not a frame.
 ///
-/// Nothing behind it can be understood.
+/// The bytes that follow cannot be decoded.
 package enum FrameFault: Error, Equatable, Sendable, CustomStringConvertible {
     case header
     case length(Int, min: Int, max: Int)
@@ -51,11 +52,11 @@ package enum FrameFault: Error, Equatable, Sendable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .header: "the header is no length"
+        case .header: "the length header is not a number"
         case .length(let length, let min, let max):
             "a frame of \(length) bytes; \(min) to \(max) are expected"
         case .unterminated(let maxBytes):
-            "no end of a message within \(maxBytes) bytes"
+            "the message does not end within \(maxBytes) bytes"
         }
     }
 }
@@ -73,7 +74,7 @@ extension [UInt8] {
         append(counted: text)
     }
 
-    /// Where the bytes are that a length of four bytes at the front counts; nil while they are not all there.
+    /// The range of the bytes that a length of four bytes at the start counts; nil until all have arrived.
     package var countedRange: Range<Int>? {
         guard count >= 4 else { return nil }
         let length = self[..<4].reduce(0) { $0 << 8 | Int($1) }

@@ -1,10 +1,8 @@
 package import Domain
 
-/// What a frame means.
+/// A message of the native protocol, in either direction and on either port.
 ///
-/// Every message of the native protocol, both directions and both ports.
-///
-/// Source: docs/protocol.md; the bytes of each are held by golden tests.
+/// Source: docs/protocol.md; golden tests compare the bytes of each message with it.
 package enum Message: Equatable, Sendable {
     case hello(Hello)
     case chunk(Chunk)
@@ -19,14 +17,14 @@ package enum Message: Equatable, Sendable {
     /// The version of the protocol that HELLO names.
     package static let version: UInt8 = 2
 
-    /// The versions that the services speak: to an agency of version 1, WELCOME has no ``StreamRecord``.
+    /// The versions that the services support; to an agency of version 1, WELCOME has no ``StreamRecord``.
     package static let versions: ClosedRange<UInt8> = 1...2
 
-    /// What a connection beyond the ceiling is told.
+    /// The answer to a connection beyond the connection limit.
     package static let busy = Message.error(
-        .busy, "all connections that may be open, in all or from one address, are open; connect again later")
+        .busy, "the connection limit, in total or for one address, is reached; connect again later")
 
-    /// What every connection is told when its service stops.
+    /// The final message to every connection when its service stops.
     package static let shuttingDown = Message.error(
         .shuttingDown, "the service is stopping; connect again later")
 }
@@ -45,15 +43,15 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     case error = 0xFF
 }
 
-/// An agency introduces itself.
+/// HELLO: an agency's introduction.
 ///
-/// First message on every connection, to both ports.
+/// The first message on every connection, to both ports.
 package struct Hello: Equatable, Sendable {
     package var version: UInt8
     package var agency: AgencyID
     /// Empty: the current draw.
     package var draw: String
-    /// Empty: none.
+    /// Empty: no token.
     package var token: String
 
     package init(
@@ -66,17 +64,17 @@ package struct Hello: Equatable, Sendable {
     }
 }
 
-/// SEND_CHUNK or SEND_LAST_CHUNK: bets by column, kept as the frame they came in.
+/// SEND_CHUNK or SEND_LAST_CHUNK: bets by column, kept as the frame in which they arrived.
 package struct Chunk: Equatable, Sendable {
-    /// Where the bets begin in the frame: behind type 1, sequence 4 and count 2.
+    /// The index at which the bets begin in the frame: after type 1, sequence 4 and count 2.
     package static let betsIndex = 7
 
     package var isLast: Bool
     /// From 1.
     package var sequence: UInt32
-    /// The bets that the chunk says it holds, 0 … 65,535.
+    /// The number of bets that the chunk claims to hold, 0 … 65,535.
     ///
-    /// Not checked against its bytes.
+    /// Not validated against its bytes.
     package var count: Int
     /// The whole frame without its length.
     package var frame: [UInt8]
@@ -88,9 +86,7 @@ package struct Chunk: Equatable, Sendable {
         self.frame = frame
     }
 
-    /// The bets' bytes.
-    ///
-    /// Nothing is copied.
+    /// The bets' bytes, without a copy.
     package var bets: Span<UInt8> {
         @_lifetime(borrow self)
         borrowing get {
@@ -99,7 +95,7 @@ package struct Chunk: Equatable, Sendable {
     }
 }
 
-/// Where the agency's stream stands, and what the service takes.
+/// WELCOME: the position of the agency's stream, and the limits of the service.
 package struct Welcome: Equatable, Sendable {
     package var nextSequence: UInt32
     package var storedBets: UInt64
@@ -108,7 +104,7 @@ package struct Welcome: Equatable, Sendable {
     package var window: UInt16
     package var isFinished: Bool
     package var draw: String
-    /// What was recorded of the agency, on port 1; nil for an agency of version 1.
+    /// The bets recorded for the agency, on port 1 only; nil for an agency of version 1.
     package var stream: StreamRecord?
 
     package init(
@@ -126,10 +122,11 @@ package struct Welcome: Equatable, Sendable {
     }
 }
 
-/// The bets that the service has recorded of an agency, stored and rejected: what the agency compares its file with
-/// before it sends more.
+/// The bets that the service has recorded for an agency, stored and rejected.
+///
+/// The agency compares its file with them before it sends more.
 package struct StreamRecord: Equatable, Sendable {
-    /// What became of the chunk with the highest sequence.
+    /// The outcome of the chunk with the highest sequence.
     package enum LastChunk: UInt8, Sendable {
         /// Nothing is recorded yet.
         case none = 0
@@ -138,12 +135,12 @@ package struct StreamRecord: Equatable, Sendable {
     }
 
     package var lastChunk: LastChunk
-    /// The bets of that chunk; 0 if its columns were malformed.
+    /// The number of bets in that chunk; 0 if its columns were malformed.
     package var lastCount: UInt16
     /// ``BetsDigest/checksum`` of that chunk's bets.
     package var lastChecksum: UInt32
-    /// ``BetsDigest/checksum`` of all recorded bets in the order of their sequences; nil if the ledger, made by an older
-    /// version, does not say it.
+    /// ``BetsDigest/checksum`` of all recorded bets in the order of their sequences; nil if the ledger, written by an
+    /// older version, does not have it.
     package var checksum: UInt32?
 
     package init(lastChunk: LastChunk, lastCount: UInt16, lastChecksum: UInt32, checksum: UInt32?) {
@@ -154,7 +151,7 @@ package struct StreamRecord: Equatable, Sendable {
     }
 }
 
-/// A chunk is durable.
+/// CHUNK_PROCESSED: a chunk is durable.
 package struct ChunkProcessed: Equatable, Sendable {
     package var sequence: UInt32
     package var count: UInt16
@@ -168,11 +165,11 @@ package struct ChunkProcessed: Equatable, Sendable {
     }
 }
 
-/// Nothing of a chunk is stored.
+/// CHUNK_REJECTED: nothing of a chunk is stored.
 package struct ChunkRejected: Equatable, Sendable {
     package var sequence: UInt32
     package var code: RejectionCode
-    /// The bet at fault, from 0; 0 where the code is about no single bet.
+    /// The index of the invalid bet, from 0; also 0 if the code does not concern a single bet.
     package var betIndex: UInt16
     package var message: String
 
@@ -198,9 +195,7 @@ package struct Winners: Equatable, Sendable {
     }
 }
 
-/// The draw has not been published.
-///
-/// No answer about winners.
+/// NOT_DRAWN_YET: the draw has not been published.
 package struct NotDrawnYet: Equatable, Sendable {
     package var finishedAgencies: UInt32
     package var expectedAgencies: UInt32

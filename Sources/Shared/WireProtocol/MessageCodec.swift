@@ -4,7 +4,7 @@ extension Message {
     /// Reads a frame: its type byte and body, without its length.
     ///
     /// - Throws: ``MessageFault`` for a type, field or length that this version does not have. The connection cannot be
-    ///   trusted after it.
+    ///   trusted afterwards.
     package init(frame: [UInt8]) throws(MessageFault) {
         var reader = ByteReader(frame)
         let code = try reader.readInteger(UInt8.self)
@@ -17,11 +17,11 @@ extension Message {
                     sequence: try reader.readInteger(),
                     count: Int(try reader.readInteger(UInt16.self)),
                     frame: frame))
-            return  // the bets behind the count are checked by BetColumns
+            return  // BetColumns checks the bets after the count
         case .hello:
             let version = try reader.readInteger(UInt8.self)
             guard Message.versions.contains(version) else {
-                // The fields that follow another version's number are not known.
+                // The fields that follow another version's number are unknown.
                 self = .hello(Hello(version: version, agency: AgencyID(0)))
                 return
             }
@@ -57,7 +57,7 @@ extension Message {
         try reader.finish()
     }
 
-    /// Appends the message as it goes on the wire: length, type, body.
+    /// Appends the encoded message: length, type, body.
     package func encode(into bytes: inout [UInt8]) {
         let start = bytes.count
         bytes.append(bigEndian: UInt32(0))
@@ -68,7 +68,7 @@ extension Message {
         }
     }
 
-    /// The message as it goes on the wire.
+    /// The encoded message: length, type, body.
     package var encoded: [UInt8] {
         var bytes: [UInt8] = []
         encode(into: &bytes)
@@ -179,7 +179,7 @@ extension Winners {
         let winningNumber = try reader.readInteger(UInt16.self)
         let hasMore = try reader.readInteger(UInt8.self) != 0
         let count = Int(try reader.readInteger(UInt32.self))
-        // A document takes two bytes at least: a count that cannot be true reserves nothing.
+        // A document takes at least two bytes; an impossible count must not reserve memory.
         guard count <= reader.remainingBytes / 2 else {
             throw .truncated(atByte: reader.bytes.count)
         }

@@ -1,4 +1,4 @@
-/// Why a frame is no message.
+/// The reason that a frame is not a message.
 ///
 /// Byte positions count from the frame's type byte, which is byte 0.
 package enum MessageFault: Error, Equatable, Sendable, CustomStringConvertible {
@@ -10,7 +10,7 @@ package enum MessageFault: Error, Equatable, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .unknownType(let type):
-            "0x\(String(type, radix: 16)) is no message type"
+            "0x\(String(type, radix: 16)) is not a message type"
         case .truncated(let index):
             "the message ends at byte \(index), before its last field"
         case .trailingBytes(let index, let count):

@@ -1,6 +1,6 @@
-/// The codes of CHUNK_REJECTED.
+/// A code of CHUNK_REJECTED.
 ///
-/// Numbers are never reused for another meaning. A code from a newer service is kept as its number: whatever it means,
+/// Numbers are never reused for another meaning. A code from a newer service is kept as its number; whatever it means,
 /// the chunk is not stored.
 ///
 /// Source: docs/protocol.md, "Rejection codes".
@@ -11,7 +11,7 @@ package struct RejectionCode: RawRepresentable, Hashable, Sendable {
         self.rawValue = rawValue
     }
 
-    /// One bet is not valid; `betIndex` says which.
+    /// One bet is invalid; `betIndex` says which.
     ///
     /// Consumes the sequence.
     package static let invalidBet = RejectionCode(rawValue: 1)
@@ -27,7 +27,7 @@ package struct RejectionCode: RawRepresentable, Hashable, Sendable {
     ///
     /// Changes nothing.
     package static let agencyFinished = RejectionCode(rawValue: 4)
-    /// The draw is closed: nothing enters a sealed ledger.
+    /// The draw is closed; a sealed ledger takes no more bets.
     ///
     /// Changes nothing.
     package static let drawClosed = RejectionCode(rawValue: 5)

@@ -1,18 +1,18 @@
-/// How a dialect writes a list of winners, so that a list of any length can be sent in pieces.
+/// The form of a list of winners in a dialect, in which a list of any length can be sent in pieces.
 package enum WinnersForm: Equatable, Sendable {
-    /// The documents, separated by one byte each, between a header and a trailer.
+    /// The documents, separated by one byte, between a header and a trailer.
     case joined(header: [UInt8], separator: UInt8, trailer: [UInt8])
     /// After a header, each document as a big-endian u32.
     case integers(header: [UInt8])
 
-    /// The bytes of `count` documents joined by one separator each.
+    /// Returns the size of `count` documents joined by a separator of one byte.
     ///
-    /// - Parameter documentsBytes: of the documents as the winners file has them, each with a length of one byte.
+    /// - Parameter documentsBytes: the size of the documents in the winners file, each with a length of one byte.
     package static func joinedBytes(count: UInt64, documentsBytes: Int) -> Int {
         count == 0 ? 0 : documentsBytes - 1
     }
 
-    /// The bytes of a whole list that is in memory; others are sent in pieces.
+    /// Encodes a whole list that is in memory; other lists are sent in pieces.
     package func bytes(of documents: [String]) -> [UInt8] {
         switch self {
         case .joined(let header, let separator, let trailer):

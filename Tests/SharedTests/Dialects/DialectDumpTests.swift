@@ -5,7 +5,7 @@ import TestKit
 import Testing
 import WireProtocol
 
-/// The dumps of docs/dialects.md, made by another mind, hold every byte that goes out and comes in.
+/// Comparison of every byte sent and received with the dumps of docs/dialects.md, written independently of the code.
 struct DialectDumpTests {
     private static let rows = [
         ["Santiago Lionel", "Lorca", "30904465", "1999-03-17", "7574"],
@@ -19,7 +19,7 @@ struct DialectDumpTests {
         return bytes
     }
 
-    /// What goes out, and what becomes of the connection.
+    /// Checks the bytes of replies, and what happens to the connection.
     private func out(
         _ dialect: any Dialect, _ replies: [(String, DialectReply, DialectReply.Next)]
     ) throws {
@@ -31,7 +31,7 @@ struct DialectDumpTests {
         }
     }
 
-    /// The list of two winners, and the one of none.
+    /// Checks the list of two winners and the empty list.
     private func winners(_ dialect: any Dialect, next: DialectReply.Next) throws {
         for (name, documents) in [("winners", Self.winners), ("no-winners", [])] {
             let form = dialect.winnersForm(
@@ -41,7 +41,7 @@ struct DialectDumpTests {
         #expect(dialect.nextAfterWinners == next)
     }
 
-    /// What comes in, through the dialect's framing.
+    /// Decodes the request in a dump, through the dialect's framing.
     private func request(_ dialect: any Dialect, _ name: String) throws -> DialectRequest {
         let bytes = try dump(name)
         var decoder = FrameDecoder(dialect.framing, maxFrameBytes: 1 << 20)
@@ -52,14 +52,14 @@ struct DialectDumpTests {
             case .frame(let frame):
                 #expect(index == bytes.count, "\(name)")
                 return dialect.request(frame, today: Samples.today)
-            case .needsBytes, .invalid: return .unknown(reason: "\(name) is no frame")
+            case .needsBytes, .invalid: return .unknown(reason: "\(name) is not a frame")
             }
         }
     }
 
     private func chunk(_ dialect: any Dialect, _ name: String) throws {
         guard case .chunk(let agency, let chunk) = try request(dialect, name) else {
-            Issue.record("\(name) is no chunk")
+            Issue.record("\(name) is not a chunk")
             return
         }
         #expect(agency == AgencyID(1) && !chunk.isLast)
@@ -151,7 +151,7 @@ struct DialectDumpTests {
         try out(EchoDialect(), [("echo-line", .echo(line), .close)])
     }
 
-    @Test("what is refused, or not answered, where a dialect has no words for it, is closed")
+    @Test("a reply that a dialect cannot express closes the connection")
     func noWords() {
         for dialect in [TLVDialect(), JSONDialect(), EchoDialect()] as [any Dialect] {
             var bytes: [UInt8] = []

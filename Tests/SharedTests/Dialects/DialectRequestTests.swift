@@ -5,12 +5,12 @@ import TestKit
 import Testing
 import WireProtocol
 
-/// What each dialect makes of the messages that agencies get wrong, or that servers do.
+/// The requests that each dialect decodes from messages that agencies, or servers, get wrong.
 struct DialectRequestTests {
     private static let all = DialectPair.all
     private static let good = ["Santiago Lionel", "Lorca", "30904465", "1999-03-17", "7574"]
 
-    /// The requests in a stream of bytes.
+    /// Decodes the requests in a stream of bytes.
     private static func requests(_ dialect: any Dialect, _ bytes: [UInt8]) -> [DialectRequest] {
         var decoder = FrameDecoder(dialect.framing, maxFrameBytes: 1 << 20)
         var requests: [DialectRequest] = []
@@ -57,7 +57,7 @@ struct DialectRequestTests {
         #expect(document == (pair.language.abilities.contains(.longDocuments) ? "30904465123" : nil))
     }
 
-    @Test("0007 and 7 are the same number, 10000 is none", arguments: all)
+    @Test("0007 and 7 are the same number; 10000 is invalid", arguments: all)
     func numbers(_ pair: DialectPair) {
         let rows = ["0007", "7", "0000", "0", "9999"].map { Array(Self.good[..<4]) + [$0] }
         #expect(Self.bets(Self.request(pair, rows))?.map(\.number) == [7, 7, 0, 0, 9999])
@@ -66,7 +66,7 @@ struct DialectRequestTests {
         }
     }
 
-    @Test("one bad bet refuses the chunk and is counted", arguments: all)
+    @Test("one invalid bet rejects the chunk and is counted", arguments: all)
     func badBets(_ pair: DialectPair) {
         var wrong = Self.good
         wrong[3] = "1999-02-30"
@@ -75,7 +75,7 @@ struct DialectRequestTests {
         #expect(bad?.reason == "bet 1: the birthdate 1999-02-30 is not in the calendar")
     }
 
-    @Test("an empty name refuses the chunk", arguments: all)
+    @Test("an empty field rejects the chunk", arguments: all)
     func emptyName(_ pair: DialectPair) {
         for field in 0...4 {
             var empty = Self.good
@@ -86,7 +86,7 @@ struct DialectRequestTests {
         }
     }
 
-    @Test("a separator inside a name is a field too many", arguments: all)
+    @Test("a separator inside a name gives one field too many", arguments: all)
     func separators(_ pair: DialectPair) {
         var split = Self.good
         split[0] = "Ana" + (pair.language.separator ?? ";|,") + "Luz"
@@ -110,7 +110,7 @@ struct DialectRequestTests {
         if let header = nonsense.header { #expect(Self.requests(pair.dialect, header).isEmpty) }
     }
 
-    @Test("two messages in one segment are two, wherever the bytes are cut", arguments: all)
+    @Test("two messages in one segment give two requests, wherever the bytes are cut", arguments: all)
     func slicing(_ pair: DialectPair) {
         var language = pair.language
         let dialect = pair.dialect
@@ -143,26 +143,26 @@ struct DialectRequestTests {
             PipeDialect().request(Array(pipe.utf8), today: Samples.today),
             LinesDialect().request(Array(lines.utf8), today: Samples.today),
         ] {
-            #expect(Self.bad(request)?.reason == "bet 1: the bets are of agency 1 and of agency 2")
+            #expect(Self.bad(request)?.reason == "bet 1: the bets belong to both agency 1 and agency 2")
             #expect(Self.bad(request)?.badBets == 1)
         }
     }
 
-    @Test("semicolon: the count must match, and the first line must be there")
+    @Test("semicolon: the count must match, and the first line must be present")
     func semicolonHead() {
         func request(_ text: String) -> DialectRequest {
             SemicolonDialect().request(Array(text.utf8), today: Samples.today)
         }
         let bet = "Ana;Luz;30904465;1999-03-17;1\n"
         #expect(Self.bets(request("1;1\n" + bet))?.count == 1)
-        #expect(Self.bad(request("1;1\n" + bet.dropLast()))?.reason.contains("the last line has no end") == true)
+        #expect(Self.bad(request("1;1\n" + bet.dropLast()))?.reason.contains("the last line has no newline") == true)
         #expect(Self.bad(request("1;2\n" + bet))?.reason == "the first line says 2 bets and 1 follow")
         for text in ["", "1\n" + bet, "x;1\n" + bet, "1;x\n" + bet, "1;-1\n", "1;1;1\n" + bet] {
             #expect(Self.bad(request(text)) != nil, "\(text)")
         }
     }
 
-    @Test("pipe: the kind of a message is its shape, whatever the names contain")
+    @Test("pipe: the shape of a message decides its kind, whatever the names contain")
     func pipeShapes() {
         func request(_ text: String) -> DialectRequest {
             PipeDialect().request(Array(text.utf8), today: Samples.today)
@@ -177,7 +177,7 @@ struct DialectRequestTests {
         #expect(Self.bad(request("CON|x")) != nil && Self.bad(request("CON|1|2")) != nil)
     }
 
-    @Test("lines: an empty field ends the message, and the rest is known for no message")
+    @Test("lines: an empty field ends the message, and the rest is not taken for a message")
     func linesRest() {
         let bytes = Array("BET\n1\n\nLorca\n30904465\n1999-03-17\n7574\n\n".utf8)
         let requests = Self.requests(LinesDialect(), bytes)
@@ -189,7 +189,7 @@ struct DialectRequestTests {
         }
     }
 
-    @Test("json: escapes, numbers for agencies, and what is no message")
+    @Test("json: escapes, numbers for agencies, and invalid messages")
     func json() {
         func request(_ text: String) -> DialectRequest {
             JSONDialect().request(Array(text.utf8), today: Samples.today)
@@ -216,7 +216,7 @@ struct DialectRequestTests {
         }
     }
 
-    @Test("tlv: lengths that lie, tags out of order and documents that are no u32")
+    @Test("tlv: wrong lengths, tags out of order and documents other than a u32")
     func tlv() throws {
         let pair = try #require(Self.all.first { $0.dialect.name == "tlv" })
         let dialect = pair.dialect
@@ -224,7 +224,7 @@ struct DialectRequestTests {
         for index in 5..<chunk.count {
             var broken = chunk
             broken[index] ^= 0xFF
-            // Whatever it is taken for, it is never more bets than there were.
+            // However the message is read, it never gives more bets than there were.
             #expect((Self.bets(dialect.request(broken, today: Samples.today))?.count ?? 0) <= 2)
         }
         for end in 5..<chunk.count {
@@ -233,7 +233,7 @@ struct DialectRequestTests {
         for document in ["4294967296", "30904465A", "30904465123", "00123"] {
             var row = Self.good
             row[2] = document
-            #expect(Self.bad(Self.request(pair, [row]))?.reason.contains("is no u32") == true)
+            #expect(Self.bad(Self.request(pair, [row]))?.reason.contains("is not a u32") == true)
         }
     }
 
@@ -246,10 +246,10 @@ struct DialectRequestTests {
         #expect(bad?.reason == "65536 bets; at most 65535 fit a chunk")
     }
 
-    @Test("an answer is never longer than the bytes that came, whatever they are", arguments: all)
+    @Test("an answer is never longer than the received bytes, whatever they are", arguments: all)
     func answersOfStrangers(_ pair: DialectPair) {
         var language = pair.language
-        // Found by a fuzzer: repaired text has more bytes than what came, and the doctor fell over the count.
+        // Found by a fuzzer: repaired text has more bytes than were received, and the doctor crashed on the count.
         let streams: [[UInt8]] = [
             [0x01, 0x9F, 10, 10, 10], [0xFF, 10, 10, 10], Array("Success :)\n\n".utf8) + [0xFF],
         ]

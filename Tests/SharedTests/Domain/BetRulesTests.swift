@@ -60,7 +60,7 @@ struct BetRulesTests {
         #expect(check("3090446é") == .documentCharacter)
     }
 
-    @Test("a birthdate is written yyyy-mm-dd and lies between 1900 and today")
+    @Test("a birthdate is written yyyy-mm-dd and is between 1900 and today")
     func birthdates() {
         func check(_ text: String) -> BetFault? {
             fault { () throws(BetFault) in
@@ -79,7 +79,7 @@ struct BetRulesTests {
         }
     }
 
-    @Test("0007 and 7 are the same number, and 10000 is none")
+    @Test("0007 and 7 are the same number; 10000 is invalid")
     func numbers() {
         func number(_ text: String) -> Result<UInt16, BetFault> {
             Result { () throws(BetFault) in try BetRules.number(Array(text.utf8).span) }

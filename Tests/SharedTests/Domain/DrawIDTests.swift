@@ -2,7 +2,7 @@ import Domain
 import Testing
 
 struct DrawIDTests {
-    @Test("a draw's name is safe as the name of a folder")
+    @Test("a draw's name is safe as a folder name")
     func names() {
         #expect(DrawID("default") != nil)
         #expect(DrawID("2026-11-21_Nocturna") != nil)

@@ -4,7 +4,7 @@ import TestKit
 import Testing
 import WireProtocol
 
-/// Every limit of Limits.swift below, at and above it; and its arithmetic.
+/// Each limit of Limits.swift, tested below, at and above its value, and the arithmetic.
 struct LimitsTests {
     private func holds(_ check: () throws -> Void) -> Bool {
         do {
@@ -55,7 +55,7 @@ struct LimitsTests {
         }
     }
 
-    @Test("a frame has 1 to its limit in bytes", arguments: [Limits.minFrameBytes, Limits.maxConsultFrameBytes])
+    @Test("a frame has 1 byte up to its limit", arguments: [Limits.minFrameBytes, Limits.maxConsultFrameBytes])
     func frames(_ limit: Int) {
         for (length, expected) in [(0, false), (1, true), (limit - 1, true), (limit, true), (limit + 1, false)] {
             var decoder = FrameDecoder(maxFrameBytes: limit)
@@ -67,19 +67,19 @@ struct LimitsTests {
         }
     }
 
-    @Test("a rejection's reason is cut to its limit, at a character")
+    @Test("a rejection's reason is truncated to its limit at a character boundary")
     func reasons() throws {
         for count in [Limits.maxReasonBytes - 1, Limits.maxReasonBytes, Limits.maxReasonBytes + 1, 70_000] {
             let message = Message.error(.busy, String(repeating: "ñ", count: count / 2))
             guard case .error(_, let text) = try Message(frame: Array(message.encoded[4...])) else {
-                Issue.record("no error")
+                Issue.record("not an error")
                 return
             }
             #expect(text.utf8.count <= max(Limits.maxReasonBytes, 65_535) && text.allSatisfy { $0 == "ñ" })
         }
     }
 
-    @Test("the largest bet fits the smallest frame, the largest frame a commit group, a step of a dialect any frame")
+    @Test("the largest bet fits the smallest frame limit, and the largest frame fits a commit group")
     func arithmetic() {
         #expect(Limits.maxBetBytes == 2 + 4 + 3 + 255 + 255 + 20)
         let bet = Bet(
@@ -96,7 +96,7 @@ struct LimitsTests {
         #expect(Limits.maxChunkBets == Int(UInt16.max))
     }
 
-    @Test("a chunk holds 65,535 bets, and its columns check")
+    @Test("a chunk of 65,535 bets passes the check")
     func bets() {
         let bet = Bet(
             firstName: "A", lastName: "B", document: "1", birthdate: Limits.minBirthdate, number: Limits.maxNumber)

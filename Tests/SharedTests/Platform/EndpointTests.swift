@@ -11,7 +11,7 @@ struct EndpointTests {
     }
 
     @Test(
-        "anything else is refused",
+        "anything else is rejected",
         arguments: ["", "host", ":1", "host:", "host:x", "host:65536", "host:-1", "::1:80", "a b:1"])
     func invalid(_ text: String) {
         #expect(Endpoint(text) == nil)

@@ -4,7 +4,7 @@ import Testing
 @testable import Platform
 
 struct FileSystemTypeTests {
-    @Test("file systems have their names, and those in memory survive no power cut")
+    @Test("file systems have their names, and those in memory do not survive a power cut")
     func names() {
         #expect("\(FileSystemType(number: 0xEF53))" == "ext4" && FileSystemType(number: 0xEF53).survivesPowerCut)
         #expect(
@@ -31,7 +31,7 @@ struct FileSystemTypeTests {
         #expect(SystemCall.errorText(99_999).contains("errno 99999"))
     }
 
-    @Test("the clock is held to the day before which the program was not made")
+    @Test("a clock before the program's first day is rejected")
     func clock() {
         #expect(throws: ClockError.self) { try ProgramVersion.checkClock(1_767_225_599_999) }
         #expect(throws: Never.self) { try ProgramVersion.checkClock(1_767_225_600_000) }
@@ -41,7 +41,7 @@ struct FileSystemTypeTests {
                 + "then start again")
     }
 
-    @Test("threads that there is room for are started and ended")
+    @Test("threads are started and ended if there is room for them")
     func threads() {
         #expect(throws: Never.self) { try ResourceLimits.checkThreads(8) }
     }

@@ -2,7 +2,7 @@ import Platform
 import Testing
 
 struct MonitorTests {
-    @Test("a waiter gets what another thread put")
+    @Test("a waiter gets the value that another thread puts")
     func handOver() {
         let monitor = Monitor<[Int]>([])
         let taker = Monitor<[Int]>([])

@@ -3,7 +3,7 @@ import Platform
 import Testing
 
 struct StartupPagesTests {
-    /// Of this program's file, mapped where nothing is written.
+    /// Returns the resident size of this program's file in mappings that are not writable.
     private func residentKilobytes() throws -> Int {
         let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         var (sum, isOfProgram) = (0, false)
@@ -18,7 +18,7 @@ struct StartupPagesTests {
         return sum
     }
 
-    @Test("pages of the program leave its memory, and what runs again comes back")
+    @Test("the program's pages leave its memory, and those used again return")
     func pagesLeave() throws {
         let before = try residentKilobytes()
         SystemCall.forgetStartupPages()

@@ -7,7 +7,7 @@ struct DurableFileTests {
     private static let old = Array("old".utf8)
     private static let new = Array("the new content".utf8)
 
-    @Test("a replaced file is the old or the new one, whole, whatever fails and whatever the power loss leaves")
+    @Test("after any failure and power loss, a replaced file is completely the old or the new one")
     func faults() throws {
         // open, write, sync, rename, syncFolder
         for step in 0..<5 {
@@ -31,7 +31,7 @@ struct DurableFileTests {
         }
     }
 
-    @Test("a file that was replaced survives every power loss")
+    @Test("a replaced file survives every power loss")
     func success() throws {
         for loss in SimulatedDisk.PowerLoss.allCases {
             let disk = SimulatedDisk()
@@ -42,7 +42,7 @@ struct DurableFileTests {
         }
     }
 
-    @Test("the real disk replaces, reads and knows what is missing")
+    @Test("the real disk replaces and reads files, and recognizes missing ones")
     func realDisk() throws {
         let folder = try TemporaryFolder()
         let disk = PosixDisk()

@@ -5,7 +5,7 @@ import TestKit
 import Testing
 
 struct FileLockTests {
-    @Test("two locks in one process exclude each other, and the second says who has it")
+    @Test("two locks in one process exclude each other, and the second names the holder")
     func exclusion() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/lock"
@@ -18,7 +18,7 @@ struct FileLockTests {
         _ = try FileLock(path, holder: "the third", deadline: .zero)
     }
 
-    @Test("a lock is waited for up to its deadline")
+    @Test("taking a lock waits up to the deadline")
     func waiting() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/lock"
@@ -30,7 +30,7 @@ struct FileLockTests {
         waiter.join()
     }
 
-    @Test("closing another descriptor of the file does not drop the lock, as fcntl's would")
+    @Test("unlike with fcntl, closing another descriptor of the file does not release the lock")
     func otherDescriptor() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/lock"
@@ -40,7 +40,7 @@ struct FileLockTests {
         withExtendedLifetime(first) {}
     }
 
-    @Test("a folder that is not there is an error of the disk")
+    @Test("a missing folder is a disk error")
     func noFolder() {
         #expect(throws: FileLockError.disk(DiskError(call: "open", path: "/nowhere/lock", errno: ENOENT))) {
             try FileLock("/nowhere/lock", holder: "x", deadline: .zero)
@@ -49,7 +49,7 @@ struct FileLockTests {
 }
 
 extension FileLockTests {
-    @Test("a lock whose file was removed, or replaced, excludes nobody: the next one takes the file at the path")
+    @Test("a lock whose file was removed or replaced excludes nobody: the next one takes the file at the path")
     func replacedFile() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/lock"
@@ -62,16 +62,16 @@ extension FileLockTests {
         withExtendedLifetime((first, second)) {}
     }
 
-    @Test("a file that is replaced while the lock is waited for is not the one that is taken")
+    @Test("if the file is replaced during the wait, the new file is locked")
     func replacedWhileWaiting() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/lock"
-        // A descriptor of the file that is removed, locked through another open file at the same moment.
+        // A descriptor of the file that is removed below, which holds its lock.
         let removed = open(path, O_RDWR | O_CREAT, 0o600)
         #expect(flock(removed, LOCK_EX) == 0)
         let isFree = Monitor(false)
         let remover = NamedThread("remover") {
-            // The waiter below has opened the old file by then, or opens the new one: either way it ends with the new.
+            // The waiter below has opened the old file by then, or opens the new one; either way it locks the new one.
             unlink(path)
             close(removed)
             isFree.withLock { $0 = true }

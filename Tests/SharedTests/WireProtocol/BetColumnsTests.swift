@@ -17,7 +17,7 @@ struct BetColumnsTests {
         Array(Samples.chunk(sequence: 1, bets: bets).frame[Chunk.betsIndex...])
     }
 
-    @Test("bets come back from their columns")
+    @Test("bets are restored from their columns")
     func roundTrip() {
         for count in [0, 1, 2, 17, 300] {
             let bets = (0..<count).map(Samples.bet)
@@ -27,7 +27,7 @@ struct BetColumnsTests {
         }
     }
 
-    @Test("columns that do not add up are named by their bytes")
+    @Test("columns that do not add up are reported with their sizes")
     func lengths() {
         let bytes = columns([Samples.bet(1), Samples.bet(2)])
         #expect(check(bytes + [0], count: 2) == .columns(expectedBytes: bytes.count, foundBytes: bytes.count + 1))
@@ -56,7 +56,7 @@ struct BetColumnsTests {
         return bets
     }()
 
-    @Test("the first bad bet is named, wherever it stands", arguments: faulty)
+    @Test("the first invalid bet is reported, wherever it is", arguments: faulty)
     func faults(_ bet: Bet, _ fault: BetFault) {
         for place in [0, 7, 16, 39] {
             var bets = (0..<40).map(Samples.bet)
@@ -68,8 +68,8 @@ struct BetColumnsTests {
     @Test("a character split between two names makes both invalid")
     func splitCharacter() {
         var bytes = columns([Samples.documentedBets[1], Samples.documentedBets[0]])
-        // "Tiago Nicolás" ends in "á" "s": one byte less for it and one more for the next splits nothing visible in
-        // the whole run, but the first name then begins inside a character.
+        // "Tiago Nicolás" ends in "á" "s". Two bytes less for it and two more for the next leave the concatenation
+        // valid, but the second name then begins inside a character.
         let lengths = 6 * 2
         bytes[lengths] -= 2
         bytes[lengths + 1] += 2
@@ -91,7 +91,7 @@ struct BetColumnsTests {
         }
     }
 
-    /// The rules applied to one bet after the other, by another way through the bytes.
+    /// Applies the rules to one bet after the other, with different parsing code.
     private func slowCheck(_ bytes: [UInt8], count: Int) -> ChunkFault? {
         func sum(_ column: Int) -> Int { bytes[column * count..<(column + 1) * count].reduce(0) { $0 + Int($1) } }
         let expected = 9 * count + sum(6) + sum(7) + sum(8)
@@ -128,7 +128,7 @@ struct BetColumnsTests {
     }
 
     @Test(
-        "a date of a chunk is judged as it is by itself, in leap years and others",
+        "a date in a chunk is judged as on its own, in leap years and others",
         arguments: [1899, 1900, 1999, 2000, 2024])
     func dates(year: UInt32) {
         let bet = Samples.bet(1)
@@ -141,14 +141,14 @@ struct BetColumnsTests {
         }
     }
 
-    @Test("every byte at every place of the documents is judged as it is by itself")
+    @Test("every byte at every position in the documents is judged as on its own")
     func documentBytes() {
         for place in 0..<20 {
             for byte in 0...255 as ClosedRange<UInt8> {
                 var chunk = Samples.chunk(sequence: 1, bets: [Samples.bet(1), Samples.bet(2), Samples.bet(4)])
                 chunk.frame[chunk.frame.count - 20 + place] = byte
                 let isValid = (try? BetColumns(chunk.bets, count: 3).check(today: Samples.today)) != nil
-                #expect(isValid == isASCIILetterOrDigit(byte), "byte \(byte) at place \(place)")
+                #expect(isValid == isASCIILetterOrDigit(byte), "byte \(byte) at position \(place)")
             }
         }
     }

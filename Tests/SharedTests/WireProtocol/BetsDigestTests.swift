@@ -26,7 +26,7 @@ struct BetsDigestTests {
         }
     }
 
-    @Test("a chunk's checksum, joined from its columns, is that of its bytes")
+    @Test("a chunk's checksum, combined from its columns, equals that of its bytes")
     func chunkChecksum() {
         for count in [0, 1, 2, 100, 3000] {
             let chunk = Samples.chunk(sequence: 1, bets: (0..<count).map(Samples.bet))
@@ -35,7 +35,7 @@ struct BetsDigestTests {
         }
     }
 
-    @Test("a change of any field, an exchange of two bets and a missing bet change the digest")
+    @Test("changing any field, swapping two bets and dropping a bet each change the digest")
     func changes() {
         let bets = (0..<20).map(Samples.bet)
         let whole = digest(bets)
@@ -59,7 +59,7 @@ struct BetsDigestTests {
         }
     }
 
-    @Test("checksums are joined alike with and without the CPU's carry-less multiplication")
+    @Test("checksums combine alike with and without the CPU's carry-less multiplication")
     func combine() {
         var random = SeededGenerator(seed: 12)
         let bytes = (0..<5000).map { _ in UInt8.random(in: 0...255, using: &random) }

@@ -4,7 +4,7 @@ import Testing
 import WireProtocol
 
 struct FrameDecoderTests {
-    /// Frames cut from bytes that arrive in pieces of the given sizes.
+    /// Decodes bytes that arrive in pieces of the given sizes.
     private func decode(_ bytes: [UInt8], pieces: [Int], maxFrameBytes: Int = 100) -> (
         frames: [[UInt8]], isInsideFrame: Bool
     ) {
@@ -34,7 +34,7 @@ struct FrameDecoderTests {
         }
     }
 
-    @Test("two cuts at any two places give the same frames")
+    @Test("cuts at any two positions give the same frames")
     func everySlicing() {
         let frames: [[UInt8]] = [[1], [2, 3, 4, 5, 6], [UInt8](repeating: 7, count: 20), [8, 9]]
         let bytes = encode(frames)
@@ -72,7 +72,7 @@ struct FrameDecoderTests {
         #expect(admitted == [0, 2, 0])
     }
 
-    @Test("a length of 0 or above the limit is invalid for ever", arguments: [0, 11, 4_000_000_000] as [UInt32])
+    @Test("a length of 0 or above the limit is permanently invalid", arguments: [0, 11, 4_000_000_000] as [UInt32])
     func lengths(_ length: UInt32) {
         var decoder = FrameDecoder(maxFrameBytes: 10)
         var bytes: [UInt8] = []
@@ -83,12 +83,12 @@ struct FrameDecoderTests {
         #expect(events == .init(repeating: .invalid(.length(Int(length), min: 1, max: 10)), count: 2))
     }
 
-    @Test("the largest frame passes")
+    @Test("the largest frame is accepted")
     func largest() {
         #expect(decode(encode([[UInt8](repeating: 1, count: 10)]), pieces: [14], maxFrameBytes: 10).0.count == 1)
     }
 
-    @Test("half a message is known to be half")
+    @Test("a partial message is recognized as partial")
     func halfMessages() {
         let bytes = encode([[1, 2, 3]])
         for cut in 1..<bytes.count {
@@ -98,7 +98,7 @@ struct FrameDecoderTests {
     }
 }
 
-/// Frames whose end, and not their beginning, tells their size; and headers of other kinds.
+/// Frames delimited by their end instead of a length, and headers of other kinds.
 struct FramingTests {
     private func decode(_ framing: Framing, _ bytes: [UInt8], cut: Int, maxFrameBytes: Int = 20) -> [FrameDecoder.Event]
     {
@@ -121,7 +121,7 @@ struct FramingTests {
         return events
     }
 
-    @Test("a message ends behind its run of newlines, wherever it is cut")
+    @Test("a message ends after its run of newlines, wherever it is cut")
     func newlines() {
         let bytes = Array("a\nb\n\n\n\nc\n\nd".utf8)
         let expected = ["a\nb\n\n", "\n\n", "c\n\n"].map { FrameDecoder.Event.frame(Array($0.utf8)) }
@@ -140,7 +140,7 @@ struct FramingTests {
         #expect(decode(.newlines(2), largest, cut: 7) == [.frame(largest)])
     }
 
-    @Test("a line's memory is announced before its bytes are taken: as much as it may have")
+    @Test("memory for the longest line is requested before the line's bytes are taken")
     func announced() {
         var decoder = FrameDecoder(.newlines(1), maxFrameBytes: 20)
         var index = 0
@@ -149,7 +149,7 @@ struct FramingTests {
         #expect(index == 0)
     }
 
-    @Test("memory is asked for a first part, and once that is full for all the rest")
+    @Test("memory is requested for a first part and, once that is full, for all the rest")
     func growing() {
         var decoder = FrameDecoder(.native, maxFrameBytes: 1000, firstBytes: 4)
         var bytes: [UInt8] = [0, 0, 0, 21]
@@ -160,7 +160,7 @@ struct FramingTests {
         while frame == nil {
             switch decoder.next(bytes.span.bytes, from: &index) {
             case .needsMemory(let byteCount):
-                #expect(index - 4 == asked.reduce(0, +), "asked before its bytes are taken")
+                #expect(index - 4 == asked.reduce(0, +), "memory is requested before its bytes are taken")
                 asked.append(byteCount)
                 decoder.admit()
                 let admitted = decoder.admittedBytes
@@ -170,7 +170,7 @@ struct FramingTests {
             }
         }
         #expect(frame == Array(bytes[4...]) && asked == [4, 17])
-        // A header alone, or the bytes so far, ask for no more than the next step.
+        // A header alone, or the bytes so far, request no more than the next step.
         var idle = FrameDecoder(.native, maxFrameBytes: 1000, firstBytes: 4)
         var position = 0
         var event = idle.next(([0, 0, 3, 0] as [UInt8]).span.bytes, from: &position)
@@ -182,7 +182,7 @@ struct FramingTests {
         #expect(event == .needsBytes && admitted == 4)
     }
 
-    @Test("decimal digits and a type before the length")
+    @Test("headers of decimal digits, and with a type before the length")
     func headers() {
         let digits = Array("00000003END00000000".utf8)
         let type: [UInt8] = [9, 0, 0, 0, 2, 5, 6, 4, 0, 0, 0, 0]

@@ -3,7 +3,7 @@ import TestKit
 import Testing
 import WireProtocol
 
-/// The bytes of every message are those that docs/protocol.md shows; the dumps there were made by another program.
+/// Comparison of every message with the dumps in docs/protocol.md, which another program made.
 struct MessageCodecTests {
     static let documented: [(String, Message)] = [
         ("hello", .hello(Hello(agency: AgencyID(1), draw: "default"))),
@@ -46,21 +46,21 @@ struct MessageCodecTests {
         ("error", .error(.superseded, "another connection of agency 1 has taken over")),
     ]
 
-    @Test("a message has the bytes of its dump in docs/protocol.md, and back", arguments: documented)
+    @Test("a message is encoded to its dump in docs/protocol.md and decoded from it", arguments: documented)
     func golden(_ name: String, _ message: Message) throws {
         let dump = try Repository.dump(name, in: "docs/protocol.md")
         #expect(message.encoded == dump)
         #expect(try Message(frame: Array(dump.dropFirst(4))) == message)
     }
 
-    @Test("a message cut short at any byte, or followed by one, is refused", arguments: documented)
+    @Test("a message cut short at any byte, or followed by one, is rejected", arguments: documented)
     func cut(_ name: String, _ message: Message) throws {
         let frame = Array(message.encoded.dropFirst(4))
         if case .chunk = message {
             for length in 0..<Chunk.betsIndex {
                 #expect(throws: MessageFault.self) { try Message(frame: Array(frame[..<length])) }
             }
-            return  // what follows is checked by BetColumns
+            return  // BetColumns checks the rest
         }
         // A WELCOME without the stream's record is one of version 1.
         let shorter = name == "welcome" ? frame.count - 12 : frame.count
@@ -70,27 +70,27 @@ struct MessageCodecTests {
         #expect(throws: MessageFault.self) { try Message(frame: frame + [0]) }
     }
 
-    @Test("a type that version 1 does not have is refused")
+    @Test("an unknown message type is rejected")
     func unknownTypes() {
         for type in UInt8.min...UInt8.max where MessageType(rawValue: type) == nil {
             #expect(throws: MessageFault.unknownType(type)) { try Message(frame: [type, 0, 0]) }
         }
     }
 
-    @Test("a count of documents that cannot be true is refused before memory is reserved")
+    @Test("an impossible count of documents is rejected before memory is reserved")
     func hugeCount() {
         let frame: [UInt8] = [0x84, 0x1D, 0x96, 0, 0xFF, 0xFF, 0xFF, 0xFF]
         #expect(throws: MessageFault.self) { try Message(frame: frame) }
     }
 
-    @Test("text that is not UTF-8 is refused")
+    @Test("text that is not UTF-8 is rejected")
     func text() {
         #expect(throws: MessageFault.textNotUTF8(atByte: 7)) {
             try Message(frame: [1, 1, 0, 0, 0, 1, 1, 0xFF, 0])
         }
     }
 
-    @Test("text that is too long is cut at a character")
+    @Test("text that is too long is truncated at a character boundary")
     func longText() throws {
         let message = Message.error(.busy, String(repeating: "ñ", count: 2000))
         guard case .error(_, let text) = try Message(frame: Array(message.encoded.dropFirst(4))) else {
@@ -115,7 +115,7 @@ struct MessageCodecTests {
         #expect("\(rejections[4])" == "drawClosed")
     }
 
-    @Test("a code of a newer service is read, known as unknown, and permanent")
+    @Test("a code of a newer service is read as unknown and permanent")
     func newerCodes() throws {
         let error = Message.error(ErrorCode(rawValue: 900), "new")
         let rejection = Message.chunkRejected(
