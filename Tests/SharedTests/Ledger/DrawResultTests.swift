@@ -41,12 +41,12 @@ struct DrawResultTests {
         let cases: [(String, (inout DrawResult) -> Void)] = [
             ("winning number", { $0.winningNumber = 10_000 }),
             ("bets in a ledger", { $0.bets = .max }),
-            ("is listed where", { $0.agencies?[1].agency = AgencyID(1) }),
+            ("is listed in place of", { $0.agencies?[1].agency = AgencyID(1) }),
             ("1 of 2 agencies", { $0.agencies?.removeLast() }),
-            ("not its 2 documents", { $0.agencies?[0].winners = ["30000002"] }),
-            ("not its 2 documents", { $0.agencies?[0].winners?[0] = String(repeating: "9", count: 70_000) }),
-            ("not its 2 documents", { $0.agencies?[0].winners?[0] = "a;b" }),
-            ("not possible", { $0.agencies?[0].bets = .max }),
+            ("must be 2 valid documents", { $0.agencies?[0].winners = ["30000002"] }),
+            ("must be 2 valid documents", { $0.agencies?[0].winners?[0] = String(repeating: "9", count: 70_000) }),
+            ("must be 2 valid documents", { $0.agencies?[0].winners?[0] = "a;b" }),
+            ("are impossible", { $0.agencies?[0].bets = .max }),
             ("do not add up", { $0.agencies?[1].bets = 0 }),
             ("identity", { $0.ledgerID = nil }),
         ]
