@@ -161,7 +161,7 @@ package final class FrameBudget: Sendable {
         if account == .unproven { state.unprovenBytes += byteCount }
     }
 
-    /// Whether a request is queued.
+    /// Whether a request is queued, so that reserved but unused memory delays others.
     package var isShort: Bool {
         state.withLockedValue { !$0.proven.waiters.isEmpty || !$0.unproven.waiters.isEmpty }
     }

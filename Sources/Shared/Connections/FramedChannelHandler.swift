@@ -79,7 +79,9 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         context.fireUserInboundEventTriggered(event)
     }
 
-    /// Releases everything except the slot, once. A pending answer keeps only the slot alive.
+    /// Releases everything except the slot, once.
+    ///
+    /// A pending answer keeps only the slot alive.
     private func release() {
         if case .closed = phase { return }
         phase = .closed
