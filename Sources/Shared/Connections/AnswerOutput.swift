@@ -10,7 +10,7 @@ package struct AnswerOutput {
         case stream(WinnersStream)
     }
 
-    /// What happens to the connection once everything is written.
+    /// The way the connection continues once everything is written.
     package enum Ending: Equatable, Sendable {
         case none
         /// Close, unless more from the agency has arrived already.
@@ -74,7 +74,7 @@ package struct AnswerOutput {
         count = 0
     }
 
-    /// The next bytes to write; nil if there are none.
+    /// Takes the next bytes to write; nil if everything is written.
     ///
     /// - Throws: ``WinnersFault`` if the rest of the answer cannot be sent; the connection must end without it.
     package mutating func takeNext() throws(WinnersFault) -> ByteBuffer? {

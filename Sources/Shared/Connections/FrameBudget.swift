@@ -7,8 +7,8 @@ private import Synchronization
 /// A frame's memory is reserved in one step, before more than a small first part of it is kept. A request without room
 /// is queued and holds nothing meanwhile. So a frame that has its memory can always finish, and there is no deadlock.
 ///
-/// Frames in progress of peers without a stored chunk share a quarter of the budget, in a queue of their own. Whatever
-/// lengths they announce, the other peers find room.
+/// Frames in progress of peers without a stored chunk share a quarter of the budget, in a queue of their own, so that
+/// the other peers find room whatever lengths these announce.
 ///
 /// Isolation: any thread; never blocks.
 package final class FrameBudget: Sendable {

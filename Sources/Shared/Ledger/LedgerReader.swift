@@ -220,7 +220,7 @@ package struct LedgerReader {
 }
 
 extension RawSpan {
-    /// The offset of the last byte that is not zero; nil if there is none.
+    /// The offset of the last byte that is not zero; nil if all bytes are zero.
     ///
     /// Compares eight bytes at a time.
     fileprivate var lastNonzeroOffset: Int? {

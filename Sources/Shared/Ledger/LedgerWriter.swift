@@ -124,8 +124,8 @@ package struct LedgerWriter: ~Copyable {
     /// Writes the current group and makes it durable: one pwrite, one fdatasync.
     ///
     /// Durability: on return every appended record survives power loss, in the file that the path names. After a throw
-    /// the group may be durable, in part or not at all. The writer must not be used again; only a restart, which reads
-    /// the file, can tell.
+    /// the group may be durable, in part or not at all: the writer must not be used again, and only a restart reads the
+    /// file's true state.
     package mutating func commit(
         _ kind: GroupHeader.Kind = .records, time: UInt64
     ) throws(LedgerError) {

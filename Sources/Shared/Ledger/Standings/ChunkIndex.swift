@@ -12,7 +12,7 @@ package struct ChunkIndex: Sendable {
         offsets[agency, default: []].append(offset)
     }
 
-    /// The record's offset in the ledger; nil if there is none.
+    /// Returns the record's offset in the ledger; nil if it is not recorded.
     package func offset(agency: AgencyID, sequence: UInt32) -> Int? {
         guard let offsets = offsets[agency], (1...offsets.count).contains(Int(sequence)) else {
             return nil

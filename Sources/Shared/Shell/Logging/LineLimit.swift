@@ -15,7 +15,7 @@ package final class LineLimit: Sendable {
 
         /// Begins a new second if the last one is over.
         ///
-        /// - Returns: the event that reports the suppressed lines of the last second; nil if there were none.
+        /// - Returns: the event that reports the suppressed lines of the last second, if any.
         mutating func renew(_ now: ContinuousClock.Instant) -> LogEvent? {
             guard start.duration(to: now) >= .seconds(1) else { return nil }
             defer { (start, written, suppressed) = (now, 0, 0) }

@@ -224,7 +224,7 @@ extension LogEvent {
             [("apuestas", .number(Int(clamping: bets))), ("numero", .drawnNumber(number))])
     }
 
-    /// A served result disappeared or does not belong to the ledger beside it; it is no longer served.
+    /// A served result disappeared or does not belong to the ledger beside it, and is no longer served.
     package static func resultWithdrawn(path: String) -> LogEvent {
         LogEvent("withdraw_result", "success", [("path", .text(path))], level: .warning)
     }
