@@ -18,12 +18,12 @@ struct DrawResultTests {
         return result
     }
 
-    @Test("a result comes back from its file")
+    @Test("a result is read back from its file")
     func roundTrip() throws {
         #expect(try DrawResult(fileBytes: Self.result().fileBytes) == Self.result())
     }
 
-    @Test("every flipped bit and every cut of the file is rejected")
+    @Test("every flipped bit and every truncation of the file is rejected")
     func everyBit() {
         let bytes = Self.result().fileBytes
         for index in bytes.indices {
@@ -36,7 +36,7 @@ struct DrawResultTests {
         }
     }
 
-    @Test("a result whose checksum is right and that contradicts itself is rejected with what is wrong")
+    @Test("a result with a valid checksum that contradicts itself is rejected with the fault")
     func contradictions() {
         let cases: [(String, (inout DrawResult) -> Void)] = [
             ("winning number", { $0.winningNumber = 10_000 }),
@@ -60,7 +60,7 @@ struct DrawResultTests {
         }
     }
 
-    @Test("a result of a newer version is named, and one of version 1 is read")
+    @Test("a result of a newer version is rejected with its version, and one of version 1 is read")
     func versions() throws {
         #expect(throws: DrawResultError.newerVersion(3)) {
             try DrawResult(fileBytes: Self.result { $0.version = 3 }.fileBytes)
@@ -70,7 +70,7 @@ struct DrawResultTests {
         #expect(result.agencies?[0].winningBets == UInt64(result.agencies?[0].winners?.count ?? -1))
     }
 
-    @Test("progress comes back from its file, and garbage or another version is none")
+    @Test("progress is read back from its file, and garbage or another version is rejected")
     func progress() {
         var progress = DrawProgress(
             draw: Samples.draw, ledgerID: 7, state: .sealed, expectedAgencies: 5, finishedAgencies: [AgencyID(3)])
