@@ -69,7 +69,7 @@ struct PublishedResult {
                 throw DrawResultError.invalid("it belongs to draw \(result.draw), not \(folder.draw)")
             }
             if let told = result.ledgerID, let found = ledgerID, told != found {
-                throw DrawResultError.invalid("it is of ledger \(told), and the ledger beside it is \(found)")
+                throw DrawResultError.invalid("it belongs to ledger \(told), but the ledger beside it is \(found)")
             }
             let winners = try WinnersFile(folder.winners, of: result, on: disk)
             resultStamp = stamp

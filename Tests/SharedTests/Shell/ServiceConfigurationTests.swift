@@ -123,7 +123,7 @@ struct ServiceConfigurationTests {
         #expect(self.faults(load(file: "dialects:\n  pipe:\n")) == [])
     }
 
-    @Test("a path is not empty and does not begin with ~, which is not expanded", arguments: ["", "~", "~/q", "~ana/q"])
+    @Test("a path is not empty and does not begin with ~", arguments: ["", "~", "~/q", "~ana/q"])
     func paths(_ path: String) {
         for key in ["data", "agency.file"] {
             let faults = faults(load(flags: [key: path]))
