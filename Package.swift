@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// QUINIELA_STRICT=1 (`make check`, CI) turns every warning of this package into an error. Users do not set it, so
-// a newer compiler with a new warning never keeps them from building.
+// QUINIELA_STRICT=1 (`make check`, CI) turns every warning of this package into an error. Users do not set it, so new
+// warnings of a newer compiler never break their build.
 let isStrict = Context.environment["QUINIELA_STRICT"] == "1"
 
 let settings: [SwiftSetting] =
@@ -14,7 +14,7 @@ let settings: [SwiftSetting] =
     ] + (isStrict ? [.treatAllWarnings(as: .error)] : [])
 
 extension Target {
-    /// A library of its own below Sources/Shared.
+    /// Makes a library target below Sources/Shared.
     static func room(_ name: String, _ dependencies: [Dependency] = []) -> Target {
         .target(name: name, dependencies: dependencies, path: "Sources/Shared/\(name)", swiftSettings: settings)
     }
@@ -32,7 +32,7 @@ extension Target.Dependency {
     static let crypto = product(name: "Crypto", package: "swift-crypto")
 }
 
-/// The rooms, for tests, which look into all of them.
+/// The rooms, as dependencies of the tests.
 let rooms: [Target.Dependency] = [
     "AgencyLanguages", "Shell", "Connections", "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol",
 ]
@@ -43,30 +43,30 @@ let package = Package(
         .executable(name: "bet-ingest", targets: ["BetIngest"]),
         .executable(name: "winners-service", targets: ["WinnersService"]),
         .executable(name: "agency", targets: ["Agency"]),
-        // For FaultTests, which load it into bet-ingest with LD_PRELOAD. Nothing links it.
+        // For FaultTests, which load it into bet-ingest with LD_PRELOAD. No target links it.
         .library(name: "FaultShim", type: .dynamic, targets: ["CFaultShim"]),
     ],
     dependencies: [
-        // Sockets and event loops: epoll, partial writes, accept back-off and name resolution are its job, not ours.
+        // Sockets and event loops: epoll, partial writes and name resolution.
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-        // Subcommands, flags and a --help that teaches.
+        // Subcommands, flags and --help.
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        // config.yaml with line numbers and every key that is in it.
+        // Parsing config.yaml, with line numbers and every key in it.
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-        // Log levels and the in-memory handler that the catalogue's tests read.
+        // Log levels, and the in-memory handler that the tests of log lines read.
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        // Deque: the connection queue and the frames that wait in a connection.
+        // Deque: the connection queue and the frames queued in a connection.
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         // SHA-256 of the sealed ledger, of result.json and of rejected chunks.
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     ],
     targets: [
-        // C shims for what the Glibc module lacks: the CRC32C instruction, O_DIRECT, fallocate, malloc tuning.
+        // C shims for what the Glibc module lacks: the CRC-32C instruction, O_DIRECT, fallocate, malloc tuning.
         .target(name: "CLinux"),
         // The version from git, written before each build. A program links it; nothing imports it.
         .target(name: "Version", plugins: ["ProgramVersion"]),
         .plugin(name: "ProgramVersion", capability: .buildTool()),
-        // The rooms that the programs share, lowest first. What a room offers to others is declared `package`.
+        // The rooms that the programs share, lowest first. Declarations for other rooms are `package`.
         .room("Domain"),
         .room("Platform", ["CLinux"]),
         .room("WireProtocol", ["Domain", "CLinux"]),
@@ -111,7 +111,7 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        // What tests share: a disk that fails as disks do, sample bets, real programs as child processes.
+        // Shared test support: a simulated disk with faults, sample bets, real programs as child processes.
         .target(
             name: "TestKit",
             dependencies: [
@@ -141,13 +141,13 @@ let package = Package(
             name: "AgencyTests", dependencies: rooms + ["Agency", "TestKit", .logging, .inMemoryLogging],
             swiftSettings: settings
         ),
-        // Real processes over both ports: it needs the programs, and links none of them.
+        // Real processes over both ports; needs the programs but does not link them.
         .testTarget(
             name: "IntegrationTests",
             dependencies: rooms + ["TestKit", "BetIngest", "WinnersService", "Agency", .nioConcurrencyHelpers],
             swiftSettings: settings
         ),
-        // Whole draws in one thread, over simulated network, disk and clock.
+        // Whole draws in one thread, on a simulated network, disk and clock.
         .testTarget(
             name: "SimulationTests",
             dependencies: rooms + [
@@ -161,7 +161,7 @@ let package = Package(
             name: "CrowdTests", dependencies: rooms + ["TestKit", "BetIngest", "WinnersService"],
             swiftSettings: settings),
         .target(name: "CFaultShim", path: "Tests/CFaultShim"),
-        // Real processes whose system calls fail, whose disk is full, and that are killed: links no program either.
+        // Real processes with failing system calls, full disks and kills; does not link the programs either.
         .testTarget(
             name: "FaultTests", dependencies: rooms + ["TestKit", "BetIngest", "WinnersService", "Agency"],
             swiftSettings: settings

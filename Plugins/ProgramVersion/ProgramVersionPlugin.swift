@@ -1,10 +1,11 @@
 import Foundation
 import PackagePlugin
 
-/// Writes the version that git knows into a Swift file, before each build.
+/// A plugin that writes the version from git into a Swift file before each build.
 ///
-/// The file is replaced only if the version has changed, so other builds compile nothing for it. Without git or `.git`
-/// the version is `unknown`; QUINIELA_VERSION in the build's environment names one, for example in an image.
+/// The file is replaced only if the version has changed, so that unchanged builds do not compile it again. Without git
+/// or `.git` the version is `unknown`. QUINIELA_VERSION in the build's environment overrides it, for example for an
+/// image.
 @main
 struct ProgramVersionPlugin: BuildToolPlugin {
     private static let script = #"""

@@ -19,7 +19,7 @@ uint32_t clinux_crc32c_table(uint32_t crc, const void *bytes, size_t count) {
     crc = ~crc;
     while (count >= 8) {
         uint64_t word = 0;
-        for (int i = 7; i >= 0; i--) word = word << 8 | p[i];  // little-endian whatever the machine is
+        for (int i = 7; i >= 0; i--) word = word << 8 | p[i];  // little-endian on every machine
         word ^= crc;
         crc = 0;
         for (int i = 0; i < 8; i++) crc ^= table[7 - i][(word >> (8 * i)) & 255];
@@ -51,7 +51,7 @@ static uint32_t long_zeros[4][256], short_zeros[4][256];
 static int use_instruction;
 
 /// Fills `zeros` so that it maps a CRC to the CRC of the same bytes followed by `count` zero bytes. The map is linear:
-/// it is worked out for the 32 single bits and added up for the rest.
+/// it is computed for the 32 single bits and combined with XOR for the rest.
 static void fill_zeros(uint32_t zeros[4][256], size_t count) {
     for (int lane = 0; lane < 4; lane++) {
         zeros[lane][0] = 0;
@@ -95,7 +95,7 @@ TARGET static uint32_t crc32c_instruction(uint32_t start, const void *bytes, siz
 }
 #endif
 
-// Joining checksums. Polynomials are reflected: the highest bit is the coefficient of x^0.
+// Combining checksums. Polynomials are reflected: the highest bit is the coefficient of x^0.
 
 /// a × b modulo the polynomial (Mark Adler's multmodp of zlib).
 static uint32_t multiply(uint32_t a, uint32_t b) {
@@ -107,12 +107,12 @@ static uint32_t multiply(uint32_t a, uint32_t b) {
     return product;
 }
 
-/// powers[k] is x^(8 × 2^k): what appending 2^k zero bytes multiplies a checksum with.
+/// powers[k] is x^(8 × 2^k), by which appending 2^k zero bytes multiplies a checksum.
 static uint32_t powers[64];
 
 #if defined(__x86_64__)
 #include <wmmintrin.h>
-/// powers[k] × x^-32: the CRC instruction that reduces the product multiplies it with x^32.
+/// powers[k] × x^-32: the CRC instruction that reduces the product multiplies it by x^32.
 static uint32_t reduced_powers[64];
 static int use_carryless;
 

@@ -13,7 +13,7 @@
 
 const int clinux_o_direct = O_DIRECT;
 
-// The target Version has the strong one; programs without it, the fuzzers for example, take this one.
+// The target Version defines the strong symbol; programs without it, for example the fuzzers, use this one.
 __attribute__((weak)) const void *quiniela_build_version(void) { return "unknown"; }
 
 const char *clinux_build_version(void) { return quiniela_build_version(); }
@@ -47,8 +47,8 @@ void clinux_return_large_blocks(void) {
 #endif
 }
 
-// The program itself comes first. Its segments that are never written hold what the file holds, so the kernel finds
-// their pages again; those with relocations are writable here, and are left alone.
+// The first object is the program itself. Segments that are never written have the contents of the file, so the kernel
+// can reload their pages. Those with relocations are writable at this point, and are left alone.
 static int forget_unwritten_pages(struct dl_phdr_info *object, size_t size, void *unused) {
     (void)size, (void)unused;
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

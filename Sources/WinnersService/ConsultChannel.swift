@@ -4,21 +4,21 @@ import Domain
 import NIOCore
 import WireProtocol
 
-/// A connection to the winners' port: its questions are answered on its event loop, from what is published.
+/// A connection to the winners' port, whose questions are answered on its event loop from the published files.
 ///
-/// Nothing here can block for long, so a queue and workers between would only cost a hand-over each way (docs/adr/0007).
+/// Nothing here blocks for long, so a queue and workers would only add a hand-over each way (docs/adr/0007).
 ///
 /// Isolation: its event loop only.
 final class ConsultChannel: FramedConnectionDelegate {
     private(set) var agency: AgencyID?
-    /// When the parked question is answered whatever has happened; nil if none is parked.
+    /// The deadline of the parked question; nil if no question is parked.
     var parkedUntil: NIODeadline?
     let dialect: (any Dialect)?
     private let loop: ConsultLoop
     private let handler: FramedChannelHandler
     private var session: ConsultSession
 
-    /// Makes the handler of a connection, and what it tells its frames.
+    /// Makes the handler of a connection and its delegate.
     static func handler(
         loop: ConsultLoop, session: ConsultSession, settings: FramedSettings, dialect: (any Dialect)?,
         slot: ConnectionSlot?
@@ -39,7 +39,7 @@ final class ConsultChannel: FramedConnectionDelegate {
 
     func receive(_ frame: Frame) {
         if let dialect {
-            // No bets are taken on this port: whatever today is, their dates do not matter.
+            // No bets are taken on this port, so the date against which birthdates are checked does not matter.
             perform(session.receive(dialect.request(frame.bytes, today: Limits.minBirthdate), agencies: loop.agencies))
             return
         }
@@ -60,9 +60,10 @@ final class ConsultChannel: FramedConnectionDelegate {
         handler.flush()
     }
 
-    /// What was asked has been answered.
+    /// Closes the connection; earlier questions have been answered.
     ///
-    /// A connection whose question is parked is closed: an agency that waits so cannot be told from one that has gone.
+    /// A connection with a parked question is closed at once: an agency that only ended its output cannot be
+    /// distinguished from a disconnected one.
     func endInput() {
         if parkedUntil != nil { handler.closeNow() } else { handler.finish() }
     }
@@ -87,7 +88,7 @@ final class ConsultChannel: FramedConnectionDelegate {
             self.agency = agency
             consult(agency, waitMilliseconds)
         case .fail(let code, let text):
-            // A message of the native protocol has no words in a dialect: its connection just closes.
+            // A dialect cannot express a native error message: the connection is just closed.
             collect(.bytes(dialect == nil ? Message.error(code, text).encoded[...] : []), .afterLast)
         case .ignore:
             collect(.bytes([]))
@@ -107,9 +108,9 @@ final class ConsultChannel: FramedConnectionDelegate {
         }
     }
 
-    /// The answer to the parked question; what was asked after it is looked at next.
+    /// Answers the parked question; later questions are processed next.
     ///
-    /// Without one, because the winners cannot be read, the connection ends: the agency asks again.
+    /// Without an answer, because the winners cannot be read, the connection is closed and the agency asks again.
     func answerParked(_ answer: FramedAnswer?) {
         parkedUntil = nil
         let ending = dialect == nil && answer != nil ? AnswerOutput.Ending.none : .afterLast

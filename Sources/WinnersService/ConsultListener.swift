@@ -7,19 +7,17 @@ import Platform
 import Shell
 import WireProtocol
 
-/// Port 2, or a dialect's port for winners.
+/// The native port of winners-service, or a dialect's port for winners.
 struct ConsultListener {
     private let loops: EventLoops<ConsultLoop>
     private let listener: Listener
 
-    /// Opens the port.
-    ///
-    /// Blocks until it is open.
+    /// Opens the port; blocks until it is open.
     ///
     /// - Parameters:
-    ///   - key: the configuration's for the endpoint.
-    ///   - dialect: what it speaks; nil: the native protocol.
-    ///   - count: event loops; nil: one for two cores.
+    ///   - key: the configuration key of the endpoint.
+    ///   - dialect: the dialect of the port; nil for the native protocol.
+    ///   - count: the number of event loops; nil for one per two cores.
     /// - Throws: ``ListenFailure``.
     init(
         _ endpoint: Endpoint, key: String, dialect: (any Dialect)?, loops count: Int?, connections: ConnectionCount,
@@ -29,7 +27,7 @@ struct ConsultListener {
             framing: dialect?.framing ?? .native, window: 1, firstWindow: 1,
             maxFrameBytes: Limits.maxConsultFrameBytes, firstMaxFrameBytes: Limits.maxConsultFrameBytes,
             firstFrameBytes: .max, deadlines: deadlines,
-            // An agency of a dialect opens this port at its start and says nothing before it has sent its bets.
+            // An agency of a dialect connects to this port at its start and is silent until it has sent its bets.
             isKnownAtOnce: dialect != nil, isNative: dialect == nil)
         let loops = try EventLoops(
             count: count, connections: connections, sweepInterval: .milliseconds(250),
@@ -53,32 +51,32 @@ struct ConsultListener {
         self.loops = loops
     }
 
-    /// The address that the port really has.
+    /// The actual address of the port.
     var address: String { listener.address }
 
-    /// Answers every parked question, on all loops.
+    /// Starts answering from a published draw and answers every parked question, on all loops.
     func publish(_ winners: WinnersFile, draw: DrawID) {
         loops.onEachLoop { $0.publish(winners, draw: draw) }
     }
 
-    /// Tells nothing any more of what was published.
+    /// Stops answering from the published draw.
     func withdraw() {
         loops.onEachLoop { $0.withdraw() }
     }
 
-    /// What is said before the draw has changed.
+    /// Replaces the progress that is reported before the draw.
     func update(_ progress: ProgressView) {
         loops.onEachLoop { $0.update(progress) }
     }
 
-    /// Closes the port.
+    /// Closes the port; blocks until it is closed.
     ///
-    /// Connections stay. Blocks until it is closed.
+    /// Connections stay open.
     func stopAccepting() {
         listener.stopAccepting()
     }
 
-    /// Tells every connection that the service stops.
+    /// Sends `shuttingDown` to every connection and closes it.
     func closeConnections() {
         loops.onEachLoop { $0.closeAll() }
     }

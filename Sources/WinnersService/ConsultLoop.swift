@@ -6,10 +6,9 @@ import NIOCore
 import Shell
 import WireProtocol
 
-/// What the winners service keeps for one event loop: its connections, the questions that wait for the publication, and
-/// what is published.
+/// The state of winners-service on one event loop: connections, parked questions and published answers.
 ///
-/// A parked question is an entry in a dictionary, without a thread and without polling.
+/// A parked question is an entry in a dictionary, without a thread or polling.
 ///
 /// Isolation: its event loop only.
 final class ConsultLoop {
@@ -25,12 +24,12 @@ final class ConsultLoop {
         self.log = log
     }
 
-    /// Agencies that may ask.
+    /// The number of agencies that may ask.
     var agencies: UInt32 { answers?.agencies ?? progress.agencies }
 
-    /// The draw is published: answers every parked question, each connection with one write.
+    /// Starts answering from a published draw and answers every parked question, with one write per connection.
     ///
-    /// - Returns: how many were parked.
+    /// - Returns: the number of parked questions.
     @discardableResult
     func publish(_ winners: WinnersFile, draw: DrawID) -> Int {
         answers = PublishedAnswers(winners, draw: draw)
@@ -43,12 +42,12 @@ final class ConsultLoop {
         return waiting.count
     }
 
-    /// What was published is no longer there: nothing of it is told any more.
+    /// Stops answering from the published draw, which has disappeared.
     func withdraw() {
         answers = nil
     }
 
-    /// What is said before the draw has changed.
+    /// Replaces the progress that is reported before the draw.
     func update(_ progress: ProgressView) {
         self.progress = progress
     }
@@ -64,7 +63,7 @@ final class ConsultLoop {
 
     var isPublished: Bool { answers != nil }
 
-    /// An agency's winners; nil before the draw, and if they cannot be read.
+    /// Returns an agency's winners; nil before the publication, or if they cannot be read.
     func winners(_ agency: AgencyID, dialect: (any Dialect)?) -> FramedAnswer? {
         guard let answers else { return nil }
         do throws(WinnersFault) {
@@ -77,10 +76,10 @@ final class ConsultLoop {
 
     func report(_ fault: WinnersFault, agency: AgencyID?) {
         let whose = agency.map { "the winners of agency \($0)" } ?? "winners"
-        log(.resultRefused(path: "winners.list", reason: "\(whose) cannot be told: \(fault)"))
+        log(.resultRefused(path: "winners.list", reason: "\(whose) cannot be sent: \(fault)"))
     }
 
-    /// - Parameter waitMilliseconds: nil waits without an end.
+    /// - Parameter waitMilliseconds: the longest wait; nil for no limit.
     func park(_ channel: ConsultChannel, waitMilliseconds: UInt32?) {
         channel.parkedUntil =
             waitMilliseconds.map { connections.now + .milliseconds(Int64(min($0, Limits.maxWaitMilliseconds))) }
@@ -92,7 +91,7 @@ final class ConsultLoop {
         parked[ObjectIdentifier(channel)] = nil
     }
 
-    /// Answers questions that have waited as long as they wanted to, and ends overdue connections.
+    /// Answers questions whose wait is over, and ends overdue connections.
     ///
     /// Called four times a second.
     func sweep() {
@@ -105,12 +104,12 @@ final class ConsultLoop {
         connections.sweep()
     }
 
-    /// Tells every connection to come back later, and closes.
+    /// Sends `shuttingDown` to every connection and closes it.
     func closeAll() {
         connections.forEach { $0.finish(with: Message.shuttingDown.encoded) }
     }
 
-    /// With a random delay, so that agencies that ask at the same moment do not come back at the same moment.
+    /// The answer before the draw, with a random delay, so that agencies that ask together do not return together.
     var notDrawnYet: ByteBuffer {
         let answer = NotDrawnYet(
             finishedAgencies: UInt32(progress.finished.count), expectedAgencies: progress.expectedAgencies,
@@ -119,15 +118,15 @@ final class ConsultLoop {
     }
 }
 
-/// progress.json as all event loops share it: made once for each change.
+/// The contents of progress.json in the form that all event loops share, made once per change.
 final class ProgressView: Sendable {
     let draw: DrawID
     let finished: Set<AgencyID>
     let expectedAgencies: UInt32
-    /// Agencies that may ask: those of the configuration, or of the draw if it has more.
+    /// The number of agencies that may ask: that of the configuration, or of the draw if it is larger.
     let agencies: UInt32
 
-    /// - Parameter configured: the agencies of the configuration.
+    /// - Parameter configured: the number of agencies in the configuration.
     init(draw: DrawID, progress: DrawProgress?, configured: UInt32) {
         self.draw = draw
         finished = Set(progress?.finishedAgencies ?? [])

@@ -8,18 +8,18 @@ import Storage
 
 /// The winners service from start to exit.
 ///
-/// It reads the published files of the data folder and nothing else, so it may start before, during or after the ingest
-/// service and outlive it.
+/// It reads only the published files of the data folder, so it may start before, during or after the ingest service and
+/// outlive it.
 ///
-/// Isolation: the main thread, which also watches the files: every 5 ms, so that those who wait are answered within that
-/// of the publication.
+/// Isolation: the main thread, which also checks the files every 5 ms, so that parked questions are answered within
+/// 5 ms of the publication.
 struct ConsultService {
     let configuration: ServiceConfiguration
     let log: EventLog
-    /// Holds the name of the stop signal once there was one.
+    /// The name of the stop signal, once one has arrived.
     let stopSignal: Monitor<String?>
     let disk: any Disk
-    /// Three or four calls of stat(2) each: less than 1% of a core.
+    /// The interval between checks, each three or four calls of stat(2): less than 1% of a core.
     private static let lookInterval = Duration.milliseconds(5)
 
     /// Serves until a stop signal.
@@ -89,7 +89,7 @@ struct ConsultService {
 }
 
 extension ServiceConfiguration {
-    /// Port 2, and those of the dialects that have one of their own for winners.
+    /// The native port, and those of the dialects with a separate port for winners.
     fileprivate var winnersPorts: [(name: String, key: String, endpoint: Endpoint, dialect: (any Dialect)?)] {
         [("winners", "winners.listen", winners.listen, nil)]
             + dialects.filter(\.isWinners).map { ($0.name, "dialects.\($0.name)", $0.endpoint, $0.dialect) }

@@ -2,7 +2,7 @@ import Dialects
 import Domain
 import WireProtocol
 
-/// What one connection to the winners' port may say next.
+/// The protocol state of one connection to the winners' port.
 ///
 /// Pure: messages in, actions out.
 struct ConsultSession: Sendable {
@@ -15,9 +15,9 @@ struct ConsultSession: Sendable {
 
     enum Action: Equatable, Sendable {
         case welcome(AgencyID)
-        /// Close without a word: a dialect's connection.
+        /// Close without an answer; for dialects.
         case close
-        /// Answer now where the draw is published; else park up to `waitMilliseconds`, or without an end.
+        /// Answer now if the draw is published; otherwise park up to `waitMilliseconds`, or without limit.
         case consult(AgencyID, waitMilliseconds: UInt32?)
         /// Answer ERROR and close.
         case fail(ErrorCode, String)
@@ -40,11 +40,11 @@ struct ConsultSession: Sendable {
         self.draw = draw
     }
 
-    /// What an agency of a dialect asks.
+    /// Receives the request of an agency of a dialect.
     ///
-    /// It needs no HELLO: its consultation names it, and waits as long as it takes.
+    /// No HELLO is needed: the consultation names its agency, and waits without limit.
     ///
-    /// - Parameter agencies: how many there are.
+    /// - Parameter agencies: the number of agencies that may ask.
     mutating func receive(_ request: DialectRequest, agencies: UInt32) -> Action {
         if case .closed = state { return .ignore }
         state = .closed
@@ -54,7 +54,7 @@ struct ConsultSession: Sendable {
         return .consult(agency, waitMilliseconds: nil)
     }
 
-    /// - Parameter agencies: how many there are.
+    /// - Parameter agencies: the number of agencies that may ask.
     mutating func receive(_ event: Event, agencies: UInt32) -> Action {
         switch (state, event) {
         case (.closed, _):

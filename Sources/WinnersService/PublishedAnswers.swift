@@ -6,12 +6,11 @@ import NIOCore
 import Storage
 import WireProtocol
 
-/// What agencies are told once the draw is published: encoded when first asked for, and shared by all who ask again, as
-/// long as they fit a bound.
+/// The answers once the draw is published, encoded when first requested and shared by later requests, within a bound.
 ///
 /// Isolation: one event loop.
 final class PublishedAnswers {
-    /// Of encoded answers that are kept, on each event loop.
+    /// The maximum bytes of encoded answers that are kept on each event loop.
     private static let maxKeptBytes = 8 << 20
 
     private let file: WinnersFile
@@ -27,9 +26,9 @@ final class PublishedAnswers {
 
     var agencies: UInt32 { file.header.agencies }
 
-    /// The WELCOME of an agency; nil if the file cannot be read.
+    /// Returns the WELCOME of an agency; nil if the file cannot be read.
     ///
-    /// One that took no part in the draw has no bets.
+    /// An agency that took no part in the draw has no bets.
     func welcome(_ agency: AgencyID) -> ByteBuffer? {
         if let known = welcomes[agency] { return known }
         guard let entry = try? file.entry(agency) else { return nil }
@@ -42,9 +41,9 @@ final class PublishedAnswers {
         return bytes
     }
 
-    /// Its winners, as many frames as it takes; nil if the dialect has no words for them.
+    /// Returns an agency's winners, in as many frames as needed; no bytes if the dialect cannot express them.
     ///
-    /// - Parameter dialect: what the connection speaks, the same for all connections of a loop; nil: the native protocol.
+    /// - Parameter dialect: the dialect of all connections of this loop; nil for the native protocol.
     func winners(_ agency: AgencyID, dialect: (any Dialect)?) throws(WinnersFault) -> FramedAnswer? {
         if let known = winners[agency] { return .shared(known) }
         let entry: WinnersEntry
@@ -63,7 +62,7 @@ final class PublishedAnswers {
     }
 
     private func keep(_ bytes: ByteBuffer) -> Bool {
-        // What a dictionary's entry and a buffer take besides its bytes.
+        // 200 bytes for a dictionary entry and a buffer's overhead.
         keptBytes += bytes.readableBytes + 200
         return keptBytes <= Self.maxKeptBytes
     }

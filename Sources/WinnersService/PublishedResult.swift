@@ -1,20 +1,20 @@
 import Ledger
 import Storage
 
-/// Watches the published files of a draw: `result.json` with its winners file, and `progress.json`, which says who has
-/// finished before the draw.
+/// A watch on the published files of a draw: `result.json` with its winners file, and `progress.json`, which lists the
+/// finished agencies before the draw.
 ///
-/// Isolation: one thread, which blocks on the disk. Files are looked at by inode, size and time, and read when they
+/// Isolation: one thread, which blocks on the disk. Files are compared by inode, size and time, and read when they have
 /// changed; they are only ever replaced whole.
 struct PublishedResult {
     enum Change {
         case result(DrawResult, WinnersFile)
-        /// The result that was told is no longer there, or belongs to another ledger.
+        /// The served result has disappeared, or belongs to another ledger.
         case withdrawn
         case progress(DrawProgress?)
-        /// The file is there and is not served.
+        /// The file exists and is not served.
         case refused(path: String, reason: String)
-        /// There is nothing to watch yet.
+        /// The folder of the draw does not exist or is not readable.
         case waitingForFolder(path: String)
     }
 
@@ -23,7 +23,7 @@ struct PublishedResult {
     private var resultStamp: FileStamp?
     private var progressStamp: FileStamp?
     private var ledgerStamp: FileStamp?
-    /// Of the ledger beside the result, in hexadecimal.
+    /// The identity of the ledger beside the result, in hexadecimal.
     private var ledgerID: String?
     private var isTold = false
     private var lastRefusal: String?
@@ -34,15 +34,15 @@ struct PublishedResult {
         self.disk = disk
     }
 
-    /// What has changed since the last look.
+    /// Returns the changes since the last call.
     ///
-    /// Three or four stat(2) where nothing has. A file that cannot be read now is looked at again the next time, and
-    /// reported once. The result comes first: it does not depend on any other file but its own.
+    /// Three or four calls of stat(2) if nothing has changed. A file that cannot be read is tried again at the next
+    /// call, and reported once. The result is checked first, because it depends on no file but its own.
     mutating func changes() -> [Change] {
         var changes: [Change] = []
         lookAtFolder(&changes)
         let stamp = disk.stamp(folder.result)
-        // Before the draw the ledger changes with every chunk, and there is nothing to compare.
+        // Before the draw the ledger changes with every chunk, and there is nothing to compare it with.
         if stamp != nil { lookAtLedger() }
         lookAtResult(stamp, &changes)
         lookAtProgress(&changes)
@@ -66,10 +66,10 @@ struct PublishedResult {
             guard let bytes = try DurableFile.read(folder.result, on: disk) else { return }
             let result = try DrawResult(fileBytes: bytes)
             guard result.draw == folder.draw else {
-                throw DrawResultError.invalid("it is of draw \(result.draw), not \(folder.draw)")
+                throw DrawResultError.invalid("it belongs to draw \(result.draw), not \(folder.draw)")
             }
             if let told = result.ledgerID, let found = ledgerID, told != found {
-                throw DrawResultError.invalid("it is of ledger \(told), and the ledger beside it is \(found)")
+                throw DrawResultError.invalid("it belongs to ledger \(told), but the ledger beside it is \(found)")
             }
             let winners = try WinnersFile(folder.winners, of: result, on: disk)
             resultStamp = stamp
@@ -77,7 +77,7 @@ struct PublishedResult {
             isTold = true
             changes.append(.result(result, winners))
         } catch let error as DrawResultError {
-            // What is in the file will not change by itself.
+            // The file will not change by itself: it is not read again until it is replaced.
             resultStamp = stamp
             withdraw(&changes)
             refuse("\(error)", &changes)
@@ -86,7 +86,7 @@ struct PublishedResult {
         }
     }
 
-    /// A result is told only beside its own ledger, or alone: where another ledger comes, it is looked at again.
+    /// Rechecks the result if another ledger appears: a result is served only beside its own ledger, or without any.
     private mutating func lookAtLedger() {
         let stamp = disk.stamp(folder.ledger)
         guard stamp != ledgerStamp else { return }
@@ -101,7 +101,7 @@ struct PublishedResult {
     private mutating func lookAtProgress(_ changes: inout [Change]) {
         let stamp = disk.stamp(folder.progress)
         guard stamp != progressStamp else { return }
-        // A courtesy: a file that cannot be read says nothing, and is looked at again when it changes.
+        // The progress is optional: a file that cannot be read counts as absent, and is read again when it changes.
         progressStamp = stamp
         let bytes = try? DurableFile.read(folder.progress, on: disk)
         let progress = (bytes ?? nil).flatMap { DrawProgress(fileBytes: $0) }

@@ -10,10 +10,10 @@ struct WinnersServiceCommand: ParsableCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "winners-service",
-        abstract: "Tells each agency its own winners, once the draw is published.",
+        abstract: "Sends each agency its own winners once the draw is published.",
         discussion: """
-            Reads result.json from the data folder and answers on winners.listen. Before the draw an agency is parked as long as it \
-            wants to wait, or told how many agencies have finished. It may be started before, during \
+            Reads result.json from the data folder and answers on winners.listen. Before the draw an agency waits as \
+            long as it asked to, or gets the number of finished agencies. The service may be started before, during \
             or after bet-ingest.
 
             EXAMPLES
@@ -30,7 +30,7 @@ struct WinnersServiceCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The port for agencies: short for --set winners.listen=…", valueName: "host:port"))
     var listen: String?
 
-    /// Threads besides event loops: log, signals, and one to spare.
+    /// Threads besides the event loops: log, signals, and one spare.
     private static let otherThreads = 3
 
     func run() throws {

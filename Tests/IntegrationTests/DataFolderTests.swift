@@ -64,7 +64,7 @@ struct DataFolderTests {
             Issue.record("a chunk was acknowledged into a lost ledger")
         }
         #expect(try services.ingest.waitForExit() == 70)
-        #expect(services.ingest.log.contains("was removed, replaced, cut or written to by another program"))
+        #expect(services.ingest.log.contains("was removed, replaced, truncated or modified by another program"))
     }
 
     @Test(

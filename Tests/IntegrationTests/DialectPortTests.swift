@@ -296,7 +296,7 @@ struct DialectPortTests {
         let half = try TestSocket(ports["pipe"])
         try half.send([0, 0, 0, 50, 49])
         for socket in [mute, half] { try socket.expectEnd() }
-        try ports.services.ingest.waitForLog("a frame was not whole")
+        try ports.services.ingest.waitForLog("a frame was incomplete")
         for agency in [1, 2] {
             let socket = try TestSocket(ports["lines"])
             try socket.send(Array("CONFIRMATION\n\(agency)\n\n".utf8))

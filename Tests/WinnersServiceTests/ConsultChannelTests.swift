@@ -9,7 +9,7 @@ import WireProtocol
 
 @testable import WinnersService
 
-/// A connection to the winners' port without a socket: the handler on an embedded loop, its answers as messages.
+/// Tests of a connection to the winners' port without a socket: the handler runs on an embedded loop.
 struct ConsultChannelTests {
     private let loop = EmbeddedEventLoop()
     private let queue: ConsultLoop
@@ -61,7 +61,7 @@ struct ConsultChannelTests {
 
     private let hello = Message.hello(Hello(agency: AgencyID(1)))
 
-    @Test("before the draw a consultation is told so, never an empty list")
+    @Test("before the draw a consultation gets NOT_DRAWN_YET, never an empty list")
     func notDrawnYet() throws {
         let channel = try connect()
         try send([hello, .consultWinners(waitMilliseconds: 0)], to: channel)
@@ -93,7 +93,7 @@ struct ConsultChannelTests {
         _ = try second.finish()
     }
 
-    @Test("who waits as long as it wanted to is told that the draw is not yet, and may ask again")
+    @Test("an agency whose wait is over gets NOT_DRAWN_YET and may ask again")
     func expiredWait() throws {
         let channel = try connect()
         try send(
@@ -112,7 +112,7 @@ struct ConsultChannelTests {
         _ = try channel.finish()
     }
 
-    @Test("who has gone is not answered")
+    @Test("a disconnected agency gets no answer")
     func gone() throws {
         let channel = try connect()
         try send([hello, .consultWinners(waitMilliseconds: 60_000)], to: channel)
@@ -120,7 +120,7 @@ struct ConsultChannelTests {
         #expect(try publish() == 0)
     }
 
-    @Test("winners that do not fit one message travel in several, the last one saying so")
+    @Test("winners that do not fit one message are sent in several, of which the last is marked")
     func manyWinners() throws {
         let expected = (0..<20_000).map { "\(30_000_000 + $0)" }
         try publish([expected, []])
@@ -142,7 +142,7 @@ struct ConsultChannelTests {
         _ = try channel.finish()
     }
 
-    @Test("every consultation of one read is answered, in few writes")
+    @Test("all consultations of one read are answered, in few writes")
     func pipelined() throws {
         let many = (1...900).map { String(1000 + $0) }  // an answer too long to be copied after another
         try publish([["A1", "A2"], many])
@@ -160,7 +160,7 @@ struct ConsultChannelTests {
         }
     }
 
-    @Test("garbage is answered with an error, and the connection closes")
+    @Test("garbage gets an error, and the connection is closed")
     func garbage() throws {
         let channel = try connect()
         try channel.writeInbound(ByteBuffer(bytes: [0xFF, 0xFF, 0xFF, 0xFF, 1, 2, 3]))
@@ -188,7 +188,7 @@ struct ConsultChannelTests {
         _ = try parked.finish()
     }
 
-    @Test("a parked peer that ends its side is let go: nobody could tell whether it is still there")
+    @Test("a parked peer that ends its output is closed, because it may be disconnected")
     func parkedAndGone() throws {
         let channel = try connect()
         try send([hello, .consultWinners(waitMilliseconds: .max)], to: channel)

@@ -17,14 +17,14 @@ struct ConsultSessionTests {
     private func kind(_ action: ConsultSession.Action) -> String {
         switch action {
         case .welcome(let agency): "welcome \(agency)"
-        case .consult(let agency, let wait): "consult \(agency) \(wait.map(String.init) ?? "for ever")"
+        case .consult(let agency, let wait): "consult \(agency) \(wait.map(String.init) ?? "always")"
         case .close: "close"
         case .fail(let code, _): "fail \(code)"
         case .ignore: "ignore"
         }
     }
 
-    @Test("before HELLO nothing else is taken, after it consultations are")
+    @Test("only HELLO is accepted first, then only consultations")
     func walk() {
         let before = Self.events.map { event in
             var session = ConsultSession(draw: Samples.draw)
@@ -54,10 +54,10 @@ struct ConsultSessionTests {
         }
     }
 
-    @Test("a dialect's consultation names its agency and waits for ever; anything else is closed")
+    @Test("a dialect's consultation names its agency and waits without limit; any other request closes the connection")
     func dialects() {
         let requests: [(DialectRequest, String)] = [
-            (.consult(AgencyID(1), .init(wait: .always)), "consult 1 for ever"),
+            (.consult(AgencyID(1), .init(wait: .always)), "consult 1 always"),
             (.consult(AgencyID(6), .init(wait: .always)), "close"), (.consult(nil, .init(wait: .always)), "close"),
             (.chunk(AgencyID(1), Samples.chunk(agency: 1, sequence: 0)), "close"), (.askDrawn, "close"),
             (.unknown(reason: ""), "close"),
@@ -69,7 +69,7 @@ struct ConsultSessionTests {
         }
     }
 
-    @Test("an agency that is not in the draw is refused")
+    @Test("an agency outside the draw is rejected")
     func strangers() {
         for number in [0, 6] as [UInt32] {
             var session = ConsultSession(draw: Samples.draw)

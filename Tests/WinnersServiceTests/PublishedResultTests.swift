@@ -26,7 +26,7 @@ struct PublishedResultTests {
         }
     }
 
-    @Test("each file is read once for each time it is replaced, and a damaged result is rejected")
+    @Test("each file is read once per replacement, and a damaged result is rejected")
     func changes() throws {
         var published = PublishedResult(folder: folder, disk: disk)
         #expect(published.changes().map(kind) == ["waiting"])
@@ -48,7 +48,7 @@ struct PublishedResultTests {
         #expect(published.changes().isEmpty)
     }
 
-    @Test("a progress.json that cannot be read keeps no result from being told")
+    @Test("a result is published even if progress.json cannot be read")
     func unreadableProgress() throws {
         try disk.makeFolder(folder.progress)
         try DurableFile.replace(folder.result, with: Samples.result(winners: [["7"]]).fileBytes, on: disk)
@@ -56,7 +56,7 @@ struct PublishedResultTests {
         #expect(published.changes().map(kind) == ["result 7574", "progress none"])
     }
 
-    @Test("a result that is removed, of another draw, or of another ledger than the one beside it is not told any more")
+    @Test("a result that is removed, or replaced by one of another draw, is no longer served")
     func withdrawn() throws {
         let file = folder.result
         try disk.makeFolder(folder.path)

@@ -1,24 +1,24 @@
 private import DequeModule
 package import NIOCore
 
-/// The answers of one connection that are not written yet, in their order.
+/// The unwritten answers of one connection, in order.
 ///
-/// Pure: what to write next is asked for when the peer takes it, so an answer of any length costs one piece.
+/// Pure. The next piece is requested when the peer can take it, so an answer of any length costs one piece of memory.
 package struct AnswerOutput {
     private enum Piece {
         case bytes(ByteBuffer)
         case stream(WinnersStream)
     }
 
-    /// What becomes of the connection once everything is written.
+    /// The way the connection continues once everything is written.
     package enum Ending: Equatable, Sendable {
         case none
-        /// Close, unless more of the agency is here already.
+        /// Close, unless more from the agency has arrived already.
         case whenQuiet
         case afterLast
     }
 
-    /// Up to here answers are copied into one buffer: that is cheaper than a write of its own.
+    /// The size up to which answers are copied into one buffer, which is cheaper than separate writes.
     private static let maxCopiedBytes = 4096
 
     private var pieces: Deque<Piece> = []
@@ -30,7 +30,7 @@ package struct AnswerOutput {
 
     package var isEmpty: Bool { pieces.isEmpty }
 
-    /// Whether a long answer is on its way: what follows waits until the peer has taken it.
+    /// Whether a long answer is pending; later answers wait until the peer has taken it.
     package var hasStream: Bool {
         pieces.contains { if case .stream = $0 { true } else { false } }
     }
@@ -47,7 +47,7 @@ package struct AnswerOutput {
         pieces.append(.bytes(last))
     }
 
-    /// Appends an answer that others share: a long one is not copied.
+    /// Appends an answer that connections share; a long one is not copied.
     package mutating func append(shared bytes: ByteBuffer) {
         count += 1
         guard case .bytes(var last)? = pieces.last, last.readableBytes + bytes.readableBytes <= Self.maxCopiedBytes
@@ -65,7 +65,7 @@ package struct AnswerOutput {
         pieces.append(.stream(stream))
     }
 
-    /// Nothing is appended after the last answer.
+    /// Sets the ending; `afterLast` is final.
     package mutating func end(_ ending: Ending) {
         if self.ending != .afterLast { self.ending = ending }
     }
@@ -74,9 +74,9 @@ package struct AnswerOutput {
         count = 0
     }
 
-    /// The next bytes to write; nil if there are none.
+    /// Takes the next bytes to write; nil if everything is written.
     ///
-    /// - Throws: ``WinnersFault``: the rest of the answer cannot be told, the connection has to end without it.
+    /// - Throws: ``WinnersFault`` if the rest of the answer cannot be sent; the connection must end without it.
     package mutating func takeNext() throws(WinnersFault) -> ByteBuffer? {
         switch pieces.popFirst() {
         case nil:

@@ -1,10 +1,10 @@
 package import NIOCore
 import Platform
 
-/// Counts a service's connections against its limits: in all, and from one address.
+/// The number of a service's connections, checked against its limits: in total, and from one address.
 ///
-/// Connections of dialects, whose peers do not say HELLO, take three quarters of the slots at most: whatever they are,
-/// native agencies find one.
+/// Connections of dialects, which send no HELLO, take at most three quarters of the slots, so that native agencies
+/// always find one.
 ///
 /// Isolation: any thread.
 package final class ConnectionCount: Sendable {
@@ -12,7 +12,7 @@ package final class ConnectionCount: Sendable {
         var openChannels = 0
         var slots = 0
         var dialectSlots = 0
-        /// Connections beyond a limit that are being told so.
+        /// Connections beyond a limit that are being sent `busy`.
         var turningAway = 0
         var slotsOfAddress: [String: Int] = [:]
     }
@@ -21,7 +21,7 @@ package final class ConnectionCount: Sendable {
     private let max: Int
     private let maxPerAddress: Int
     private let maxDialectSlots: Int
-    /// Each has a descriptor that no limit counts.
+    /// Each has a descriptor that no other limit counts.
     private static let maxTurningAway = 32
 
     package init(max: Int, maxPerAddress: Int) {
@@ -30,10 +30,10 @@ package final class ConnectionCount: Sendable {
         self.maxPerAddress = maxPerAddress
     }
 
-    /// Counts a channel in.
+    /// Counts a channel against the limits.
     ///
-    /// - Returns: the connection's slot, to keep as long as anything of the connection is left; nil, and nothing is
-    ///   counted, where a limit is reached.
+    /// - Returns: the connection's slot, to keep as long as anything of the connection is left; nil if a limit is
+    ///   reached, and nothing is counted.
     package func admit(_ channel: any Channel, isNative: Bool = true) -> ConnectionSlot? {
         let address = channel.remoteAddress?.ipAddress ?? ""
         let isAdmitted = monitor.withLock { state in
@@ -54,7 +54,7 @@ package final class ConnectionCount: Sendable {
         return ConnectionSlot(count: self, address: address, isNative: isNative)
     }
 
-    /// Tells a connection beyond a limit that the service is busy, and closes it; without a word if many are.
+    /// Sends `busy` to a connection beyond a limit and closes it; closes it at once if many are being sent that.
     func turnAway(_ channel: any Channel, with busy: [UInt8]) -> EventLoopFuture<Void> {
         let isTold = monitor.withLock { state in
             guard state.turningAway < Self.maxTurningAway else { return false }
@@ -67,7 +67,7 @@ package final class ConnectionCount: Sendable {
         return channel.eventLoop.makeSucceededVoidFuture()
     }
 
-    /// Blocks until every channel is closed, or for what a stop may take.
+    /// Blocks until every channel is closed, or 400 ms.
     package func waitForNone() {
         _ = monitor.wait(until: .now + .milliseconds(400)) { $0.openChannels == 0 ? true : nil }
     }
@@ -82,7 +82,7 @@ package final class ConnectionCount: Sendable {
     }
 }
 
-/// One connection below the limits, given back with its last reference.
+/// One admitted connection, released with its last reference.
 package final class ConnectionSlot: Sendable {
     private let count: ConnectionCount
     private let address: String

@@ -1,7 +1,7 @@
 import Domain
 package import NIOCore
 
-/// When a connection has to be ended because something did not happen in time.
+/// The deadlines after which a connection is ended.
 ///
 /// Pure: a function of instants.
 package struct ConnectionDeadlines: Sendable {
@@ -15,28 +15,28 @@ package struct ConnectionDeadlines: Sendable {
         self.idle = idle
     }
 
-    /// While memory is short, a frame that holds some must make progress within this.
+    /// The time within which a frame that holds memory must make progress while memory is short.
     private static let shortage = TimeAmount.seconds(2)
 
-    /// What a connection is doing.
+    /// The state of a connection that deadlines depend on.
     package struct Activity: Sendable {
-        /// Start of the period that is measured: the connection, the current frame, or the last thing that happened.
+        /// Start of the measured period: the connect, the current frame, or the last activity.
         package var since: NIODeadline
         /// When the frame in progress last made progress of `Limits.minProgressBytes`, or could not be read.
         package var progress: NIODeadline
-        /// The peer has had a WELCOME, or a chunk acknowledged.
+        /// Whether the peer has been sent a WELCOME or an acknowledgement of a chunk.
         package var isKnown: Bool
         package var isInsideFrame: Bool
-        /// The frame in progress has memory that others may wait for.
+        /// Whether the frame in progress has memory that others may wait for.
         package var holdsMemory: Bool
-        /// The service does not read, because the frame has no memory yet.
+        /// Whether the service does not read because the frame has no memory yet.
         package var waitsForMemory: Bool
         package var hasHeldFrames: Bool
     }
 
-    /// What is overdue, for the peer and the log; nil if nothing is.
+    /// The reason the connection is overdue, for the peer and the log; nil if it is not.
     ///
-    /// - Parameter isMemoryShort: others wait for memory.
+    /// - Parameter isMemoryShort: whether others wait for memory.
     package func overdue(_ activity: Activity, now: NIODeadline, isMemoryShort: Bool) -> String? {
         if activity.waitsForMemory { return nil }
         if activity.hasHeldFrames, !activity.isInsideFrame { return nil }
@@ -46,7 +46,7 @@ package struct ConnectionDeadlines: Sendable {
                 return
                     "memory is short and less than \(Limits.minProgressBytes) bytes of a frame arrived in two seconds"
             }
-            return waited >= TimeAmount(frame) ? "a frame was not whole within \(frame)" : nil
+            return waited >= TimeAmount(frame) ? "a frame was incomplete after \(frame)" : nil
         }
         if !activity.isKnown {
             return waited >= TimeAmount(hello) ? "no HELLO or chunk within \(hello)" : nil
@@ -55,7 +55,7 @@ package struct ConnectionDeadlines: Sendable {
     }
 }
 
-/// Since when a connection does what it does.
+/// The instants of a connection's last activity and progress.
 ///
 /// Pure.
 package struct ActivityClock: Sendable {
@@ -69,7 +69,7 @@ package struct ActivityClock: Sendable {
         progress = now
     }
 
-    /// The frame in progress begins, or continues after a wait that was not its peer's.
+    /// Restarts the progress measurement: a frame begins, or resumes after a wait that its peer did not cause.
     package mutating func resetProgress(_ intake: borrowing FrameIntake, now: NIODeadline) {
         progress = now
         progressBytes = intake.collectedBytes
@@ -83,7 +83,7 @@ package struct ActivityClock: Sendable {
         }
         return ConnectionDeadlines.Activity(
             since: since, progress: progress, isKnown: isKnown,
-            // A HELLO has the time that a stranger has.
+            // A HELLO must arrive within the deadline of an unknown peer.
             isInsideFrame: intake.isInsideFrame && (isKnown || !isNative), holdsMemory: intake.holdsMemory,
             waitsForMemory: waitsForMemory, hasHeldFrames: intake.heldFrames > 0)
     }

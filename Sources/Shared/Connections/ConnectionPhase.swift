@@ -10,17 +10,17 @@ package enum ConnectionPhase: Sendable {
     case ending(since: NIODeadline)
     /// The final answer is being written. → `lingering`, → `closed` if the peer takes nothing for too long.
     case draining(lastProgress: NIODeadline)
-    /// Output is closed, the peer's end is awaited. → `closed`.
+    /// Output is closed; the peer's end of input is awaited. → `closed`.
     case lingering(since: NIODeadline)
     /// Final.
     case closed
 
     var isDraining: Bool { if case .draining = self { true } else { false } }
 
-    /// Whether the connection has waited long enough for what ends it.
+    /// Whether the phase has lasted too long.
     ///
-    /// An open one is not measured here: see ``ConnectionDeadlines``. While an answer is written, time runs only as long
-    /// as nothing moves.
+    /// An open connection is not measured here: see ``ConnectionDeadlines``. A draining one is overdue only after
+    /// a time without progress.
     package func isOverdue(now: NIODeadline) -> Bool {
         switch self {
         case .open, .closed: false

@@ -1,9 +1,9 @@
 package import NIOCore
 import NIOPosix
 
-/// The event loops of a service and what it keeps for each.
+/// The event loops of a service, each with its state.
 ///
-/// Isolation: the main thread starts and closes them; `Loop` is made, and touched, on its loop only.
+/// Isolation: the main thread starts and closes them; `Loop` is created and used on its loop only.
 package final class EventLoops<Loop>: Sendable {
     private struct PerLoop: Sendable {
         let eventLoop: any EventLoop
@@ -20,11 +20,11 @@ package final class EventLoops<Loop>: Sendable {
     /// Blocks until they run.
     ///
     /// - Parameters:
-    ///   - count: nil: one for two cores.
-    ///   - connections: counts those of all ports that are opened on these loops.
+    ///   - count: the number of loops; nil for one per two cores.
+    ///   - connections: counts the connections of all ports on these loops.
     ///   - readBytes: the most that one read takes from a socket.
     ///   - makeLoop: called once on each event loop.
-    ///   - sweep: called on each loop, again and again.
+    ///   - sweep: called on each loop at every interval.
     package init(
         count: Int? = nil, connections: ConnectionCount, sweepInterval: TimeAmount, readBytes: Int,
         makeLoop: @escaping @Sendable (any EventLoop, ReadBuffer) -> Loop,
@@ -49,7 +49,7 @@ package final class EventLoops<Loop>: Sendable {
         }
     }
 
-    /// What is kept for an event loop, and what its connections read with.
+    /// The state of an event loop, and the allocator of its connections' read buffers.
     ///
     /// - Precondition: it is one of these loops, and the caller is on it.
     func state(of eventLoop: any EventLoop) -> (loop: Loop, readBuffer: ReadBufferAllocator) {
@@ -59,7 +59,7 @@ package final class EventLoops<Loop>: Sendable {
         return (loop.state.value, ReadBufferAllocator(loop.readBuffer))
     }
 
-    /// Runs something on every loop, soon.
+    /// Schedules `body` on every loop.
     package func onEachLoop(_ body: @escaping @Sendable (Loop) -> Void) {
         for loop in loops {
             loop.eventLoop.execute { body(loop.state.value) }
@@ -68,7 +68,7 @@ package final class EventLoops<Loop>: Sendable {
 
     /// Ends the loops at once.
     ///
-    /// Close the ports first, say goodbye, and wait for the connections to go.
+    /// First close the ports, end the connections and wait for them to close.
     package func end() {
         try? group.syncShutdownGracefully()
     }
@@ -76,6 +76,6 @@ package final class EventLoops<Loop>: Sendable {
 
 /// The number of event loops of a service.
 package enum EventLoopCount {
-    /// One for two cores, unless `configured` says another number.
+    /// The configured number, by default one per two cores.
     package static func count(_ configured: Int?) -> Int { configured ?? max(1, System.coreCount / 2) }
 }

@@ -4,24 +4,23 @@ private import Synchronization
 
 /// The bytes of frames that may be in memory at once, over all connections: `ingest.bufferBytes`.
 ///
-/// A frame's memory is reserved at once, before more of it is kept than a small first part. A request that finds no room
-/// waits in line and holds nothing meanwhile: a frame that has its memory can always finish, and nobody waits for somebody
-/// who waits.
+/// A frame's memory is reserved in one step, before more than a small first part of it is kept. A request without room
+/// is queued and holds nothing meanwhile. So a frame that has its memory can always finish, and there is no deadlock.
 ///
-/// Frames in progress of peers that have had no chunk stored share a quarter of the budget, in a line of their own: whatever
-/// they announce, the others find room.
+/// Frames in progress of peers without a stored chunk share a quarter of the budget, in a queue of their own, so that
+/// the other peers find room whatever lengths these announce.
 ///
 /// Isolation: any thread; never blocks.
 package final class FrameBudget: Sendable {
-    /// Whose frame it is.
+    /// The share of the budget that a frame counts against.
     package enum Account: Sendable {
-        /// Of a peer that has had a chunk stored on this connection; or a frame that is whole.
+        /// A frame of a peer with a chunk stored on this connection, or any whole frame.
         case proven
-        /// In progress, of any other peer.
+        /// A frame in progress of any other peer.
         case unproven
     }
 
-    /// A place in line.
+    /// A queued request.
     package struct Ticket: Hashable, Sendable {
         fileprivate let number: UInt64
     }
@@ -31,9 +30,9 @@ package final class FrameBudget: Sendable {
         var grant: @Sendable (Reservation) -> Void
     }
 
-    /// Requests in their order.
+    /// Queued requests in order.
     ///
-    /// One that was cancelled has no waiter any more and is passed over.
+    /// A cancelled one has no waiter and is skipped.
     private struct Line: Sendable {
         var tickets: Deque<Ticket> = []
         var waiters: [Ticket: Waiter] = [:]
@@ -64,15 +63,15 @@ package final class FrameBudget: Sendable {
     private let state: NIOLockedValueBox<State>
     private let maxUnprovenBytes: Int
 
-    /// - Parameter maxFrameBytes: the largest frame; one of an unproven peer always fits its share.
+    /// - Parameter maxFrameBytes: the largest frame; the share of unproven peers is never smaller.
     package init(byteCount: Int, maxFrameBytes: Int) {
         state = NIOLockedValueBox(State(availableBytes: byteCount))
         maxUnprovenBytes = max(byteCount / 4, maxFrameBytes)
     }
 
-    /// Reserves now, or puts the caller in line.
+    /// Reserves now, or queues the request.
     ///
-    /// - Parameter grant: called once, by any thread, when the bytes are reserved; not called when this returns a
+    /// - Parameter grant: called once, on any thread, when the bytes are reserved; not called if this returns a
     ///   reservation.
     package func reserve(
         _ byteCount: Int, _ account: Account, otherwise grant: @escaping @Sendable (Reservation) -> Void
@@ -98,21 +97,21 @@ package final class FrameBudget: Sendable {
         return ticket.map { .waits($0) } ?? .reserved(Reservation(self, byteCount, account))
     }
 
-    /// What became of a request.
+    /// The outcome of a request.
     package enum Request: Sendable {
         case reserved(Reservation)
         case waits(Ticket)
     }
 
-    /// Leaves the line.
+    /// Cancels a queued request.
     ///
-    /// A grant that is in flight arrives all the same.
+    /// A grant that is in flight still arrives.
     package func cancel(_ ticket: Ticket) {
         state.withLockedValue { state in
             state.proven.waiters[ticket] = nil
             state.unproven.waiters[ticket] = nil
         }
-        serveLines()  // the next in line may fit where this one did not
+        serveLines()  // the next request may fit although this one did not
     }
 
     fileprivate func release(_ byteCount: Int, _ account: Account) {
@@ -123,7 +122,7 @@ package final class FrameBudget: Sendable {
         serveLines()
     }
 
-    /// Grants what fits, proven peers first, each line in its order.
+    /// Grants requests that fit: proven peers first, each queue in order.
     private func serveLines() {
         let granted = state.withLockedValue { state -> [(Waiter, Account)] in
             guard !state.proven.waiters.isEmpty || !state.unproven.waiters.isEmpty else { return [] }
@@ -162,17 +161,17 @@ package final class FrameBudget: Sendable {
         if account == .unproven { state.unprovenBytes += byteCount }
     }
 
-    /// Whether somebody waits in line: memory that is reserved and not used is in the way.
+    /// Whether a request is queued, so that reserved but unused memory delays others.
     package var isShort: Bool {
         state.withLockedValue { !$0.proven.waiters.isEmpty || !$0.unproven.waiters.isEmpty }
     }
 
-    /// Bytes that are not reserved; tests see leaks by it.
+    /// Bytes that are not reserved; tests detect leaks with it.
     package var availableBytes: Int { state.withLockedValue(\.availableBytes) }
 }
 
-/// Bytes of the budget, given back with the last reference: whatever becomes of a frame, its memory is counted as long as
-/// something refers to it, and no longer.
+/// Bytes of the budget, released with the last reference: a frame's memory is counted exactly as long as something
+/// refers to it.
 ///
 /// Isolation: any thread.
 package final class Reservation: Sendable {
@@ -190,19 +189,19 @@ package final class Reservation: Sendable {
         budget.release(byteCount.load(ordering: .relaxed), account)
     }
 
-    /// Gives back what is beyond `needed`: a frame's end may come before the most that it may have.
+    /// Releases the bytes beyond `needed`: a frame may end before its maximum size.
     package func shrink(to needed: Int) {
         let held = byteCount.exchange(min(needed, byteCount.load(ordering: .relaxed)), ordering: .relaxed)
         if held > needed { budget.release(held - needed, account) }
     }
 }
 
-/// A whole frame, and the memory that is reserved for it.
+/// A whole frame with the memory reserved for it.
 package struct Frame: Sendable {
     package let bytes: [UInt8]
-    /// Nil for a frame that needs none: a HELLO, or a question to the winners' port.
+    /// The reservation; nil for a frame that needs none: a HELLO, or a question to the winners' port.
     package let reservation: Reservation?
-    /// Its length was too small: what follows is the rest of its message.
+    /// Whether the length prefix was too small, so that the rest of the message follows.
     package let isCutShort: Bool
 
     package init(_ bytes: [UInt8], reservation: Reservation? = nil, isCutShort: Bool = false) {

@@ -1,53 +1,54 @@
 package import NIOCore
 package import WireProtocol
 
-/// What one connection has received: the frame in progress, the bytes that may not be framed yet, and the frames that are
-/// not answered yet.
+/// The received side of one connection: the frame in progress, bytes that may not be framed yet, and the number of
+/// unanswered frames.
 ///
-/// Pure: bytes in, events out; memory is asked for and granted from outside.
+/// Pure: bytes in, events out; memory is requested and granted from outside.
 ///
-/// It frames only while fewer than `window` frames are unanswered, and a whole frame is passed on only with its memory
-/// reserved. What is not reserved is small and one a connection: the first part of a frame in progress, or a HELLO.
+/// It frames only while fewer than `window` frames are unanswered, and passes on a whole frame only once its memory is
+/// reserved. Unreserved memory is small, and at most one piece a connection: the first part of a frame in progress, or
+/// a HELLO.
 package struct FrameIntake: ~Copyable {
     package enum Event: Sendable {
         /// Everything was consumed, or the window is full.
         case pauses
         /// The frame needs memory of its own: ``admit(_:)`` continues.
         ///
-        /// `isWhole`: it has arrived, and does not depend on its peer any more.
+        /// `isWhole`: the frame has arrived completely.
         case needsMemory(byteCount: Int, isWhole: Bool)
         case frame(Frame)
-        /// The bytes that follow cannot be framed: the intake is closed.
+        /// The next bytes cannot be framed; the intake is closed.
         case invalid(FrameFault)
     }
 
-    /// Unanswered frames at most.
+    /// The maximum number of unanswered frames.
     package var window: Int
-    /// Frames that were handed over and are not answered.
+    /// Frames that were passed on and are not answered.
     package private(set) var heldFrames = 0
-    /// Of them, questions that wait for the draw.
+    /// Held frames that are questions waiting for the draw.
     package private(set) var parkedFrames = 0
-    /// Received and not framed yet.
+    /// Bytes received and not framed yet.
     private var unread: ByteBuffer?
     private var decoder: FrameDecoder
     private var reservation: Reservation?
-    /// A whole frame that waits for its memory.
+    /// A whole frame waiting for its memory.
     private var waitingFrame: [UInt8]?
-    /// A whole frame that may have been cut short: what follows tells.
+    /// A whole frame that may have been cut short; the next byte decides.
     private var doubtfulFrame: Frame?
     private let mayBeCutShort: @Sendable ([UInt8]) -> Bool
     private var isClosed = false
-    /// Of a frame's first part, which needs no reservation; `.max` reserves whole frames from their start.
+    /// The size of a frame's first part, which needs no reservation; `.max` reserves whole frames from their start.
     package var firstBytes: Int {
         didSet { decoder.firstBytes = firstBytes }
     }
-    /// Whether whole frames need no memory of their own: they are small, and one at a time.
+    /// Whether frames need no reservation, because they are small and one at a time.
     package var isFree: Bool
 
     /// - Parameters:
-    ///   - firstBytes: see ``firstBytes``.
-    ///   - isFree: whole frames need no memory of their own.
-    ///   - mayBeCutShort: whether a frame is passed on only once nothing, or the start of another one, follows it.
+    ///   - firstBytes: the initial ``firstBytes``.
+    ///   - isFree: the initial ``isFree``.
+    ///   - mayBeCutShort: whether a frame is passed on only after a look at the bytes that follow it, if any.
     package init(
         _ framing: Framing, window: Int, maxFrameBytes: Int, firstBytes: Int = .max, isFree: Bool = false,
         mayBeCutShort: @escaping @Sendable ([UInt8]) -> Bool = { _ in false }
@@ -71,9 +72,9 @@ package struct FrameIntake: ~Copyable {
     package var isInsideFrame: Bool {
         decoder.isInsideFrame || waitingFrame != nil || doubtfulFrame != nil
     }
-    /// Whether ``settleDoubt()`` has to be called if nothing follows.
+    /// Whether ``settleDoubt()`` must be called if no bytes follow.
     package var hasDoubt: Bool { doubtfulFrame != nil }
-    /// The bytes that have arrived of the frame in progress.
+    /// The number of bytes received of the frame in progress.
     package var collectedBytes: Int { decoder.collectedBytes }
     /// Whether the frame in progress has memory that others may wait for.
     package var holdsMemory: Bool { reservation != nil }
@@ -86,7 +87,7 @@ package struct FrameIntake: ~Copyable {
             guard index < input.byteCount else { return .pauses }
             doubtfulFrame = nil
             heldFrames += 1
-            // The length of a message is never so large that its first byte is not 0, and text never begins with one.
+            // The first byte of a message's length is always 0; text never begins with 0.
             let isCutShort = input.unsafeLoad(fromByteOffset: index, as: UInt8.self) != 0
             return .frame(Frame(doubtful.bytes, reservation: doubtful.reservation, isCutShort: isCutShort))
         }
@@ -112,7 +113,7 @@ package struct FrameIntake: ~Copyable {
         }
     }
 
-    /// Continues with the memory that was asked for.
+    /// Continues with the requested memory.
     ///
     /// - Returns: the frame, if it was whole.
     package mutating func admit(_ reservation: Reservation?) -> Frame? {
@@ -125,16 +126,16 @@ package struct FrameIntake: ~Copyable {
         return passOn(whole)
     }
 
-    /// Nothing has followed the doubtful frame: it is whole.
+    /// Passes on the doubtful frame as whole, because no bytes followed.
     package mutating func settleDoubt() -> Frame? {
         defer { doubtfulFrame = nil }
         if doubtfulFrame != nil { heldFrames += 1 }
         return doubtfulFrame
     }
 
-    /// - Returns: nil for a frame that is in doubt.
+    /// - Returns: the frame; nil if it may have been cut short.
     private mutating func passOn(_ bytes: [UInt8]) -> Frame? {
-        // Where only its end tells a frame's size, more than it has was reserved.
+        // If a frame's size is known only at its end, its maximum was reserved.
         reservation?.shrink(to: bytes.count)
         let frame = Frame(bytes, reservation: reservation)
         reservation = nil
@@ -146,33 +147,33 @@ package struct FrameIntake: ~Copyable {
         return frame
     }
 
-    /// Keeps bytes that cannot be framed yet, in memory of their own.
+    /// Copies and keeps bytes that cannot be framed yet.
     package mutating func keep(_ rest: ByteBufferView) {
         guard !isClosed else { return }
         if unread == nil { unread = ByteBuffer(bytes: rest) } else { unread?.writeBytes(rest) }
     }
 
-    /// Takes what was kept, to be framed now.
+    /// Takes the kept bytes, to frame them now.
     package mutating func takeUnread() -> ByteBuffer? {
         defer { unread = nil }
         return unread
     }
 
-    /// A frame is answered, or will not be.
+    /// Records that a frame is answered, or will not be.
     package mutating func answered(wasParked: Bool) {
         heldFrames -= 1
         if wasParked { parkedFrames -= 1 }
     }
 
-    /// A frame's answer waits for the draw.
+    /// Records that a frame's answer waits for the draw.
     package mutating func parked() {
         parkedFrames += 1
     }
 
-    /// Whether nothing will be answered before the draw: then the peer's end is an end.
+    /// Whether all unanswered frames wait for the draw; the peer's end of input then ends the connection.
     package var waitsOnlyForDraw: Bool { heldFrames > 0 && heldFrames == parkedFrames }
 
-    /// Frames nothing more and gives all memory back.
+    /// Stops framing and releases all memory.
     package mutating func close() {
         isClosed = true
         unread = nil

@@ -1,21 +1,21 @@
 package import NIOCore
 
-/// The socket side of one connection: bytes to frames, answers to bytes, when to read, and when to end.
+/// The NIO handler of one connection: frames bytes, writes answers, decides when to read and when to end.
 ///
 /// Isolation: its event loop only.
 ///
-/// It reads only while the intake has room, nothing received is left unframed, its frame has its memory, and the peer
-/// takes its answers.
+/// It reads only while the intake has room, everything received is framed, the frame in progress has its memory, and
+/// the peer takes its answers.
 package final class FramedChannelHandler: ChannelDuplexHandler {
     package typealias InboundIn = ByteBuffer
     package typealias OutboundIn = ByteBuffer
     package typealias OutboundOut = ByteBuffer
 
-    /// Its place among the handlers of its loop, which moves it.
+    /// Its index among the handlers of its loop, which maintains it.
     package var loopIndex = 0
     private let loop: FramedLoop
     private let settings: FramedSettings
-    /// Kept as long as anything refers to the handler: a connection counts until its last answer is gone.
+    /// Kept as long as anything refers to the handler: a connection counts until its last answer is released.
     private let slot: ConnectionSlot?
     private var delegate: (any FramedConnectionDelegate)?
     private var context: ChannelHandlerContext?
@@ -41,7 +41,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         clock = ActivityClock(now: loop.now)
     }
 
-    /// Set once, before the first event.
+    /// Sets the delegate, once, before the first event.
     package func setDelegate(_ delegate: any FramedConnectionDelegate) {
         self.delegate = delegate
     }
@@ -73,13 +73,15 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
             switch phase {
             case .open: endInput()
             case .lingering: context.close(promise: nil)
-            case .ending, .draining, .closed: break  // the final answer may still be on its way
+            case .ending, .draining, .closed: break  // the final answer may still be in flight
             }
         }
         context.fireUserInboundEventTriggered(event)
     }
 
-    /// Releases, once, everything except the slot, which a pending answer keeps.
+    /// Releases everything except the slot, once.
+    ///
+    /// A pending answer keeps only the slot alive.
     private func release() {
         if case .closed = phase { return }
         phase = .closed
@@ -90,7 +92,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         delegate = nil
     }
 
-    /// A connection that ends holds nothing of what others may need.
+    /// Stops framing, releases memory and cancels a queued request for it.
     private func closeIntake() {
         intake.close()
         if let ticket { loop.budget?.cancel(ticket) }
@@ -129,7 +131,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         context.fireChannelWritabilityChanged()
     }
 
-    /// Whether the peer takes its answers: only then its next questions are looked at.
+    /// Whether the peer takes its answers; only then are its next frames processed.
     private var takesFrames: Bool { context?.channel.isWritable == true && !output.hasStream }
 
     private func readIfAllowed() {
@@ -137,14 +139,14 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         switch phase {
         case .open:
             guard intake.hasRoom, !intake.hasUnread, ticket == nil, takesFrames else { return }
-        case .ending, .draining, .lingering: break  // thrown away
+        case .ending, .draining, .lingering: break  // the bytes are discarded
         case .closed: return
         }
         isReadWanted = false
         context.read()
     }
 
-    /// Cuts what was kept into frames, as far as window, budget and the peer allow.
+    /// Frames the kept bytes, as far as window, budget and peer allow.
     private func frameUnread() {
         guard case .open = phase, ticket == nil, takesFrames else { return }
         if let bytes = intake.takeUnread() {
@@ -154,13 +156,13 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         if isInputClosed { endInput() }
     }
 
-    /// Cuts bytes into frames.
+    /// Frames bytes.
     ///
-    /// - Returns: how many are consumed.
+    /// - Returns: the number of bytes consumed.
     private func frame(_ input: RawSpan) -> Int {
         var index = 0
         var startsFrame = !intake.isInsideFrame
-        // A question is looked at only when the peer has taken the answer to the one before.
+        // A question is processed only when the peer has taken the answer to the previous one.
         framing: while case .open = phase, takesFrames {
             switch intake.next(input, from: &index) {
             case .pauses:
@@ -182,7 +184,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
             }
         }
         if intake.hasDoubt { waitForRest() }
-        // A frame's time begins with the first byte of its length.
+        // A frame's deadline starts with the first byte of its length.
         if startsFrame, intake.isInsideFrame {
             if isKnown { clock.since = loop.now }
             clock.resetProgress(intake, now: loop.now)
@@ -190,7 +192,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         return index
     }
 
-    /// The rest of a message that was cut short was written with it, and arrives within this; nothing else does.
+    /// Waits 100 ms for the rest of a message that was cut short: it was written together with the frame.
     private func waitForRest() {
         let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
         loop.eventLoop.scheduleTask(in: .milliseconds(100)) { bound.value.settleDoubt() }
@@ -209,7 +211,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
 
     /// Reserves memory for a frame.
     ///
-    /// - Returns: nil if it has to wait in line.
+    /// - Returns: nil if the request is queued.
     private func reserve(_ byteCount: Int, isWhole: Bool) -> Reservation?? {
         guard let budget = loop.budget else { return .some(nil) }
         let (eventLoop, bound) = (loop.eventLoop, NIOLoopBound(self, eventLoop: loop.eventLoop))
@@ -225,7 +227,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         }
     }
 
-    /// The memory that was waited for has come; if the connection has ended meanwhile, it goes back by itself.
+    /// Continues with the granted memory; if the connection has ended, dropping the reservation releases it.
     private func continueFrame(_ reservation: Reservation) {
         guard case .open = phase, ticket != nil else { return }
         ticket = nil
@@ -236,7 +238,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         readIfAllowed()
     }
 
-    /// The peer sends nothing more: told once, after the last received frame.
+    /// Reports the end of input to the delegate, once, after the last received frame.
     private func endInput() {
         guard !hasEnded, ticket == nil, !intake.hasUnread || intake.waitsOnlyForDraw else { return }
         settleDoubt()
@@ -247,9 +249,9 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
 
     // MARK: Answers out
 
-    /// The peer may send frames of any size, as many as the window has.
+    /// Allows the peer frames of full size, as many as the window has.
     ///
-    /// Proven, by a stored chunk: they have their memory from their start.
+    /// - Parameter isProven: whether a chunk of the peer is stored; its frames are then reserved from their start.
     package func setKnown(isProven: Bool) {
         if isProven, account != .proven { (account, intake.firstBytes) = (.proven, .max) }
         guard !isKnown else { return }
@@ -259,9 +261,9 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         intake.isFree = false
     }
 
-    /// Takes the answer to a frame; ``flush()`` sends it.
+    /// Queues the answer to a frame; ``flush()`` sends it.
     ///
-    /// - Returns: whether it is the first since the last flush.
+    /// - Returns: whether it is the first answer since the last flush.
     package func collect(
         _ answer: FramedAnswer, _ ending: AnswerOutput.Ending = .none, isFrameAnswered: Bool = true,
         wasParked: Bool = false
@@ -281,13 +283,13 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         return output.count == 1
     }
 
-    /// The answer to a frame waits for the draw.
+    /// Records that the answer to a frame waits for the draw.
     package func park() {
         intake.parked()
         if isInputClosed { endInput() }
     }
 
-    /// Whether more frames wait to be answered than answers were collected: these may leave with those.
+    /// Whether more answers are pending than collected, so that the collected ones may be flushed later.
     package var expectsMoreThanCollected: Bool {
         guard case .open = phase, output.ending == .none else { return false }
         return intake.heldFrames > output.count
@@ -295,7 +297,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
 
     package var isNative: Bool { settings.isNative }
 
-    /// Writes what was collected, as far as the peer takes it.
+    /// Writes the collected answers, as far as the peer takes them.
     package func flush() {
         repeat {
             guard writeCollected() else { return }
@@ -324,7 +326,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         return writePieces(context)
     }
 
-    /// - Returns: false if the connection was closed because an answer cannot be told.
+    /// - Returns: false if the connection was closed because an answer cannot be read.
     private func writePieces(_ context: ChannelHandlerContext) -> Bool {
         while context.channel.isWritable || output.isEmpty {
             let piece: ByteBuffer?
@@ -349,7 +351,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         return true
     }
 
-    /// The final answer has been written: closes the outgoing side and waits a little for the peer's end.
+    /// Closes the outgoing side after the final answer, and waits briefly for the peer's end of input.
     ///
     /// A plain close would reset the connection while input is unread, and the peer could lose its final answer.
     private func endOutput() {
@@ -363,9 +365,9 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         readIfAllowed()
     }
 
-    /// Ends the connection after what was collected.
+    /// Ends the connection after the collected answers.
     ///
-    /// - Parameter final: the last thing that a native peer is told; a dialect has no words for it.
+    /// - Parameter final: the final message, for native peers only.
     package func finish(with final: [UInt8] = []) {
         _ = collect(.bytes(settings.isNative ? final[...] : []), .afterLast, isFrameAnswered: false)
         flush()

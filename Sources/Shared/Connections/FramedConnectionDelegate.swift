@@ -1,30 +1,30 @@
 package import NIOCore
 package import WireProtocol
 
-/// What a connection is for: told its frames and its end, it answers through the handler.
+/// The receiver of a connection's frames and of its end; it answers through the handler.
 ///
 /// Isolation: the event loop of its connection.
 package protocol FramedConnectionDelegate: AnyObject {
-    /// A whole frame arrived; sooner or later it is answered.
+    /// Receives a whole frame, which must be answered eventually.
     func receive(_ frame: Frame)
-    /// The bytes that follow are not a frame: answer that, finally.
+    /// Receives a framing fault: the next bytes are not a frame. Must send the final answer.
     func receive(_ fault: FrameFault)
-    /// Something is overdue: answer that, finally.
+    /// Receives the reason that the connection is overdue. Must send the final answer.
     func expire(_ reason: String)
-    /// Nothing more arrives after the frames so far; what was asked is still answered.
+    /// Receives the end of input: no more frames follow; earlier ones are still answered.
     ///
-    /// Called once at most.
+    /// Called at most once.
     func endInput()
-    /// The connection is closed: no answer is wanted any more. The delegate is released.
+    /// Is called when the connection is closed: answers are no longer needed, and the delegate is released.
     func close()
-    /// A long answer cannot be told to its end.
+    /// Receives the reason that the rest of a long answer cannot be sent.
     func fail(_ fault: WinnersFault)
 }
 
-/// An answer as it leaves.
+/// An encoded answer.
 package enum FramedAnswer: Sendable {
     case bytes(ArraySlice<UInt8>)
-    /// Shared with others who got the same.
+    /// Shared with other connections that get the same answer.
     case shared(ByteBuffer)
     case winners(WinnersStream)
 }

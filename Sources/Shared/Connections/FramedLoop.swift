@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// The connections of one event loop, and what they share.
+/// The connections of one event loop and their shared state.
 ///
 /// Isolation: its event loop only.
 package final class FramedLoop {
@@ -8,7 +8,7 @@ package final class FramedLoop {
     package let readBuffer: ReadBuffer
     /// Nil if frames are small enough to need no reservation.
     let budget: FrameBudget?
-    /// Each knows its index.
+    /// Each stores its index here.
     private var handlers: [FramedChannelHandler] = []
 
     package init(eventLoop: any EventLoop, readBuffer: ReadBuffer, budget: FrameBudget?) {
@@ -34,7 +34,7 @@ package final class FramedLoop {
     /// Ends connections whose deadline has passed; 15,000 cost about a millisecond.
     package func sweep() {
         let (now, isShort) = (now, budget?.isShort ?? false)
-        // Ending one may remove it, and move the last into its place.
+        // Ending a handler may remove it and move the last one to its index.
         for handler in handlers { handler.expire(now: now, isMemoryShort: isShort) }
     }
 

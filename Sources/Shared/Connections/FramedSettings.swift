@@ -1,19 +1,19 @@
 package import WireProtocol
 
-/// What all connections of a port share.
+/// The settings that all connections of a port share.
 package struct FramedSettings: Sendable {
     package var framing: Framing
-    /// Unanswered frames of a known peer.
+    /// Unanswered frames allowed to a known peer.
     package var window: Int
-    /// Of a peer that is not known yet.
+    /// The window of a peer that is not known yet.
     package var firstWindow: Int
     package var maxFrameBytes: Int
-    /// Of a peer that is not known yet.
+    /// The largest frame of a peer that is not known yet.
     package var firstMaxFrameBytes: Int
-    /// A frame's first part, reserved without waiting; `.max` for whole frames.
+    /// See ``FrameIntake/firstBytes``.
     package var firstFrameBytes: Int
     package var deadlines: ConnectionDeadlines
-    /// Whether a peer is known before it has said anything.
+    /// Whether a peer is known before it has sent anything.
     package var isKnownAtOnce: Bool
     package var isNative: Bool
     /// Whether a frame may be the first part of a longer message, see ``FrameIntake``.

@@ -1,13 +1,13 @@
 private import NIOCore
 package import Platform
 
-/// A port cannot be opened.
+/// The reason a port cannot be opened.
 package struct ListenFailure: Error, CustomStringConvertible {
     private let key: String
     private let endpoint: Endpoint
     private let reason: String
 
-    /// - Parameter key: of the configuration, for example `ingest.listen`.
+    /// - Parameter key: the configuration key, for example `ingest.listen`.
     package init(key: String, endpoint: Endpoint, error: any Error) {
         self.key = key
         self.endpoint = endpoint

@@ -8,14 +8,14 @@ package import Platform
 /// Isolation: the main thread opens and closes it; everything else happens on the event loops.
 package struct Listener: Sendable {
     private let server: any Channel
-    /// The address that the port really has.
+    /// The actual address of the port.
     package let address: String
 
-    /// What differs between ports.
+    /// The settings that differ between ports.
     package struct Setup: Sendable {
         /// The configuration's key for the endpoint, for messages.
         package var key: String
-        /// What a connection beyond the limit is told; empty for a dialect, which has no words for it.
+        /// The bytes sent to a connection beyond the limit; empty for a dialect, which cannot express that.
         package var busy: [UInt8]
         /// Called on an event loop when connections cannot be accepted, with the reason.
         package var didFailToAccept: @Sendable (String) -> Void
@@ -29,9 +29,7 @@ package struct Listener: Sendable {
         }
     }
 
-    /// Opens the port.
-    ///
-    /// Blocks until it is open.
+    /// Opens the port; blocks until it is open.
     ///
     /// - Parameter makeHandler: called for each connection, on its loop; the slot is kept as long as the connection.
     /// - Throws: ``ListenFailure``, for example that the address is in use.
@@ -55,7 +53,7 @@ package struct Listener: Sendable {
                 .childChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPIDLE)), value: 180)
                 .childChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPINTVL)), value: 30)
                 .childChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPCNT)), value: 4)
-                // At its peer's end a socket hands over all that it holds.
+                // At the peer's end of input a socket delivers everything it has buffered.
                 .childChannelOption(.socketOption(.so_rcvbuf), value: 256 << 10)
                 .childChannelOption(.allowRemoteHalfClosure, value: true)
                 .childChannelOption(.maxMessagesPerRead, value: 1)
@@ -77,18 +75,19 @@ package struct Listener: Sendable {
         address = server.localAddress?.hostAndPort ?? "\(endpoint)"
     }
 
-    /// Closes the port.
+    /// Closes the port; blocks until it is closed.
     ///
-    /// Connections stay. Blocks until it is closed.
+    /// Connections stay open.
     package func stopAccepting() {
         try? server.close().wait()
     }
 }
 
-/// Stops accepting for a second after a failure, and reports it: with no descriptor left every attempt fails at once, and
-/// the system announces the waiting connection again and again.
+/// A handler that stops accepting for a second after a failure and reports it.
 ///
-/// NIO's AcceptBackoffHandler does not help here: a failed accept leaves its read pending, so nothing asks it.
+/// Without free descriptors every attempt fails at once, and the system signals the waiting connection again and again.
+///
+/// NIO's AcceptBackoffHandler does not help: a failed accept leaves its read pending, so nothing calls the handler.
 private final class AcceptPause: ChannelInboundHandler {
     typealias InboundIn = Channel
 

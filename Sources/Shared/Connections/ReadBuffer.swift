@@ -1,10 +1,10 @@
 package import NIOCore
 
-/// The memory that all connections of one event loop read into, one after the other.
+/// The buffer that all connections of one event loop read into, one after the other.
 ///
-/// So a connection that waits holds none, and what was read is still in the CPU's cache when it is framed. The handler
-/// takes from it what it needs and gives it back before the next connection reads; where it does not, the next one gets
-/// memory of its own.
+/// Idle connections therefore hold no buffer, and read bytes are still in the CPU's cache when they are framed. The
+/// handler copies what it needs and gives the buffer back before the next connection reads; if it does not, the next
+/// one gets a new buffer.
 ///
 /// Isolation: its event loop only.
 package final class ReadBuffer {
@@ -16,9 +16,9 @@ package final class ReadBuffer {
         self.byteCount = byteCount
     }
 
-    /// Takes the memory back.
+    /// Takes the buffer back; the next read overwrites its bytes.
     ///
-    /// Its bytes are overwritten by the next read. Memory of another size is let go.
+    /// A smaller buffer is released.
     package func giveBack(_ buffer: ByteBuffer) {
         guard buffer.capacity >= byteCount else { return }
         var buffer = buffer
@@ -34,9 +34,9 @@ package final class ReadBuffer {
     }
 }
 
-/// Gives a channel its loop's ``ReadBuffer`` for each read.
+/// An allocator that gives a channel its loop's ``ReadBuffer`` for each read.
 ///
-/// But for the first: a channel keeps its first buffer for good, so that one is as small as a HELLO.
+/// The first buffer is an exception: a channel keeps that one permanently, so it is as small as a HELLO.
 struct ReadBufferAllocator: RecvByteBufferAllocator {
     private static let firstBytes = 32
     private let readBuffer: NIOLoopBoundBox<ReadBuffer>
@@ -50,7 +50,7 @@ struct ReadBufferAllocator: RecvByteBufferAllocator {
         hasRead ? readBuffer.value.take(allocator) : allocator.buffer(capacity: Self.firstBytes)
     }
 
-    /// - Returns: true, that the next buffer is another: otherwise the channel would read into its first for ever.
+    /// - Returns: always true, so that the channel asks for a new buffer instead of reusing its first one.
     mutating func record(actualReadBytes: Int) -> Bool {
         hasRead = true
         return true

@@ -3,9 +3,9 @@ package import Ledger
 package import Storage
 import WireProtocol
 
-/// An agency's winners as they go on the wire, piece by piece: a list may be longer than any buffer.
+/// An agency's winners in wire format, encoded piece by piece because a list may be longer than any buffer.
 ///
-/// Isolation: one thread. Reading is of a page or two that the page cache holds.
+/// Isolation: one thread. Each read is a page or two, from the page cache.
 package struct WinnersStream: Sendable {
     private enum Form: Sendable {
         /// INFORM_AGENCY_WINNERS, as many frames as it takes.
@@ -13,20 +13,20 @@ package struct WinnersStream: Sendable {
         case dialect(WinnersForm)
     }
 
-    /// Documents in one piece, and so in one frame.
+    /// The maximum bytes of documents in one piece, and so in one frame.
     private static let pieceBytes = 16 << 10
 
     private let file: WinnersFile
     private let entry: WinnersEntry
     private let form: Form
-    /// Bytes of the documents that were passed on.
+    /// The bytes of documents that were passed on.
     private var index = 0
     private var checksum: UInt32 = 0
     /// Whether the last piece was passed on.
     package private(set) var isDone = false
 
     /// - Parameter dialect: nil for the native protocol.
-    /// - Returns: nil if the dialect has no words for these winners.
+    /// - Returns: nil if the dialect cannot express these winners.
     package init?(_ file: WinnersFile, _ entry: WinnersEntry, dialect: (any Dialect)?) {
         self.file = file
         self.entry = entry
@@ -40,15 +40,15 @@ package struct WinnersStream: Sendable {
         self.form = .dialect(form)
     }
 
-    /// The winning bets of the whole list.
+    /// The number of winning bets in the whole list.
     package var count: UInt64 { entry.winners }
 
-    /// Whether the whole list is in one piece.
+    /// Whether the whole list fits one piece.
     package var isOnePiece: Bool { entry.documentsBytes <= Self.pieceBytes }
 
     /// Appends the next piece.
     ///
-    /// - Throws: ``WinnersFault`` if the file cannot be read or is not what was published: the list is not to be ended.
+    /// - Throws: ``WinnersFault`` if the file cannot be read or has changed; the list must then be left unfinished.
     /// - Precondition: not ``isDone``.
     package mutating func appendNext(to bytes: inout [UInt8]) throws(WinnersFault) {
         precondition(!isDone, "the list has ended")
@@ -75,7 +75,7 @@ package struct WinnersStream: Sendable {
         }
     }
 
-    /// Whole documents, each with its length.
+    /// Reads the next whole documents, each with its length.
     private mutating func readDocuments() throws(WinnersFault) -> [UInt8] {
         guard entry.documentsBytes > 0 else { return [] }
         var bytes: [UInt8]
@@ -120,7 +120,7 @@ extension WinnersStream: Equatable {
     }
 }
 
-/// The winners of an agency cannot be told.
+/// The reason an agency's winners cannot be sent.
 package enum WinnersFault: Error, Equatable, Sendable, CustomStringConvertible {
     case disk(DiskError)
     case changed
@@ -128,7 +128,7 @@ package enum WinnersFault: Error, Equatable, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .disk(let error): "\(error)"
-        case .changed: "the winners file is not what was published"
+        case .changed: "the winners file has changed since the publication"
         }
     }
 }

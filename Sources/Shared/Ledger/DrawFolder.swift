@@ -1,6 +1,6 @@
 package import Domain
 
-/// Where the files of a data folder are.
+/// The paths of the files of a draw in its data folder.
 package struct DrawFolder: Sendable {
     package let data: String
     package let draw: DrawID
@@ -13,7 +13,7 @@ package struct DrawFolder: Sendable {
     /// The ledger's name in the folder of its draw.
     package static let ledgerName = "bets.ledger"
 
-    /// Held by the one ingest service of the data folder as long as it has a ledger open.
+    /// The lock that the data folder's only ingest service holds while it has a ledger open.
     package var lock: String { data + "/ingest.lock" }
     package var path: String { data + "/draws/" + draw.name }
     package var ledger: String { path + "/" + Self.ledgerName }

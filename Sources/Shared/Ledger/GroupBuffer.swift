@@ -1,9 +1,9 @@
 import Domain
 
-/// The bytes of one commit group, in memory that starts at a block's boundary as O_DIRECT wants it.
+/// The bytes of one commit group, in block-aligned memory as O_DIRECT requires.
 ///
-/// Isolation: owned by the ``LedgerWriter`` of one thread. Grows by doubling and keeps its memory, so that a service of
-/// small groups stays small.
+/// Isolation: owned by the ``LedgerWriter`` of one thread. Grows by doubling and keeps its memory, so a service whose
+/// groups are small uses little.
 struct GroupBuffer: ~Copyable {
     private(set) var count = 0
     private var memory: UnsafeMutableRawBufferPointer
@@ -27,7 +27,7 @@ struct GroupBuffer: ~Copyable {
         count += bytes.byteCount
     }
 
-    /// Appends zeros up to the next block's boundary.
+    /// Appends zeros up to the next block boundary.
     mutating func padToBlock() {
         let padded = (count + Limits.blockBytes - 1) / Limits.blockBytes * Limits.blockBytes
         reserve(padded)
@@ -36,7 +36,7 @@ struct GroupBuffer: ~Copyable {
         count = padded
     }
 
-    /// Overwrites bytes that were appended before.
+    /// Overwrites appended bytes.
     mutating func replace(at offset: Int, with bytes: [UInt8]) {
         precondition(offset + bytes.count <= count, "nothing was appended at \(offset)")
         bytes.withUnsafeBytes {
@@ -48,7 +48,7 @@ struct GroupBuffer: ~Copyable {
         UnsafeRawBufferPointer(rebasing: memory[..<count])
     }
 
-    /// Makes room for so many bytes in all.
+    /// Grows the memory to at least `byteCount` bytes in total.
     mutating func reserve(_ byteCount: Int) {
         guard byteCount > memory.count else { return }
         var capacity = memory.count

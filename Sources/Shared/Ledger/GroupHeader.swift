@@ -1,7 +1,7 @@
 import Domain
 import WireProtocol
 
-/// The head of a commit group: what is written, and becomes durable, together.
+/// The header of a commit group: records that are written, and become durable, together.
 ///
 /// 48 bytes.
 package struct GroupHeader: Equatable, Sendable {
@@ -9,14 +9,14 @@ package struct GroupHeader: Equatable, Sendable {
         case records = 1
         /// No records.
         ///
-        /// A clean stop or a seal ends the file with one, so that the group before it cannot be taken for a torn write.
+        /// A clean stop or a seal ends the file with one, so that the group before it is not mistaken for a torn write.
         case closing = 2
     }
 
     package static let magic: UInt32 = 0x5147_5250  // "QGRP"
     package static let byteCount = 48
 
-    /// As it is written: a newer version may have kinds that ``kind`` does not know.
+    /// The kind as stored; a newer version may have kinds that ``kind`` does not know.
     package var kindCode: UInt8
     /// Header and records, without padding: 48 … `Limits.maxGroupBytes`.
     package var groupBytes: Int
@@ -26,7 +26,7 @@ package struct GroupHeader: Equatable, Sendable {
     package var ledgerID: UInt64
     /// Server time, milliseconds since 1970.
     package var time: UInt64
-    /// CRC-32C of the records' checksums, one after the other.
+    /// CRC-32C of the concatenated checksums of the records.
     package var recordsChecksum: UInt32
 
     package init(
@@ -57,10 +57,10 @@ package struct GroupHeader: Equatable, Sendable {
         return bytes
     }
 
-    /// Nil for a kind that this version does not know.
+    /// The group's kind; nil for one that this version does not know.
     package var kind: Kind? { Kind(rawValue: kindCode) }
 
-    /// Reads a header at the front of `bytes`; nil if there is none whose checksum is right.
+    /// Reads a header at the start of `bytes`; nil unless it is valid and its checksum matches.
     package init?(_ bytes: RawSpan) {
         guard bytes.byteCount >= Self.byteCount, bytes.integer(at: 0) == Self.magic else { return nil }
         self.init(
@@ -77,7 +77,7 @@ package struct GroupHeader: Equatable, Sendable {
         }
     }
 
-    /// The group with its padding: where the next one begins, from this one's start.
+    /// The group's size with padding: the distance to the next group.
     package var paddedBytes: Int {
         (groupBytes + Limits.blockBytes - 1) / Limits.blockBytes * Limits.blockBytes
     }

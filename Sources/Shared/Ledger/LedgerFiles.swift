@@ -1,19 +1,19 @@
 private import Glibc
 
-/// The files that hold a draw, which no result may be written to.
+/// The files of a draw, which no output may overwrite.
 struct LedgerFiles {
     private let folder: DrawFolder?
 
-    /// - Parameter folder: nil: only a ledger is recognised, by its first bytes.
+    /// - Parameter folder: the data folder; if nil, only ledgers are recognised, by their first bytes.
     init(_ folder: DrawFolder?) {
         self.folder = folder
     }
 
-    /// Checks a file by its path.
+    /// Checks that a path may be written.
     ///
     /// - Parameters:
-    ///   - path: without symbolic links.
-    ///   - name: as the user wrote it.
+    ///   - path: the path without symbolic links.
+    ///   - name: the path as the user wrote it.
     /// - Throws: ``OutputError/belongsToDraw(path:what:)``.
     func check(path: String, name: String) throws(OutputError) {
         if let folder {
@@ -27,7 +27,7 @@ struct LedgerFiles {
         if Self.isLedger(path) { throw .belongsToDraw(path: name, what: "the ledger of a draw") }
     }
 
-    /// Checks what a descriptor writes to, for example standard output that a shell has redirected.
+    /// Checks the file that a descriptor writes to, for example standard output redirected by a shell.
     ///
     /// - Throws: ``OutputError/belongsToDraw(path:what:)``.
     func check(descriptor: Int32, name: String) throws(OutputError) {

@@ -1,7 +1,7 @@
 package import Domain
 import WireProtocol
 
-// The ledger's bytes. Integers are big-endian. Source: docs/ledger.md, which has a worked dump of each.
+// The byte layout of a ledger. Integers are big-endian. Source: docs/ledger.md, with a dump of each structure.
 //
 //   block 0            LedgerHeader, zeros, CRC-32C of the block in its last 4 bytes
 //   then, each at a multiple of 4096:
@@ -11,16 +11,16 @@ import WireProtocol
 /// The first block of a ledger.
 package struct LedgerHeader: Equatable, Sendable {
     package static let magic = Array("QUINIELA LEDGER\n".utf8)
-    /// What this program makes: ledgers with ``StartRecord``s.
+    /// The version that this program writes, with ``StartRecord``s.
     package static let version: UInt16 = 2
-    /// What it reads, and appends to.
+    /// The versions that this program reads and appends to.
     package static let versions: ClosedRange<UInt16> = 1...2
 
     package var version: UInt16
     package var draw: DrawID
-    /// Random.
+    /// The ledger's random identity.
     ///
-    /// Every group repeats it, so that no stale block of another ledger passes for one of this.
+    /// Every group repeats it, so that a stale block of another ledger is not mistaken for one of this ledger.
     package var ledgerID: UInt64
     /// Milliseconds since 1970.
     package var createdAt: UInt64
@@ -32,7 +32,7 @@ package struct LedgerHeader: Equatable, Sendable {
         self.createdAt = createdAt
     }
 
-    /// The header's whole block, 4096 bytes.
+    /// The header's block, 4096 bytes.
     package var block: [UInt8] {
         var bytes = Self.magic
         bytes.append(bigEndian: version)
@@ -48,7 +48,7 @@ package struct LedgerHeader: Equatable, Sendable {
 
     /// Reads the first block of a file.
     ///
-    /// - Throws: `badHeader` for anything but a header of a known version whose checksum is right.
+    /// - Throws: `badHeader` unless the block is a header of a known version with a valid checksum.
     package init(block: [UInt8], path: String) throws(LedgerError) {
         guard block.count == Limits.blockBytes, block.starts(with: Self.magic) else {
             throw .badHeader(path: path, reason: "this is not a Quiniela ledger")
@@ -57,14 +57,14 @@ package struct LedgerHeader: Equatable, Sendable {
         guard Self.versions.contains(version) else {
             throw .badHeader(
                 path: path,
-                reason: "this ledger has version \(version), this program reads "
-                    + "\(Self.versions.lowerBound) to \(Self.versions.upperBound): use a newer one, nothing was changed"
+                reason: "this ledger has version \(version), and this program reads "
+                    + "\(Self.versions.lowerBound) to \(Self.versions.upperBound); use a newer one; nothing was changed"
             )
         }
         let field = block.span.bytes
         let name = block[35..<35 + Int(block[34])]
         guard let draw = DrawID(String(decoding: name, as: UTF8.self)) else {
-            throw .badHeader(path: path, reason: "the header's draw is not the name of a draw")
+            throw .badHeader(path: path, reason: "the header's draw name is not valid")
         }
         self.init(
             draw: draw, ledgerID: field.integer(at: 18), createdAt: field.integer(at: 26), version: version)

@@ -2,40 +2,38 @@ import Domain
 package import Storage
 import WireProtocol
 
-/// Reads a ledger from its start, group by group, and checks every byte: what recovery, the draw, `export`, `verify`
-/// and `status` see.
+/// A reader of a ledger, group by group from its start, that checks every byte.
 ///
-/// Takes no lock; memory is one group and a window of 1 MiB at most.
+/// Used by recovery, the draw, `export`, `verify` and `status`. Takes no lock; memory is one group and a window of at
+/// most 1 MiB.
 ///
 /// Isolation: one thread. Its calls block on the disk.
 package struct LedgerReader {
     package let header: LedgerHeader
-    /// The block that holds it, as it stands in the file.
+    /// The header's block as stored.
     package let headerBlock: [UInt8]
     package let path: String
-    /// The file's size when the reader was opened.
-    ///
-    /// It may have grown since.
+    /// The file's size when the reader was opened; it may have grown since.
     package let fileBytes: Int
-    /// The byte at which the next group is expected.
+    /// The offset at which the next group is expected.
     package private(set) var offset = Limits.blockBytes
-    /// Where the group begins that ``nextGroup()`` returned last.
+    /// The offset of the group that ``nextGroup()`` returned last.
     private var groupOffset = Limits.blockBytes
     private let file: any DiskFile
     private var nextNumber: UInt64 = 1
     private var lastKind: GroupHeader.Kind?
-    /// Memory that is used again and again.
+    /// A reused buffer.
     ///
-    /// The first `windowBytes` are the file's from `windowOffset` on.
+    /// Its first `windowBytes` are those of the file from `windowOffset` on.
     private var window: [UInt8] = []
     private var windowOffset = 0
     private var windowBytes = 0
-    /// Read at once, or a whole group where it is larger.
+    /// The size of one read; a larger group is read whole.
     private static let readBytes = 1 << 20
 
     /// Opens a ledger and checks its header.
     ///
-    /// - Throws: `disk` with ENOENT where there is none, `badHeader` for anything else than a ledger of version 1 or 2.
+    /// - Throws: `disk` with ENOENT if there is no file, `badHeader` unless it is a ledger of version 1 or 2.
     package init(_ path: String, on disk: any Disk) throws(LedgerError) {
         self.path = path
         do throws(DiskError) {
@@ -55,13 +53,13 @@ package struct LedgerReader {
         package let offset: Int
     }
 
-    /// The next group's records, or nil at the end: then ``findEnd()`` tells what is there.
+    /// Reads the next group's records; nil at the end, which ``findEnd()`` then describes.
     ///
-    /// - Throws: `damaged` for a group that was durable and is not what was written; `disk` where it cannot be read.
+    /// - Throws: `damaged` if a group that was durable has changed; `disk` if it cannot be read.
     package mutating func nextGroup() throws(LedgerError) -> [Record]? {
         var outcome = try readGroup()
         if case .failure = outcome, try hasGroup(after: offset) {
-            // Beside a running service the group may have become whole since it was read.
+            // If a service is running, the group may have been completed since it was read.
             windowBytes = 0
             outcome = try readGroup()
             if case .failure(let fault) = outcome {
@@ -71,9 +69,7 @@ package struct LedgerReader {
         return try? outcome.get()
     }
 
-    /// Runs `body` with the payload of a record of the group that ``nextGroup()`` returned last.
-    ///
-    /// Nothing is copied.
+    /// Runs `body` with the payload of a record of the group that ``nextGroup()`` returned last, without copying it.
     package func withPayload<Result, Failure: Error>(
         of record: Record, _ body: (Span<UInt8>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -81,14 +77,14 @@ package struct LedgerReader {
         return try body(window.span.extracting(start..<start + record.header.payloadBytes))
     }
 
-    /// Runs `body` with the bytes of the group that ``nextGroup()`` returned last, its header and padding included.
+    /// Runs `body` with the bytes of the group that ``nextGroup()`` returned last, header and padding included.
     ///
-    /// Nothing is copied.
+    /// Copies nothing.
     package func withGroupBytes<Result>(_ body: (RawSpan) -> Result) -> Result {
         body(window.span.bytes.extracting(groupOffset - windowOffset..<offset - windowOffset))
     }
 
-    /// What lies behind the last group, once ``nextGroup()`` has returned nil.
+    /// Finds the ledger's end, once ``nextGroup()`` has returned nil.
     package mutating func findEnd() throws(LedgerError) -> LedgerEnd {
         var tornBytes = 0
         var position = offset
@@ -106,7 +102,7 @@ package struct LedgerReader {
     }
 
     private struct GroupFault: Error {
-        /// The byte at fault, from the group's first.
+        /// The offset of the fault in the group.
         var index: Int
         var text: String
     }
@@ -124,8 +120,8 @@ package struct LedgerReader {
             return .failure(
                 GroupFault(
                     index: 16,
-                    text: "group \(group.number) of ledger \(group.ledgerID) is where group "
-                        + "\(nextNumber) of \(header.ledgerID) is expected"))
+                    text: "found group \(group.number) of ledger \(group.ledgerID) instead of group "
+                        + "\(nextNumber) of ledger \(header.ledgerID)"))
         }
         guard group.kind != nil else {
             throw .unknownKind(path: path, offset: offset, what: "group", kind: group.kindCode)
@@ -177,9 +173,9 @@ package struct LedgerReader {
         return .success(records)
     }
 
-    /// Whether a group of this ledger that was written later, of whatever kind, begins after `start`.
+    /// Whether a later group of this ledger, of any kind, begins after `start`.
     ///
-    /// Then the bytes at `start` had been durable: they are damaged, not torn.
+    /// If so, the bytes at `start` had been durable: they are damaged, not torn.
     private mutating func hasGroup(after start: Int) throws(LedgerError) -> Bool {
         var position = start + Limits.blockBytes
         while true {
@@ -195,13 +191,13 @@ package struct LedgerReader {
         }
     }
 
-    /// Makes the window hold the file's bytes from `position` on: `byteCount` of them, or all up to the end.
+    /// Fills the window with `byteCount` bytes of the file from `position`, or all up to the end.
     private mutating func fill(from position: Int, byteCount: Int) throws(LedgerError) {
         let known = windowOffset + windowBytes - position
         if position >= windowOffset, byteCount <= known { return }
         let wanted = max(byteCount, min(Self.readBytes, fileBytes))
         if window.count < wanted { window += [UInt8](repeating: 0, count: wanted - window.count) }
-        // What has been read of it moves to the front; the rest comes behind it.
+        // The bytes in the window already move to its start; the rest is read after them.
         let kept = position >= windowOffset ? max(0, known) : 0
         let (file, end) = (file, windowBytes)
         var (count, failure): (Int, DiskError?) = (kept, nil)
@@ -224,9 +220,9 @@ package struct LedgerReader {
 }
 
 extension RawSpan {
-    /// The last byte that is not zero.
+    /// The offset of the last byte that is not zero; nil if all bytes are zero.
     ///
-    /// Eight bytes a step.
+    /// Compares eight bytes at a time.
     fileprivate var lastNonzeroOffset: Int? {
         var end = byteCount
         while end >= 8, unsafeLoadUnaligned(fromByteOffset: end - 8, as: UInt64.self) == 0 {
@@ -237,15 +233,15 @@ extension RawSpan {
     }
 }
 
-/// What lies behind a ledger's last valid group.
+/// The end of a ledger: its last valid group, and what follows it.
 package struct LedgerEnd: Equatable, Sendable {
-    /// Behind the last valid group: where the next one will be written.
+    /// The offset after the last valid group, where the next one will be written.
     package var offset: Int
     /// 0 for a ledger without groups.
     package var lastGroupNumber: UInt64
-    /// Whether the last group is a closing one: the service was stopped cleanly, or the ledger is sealed.
+    /// Whether the last group is a closing one, after a clean stop or a seal.
     package var isClosed: Bool
-    /// Bytes up to the last one that is not zero: what is left of a group that was being written.
+    /// The size of a torn group: the bytes after the last valid group, up to the last one that is not zero.
     package var tornBytes: Int
 
     package init(offset: Int, lastGroupNumber: UInt64, isClosed: Bool, tornBytes: Int) {

@@ -7,8 +7,8 @@ import WireProtocol
 ///
 /// Isolation: one thread at a time; the committer owns it. Every call that touches the disk blocks.
 ///
-/// A group is one write (more where the kernel takes less) and one fdatasync, at a block's boundary. The next group is
-/// written only after that, so power loss can tear the last group only.
+/// A group is one write (more if the kernel takes less) and one fdatasync, at a block boundary. The next group is
+/// written only after that, so power loss can tear only the last group.
 package struct LedgerWriter: ~Copyable {
     package let header: LedgerHeader
     package let path: String
@@ -16,17 +16,17 @@ package struct LedgerWriter: ~Copyable {
     private var group = GroupBuffer()
     private var recordsChecksum: UInt32 = 0
     private var recordCount = 0
-    /// As the last commit left the file: whoever writes to it, or copies something over it, changes that.
+    /// The file's stamp after the last commit; it changes if another process writes to the file or replaces it.
     private var written: FileStamp?
     private var nextNumber: UInt64
-    /// Where the next group begins: `endOffset <= allocatedBytes`.
+    /// The offset of the next group; `endOffset <= allocatedBytes`.
     package private(set) var endOffset: Int
     private var allocatedBytes: Int
     private var canPreallocate = true
 
     /// Writes a new, empty ledger with its header.
     ///
-    /// Durable on return; a crash before leaves no ledger.
+    /// Durable on return; a crash before that leaves no ledger.
     package static func create(
         at path: String, header: LedgerHeader, on disk: any Disk
     ) throws(LedgerError) {
@@ -38,13 +38,13 @@ package struct LedgerWriter: ~Copyable {
         }
     }
 
-    /// Opens a ledger to append behind its last valid group.
+    /// Opens a ledger to append after its last valid group.
     ///
-    /// A torn group behind it is cut off, durably, before anything is written.
+    /// A torn group after that one is cut off, durably, before anything is written.
     ///
     /// - Parameters:
-    ///   - end: what ``LedgerReader`` found.
-    ///   - stamp: the file's before it was read; nil if nobody else can have written since.
+    ///   - end: the end that ``LedgerReader`` found.
+    ///   - stamp: the file's stamp before it was read; nil if no other process can have written since.
     package init(_ path: String, header: LedgerHeader, end: LedgerEnd, stamp: FileStamp? = nil, on disk: any Disk)
         throws(LedgerError)
     {
@@ -58,17 +58,17 @@ package struct LedgerWriter: ~Copyable {
 
     /// Opens the file for writing, locks it and makes it end at its last valid group.
     ///
-    /// The lock is the ledger's own: that of the data folder can be split by removing its file.
+    /// Locks the ledger itself, because removing the data folder's lock file defeats that lock.
     ///
-    /// Syncs even where nothing is cut: what recovery has read, and agencies will be told is theirs, may be in the page
-    /// cache only.
+    /// Syncs even if nothing is cut off: the records that recovery has read, and will report to agencies as stored, may
+    /// be in the page cache only.
     private static func openEnd(
         _ path: String, end: LedgerEnd, stamp: FileStamp?, on disk: any Disk
     ) throws(LedgerError) -> any DiskFile {
         do throws(DiskError) {
             let file = try openDirect(path, on: disk)
             try file.lock()
-            // Whoever had the lock before may have written more than was read here: nothing of it may be cut off.
+            // The previous holder of the lock may have written after the ledger was read; none of that may be cut off.
             if let stamp, disk.stamp(path) != stamp { throw DiskError(call: "flock", path: path, errno: EWOULDBLOCK) }
             if try file.size() != end.offset { try file.truncate(to: end.offset) }
             try file.sync()
@@ -78,7 +78,7 @@ package struct LedgerWriter: ~Copyable {
         }
     }
 
-    /// Opens past the page cache, or through it where the file system refuses: some when opening, some when reading.
+    /// Opens with O_DIRECT, or without if the file system rejects it; some reject the open, others the first read.
     private static func openDirect(_ path: String, on disk: any Disk) throws(DiskError) -> any DiskFile {
         let file = try disk.open(path, .readWriteDirect)
         guard file.isDirect else { return file }
@@ -94,21 +94,21 @@ package struct LedgerWriter: ~Copyable {
         }
     }
 
-    /// Whether the ledger is written past the page cache.
+    /// Whether the ledger is written with O_DIRECT.
     package var isDirect: Bool { file.isDirect }
 
-    /// Makes room for the records of a group that is known: growing under way would hold it twice.
+    /// Makes room for the records of a group of known size; growing step by step would copy it.
     ///
-    /// - Parameter recordBytes: of all its records, headers included.
+    /// - Parameter recordBytes: the size of all its records, headers included.
     package mutating func reserve(recordBytes: Int) {
         group.reserve(GroupHeader.byteCount + recordBytes + Limits.blockBytes)
     }
 
-    /// Appends a record to the group under way.
+    /// Appends a record to the current group.
     ///
     /// Nothing is written yet.
     ///
-    /// - Returns: the byte of the ledger at which the record will begin.
+    /// - Returns: the offset that the record will have in the ledger.
     package mutating func append(_ record: RecordHeader, payload: RawSpan) -> Int {
         if group.count == 0 { reserveGroupHeader() }
         let offset = endOffset + group.count
@@ -121,10 +121,11 @@ package struct LedgerWriter: ~Copyable {
         return offset
     }
 
-    /// Writes the group under way and makes it durable: one pwrite, one fdatasync.
+    /// Writes the current group and makes it durable: one pwrite, one fdatasync.
     ///
     /// Durability: on return every appended record survives power loss, in the file that the path names. After a throw
-    /// nothing is known: the group may be durable, in part or not at all. The writer must not be used again; a restart reads the truth.
+    /// the group may be durable, in part or not at all: the writer must not be used again, and only a restart reads the
+    /// file's true state.
     package mutating func commit(
         _ kind: GroupHeader.Kind = .records, time: UInt64
     ) throws(LedgerError) {
@@ -134,7 +135,7 @@ package struct LedgerWriter: ~Copyable {
             ledgerID: header.ledgerID, time: time, recordsChecksum: recordsChecksum)
         group.replace(at: 0, with: header.bytes)
         group.padToBlock()
-        // A file that was cut would grow again with the write, and have a hole.
+        // Writing to a truncated file would extend it again and leave a hole.
         let found = try intactStamp(byteCount: endOffset)
         if let written, written != found { throw .lost(path: path) }
         do throws(DiskError) {
@@ -152,7 +153,7 @@ package struct LedgerWriter: ~Copyable {
         group.removeAll()
     }
 
-    /// Ends the file with a closing group and gives preallocated space back.
+    /// Ends the file with a closing group and releases preallocated space.
     ///
     /// Later groups may follow it.
     package mutating func close(time: UInt64) throws(LedgerError) {
@@ -168,7 +169,7 @@ package struct LedgerWriter: ~Copyable {
         written = try intactStamp(byteCount: endOffset)
     }
 
-    /// Checks that the path still names the file, and that it has its bytes.
+    /// Checks that the path still names the file and that the file has at least `byteCount` bytes.
     private func intactStamp(byteCount: Int) throws(LedgerError) -> FileStamp {
         let stamp: FileStamp?
         do throws(DiskError) {
@@ -184,9 +185,9 @@ package struct LedgerWriter: ~Copyable {
         group.append([UInt8](repeating: 0, count: GroupHeader.byteCount).span.bytes)
     }
 
-    /// Reserves blocks ahead of the end, so that a commit need not find any.
+    /// Reserves blocks ahead of the end, so that a commit need not allocate any.
     ///
-    /// A file system that cannot is written without; a full one may still have room for the group itself.
+    /// A file system without support is written without; a full one may still have room for the group itself.
     private mutating func preallocate(through end: Int) throws(DiskError) {
         guard canPreallocate, end > allocatedBytes else { return }
         let step = min(
@@ -198,7 +199,7 @@ package struct LedgerWriter: ~Copyable {
         } catch {
             guard error.isOutOfSpace || error.isUnsupported else { throw error }
             canPreallocate = false
-            // ext4 keeps the blocks that it took before it ran out: give them back.
+            // ext4 keeps the blocks that it allocated before it ran out: release them.
             if error.isOutOfSpace { try file.truncate(to: allocatedBytes) }
         }
     }

@@ -2,24 +2,25 @@ private import Glibc
 import Platform
 package import Storage
 
-/// A file to write results to, standard output, or another descriptor or device.
+/// An output for results: a file, standard output, or another descriptor or device.
 ///
-/// A regular file is written beside its place and moved there by ``finish()``: nobody sees half of it, and a command that
-/// fails leaves what was there. Only its owner may read it: results hold names and documents.
+/// A regular file is written under a temporary name in the same folder; ``finish()`` moves it to its path. No reader
+/// sees a partial file, and a command that fails leaves the previous one. Only its owner may read it, because results
+/// contain names and documents.
 package final class OutputFile {
     private let fd: Int32
-    /// As messages name it.
+    /// The path as messages show it.
     private let path: String
-    /// Where the file is moved at the end, and from where; nil for whatever is written in place.
+    /// The move that ``finish()`` makes; nil for an output that is written in place.
     private var pending: (temporary: String, target: String, replaces: Bool)?
 
-    /// Opens what results are written to.
+    /// Opens an output for results.
     ///
     /// - Parameters:
-    ///   - path: nil or `-` is standard output; pipes, devices and `/dev/fd/N` are written as they are.
-    ///   - force: replaces a file that exists.
-    ///   - folder: the data folder, whose draws and lock are never written.
-    /// - Throws: ``OutputError`` for a file that must not be written, ``DiskError`` for one that cannot.
+    ///   - path: nil or `-` is standard output; pipes, devices and `/dev/fd/N` are written in place.
+    ///   - force: whether an existing file is replaced.
+    ///   - folder: the data folder; its draws and lock are never overwritten.
+    /// - Throws: ``OutputError`` if the file must not be overwritten, ``DiskError`` if it cannot be opened.
     package init(_ path: String?, force: Bool, protecting folder: DrawFolder? = nil) throws {
         self.path = path == nil || path == "-" ? "standard output" : path ?? ""
         if let number = Self.descriptor(of: path) {
@@ -48,9 +49,9 @@ package final class OutputFile {
         pending = (temporary, target, force)
     }
 
-    /// Opens a file in place: empties it, or appends to it.
+    /// Opens a file in place, to truncate it or to append to it.
     ///
-    /// For lists that grow while a program runs, and that must be there if it is killed.
+    /// For lists that grow while a program runs and must survive if it is killed.
     ///
     /// - Throws: ``DiskError``.
     package init(_ path: String, appends: Bool) throws(DiskError) {
@@ -61,13 +62,13 @@ package final class OutputFile {
         if fd < 0 { throw DiskError(call: "open", path: path, errno: errno) }
     }
 
-    /// Closes the file; what was not finished is removed.
+    /// Closes the file; removes the temporary one if it was not finished.
     deinit {
         if let pending { unlink(pending.temporary) }
         close(fd)
     }
 
-    /// Whether nothing has been written to the file.
+    /// Whether the file is empty.
     package func isEmpty() throws(DiskError) -> Bool {
         var status = stat()
         guard fstat(fd, &status) == 0 else { throw DiskError(call: "fstat", path: path, errno: errno) }
@@ -83,9 +84,9 @@ package final class OutputFile {
         }
     }
 
-    /// Makes a regular file durable and moves it to its place; does nothing for anything else.
+    /// Makes a regular file durable and moves it to its path; does nothing for other outputs.
     ///
-    /// - Throws: ``OutputError`` if a file of this name was made meanwhile, ``DiskError``.
+    /// - Throws: ``OutputError`` if a file of this name was created meanwhile, ``DiskError``.
     package func finish() throws {
         guard let (temporary, target, replaces) = pending else { return }
         if fsync(fd) != 0, errno != EINVAL, errno != EOPNOTSUPP {
@@ -103,7 +104,7 @@ package final class OutputFile {
         pending = nil
     }
 
-    /// The descriptor that a path stands for, for example 1 for `-` and /dev/stdout.
+    /// The descriptor that a path names, for example 1 for `-` and /dev/stdout.
     private static func descriptor(of path: String?) -> Int32? {
         switch path {
         case nil, "-", "/dev/stdout": return STDOUT_FILENO
@@ -116,7 +117,7 @@ package final class OutputFile {
         }
     }
 
-    /// The path without symbolic links; the last part may be missing.
+    /// The path without symbolic links; the file itself need not exist.
     private static func resolved(_ path: String) throws(DiskError) -> String {
         if let whole = realpath(path, nil) {
             defer { free(whole) }
@@ -130,7 +131,7 @@ package final class OutputFile {
     }
 }
 
-/// Why results are not written to a file.
+/// The reason an output is not written.
 package enum OutputError: Error, Equatable, Sendable, CustomStringConvertible {
     case exists(path: String)
     /// The file is part of a draw.

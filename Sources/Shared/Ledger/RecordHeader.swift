@@ -1,24 +1,24 @@
 package import Domain
 import WireProtocol
 
-/// The head of a record.
+/// The header of a record.
 ///
 /// 36 bytes; the payload follows.
 package struct RecordHeader: Equatable, Sendable {
     package enum Kind: UInt8, Sendable {
-        /// Payload: the bets by column, as they came.
+        /// Payload: the bets by column, as received.
         case chunk = 1
-        /// The same, and the agency has finished.
+        /// The same; the agency has finished.
         case lastChunk = 2
         /// Payload: ``RejectionRecord``.
         case rejection = 3
         /// Payload: ``SealRecord``.
         ///
-        /// Nothing but the closing group follows.
+        /// Only the closing group follows.
         case seal = 4
         /// Payload: ``StartRecord``.
         ///
-        /// In ledgers of version 2.
+        /// Only in ledgers of version 2.
         case start = 5
     }
 
@@ -47,10 +47,12 @@ package struct RecordHeader: Equatable, Sendable {
             bytes.span.bytes.extracting(8...), continuing: payloadChecksum)
     }
 
-    /// Record length and checksum, then the fields that the checksum covers after the payload: so that a worker can
-    /// check the payload before the committer knows time and position.
+    /// The encoded header: record length and checksum, then the other fields.
     ///
-    /// Without an allocation: every chunk has one, made by the thread that all chunks wait for.
+    /// The checksum covers the payload before those fields, so that a worker can compute the payload's part before the
+    /// committer knows time and position.
+    ///
+    /// Does not allocate: it runs for every chunk, on the committer's thread.
     package var bytes: InlineArray<36, UInt8> {
         var bytes = InlineArray<36, UInt8>(repeating: 0)
         var span = bytes.mutableSpan
@@ -66,20 +68,20 @@ package struct RecordHeader: Equatable, Sendable {
         return bytes
     }
 
-    /// Of a record's bytes.
+    /// The bytes of a record that hold its checksum.
     static let checksumRange = 4..<8
 
-    /// Why bytes are not a record of this version.
+    /// The reason bytes are not a record of this version.
     package enum Fault: Error, Equatable, Sendable {
-        /// None is whole, or its checksum is wrong.
+        /// The record is incomplete, or its checksum does not match.
         case invalid
-        /// Its checksum is right, and a newer version has made it.
+        /// The checksum matches; a newer version wrote the record.
         case unknownKind(UInt8)
     }
 
-    /// Reads a record at the front of `bytes`.
+    /// Reads a record at the start of `bytes`.
     ///
-    /// The checksum comes first: a record that is whole is never taken for a torn one because of its kind.
+    /// The checksum is checked before the kind: a complete record of an unknown kind is not mistaken for a torn one.
     package init(_ bytes: RawSpan) throws(Fault) {
         guard bytes.byteCount >= Self.byteCount else { throw .invalid }
         let recordBytes = Int(bytes.integer(at: 0, as: UInt32.self))
@@ -115,7 +117,7 @@ package struct RecordHeader: Equatable, Sendable {
 }
 
 extension MutableRawSpan {
-    /// Writes an integer, big-endian, at a byte position.
+    /// Writes a big-endian integer at a byte offset.
     @_lifetime(self: copy self)
     fileprivate mutating func store<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value, at offset: Int) {
         storeBytes(of: value.bigEndian, toByteOffset: offset, as: Value.self)
@@ -123,7 +125,7 @@ extension MutableRawSpan {
 }
 
 extension RawSpan {
-    /// A big-endian integer at a byte position.
+    /// Reads a big-endian integer at a byte offset.
     func integer<Value: FixedWidthInteger & BitwiseCopyable>(
         at offset: Int, as type: Value.Type = Value.self
     ) -> Value {

@@ -1,9 +1,9 @@
 private import Crypto
 package import WireProtocol
 
-/// The payload of a rejection record: which chunk was rejected, and the answer that every repetition gets.
+/// The payload of a rejection record: the rejected chunk, and the answer to every repetition of it.
 package struct RejectionRecord: Equatable, Sendable {
-    /// SHA-256 of the rejected frame (type and body): a repetition is the same chunk if it has the same bytes.
+    /// SHA-256 of the rejected frame (type and body); a repetition with the same bytes is the same chunk.
     package var fingerprint: [UInt8]
     package var code: RejectionCode
     package var betIndex: UInt16
@@ -11,9 +11,9 @@ package struct RejectionRecord: Equatable, Sendable {
     /// The digest of the rejected bets; nil in records of version 1 and for a chunk with malformed columns.
     package var digest: BetsDigest?
 
-    /// Makes the record of a chunk.
+    /// Makes the record of a rejected chunk.
     ///
-    /// Hashes the whole frame: on a worker's thread, outside any lock.
+    /// Hashes the whole frame; called on a worker's thread, outside any lock.
     package init(of chunk: Chunk, fault: ChunkFault, digest: BetsDigest?) {
         fingerprint = Self.fingerprint(of: chunk)
         (code, betIndex) = fault.rejection
@@ -21,9 +21,9 @@ package struct RejectionRecord: Equatable, Sendable {
         self.digest = digest
     }
 
-    /// The bets of the agency's stream that the chunk stood for.
+    /// The number of bets by which the chunk advances its agency's stream.
     ///
-    /// Malformed columns prove no bet, whatever the frame claimed: the agency sends these rows again.
+    /// 0 for malformed columns, whatever count the frame claimed: the agency sends these rows again.
     ///
     /// - Parameter claimedCount: the record header's.
     package func betCount(claimed claimedCount: Int) -> Int {

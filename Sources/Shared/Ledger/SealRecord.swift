@@ -1,9 +1,9 @@
 import WireProtocol
 
-/// The payload of the seal: the draw's totals, and what decides its winners.
+/// The payload of the seal: the draw's totals, and what determines its winners.
 ///
-/// A draw that was interrupted between sealing and publishing is repeated from here with the same outcome, whatever the
-/// configuration says by then.
+/// A draw that is interrupted between sealing and publishing is repeated from here with the same outcome, even if the
+/// configuration has changed.
 package struct SealRecord: Equatable, Sendable {
     package var bets: UInt64
     package var agencies: UInt32

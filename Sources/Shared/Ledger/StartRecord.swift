@@ -1,8 +1,8 @@
 import WireProtocol
 
-/// The payload of a start record: the service opened the ledger to take bets.
+/// The payload of a start record, written when the service opens the ledger to take bets.
 ///
-/// It tells an auditor which program wrote what follows, and the next start how many agencies the draw has expected.
+/// It records which program wrote the records after it, and how many agencies the draw expects.
 package struct StartRecord: Equatable, Sendable {
     /// Agencies that must finish before the draw, numbered from 1.
     package var agencies: UInt32

@@ -36,7 +36,7 @@ struct FrameBudgetTests {
         withExtendedLifetime((first, second)) {}
     }
 
-    @Test("a request that is cancelled lets the next one in")
+    @Test("a cancelled request makes way for the next one")
     func cancel() {
         let budget = FrameBudget(byteCount: 100, maxFrameBytes: 100)
         let first = reserve(50, budget)
@@ -52,7 +52,7 @@ struct FrameBudgetTests {
         withExtendedLifetime(first) {}
     }
 
-    @Test("frames in progress of unknown peers take a quarter and stand in a line of their own")
+    @Test("frames in progress of unproven peers share a quarter of the budget and a queue of their own")
     func unknown() {
         let budget = FrameBudget(byteCount: 400, maxFrameBytes: 50)
         var held = [reserve(50, budget, .unproven), reserve(50, budget, .unproven)]
@@ -63,7 +63,7 @@ struct FrameBudgetTests {
         #expect(grantedBytes == [10])
     }
 
-    @Test("a reservation gives back what its frame did not need, and the rest with its last reference")
+    @Test("a reservation releases the bytes its frame does not need, and the rest with its last reference")
     func shrink() {
         let budget = FrameBudget(byteCount: 100, maxFrameBytes: 100)
         var reservation = reserve(80, budget)

@@ -29,7 +29,7 @@ struct AgencyStandingTests {
         #expect(!standing.isFinished && standing.nextSequence == 2)
     }
 
-    @Test("nothing can be counted in after the last chunk")
+    @Test("nothing can be added after the last chunk")
     func precondition() async {
         await #expect(processExitsWith: .failure) {
             var standing = AgencyStanding()

@@ -18,12 +18,12 @@ struct DrawResultTests {
         return result
     }
 
-    @Test("a result comes back from its file")
+    @Test("a result is read back from its file")
     func roundTrip() throws {
         #expect(try DrawResult(fileBytes: Self.result().fileBytes) == Self.result())
     }
 
-    @Test("every flipped bit and every cut of the file is rejected")
+    @Test("every flipped bit and every truncation of the file is rejected")
     func everyBit() {
         let bytes = Self.result().fileBytes
         for index in bytes.indices {
@@ -36,17 +36,17 @@ struct DrawResultTests {
         }
     }
 
-    @Test("a result whose checksum is right and that contradicts itself is rejected with what is wrong")
+    @Test("a result with a valid checksum that contradicts itself is rejected with the fault")
     func contradictions() {
         let cases: [(String, (inout DrawResult) -> Void)] = [
             ("winning number", { $0.winningNumber = 10_000 }),
             ("bets in a ledger", { $0.bets = .max }),
-            ("is listed where", { $0.agencies?[1].agency = AgencyID(1) }),
+            ("is listed in place of", { $0.agencies?[1].agency = AgencyID(1) }),
             ("1 of 2 agencies", { $0.agencies?.removeLast() }),
-            ("not its 2 documents", { $0.agencies?[0].winners = ["30000002"] }),
-            ("not its 2 documents", { $0.agencies?[0].winners?[0] = String(repeating: "9", count: 70_000) }),
-            ("not its 2 documents", { $0.agencies?[0].winners?[0] = "a;b" }),
-            ("not possible", { $0.agencies?[0].bets = .max }),
+            ("must be 2 valid documents", { $0.agencies?[0].winners = ["30000002"] }),
+            ("must be 2 valid documents", { $0.agencies?[0].winners?[0] = String(repeating: "9", count: 70_000) }),
+            ("must be 2 valid documents", { $0.agencies?[0].winners?[0] = "a;b" }),
+            ("are impossible", { $0.agencies?[0].bets = .max }),
             ("do not add up", { $0.agencies?[1].bets = 0 }),
             ("identity", { $0.ledgerID = nil }),
         ]
@@ -60,7 +60,7 @@ struct DrawResultTests {
         }
     }
 
-    @Test("a result of a newer version is named, and one of version 1 is read")
+    @Test("a result of a newer version is rejected with its version, and one of version 1 is read")
     func versions() throws {
         #expect(throws: DrawResultError.newerVersion(3)) {
             try DrawResult(fileBytes: Self.result { $0.version = 3 }.fileBytes)
@@ -70,7 +70,7 @@ struct DrawResultTests {
         #expect(result.agencies?[0].winningBets == UInt64(result.agencies?[0].winners?.count ?? -1))
     }
 
-    @Test("progress comes back from its file, and garbage or another version is none")
+    @Test("progress is read back from its file, and garbage or another version is rejected")
     func progress() {
         var progress = DrawProgress(
             draw: Samples.draw, ledgerID: 7, state: .sealed, expectedAgencies: 5, finishedAgencies: [AgencyID(3)])

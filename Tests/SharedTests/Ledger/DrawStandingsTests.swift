@@ -13,7 +13,7 @@ struct DrawStandingsTests {
             payloadBytes: 0, payloadChecksum: 0)
     }
 
-    /// Without a payload, that of two bets.
+    /// Checks a record; the default payload is that of two bets, or a rejection.
     private func check(_ standings: inout DrawStandings, _ record: RecordHeader, _ payload: [UInt8]? = nil) -> String? {
         let bets = Array(Samples.chunk(sequence: 1, bets: Samples.documentedBets).frame[Chunk.betsIndex...])
         let chunk = Samples.chunk(sequence: 2, bets: Samples.documentedBets)
@@ -22,7 +22,7 @@ struct DrawStandingsTests {
         return standings.check(record, payload: bytes.span)
     }
 
-    @Test("records that may follow each other do, and those that may not are named")
+    @Test("records in a valid order are accepted, others are rejected with the reason")
     func rules() {
         var standings = DrawStandings()
         #expect(check(&standings, record(.chunk, sequence: 1, before: 0)) == nil)
@@ -43,7 +43,7 @@ struct DrawStandingsTests {
         #expect(standings.finishedAgencies == [AgencyID(1)])
     }
 
-    @Test("records whose checksum holds and whose content cannot be are damage too")
+    @Test("records with a valid checksum and impossible contents are rejected")
     func content() {
         var standings = DrawStandings()
         #expect(

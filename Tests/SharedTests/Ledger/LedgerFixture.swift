@@ -4,7 +4,7 @@ import TestKit
 import Testing
 import WireProtocol
 
-/// A small ledger on a simulated disk, and what a reader must find in it.
+/// A small ledger on a simulated disk, with the contents that a reader must find.
 struct LedgerFixture {
     static let path = "data/bets.ledger"
     static let header = LedgerHeader(
@@ -13,10 +13,10 @@ struct LedgerFixture {
     let disk = SimulatedDisk()
     /// The payloads of each group, in order.
     private(set) var groups: [[[UInt8]]] = []
-    /// Where each group ends.
+    /// The end of each group, after that of the header block.
     private(set) var ends: [Int] = [Limits.blockBytes]
 
-    /// Writes groups of 1, 2, 3 … chunks, and closes the ledger where asked.
+    /// Writes groups of 1, 2, 3 … chunks, and optionally closes the ledger.
     init(groupCount: Int, isClosed: Bool) throws {
         try LedgerWriter.create(at: Self.path, header: Self.header, on: disk)
         var writer = try LedgerWriter(
@@ -49,7 +49,7 @@ struct LedgerFixture {
 
     var bytes: [UInt8] { disk.bytes(Self.path) ?? [] }
 
-    /// What a reader finds in these bytes.
+    /// Reads these bytes as a ledger.
     static func read(_ bytes: [UInt8]) throws -> (groups: [[[UInt8]]], end: LedgerEnd) {
         let disk = SimulatedDisk()
         disk.put(path, bytes)

@@ -4,7 +4,7 @@ import TestKit
 import Testing
 
 struct LedgerReaderTests {
-    @Test("what was committed is read back, group by group")
+    @Test("committed groups are read back, one by one")
     func roundTrip() throws {
         let ledger = try LedgerFixture(groupCount: 5, isClosed: true)
         let (groups, end) = try LedgerFixture.read(ledger.bytes)
@@ -13,7 +13,7 @@ struct LedgerReaderTests {
             end == LedgerEnd(offset: ledger.bytes.count, lastGroupNumber: 6, isClosed: true, tornBytes: 0))
     }
 
-    @Test("preallocated zeros behind the last group are its end")
+    @Test("preallocated zeros after the last group are the ledger's end")
     func zeros() throws {
         let ledger = try LedgerFixture(groupCount: 3, isClosed: false)
         #expect(ledger.bytes.count > ledger.ends[3])
@@ -22,11 +22,11 @@ struct LedgerReaderTests {
         #expect(end == LedgerEnd(offset: ledger.ends[3], lastGroupNumber: 3, isClosed: false, tornBytes: 0))
     }
 
-    @Test("every prefix of a ledger holds the groups that are whole in it")
+    @Test("every prefix of a ledger is read up to its last whole group")
     func everyPrefix() throws {
         let ledger = try LedgerFixture(groupCount: 3, isClosed: true)
         let bytes = ledger.bytes
-        // Every length around a block's or group's end, and every 61st between.
+        // Every length around the end of a block or group, and every 61st in between.
         for length in Limits.blockBytes...bytes.count where length % 61 == 0 || (length + 40) % 4096 < 120 {
             let whole = ledger.ends.count { $0 <= length } - 1
             let (groups, end) = try LedgerFixture.read(Array(bytes[..<length]))
@@ -39,7 +39,7 @@ struct LedgerReaderTests {
         }
     }
 
-    @Test("the last group torn in any way is cut off, whichever of its sectors were written")
+    @Test("a torn last group is cut off, whichever of its sectors were written")
     func tornGroup() throws {
         let ledger = try LedgerFixture(groupCount: 4, isClosed: false)
         let (start, end) = (ledger.ends[3], ledger.ends[4])
@@ -59,17 +59,17 @@ struct LedgerReaderTests {
         }
     }
 
-    @Test("every flipped bit of a closed ledger is found, and its byte is in the group it hurts")
+    @Test("every flipped bit of a closed ledger is detected, and reported inside its group")
     func everyBit() throws {
         let ledger = try LedgerFixture(groupCount: 2, isClosed: true)
         let bytes = ledger.bytes
         let closing = ledger.ends[2]
-        // Every byte that says something, and every 13th of the zeros between.
+        // Every nonzero byte, and every 13th of the zeros.
         for index in bytes.indices where bytes[index] != 0 || index % 13 == 0 {
             var damaged = bytes
             damaged[index] ^= 1 << UInt8(index % 8)
             if index >= closing {
-                // The closing group itself: taken for torn, and nothing but itself is lost.
+                // The closing group itself: treated as torn, so only it is lost.
                 let (groups, end) = try LedgerFixture.read(damaged)
                 #expect(groups == Array(ledger.groups[..<2]))
                 #expect(!end.isClosed && end.tornBytes > 0)
@@ -87,7 +87,7 @@ struct LedgerReaderTests {
         }
     }
 
-    @Test("a stale group of another ledger is not taken for one of this")
+    @Test("a stale group of another ledger is not mistaken for one of this ledger")
     func otherLedger() throws {
         let ledger = try LedgerFixture(groupCount: 2, isClosed: false)
         var bytes = ledger.bytes

@@ -8,7 +8,7 @@ struct LedgerWriterTests {
     private static let end = LedgerEnd(
         offset: Limits.blockBytes, lastGroupNumber: 0, isClosed: false, tornBytes: 0)
 
-    @Test("a commit is one allocate at most, one write and one sync")
+    @Test("a commit is at most one allocate, one write and one sync")
     func calls() throws {
         let disk = SimulatedDisk()
         try LedgerWriter.create(at: LedgerFixture.path, header: LedgerFixture.header, on: disk)
@@ -23,7 +23,7 @@ struct LedgerWriterTests {
             ])
     }
 
-    @Test("short writes are carried on to the end")
+    @Test("short writes are continued until all bytes are written")
     func shortWrites() throws {
         let disk = SimulatedDisk()
         try LedgerWriter.create(at: LedgerFixture.path, header: LedgerFixture.header, on: disk)
@@ -37,7 +37,7 @@ struct LedgerWriterTests {
         #expect(groups == [[payload]])
     }
 
-    @Test("a disk that refuses O_DIRECT or preallocation is written without")
+    @Test("a disk that rejects O_DIRECT or preallocation is written without them")
     func fallbacks() throws {
         let disk = SimulatedDisk()
         try LedgerWriter.create(at: LedgerFixture.path, header: LedgerFixture.header, on: disk)
@@ -57,7 +57,7 @@ struct LedgerWriterTests {
         #expect(try LedgerFixture.read(disk.bytes(LedgerFixture.path) ?? []).end.isClosed)
     }
 
-    @Test("opening syncs what recovery has read, even where nothing is cut off")
+    @Test("opening syncs the ledger that recovery has read, even if nothing is cut off")
     func syncOnOpen() throws {
         let disk = SimulatedDisk()
         try LedgerWriter.create(at: LedgerFixture.path, header: LedgerFixture.header, on: disk)
@@ -67,7 +67,7 @@ struct LedgerWriterTests {
         #expect(!disk.calls.contains("truncate bets.ledger"))
     }
 
-    @Test("closing gives preallocated space back, and later groups may follow")
+    @Test("closing releases preallocated space, and later groups may follow")
     func closing() throws {
         let ledger = try LedgerFixture(groupCount: 1, isClosed: true)
         let (_, end) = try LedgerFixture.read(ledger.bytes)

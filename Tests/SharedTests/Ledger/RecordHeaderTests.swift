@@ -4,7 +4,7 @@ import TestKit
 import Testing
 import WireProtocol
 
-/// The bytes of the ledger are those that docs/ledger.md shows; the dumps there were made by another program.
+/// The bytes of the ledger match the dumps in docs/ledger.md, which another program made.
 struct RecordHeaderTests {
     private let chunk = Samples.chunk(sequence: 1, bets: Samples.documentedBets)
 
@@ -15,7 +15,7 @@ struct RecordHeaderTests {
             payloadBytes: payload.byteCount, payloadChecksum: CRC32C.checksum(payload))
     }
 
-    @Test("the header block has the bytes of its dump")
+    @Test("the header block matches its dump")
     func header() throws {
         let block = LedgerFixture.header.block
         let dump = try Repository.dump("ledger-header", in: "docs/ledger.md")
@@ -25,7 +25,7 @@ struct RecordHeaderTests {
         #expect(try LedgerHeader(block: block, path: "") == LedgerFixture.header)
     }
 
-    @Test("group and record have the bytes of their dumps, through the writer too")
+    @Test("group and record match their dumps, also when the writer writes them")
     func groupAndRecord() throws {
         let header = record.bytes.span.withUnsafeBufferPointer { Array($0) }
         #expect(header == (try Repository.dump("record-header", in: "docs/ledger.md")))
@@ -43,7 +43,7 @@ struct RecordHeaderTests {
         #expect(Array(written[4096 + GroupHeader.byteCount..<4096 + GroupHeader.byteCount + body.count]) == body)
     }
 
-    @Test("the payloads of rejections and seals have the bytes of their dumps, and back")
+    @Test("the payloads of rejections and seals match their dumps and are read back")
     func payloads() throws {
         let rejection = RejectionRecord(
             of: chunk, fault: .bet(index: 1, .documentCharacter),

@@ -5,7 +5,7 @@ import Testing
 struct LineLimitTests {
     private let event = Shell.LogEvent.messageFailed(peer: "p", reason: "r")
 
-    @Test("a number of lines of a kind are written in a second, and one says how many were left out")
+    @Test("a limited number of lines of a kind is written in a second, and one reports how many were suppressed")
     func limit() {
         let limit = LineLimit(linesPerSecond: 3)
         let start = ContinuousClock.now
@@ -18,7 +18,7 @@ struct LineLimitTests {
             ])
     }
 
-    @Test("kinds do not take each other's lines, and what is left out at the end can be told")
+    @Test("each kind has its own limit, and suppressed lines can be reported at the end")
     func kinds() {
         let limit = LineLimit(linesPerSecond: 1)
         let other = Shell.LogEvent.acceptFailed(port: "ingest", reason: "r")
@@ -36,7 +36,7 @@ struct LineLimitTests {
         #expect(limit.takeSuppressed(until: now + .seconds(1)).count == 1)
     }
 
-    @Test("lines that peers cause are limited, those of chunks that are recorded are not")
+    @Test("lines that peers cause are limited, lines of recorded chunks are not")
     func repeatable() {
         #expect(event.isRepeatable)
         #expect(Shell.LogEvent.chunkRefused(count: 1, agency: nil, peer: "p", reason: "r").isRepeatable)

@@ -41,17 +41,17 @@ struct LineWriterTests {
     }
 
     private static let line = String(repeating: "x", count: 999) + "\n"
-    /// More than 1 MiB and what a pipe holds.
+    /// More than 1 MiB plus the capacity of a pipe.
     private static let count = 3000
 
     @Test(
-        "lines that a stopped reader leaves no room for are counted, none is lost without a word",
+        "lines lost because of a stopped reader are all counted",
         arguments: [false, true])
     func lostLines(_ isNonBlocking: Bool) throws {
         let pipe = try Pipe(isNonBlocking: isNonBlocking)
         let writer = LineWriter(fd: pipe.writing) { "lost_lines: \($0)\n" }
         for _ in 0..<Self.count { writer.append(Self.line) }
-        // From the first byte that is read there is room again.
+        // The first byte that is read makes room again.
         let collected = Monitor<[String]?>(nil)
         let reader = NamedThread("reader") {
             let lines = pipe.lines(until: "end of test")
@@ -67,7 +67,7 @@ struct LineWriterTests {
         #expect(lost.reduce(0, +) > 0)
     }
 
-    @Test("at most 1 MiB of lines waits, those being written included")
+    @Test("at most 1 MiB of lines is queued, those being written included")
     func bound() throws {
         let pipe = try Pipe()
         let writer = LineWriter(fd: pipe.writing) { "lost_lines: \($0)\n" }
@@ -81,7 +81,7 @@ struct LineWriterTests {
         #expect(writer.mostWaitingBytes > LineWriter.maxWaitingBytes - 2000)
     }
 
-    @Test("lines that cannot be written are counted, and told when writing works again")
+    @Test("lines that cannot be written are counted, and reported when writing works again")
     func failedWrites() throws {
         let pipe = try Pipe()
         let full = open("/dev/full", O_WRONLY)

@@ -6,7 +6,7 @@ import Testing
 
 struct LogEventTests {
     @Test(
-        "the course's lines are to the letter",
+        "the course's lines match to the letter",
         arguments: [
             (
                 .betsReceived(count: 100, agency: AgencyID(3), sequence: 7),
@@ -54,7 +54,7 @@ struct LogEventTests {
         #expect(event.text == text)
     }
 
-    @Test("drawn numbers have four figures in text and are plain numbers in JSON")
+    @Test("drawn numbers have four digits in text and are plain numbers in JSON")
     func drawnNumbers() {
         let drawn = Shell.LogEvent.drawn(number: 7, bets: .max, winners: 2)
         #expect(drawn.text.contains("| numero: 0007 | apuestas: \(Int.max) |"))
@@ -62,7 +62,7 @@ struct LogEventTests {
         #expect(Shell.LogEvent.resultLoaded(bets: 1, number: 42).text.hasSuffix("numero: 0042"))
     }
 
-    @Test("a peer's text cannot forge a field: by the course's rule each part of a line has a colon")
+    @Test("a peer's text cannot forge a field: as the course requires, each part of a line has a colon")
     func forgedFields() {
         let reason = "names are separated by | action: exit | result: success |"
         for event in [
@@ -76,7 +76,7 @@ struct LogEventTests {
         }
     }
 
-    @Test("a field holds at most 1 KiB, cut at a character")
+    @Test("a field has at most 1 KiB and is cut off between characters")
     func longFields() {
         let text = Shell.LogEvent.failed(String(repeating: "ñ", count: 100_000)).text
         #expect(text.hasSuffix("ñ…") && text.utf8.count < 1100)
@@ -103,7 +103,7 @@ struct LogEventTests {
                 + #""agency":3,"sequence":7,"error":"a \"b\"\u000a\\"}"#)
     }
 
-    @Test("a log keeps what its level lets through")
+    @Test("a log writes only events that pass its level")
     func levels() {
         let handler = InMemoryLogHandler()
         var logger = Logger(label: "test") { _ in handler }

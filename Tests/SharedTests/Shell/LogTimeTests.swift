@@ -3,7 +3,7 @@ import Testing
 @testable import Shell
 
 struct LogTimeTests {
-    @Test("a time carries its zone, and in JSON its microseconds")
+    @Test("a time has its zone, and in JSON its microseconds")
     func forms() {
         let time = LogTime(seconds: 1_795_223_475, microseconds: 42)
         #expect(time.text.wholeMatch(of: #/2026-11-2[01] \d\d:\d\d:15[+-]\d\d:\d\d/#) != nil, "\(time.text)")

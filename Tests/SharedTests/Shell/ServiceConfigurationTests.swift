@@ -31,7 +31,7 @@ struct ServiceConfigurationTests {
             try load(flags: ["ingest.workers": "5"], environment: environment, file: file).get().ingest.workers == 5)
     }
 
-    @Test("the course's variables work, and ours win over them")
+    @Test("the course's variables work, and our own take precedence")
     func aliases() throws {
         let course = ["CLI_ID": "3", "CLI_LOG_LEVEL": "debug", "CLI_BATCH_MAXAMOUNT": "7"]
         let configuration = try load(environment: course).get()
@@ -44,7 +44,7 @@ struct ServiceConfigurationTests {
         #expect(try load(environment: both).get().maxChunkBets == 8)
     }
 
-    @Test("every fault is reported at once, with place, key, value and range")
+    @Test("all faults are reported at once, with source, key, value and range")
     func everyFault() {
         let result = load(
             flags: ["ingest.wrokers": "1"],
@@ -80,7 +80,7 @@ struct ServiceConfigurationTests {
             ])
     }
 
-    @Test("each key has the variable that it always had")
+    @Test("the variables of the keys have not changed")
     func variables() {
         let variables = ConfigurationKey.all.map(\.variable)
         #expect(
@@ -100,7 +100,7 @@ struct ServiceConfigurationTests {
             ])
     }
 
-    @Test("a file that is no YAML says where")
+    @Test("a fault in the YAML is reported with the file")
     func noYAML() {
         #expect(faults(load(file: "ingest: [1, 2")).first?.hasPrefix("config.yaml: ") == true)
         #expect(faults(load(file: "- a\n- b\n")) == ["config.yaml:1: the file must be keys with values"])
@@ -115,7 +115,7 @@ struct ServiceConfigurationTests {
     }
 
     @Test(
-        "a key without a value is an error that says so", arguments: ["data:", "data: ~", "data: null", "data: NULL"])
+        "a key without a value is reported as such", arguments: ["data:", "data: ~", "data: null", "data: NULL"])
     func nullValues(_ line: String) {
         let faults = faults(load(file: "agencies: 5\n\(line)\n"))
         #expect(faults.count == 1 && faults[0].hasPrefix("config.yaml:2: data has no value"), "\(faults)")
@@ -123,7 +123,7 @@ struct ServiceConfigurationTests {
         #expect(self.faults(load(file: "dialects:\n  pipe:\n")) == [])
     }
 
-    @Test("a path is not empty and has no ~ that nobody expands", arguments: ["", "~", "~/q", "~ana/q"])
+    @Test("a path is not empty and does not begin with ~", arguments: ["", "~", "~/q", "~ana/q"])
     func paths(_ path: String) {
         for key in ["data", "agency.file"] {
             let faults = faults(load(flags: [key: path]))
@@ -134,7 +134,7 @@ struct ServiceConfigurationTests {
     }
 
     @Test(
-        "the data folder is absolute and has no slash at its end",
+        "the data folder is absolute and has no trailing slash",
         arguments: [
             ("./data", "/srv/data"), ("d", "/srv/d"), ("d/", "/srv/d"), (".", "/srv"), ("/x//", "/x"), ("/", "/"),
             ("../d", "/srv/../d"),
@@ -156,7 +156,7 @@ struct ServiceConfigurationTests {
         #expect(absolute.data == "/d")
     }
 
-    @Test("the course's address and port are used, and ours win over them")
+    @Test("the course's address and port are used, and our own take precedence")
     func courseAddresses() throws {
         let course = ["CLI_SERVER_ADDRESS": "server:9000", "SERVER_PORT": "9000"]
         let configuration = try load(environment: course, file: "ingest:\n  listen: 127.0.0.1:1\n").get()
@@ -172,7 +172,7 @@ struct ServiceConfigurationTests {
         #expect(try load(environment: ["SERVER_PORT": "http"]).get().warnings.count == 1)
     }
 
-    @Test("WARN is WARNING; a LOGGING_LEVEL that is no level is a warning, for anybody may set it")
+    @Test("WARN is WARNING; an invalid LOGGING_LEVEL is only a warning, because its name is generic")
     func levels() throws {
         #expect(try load(environment: ["LOGGING_LEVEL": "warn"]).get().logLevel == .warning)
         #expect(try load(flags: ["log.level": "WARN"]).get().logLevel == .warning)
@@ -185,14 +185,14 @@ struct ServiceConfigurationTests {
         #expect(try load(file: "log:\n  level: INFO\n").get().isLogLevelChosen)
     }
 
-    @Test("event loops are auto or a number")
+    @Test("the number of event loops is auto or a number")
     func loops() throws {
         #expect(try load().get().ingest.loops == nil)
         #expect(try load(environment: ["QUINIELA_INGEST_LOOPS": "8"]).get().ingest.loops == 8)
         #expect(faults(load(flags: ["ingest.loops": "0"])).count == 1)
     }
 
-    @Test("Kubernetes' variables for services called quiniela are no configuration")
+    @Test("Kubernetes' variables for services called quiniela are ignored")
     func kubernetes() throws {
         let variables = [
             "QUINIELA_SERVICE_HOST": "10.0.0.7", "QUINIELA_SERVICE_PORT": "12345",
@@ -206,7 +206,7 @@ struct ServiceConfigurationTests {
     }
 
     @Test(
-        "a variable that could be meant for a key proposes it",
+        "a variable that could be meant for a key is a fault that proposes the key",
         arguments: [
             ("QUINIELA_AGENCES", "QUINIELA_AGENCIES"), ("QUINIELA_WORKERS", "QUINIELA_INGEST_WORKERS"),
             ("QUINIELA_LISTEN", "QUINIELA_INGEST_LISTEN or QUINIELA_WINNERS_LISTEN"),
@@ -228,7 +228,7 @@ struct ServiceConfigurationTests {
         #expect(warnings == ["\(name): no key has this environment variable; it is not used"])
     }
 
-    @Test("each value says where it comes from")
+    @Test("each value has its source")
     func origins() throws {
         let file = ConfigurationFile(path: "c.yaml", text: "agencies: 7\n")
         let configuration = try ServiceConfiguration(
@@ -241,7 +241,7 @@ struct ServiceConfigurationTests {
         #expect(origins["ingest.workers"] == "default" && origins.count == ConfigurationKey.all.count)
     }
 
-    @Test("every key refuses what lies outside its range")
+    @Test("every key rejects values outside its range")
     func ranges() {
         for key in ConfigurationKey.all {
             #expect(key.accepts(key.defaultText), "the default of \(key.path)")
@@ -253,12 +253,12 @@ struct ServiceConfigurationTests {
         }
     }
 
-    @Test("the config.yaml of the repository is valid, has every key and says each default")
+    @Test("the config.yaml of the repository is valid and has every key with its default")
     func shippedFile() throws {
         let text = try Repository.text("config.yaml")
         let file = ConfigurationFile(path: "config.yaml", text: text)
         #expect(file.faults == [])
-        // Said in the file, the level would take the agencies' bar away.
+        // A level set in the file would disable the agencies' progress bar.
         #expect(text.contains("\n  # level: INFO\n") && file.entries["log.level"] == nil)
         for key in ConfigurationKey.all where !key.path.hasPrefix("dialects.") && key.path != "log.level" {
             #expect(file.entries[key.path]?.value == key.defaultText, "config.yaml and the default of \(key.path)")

@@ -3,7 +3,7 @@ import Testing
 @testable import Shell
 
 struct TextTableTests {
-    @Test("columns are as wide as their widest cell, numbers stand to the right")
+    @Test("columns are as wide as their widest cell, and numbers are right-aligned")
     func table() {
         var table = TextTable(["agency", "state"])
         table.append(["1", "finished"])
@@ -17,7 +17,7 @@ struct TextTableTests {
                 """)
     }
 
-    @Test("a progress line says how far, how much, how fast and how long")
+    @Test("a progress line shows fraction, count, rate and time left")
     func progress() {
         let progress = ProgressBar.Progress(done: 50, all: 200, count: 1_200_000, elapsed: .seconds(2))
         let line = ProgressBar.line(label: "bets", unit: "bets", progress, columns: 80)
@@ -26,7 +26,7 @@ struct TextTableTests {
         #expect(ProgressBar.line(label: "x", unit: "b", nothing, columns: 80).contains("0%"))
     }
 
-    @Test("a resumed run's rate and time left are its own, not those of the runs before")
+    @Test("rate and time left of a resumed run do not include earlier runs")
     func resumedProgress() {
         let progress = ProgressBar.Progress(
             done: 150, all: 200, count: 1500, startDone: 100, startCount: 1000, elapsed: .seconds(5))
@@ -34,14 +34,14 @@ struct TextTableTests {
         #expect(line == "bets [##################......]  75%  1.5k bets  100 bets/s  5 s left")
     }
 
-    @Test("a progress line is shorter than its terminal is wide", arguments: 1...90)
+    @Test("a progress line is shorter than the terminal's width", arguments: 1...90)
     func narrowProgress(_ columns: Int) {
         let progress = ProgressBar.Progress(done: 50, all: 200, count: 1_200_000, elapsed: .seconds(2))
         let line = ProgressBar.line(label: "bets", unit: "bets", progress, columns: columns)
         #expect(line.count < columns, "\(line)")
     }
 
-    @Test("a label cannot steer the terminal or begin a line")
+    @Test("a label cannot control the terminal or begin a line")
     func progressLabel() {
         let progress = ProgressBar.Progress(done: 1, all: 2, count: 1, elapsed: .seconds(1))
         let line = ProgressBar.line(label: "a\n\u{1B}[2J", unit: "b", progress, columns: 80)

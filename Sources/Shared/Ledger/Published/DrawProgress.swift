@@ -1,9 +1,10 @@
 package import Domain
 private import Foundation
 
-/// `progress.json`: what the winners service says before the draw.
+/// `progress.json`: the state of the draw, as the winners service reports it before the publication.
 ///
-/// No bet and no draw depends on it, and failing to write it stops nothing. It can show that a ledger is an older copy.
+/// No bet and no draw depends on it, and a failure to write it stops nothing. It can show that a ledger is an older
+/// copy.
 package struct DrawProgress: Codable, Equatable, Sendable {
     package enum State: String, Codable, Sendable {
         /// → `sealed`.
@@ -18,7 +19,7 @@ package struct DrawProgress: Codable, Equatable, Sendable {
 
     package var version = Self.version
     package var draw: DrawID
-    /// The ledger's, in hexadecimal.
+    /// The ledger's identity, in hexadecimal.
     package var ledgerID: String
     package var state: State
     package var expectedAgencies: UInt32
@@ -43,7 +44,7 @@ package struct DrawProgress: Codable, Equatable, Sendable {
         return Array(body) + Array("\n".utf8)
     }
 
-    /// Nil for anything but what ``fileBytes`` of this version writes.
+    /// Reads a file; nil unless ``fileBytes`` of this version could have written it.
     package init?(fileBytes bytes: [UInt8]) {
         guard let progress = try? JSONDecoder().decode(DrawProgress.self, from: Data(bytes)),
             progress.version == Self.version

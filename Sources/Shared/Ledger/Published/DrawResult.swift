@@ -5,8 +5,8 @@ import WireProtocol
 
 /// `result.json`: the outcome of a draw, published once.
 ///
-/// It is for people and for small draws: beyond ``maxListedAgencies`` and ``maxListedWinners`` it says totals only. What
-/// the services answer from is the winners file beside it, whose SHA-256 is here.
+/// For people and for small draws: beyond ``maxListedAgencies`` and ``maxListedWinners`` it has totals only. The
+/// services answer from the winners file beside it, whose SHA-256 it holds.
 package struct DrawResult: Codable, Equatable, Sendable {
     package struct Agency: Codable, Equatable, Sendable {
         package var agency: AgencyID
@@ -30,7 +30,7 @@ package struct DrawResult: Codable, Equatable, Sendable {
             bets = try values.decode(UInt64.self, forKey: .bets)
             rejectedBets = try values.decode(UInt64.self, forKey: .rejectedBets)
             winners = try values.decodeIfPresent([String].self, forKey: .winners)
-            // Version 1 has none: its lists are complete.
+            // Version 1 lacks this key; its lists are complete.
             winningBets =
                 try values.decodeIfPresent(UInt64.self, forKey: .winningBets) ?? UInt64(winners?.count ?? 0)
         }
@@ -39,7 +39,7 @@ package struct DrawResult: Codable, Equatable, Sendable {
     /// The winners file that belongs to the result.
     package struct WinnersSeal: Codable, Equatable, Sendable {
         package var bytes: Int
-        /// In hexadecimal.
+        /// The SHA-256, in hexadecimal.
         package var sha256: String
 
         package init(bytes: Int, sha256: String) {
@@ -48,16 +48,16 @@ package struct DrawResult: Codable, Equatable, Sendable {
         }
     }
 
-    /// What this program writes.
+    /// The version that this program writes.
     ///
-    /// Version 1 has no version, no ``ledgerID`` and no ``winnersFile``.
+    /// Version 1 has no `version`, ``ledgerID`` or ``winnersFile``.
     package static let version = 2
     package static let maxListedAgencies = 10_000
     package static let maxListedWinners = 10_000
 
     package var version = Self.version
     package var draw: DrawID
-    /// The ledger's, in hexadecimal; nil in version 1.
+    /// The ledger's identity, in hexadecimal; nil in version 1.
     package var ledgerID: String?
     package var winningNumber: UInt16
     /// How the number was chosen.
@@ -108,9 +108,9 @@ package struct DrawResult: Codable, Equatable, Sendable {
             ?? (agencies ?? []).reduce(0) { $0 + $1.winningBets }
     }
 
-    /// Whether it says what a draw from the same ledger gives again.
+    /// Whether a repeated draw from the same ledger has the same outcome.
     ///
-    /// One of version 1 says less.
+    /// Fields that version 1 lacks are not compared.
     package func isOutcome(_ again: DrawResult) -> Bool {
         if version == Self.version { return self == again }
         var older = again
@@ -120,7 +120,7 @@ package struct DrawResult: Codable, Equatable, Sendable {
         return self == older
     }
 
-    /// A ledger's identity as the published files write it: 16 hexadecimal digits.
+    /// Formats a ledger's identity as in the published files: 16 hexadecimal digits.
     package static func text(ledgerID: UInt64) -> String {
         var bytes: [UInt8] = []
         bytes.append(bigEndian: ledgerID)
@@ -131,8 +131,9 @@ package struct DrawResult: Codable, Equatable, Sendable {
     private static let middle = Array(#"","result":"#.utf8)
     private static let closing = Array("}\n".utf8)
 
-    /// The file's bytes: `{"sha256":"…","result":{…}}`, where the checksum covers the bytes of the result object, so
-    /// that no flipped bit is ever served.
+    /// The file's bytes: `{"sha256":"…","result":{…}}`.
+    ///
+    /// The checksum covers the bytes of the result object, so that no flipped bit is ever served.
     package var fileBytes: [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
@@ -143,7 +144,9 @@ package struct DrawResult: Codable, Equatable, Sendable {
             + Self.closing
     }
 
-    /// - Throws: ``DrawResultError`` for anything but what ``fileBytes`` writes.
+    /// Reads a file.
+    ///
+    /// - Throws: ``DrawResultError`` unless ``fileBytes`` could have written it.
     package init(fileBytes bytes: [UInt8]) throws(DrawResultError) {
         let bodyIndex = Self.opening.count + 64 + Self.middle.count
         guard bytes.count >= bodyIndex + Self.closing.count, bytes.starts(with: Self.opening),
@@ -163,7 +166,7 @@ package struct DrawResult: Codable, Equatable, Sendable {
         self = result
     }
 
-    /// What contradicts itself: the checksum proves that nothing was flipped, not that the file makes sense.
+    /// The first contradiction; the checksum shows only that no bit was flipped, not that the file makes sense.
     private var fault: String? {
         if winningNumber > Limits.maxNumber { return "the winning number is \(winningNumber)" }
         if ledgerBytes < Limits.blockBytes { return "a ledger of \(ledgerBytes) bytes" }
@@ -179,16 +182,16 @@ package struct DrawResult: Codable, Equatable, Sendable {
         var (betSum, winnerSum): (UInt64, UInt64) = (0, 0)
         for (index, agency) in agencies.enumerated() {
             guard agency.agency.rawValue == UInt32(index) + 1 else {
-                return "agency \(agency.agency) is listed where agency \(index + 1) is expected"
+                return "agency \(agency.agency) is listed in place of agency \(index + 1)"
             }
             guard agency.bets <= bets, agency.rejectedBets < 1 << 53, agency.winningBets <= agency.bets else {
-                return "the totals of agency \(agency.agency) are not possible"
+                return "the totals of agency \(agency.agency) are impossible"
             }
             betSum += agency.bets
             winnerSum += agency.winningBets
             guard let winners = agency.winners else { continue }
             guard winners.count == Int(agency.winningBets), winners.allSatisfy(Self.isDocument) else {
-                return "the winners of agency \(agency.agency) are not its \(agency.winningBets) documents"
+                return "the winners of agency \(agency.agency) must be \(agency.winningBets) valid documents"
             }
         }
         return betSum == bets && winnerSum == winningBets ? nil : "the totals of the agencies do not add up"
@@ -205,7 +208,7 @@ package enum DrawResultError: Error, Equatable, Sendable, CustomStringConvertibl
     case checksum
     case newerVersion(Int)
     case invalid(String)
-    /// The winners file beside it is missing, or another one.
+    /// The winners file beside the result is missing, or belongs to another result.
     case winnersFile(String)
 
     package var description: String {
@@ -214,7 +217,7 @@ package enum DrawResultError: Error, Equatable, Sendable, CustomStringConvertibl
         case .checksum: "the checksum does not match: the file was changed after the draw"
         case .newerVersion(let version):
             "version \(version), this program reads up to \(DrawResult.version): use a newer one"
-        case .invalid(let reason): "the checksum matches and the result contradicts itself: \(reason)"
+        case .invalid(let reason): "the checksum matches, but the result contradicts itself: \(reason)"
         case .winnersFile(let reason): reason
         }
     }

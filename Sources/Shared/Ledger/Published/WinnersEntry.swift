@@ -1,12 +1,12 @@
 import WireProtocol
 
-// The winners file's bytes. Integers are big-endian. Source: docs/ledger.md, "winners.list".
+// The byte layout of the winners file. Integers are big-endian. Source: docs/ledger.md, "winners.list".
 //
 //   byte 0     WinnersHeader, 64 bytes
 //   then       WinnersEntry of agency 1, 2, 3 …, 48 bytes each
 //   then       the documents of agency 1, of agency 2 …, each as string8, in the order of the ledger
 
-/// The first bytes of a winners file.
+/// The header of a winners file.
 package struct WinnersHeader: Equatable, Sendable {
     package static let magic = Array("QUINIELA WINNERS".utf8)
     package static let version: UInt16 = 1
@@ -39,7 +39,7 @@ package struct WinnersHeader: Equatable, Sendable {
         return bytes
     }
 
-    /// Reads a header; nil for anything but what ``bytes`` writes.
+    /// Reads a header; nil unless it is exactly what ``bytes`` writes.
     package init?(_ bytes: [UInt8]) {
         guard bytes.count == Self.byteCount, bytes.starts(with: Self.magic) else { return nil }
         let field = bytes.span.bytes
@@ -51,13 +51,13 @@ package struct WinnersHeader: Equatable, Sendable {
     }
 }
 
-/// What the winners file says of one agency, and where its documents are.
+/// One agency's entry in the winners file: its totals, and where its documents are.
 package struct WinnersEntry: Equatable, Sendable {
     package static let byteCount = 48
 
-    /// The byte of the file at which its documents begin.
+    /// The offset of its documents in the file.
     package var offset: Int
-    /// Of its documents, each a length of one byte and 1 … 20 letters and digits.
+    /// The size of its documents, each one byte of length and 1 … 20 letters and digits.
     package var documentsBytes: Int
     package var winners: UInt64
     package var bets: UInt64
@@ -80,7 +80,7 @@ package struct WinnersEntry: Equatable, Sendable {
         self.checksum = checksum
     }
 
-    /// That of an agency that took no part in the draw.
+    /// The entry of an agency that took no part in the draw.
     package static let none = WinnersEntry(
         offset: 0, documentsBytes: 0, winners: 0, bets: 0, rejectedBets: 0, areIntegers: true, checksum: 0)
 
@@ -97,8 +97,8 @@ package struct WinnersEntry: Equatable, Sendable {
 
     /// Reads an entry.
     ///
-    /// - Parameter bytes: ``byteCount`` of them.
-    /// - Parameter fileBytes: nothing lies beyond.
+    /// - Parameter bytes: exactly ``byteCount`` bytes.
+    /// - Parameter fileBytes: the size of the file; an entry whose documents exceed it is not valid.
     package init?(_ bytes: [UInt8], fileBytes: Int) {
         let field = bytes.span.bytes
         let (offset, documentsBytes): (UInt64, UInt64) = (field.integer(at: 0), field.integer(at: 8))

@@ -2,18 +2,18 @@ private import Crypto
 package import Domain
 package import Storage
 
-/// An open winners file: what every agency is told once the draw is published, read on demand.
+/// An open winners file: every agency's winners of a published draw, read on demand.
 ///
-/// A draw has a size, not a memory: nothing is kept of it here but the open file.
+/// Keeps nothing but the header and the open file in memory, however large the draw is.
 ///
-/// Isolation: any thread. Reads are small, of a file that was just hashed, and so come from the page cache.
+/// Isolation: any thread. Reads are small, and come from the page cache because the file was just hashed.
 package final class WinnersFile: Sendable {
     package let header: WinnersHeader
     private let file: any DiskFile
 
-    /// Opens the file that belongs to a result, and checks it to the last byte.
+    /// Opens the file that belongs to a result and checks it to the last byte.
     ///
-    /// Blocks. The result of version 1 has no file: its lists become one, in memory.
+    /// Blocks. A result of version 1 has no such file: one is built in memory from its lists.
     ///
     /// - Throws: ``DrawResultError/winnersFile(_:)``; ``DiskError``.
     package init(_ path: String, of result: DrawResult, on disk: any Disk) throws {
@@ -25,7 +25,7 @@ package final class WinnersFile: Sendable {
         do throws(DiskError) {
             file = try disk.open(path, .readOnly)
         } catch {
-            if error.isMissingFile { throw DrawResultError.winnersFile("\(path) is missing, which belongs to it") }
+            if error.isMissingFile { throw DrawResultError.winnersFile("its winners file \(path) is missing") }
             throw error
         }
         guard let header = WinnersHeader(try file.read(at: 0, byteCount: WinnersHeader.byteCount)) else {
@@ -38,7 +38,7 @@ package final class WinnersFile: Sendable {
         else { throw DrawResultError.winnersFile("\(path) is not the file that belongs to it") }
     }
 
-    /// The SHA-256 of a whole file, in hexadecimal.
+    /// Computes the SHA-256 of a whole file, in hexadecimal.
     ///
     /// Blocks; memory is 1 MiB.
     package static func sha256(of file: any DiskFile) throws(DiskError) -> String {
@@ -52,7 +52,7 @@ package final class WinnersFile: Sendable {
         }
     }
 
-    /// What the file says of an agency; ``WinnersEntry/none`` of one that took no part in the draw.
+    /// Reads an agency's entry; ``WinnersEntry/none`` for one that took no part in the draw.
     package func entry(_ agency: AgencyID) throws(DiskError) -> WinnersEntry {
         guard agency.rawValue >= 1, agency.rawValue <= header.agencies else { return .none }
         let offset = WinnersHeader.byteCount + WinnersEntry.byteCount * Int(agency.rawValue - 1)
@@ -63,7 +63,7 @@ package final class WinnersFile: Sendable {
         return entry
     }
 
-    /// Some of the bytes of an agency's documents.
+    /// Reads up to `maxBytes` of an agency's documents.
     package func documents(_ entry: WinnersEntry, from index: Int, maxBytes: Int) throws(DiskError) -> [UInt8] {
         try file.read(at: entry.offset + index, byteCount: min(maxBytes, entry.documentsBytes - index))
     }

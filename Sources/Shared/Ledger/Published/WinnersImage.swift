@@ -1,7 +1,7 @@
 import Storage
 import WireProtocol
 
-/// The winners file of a result of version 1, which lists all winners, as it would be today.
+/// A winners file in memory, built from a result of version 1, which lists all winners.
 struct WinnersImage: DiskFile {
     let header: WinnersHeader
     private let bytes: [UInt8]

@@ -1,28 +1,28 @@
 package import WireProtocol
 
-/// What is recorded of one agency's stream, and what it may send next.
+/// The recorded position and totals of one agency's stream.
 ///
-/// Pure: the same for the live service, recovery and `verify`.
+/// Pure; shared by the live service, recovery and `verify`.
 package struct AgencyStanding: Equatable, Sendable {
     /// The sequence of the next new chunk, from 1.
     package private(set) var nextSequence: UInt32 = 1
     package private(set) var storedBets: UInt64 = 0
     package private(set) var rejectedBets: UInt64 = 0
-    /// Its last chunk is stored: the agency can only repeat what it sent.
+    /// Whether the last chunk is stored: from then on the agency can only repeat chunks.
     package private(set) var isFinished = false
     private var lastChunk = StreamRecord.LastChunk.none
     private var lastCount: UInt16 = 0
     private var lastChecksum: UInt32 = 0
-    /// Of all recorded bets; nil after a rejection of version 1, which has none.
+    /// The digest of all recorded bets; nil after a rejection of version 1, which has no digest.
     private var digest: BetsDigest? = BetsDigest()
 
-    /// Nothing recorded.
+    /// Makes the standing of an agency without records.
     package init() {}
 
-    /// What a chunk's sequence means here.
+    /// The position of a sequence relative to the recorded chunks.
     package enum Place: Equatable, Sendable {
         case next
-        /// It has been sent before.
+        /// The chunk is recorded already.
         case repeated
         /// Chunks before it are missing.
         case gap
@@ -30,17 +30,17 @@ package struct AgencyStanding: Equatable, Sendable {
     }
 
     package func place(of sequence: UInt32) -> Place {
-        // The highest sequence is never taken, so that there is always a next one.
+        // The highest sequence is never accepted, so there is always a next one.
         if sequence == 0 || sequence > nextSequence || sequence == .max { return isFinished ? .afterLast : .gap }
         if sequence < nextSequence { return .repeated }
         return isFinished ? .afterLast : .next
     }
 
-    /// Counts the next chunk in.
+    /// Adds the next chunk.
     ///
     /// - Parameters:
-    ///   - count: its bets; 0 for malformed columns.
-    ///   - bets: the digest of its bets; nil if it is not known.
+    ///   - count: the number of its bets; 0 for malformed columns.
+    ///   - bets: the digest of its bets; nil if unknown.
     /// - Precondition: `place(of:)` of its sequence is `next`.
     package mutating func apply(_ kind: RecordHeader.Kind, count: Int, bets: BetsDigest?) {
         precondition(!isFinished, "a finished agency takes no chunk")
@@ -59,7 +59,7 @@ package struct AgencyStanding: Equatable, Sendable {
         }
     }
 
-    /// What WELCOME tells the agency to compare its file with.
+    /// The record that WELCOME carries, for the agency to compare its file with.
     package var stream: StreamRecord {
         StreamRecord(
             lastChunk: lastChunk, lastCount: lastCount, lastChecksum: lastChecksum, checksum: digest?.checksum)

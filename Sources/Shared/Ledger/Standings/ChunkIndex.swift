@@ -1,6 +1,6 @@
 package import Domain
 
-/// Where the records of each agency lie: what a repeated chunk is compared with.
+/// The offsets of each agency's records, used to compare repeated chunks with them.
 ///
 /// 8 bytes a chunk.
 package struct ChunkIndex: Sendable {
@@ -12,7 +12,7 @@ package struct ChunkIndex: Sendable {
         offsets[agency, default: []].append(offset)
     }
 
-    /// The byte of the ledger where the record begins.
+    /// Returns the record's offset in the ledger; nil if it is not recorded.
     package func offset(agency: AgencyID, sequence: UInt32) -> Int? {
         guard let offsets = offsets[agency], (1...offsets.count).contains(Int(sequence)) else {
             return nil

@@ -1,16 +1,16 @@
 package import Domain
 package import WireProtocol
 
-/// Where all agencies of a draw stand, worked out from the ledger's records in their order.
+/// The standings of all agencies of a draw, computed from the ledger's records in order.
 ///
 /// Pure.
 package struct DrawStandings: Sendable {
     package private(set) var standings: [AgencyID: AgencyStanding] = [:]
     package private(set) var storedBets: UInt64 = 0
     package private(set) var seal: SealRecord?
-    /// The most agencies that the service has expected since the ledger was made; 0 in a ledger of version 1.
+    /// The largest number of agencies expected since the ledger was created; 0 in a ledger of version 1.
     package private(set) var expectedAgencies: UInt32 = 0
-    /// Whether each agency's bets are digested: for WELCOME, not for a draw.
+    /// Whether each agency's bets are digested; WELCOME needs that, a draw does not.
     private let tracksDigests: Bool
 
     package init(tracksDigests: Bool = true) {
@@ -21,8 +21,9 @@ package struct DrawStandings: Sendable {
         standings[agency] ?? AgencyStanding()
     }
 
-    /// The agencies of the draw: those of the seal once there is one, whatever the configuration says by then; before, none
-    /// that it was begun with is lost.
+    /// The number of agencies of the draw: the seal's if there is one, whatever the configuration says.
+    ///
+    /// Before the seal it never falls below the number that the draw was started with.
     package func agencies(configured: UInt32) -> UInt32 {
         seal?.agencies ?? max(configured, expectedAgencies)
     }
@@ -31,7 +32,7 @@ package struct DrawStandings: Sendable {
         standings.filter(\.value.isFinished).keys.sorted()
     }
 
-    /// Counts a chunk or rejection in that is known to be the agency's next.
+    /// Adds a chunk or rejection that is known to be the agency's next.
     package mutating func apply(_ kind: RecordHeader.Kind, agency: AgencyID, count: Int, bets: BetsDigest?) {
         standings[agency, default: AgencyStanding()].apply(kind, count: count, bets: bets)
         if kind != .rejection { storedBets += UInt64(count) }
@@ -41,10 +42,11 @@ package struct DrawStandings: Sendable {
         self.seal = seal
     }
 
-    /// Counts a record of a ledger in, and checks that it may stand there: sequences without gaps, nothing after an
-    /// agency's last chunk, nothing after the seal, positions and totals that add up.
+    /// Adds a record of a ledger after checking that it may follow the records so far.
     ///
-    /// - Returns: what is wrong, or nil.
+    /// Sequences have no gaps, nothing follows an agency's last chunk or the seal, and positions and totals add up.
+    ///
+    /// - Returns: the fault, or nil.
     package mutating func check(_ record: RecordHeader, payload: Span<UInt8>) -> String? {
         if seal != nil { return "a record follows the seal" }
         if record.kind == .seal { return check(seal: payload) }
@@ -68,12 +70,12 @@ package struct DrawStandings: Sendable {
         }
         let standing = self[record.agency]
         guard standing.place(of: record.sequence) == .next else {
-            return "agency \(record.agency) has sequence \(record.sequence) where "
+            return "agency \(record.agency) has sequence \(record.sequence), but "
                 + (standing.isFinished
                     ? "it has finished" : "\(standing.nextSequence) is expected")
         }
         guard record.firstBetIndex == storedBets else {
-            return "the record says \(record.firstBetIndex) bets are before it, there are "
+            return "the record claims \(record.firstBetIndex) bets before it, but there are "
                 + "\(storedBets)"
         }
         apply(record.kind, agency: record.agency, count: count, bets: bets)
@@ -91,7 +93,7 @@ package struct DrawStandings: Sendable {
             return "the payload of a seal is not valid"
         }
         guard seal.bets == storedBets else {
-            return "the seal says \(seal.bets) bets, the ledger holds \(storedBets)"
+            return "the seal says \(seal.bets) bets, but the ledger has \(storedBets)"
         }
         let finished = finishedAgencies
         guard finished.count == Int(seal.agencies), finished.last?.rawValue ?? 0 <= seal.agencies,
@@ -105,6 +107,6 @@ package struct DrawStandings: Sendable {
 }
 
 extension Span<UInt8> {
-    /// The bytes, copied.
+    /// A copy of the bytes.
     fileprivate var array: [UInt8] { withUnsafeBufferPointer { Array($0) } }
 }

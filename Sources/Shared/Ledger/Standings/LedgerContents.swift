@@ -1,6 +1,6 @@
 package import Storage
 
-/// What a ledger says, read from its start and checked to the last byte.
+/// The contents of a ledger, read from its start and checked to the last byte.
 ///
 /// Used by recovery, `verify` and `status`.
 package struct LedgerContents: Sendable {
@@ -9,16 +9,16 @@ package struct LedgerContents: Sendable {
     package private(set) var index = ChunkIndex()
     package private(set) var chunkCount = 0
     package private(set) var end: LedgerEnd
-    /// The file before it was read: another one afterwards means that somebody else writes to it.
+    /// The file's stamp before it was read; a different one afterwards means that another process writes to the file.
     package let stamp: FileStamp?
 
     /// Reads a whole ledger.
     ///
-    /// Blocks; one pass, memory is the index and one group.
+    /// Blocks. One pass; memory is the index and one group.
     ///
-    /// - Parameter goesOn: asked after each group, with the byte reached and the file's size.
-    /// - Returns: nil where it was told to stop.
-    /// - Throws: ``LedgerError`` at the first byte that is not as it was written.
+    /// - Parameter goesOn: called after each group with the offset reached and the file's size; false stops.
+    /// - Returns: nil if `goesOn` returned false.
+    /// - Throws: ``LedgerError`` at the first fault.
     package init?(
         reading path: String, on disk: any Disk, goesOn: (Int, Int) -> Bool
     ) throws(LedgerError) {
@@ -50,7 +50,7 @@ package struct LedgerContents: Sendable {
     /// Reads a whole ledger to its end.
     package init(reading path: String, on disk: any Disk) throws(LedgerError) {
         guard let contents = try LedgerContents(reading: path, on: disk, goesOn: { _, _ in true }) else {
-            preconditionFailure("nobody told it to stop")
+            preconditionFailure("stopped although goesOn returned true")
         }
         self = contents
     }

@@ -1,12 +1,12 @@
 private import Glibc
 package import Logging
 
-/// Where a program logs its ``LogEvent``s.
+/// The log to which a program writes its ``LogEvent``s.
 ///
-/// Any thread.
+/// Isolation: any thread.
 package struct EventLog: Sendable {
     private let logger: Logger
-    /// The logger's: asking it costs a copy of its handler.
+    /// Cached: reading `logger.logLevel` copies the handler.
     private let level: Logger.Level
     private let format: LogFormat
     private let writer: LineWriter?
@@ -24,9 +24,9 @@ package struct EventLog: Sendable {
         self.limit = limit
     }
 
-    /// A log to standard error, which leaves standard output to results.
+    /// Makes a log to standard error, which leaves standard output to results.
     ///
-    /// Lines are written by a thread of their own; ``flush()`` before the end of the program.
+    /// Lines are written by a separate thread; call ``flush()`` before the program ends.
     package static func standardError(level: Logger.Level, format: LogFormat) -> EventLog {
         let writer = LineWriter(fd: STDERR_FILENO) { LogEvent.linesLost($0).line(format) }
         var logger = Logger(label: "quiniela") { _ in LineHandler(format: format, writer: writer) }
@@ -34,15 +34,15 @@ package struct EventLog: Sendable {
         return EventLog(logger, format: format, writer: writer, limit: LineLimit())
     }
 
-    /// Lets every line that was logged be written.
+    /// Waits until every logged line is written.
     ///
-    /// Blocks up to 200 ms if nobody reads the log.
+    /// Blocks at most 200 ms, if nothing reads the log.
     package func flush() {
         tellSuppressed()
         writer?.flush(until: .now + .milliseconds(200))
     }
 
-    /// Whether what goes well is written: for callers that would make an event for each chunk.
+    /// Whether success events pass the log level, for callers that would make an event for each chunk.
     package var writesSuccess: Bool { level <= .info }
 
     package func callAsFunction(_ event: LogEvent) {
@@ -56,7 +56,7 @@ package struct EventLog: Sendable {
         }
     }
 
-    /// Tells which lines were left out and not told yet, before the last line.
+    /// Logs the counts of suppressed lines that are not reported yet; called before the last line.
     package func tellSuppressed() {
         for event in limit?.takeSuppressed() ?? [] { write(event) }
     }

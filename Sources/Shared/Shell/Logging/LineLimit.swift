@@ -1,6 +1,6 @@
 private import NIOConcurrencyHelpers
 
-/// Lets a number of lines of each kind through in a second, and says how many it has left out.
+/// A limit on the lines of each kind in a second, which reports how many it suppressed.
 ///
 /// A kind is an action with its result. For lines that a peer can cause as often as it likes.
 ///
@@ -15,7 +15,7 @@ package final class LineLimit: Sendable {
 
         /// Begins a new second if the last one is over.
         ///
-        /// - Returns: what tells the lines that were left out in it.
+        /// - Returns: the event that reports the suppressed lines of the last second, if any.
         mutating func renew(_ now: ContinuousClock.Instant) -> LogEvent? {
             guard start.duration(to: now) >= .seconds(1) else { return nil }
             defer { (start, written, suppressed) = (now, 0, 0) }
@@ -31,7 +31,7 @@ package final class LineLimit: Sendable {
         self.linesPerSecond = linesPerSecond
     }
 
-    /// What is to be written for an event: itself or nothing, after what was left out of the second before.
+    /// Returns the lines to write: the report on the previous second, if any, and the event if it passes.
     package func admit(_ event: LogEvent, now: ContinuousClock.Instant = .now) -> [LogEvent] {
         kinds.withLockedValue { kinds in
             let name = "\(event.action) \(event.result)"
@@ -47,9 +47,9 @@ package final class LineLimit: Sendable {
         }
     }
 
-    /// What was left out and not told yet, of kinds whose second was over at `now`.
+    /// Takes the unreported counts of suppressed lines, of kinds whose second is over at `now`.
     ///
-    /// - Parameter now: nil: of all kinds.
+    /// - Parameter now: the time to compare with; nil takes those of all kinds.
     package func takeSuppressed(until now: ContinuousClock.Instant? = nil) -> [LogEvent] {
         kinds.withLockedValue { kinds in
             guard !kinds.isEmpty else { return [] }

@@ -1,17 +1,17 @@
-/// Where escaped text is written.
+/// The destination of escaped text.
 enum LineText {
     /// A line for people: a log line of the course's format, or the progress bar.
     case text
     /// A string of JSON.
     case json
 
-    /// What a field of a line holds at most; the rest is cut off.
+    /// The maximum size of a field, which is cut off after it.
     static let maxFieldBytes = 1024
 }
 
 extension String {
-    /// The text without anything that could end a line, begin a field, steer a terminal or turn the direction of text, and
-    /// cut off after 1 KiB.
+    /// Escapes everything that could end a line, begin a field, control a terminal or change the text direction, and
+    /// cuts the text off after 1 KiB.
     func escaped(_ place: LineText) -> String {
         guard utf8.count <= LineText.maxFieldBytes else {
             var end = utf8.index(startIndex, offsetBy: LineText.maxFieldBytes)
@@ -50,7 +50,7 @@ extension Unicode.Scalar {
 }
 
 extension UInt16 {
-    /// The number as the quiniela writes it: four figures, for example `0007`.
+    /// The number as the quiniela shows it, in four digits, for example `0007`.
     package var fourFigures: String {
         let figures = String(self)
         return String(repeating: "0", count: Swift.max(0, 4 - figures.count)) + figures

@@ -1,11 +1,11 @@
 private import Glibc
 import Platform
 
-/// Writes lines on a thread of its own and batches all queued lines into one write(2), so callers never block on a slow
-/// log reader.
+/// A writer of lines on its own thread, which batches all queued lines into one write(2), so callers never block on a
+/// slow log reader.
 ///
-/// At most 1 MiB of lines waits, those being written included. Lines beyond that, and lines that cannot be written, are
-/// counted, and a line says how many as soon as there is room.
+/// At most 1 MiB of lines is queued, those being written included. Lines beyond that, and lines that cannot be written,
+/// are counted; a line reports the count as soon as there is room.
 ///
 /// Isolation: any thread; one lock.
 final class LineWriter: Sendable {
@@ -20,15 +20,13 @@ final class LineWriter: Sendable {
 
     private let monitor = Monitor(State())
 
-    /// - Parameter lostLine: the line, its end included, that says how many lines were lost.
+    /// - Parameter lostLine: makes the line, its end included, that reports how many lines were lost.
     init(fd: Int32, lostLine: @escaping @Sendable (Int) -> String) {
         let monitor = monitor
         NamedThread("log") { Self.run(monitor, fd: fd, lostLine: lostLine) }.detach()
     }
 
-    /// Takes a line, its end included.
-    ///
-    /// Never blocks.
+    /// Queues a line, its end included; never blocks.
     func append(_ line: String) {
         let wasEmpty = monitor.withLock { state in
             guard state.waiting.count + state.bytesBeingWritten + line.utf8.count <= Self.maxWaitingBytes else {
@@ -43,10 +41,10 @@ final class LineWriter: Sendable {
         if wasEmpty { monitor.wakeAll() }
     }
 
-    /// The most that has waited at once.
+    /// The most bytes that were queued at once.
     var mostWaitingBytes: Int { monitor.withLock { $0.mostWaitingBytes } }
 
-    /// Blocks until everything that was taken is written, or to the deadline.
+    /// Blocks until every queued line is written, or until the deadline.
     func flush(until deadline: ContinuousClock.Instant) {
         _ = monitor.wait(until: deadline) { state in
             state.waiting.isEmpty && state.bytesBeingWritten == 0 ? true : nil
@@ -66,11 +64,11 @@ final class LineWriter: Sendable {
             guard let (lines, lost) = next else { continue }
             let bytes = lost > 0 ? lines + lostLine(lost).utf8 : lines
             let written = SystemCall.writeAll(bytes, to: fd)
-            // Where the write failed inside a line, that line counts as lost.
+            // A partially written line counts as lost.
             let unwritten = bytes[written...].count { $0 == UInt8(ascii: "\n") }
             monitor.withLock { state in
                 state.bytesBeingWritten = 0
-                // The line that says how many were lost is none of them; what it would have said is kept.
+                // The report of lost lines is not counted itself; its count is kept for the next report.
                 if unwritten > 0 { state.lostLines += unwritten - (lost > 0 ? 1 : 0) + lost }
             }
             monitor.wakeAll()

@@ -3,16 +3,16 @@ package import Logging
 
 /// One line of the log.
 ///
-/// The functions below are every line that the three programs write: the course's actions, with the course's names and
-/// order of fields, and ours.
+/// The functions below are all the lines that the three programs write: the course's actions, with its names and order
+/// of fields, and our own.
 ///
-/// Source: docs/operations.md, "Log lines"; tests hold the text of each.
+/// Source: docs/operations.md, "Log lines"; tests check the text of each.
 package struct LogEvent: Sendable {
     /// Text, or a number that JSON writes without quotes.
     package enum Value: Sendable, Equatable {
         case text(String)
         case number(Int)
-        /// A number that is drawn: four figures in text, a plain number in JSON.
+        /// A number of the draw: four digits in text, a plain number in JSON.
         case drawnNumber(UInt16)
     }
 
@@ -55,12 +55,12 @@ extension LogEvent {
             [("cantidad", .number(count)), ("sequence", .number(Int(sequence)))])
     }
 
-    /// The agency's one bet is durable.
+    /// The agency's single bet is durable.
     package static func betSent(document: String, number: UInt16) -> LogEvent {
         LogEvent("apuesta_enviada", "success", bet(document, number))
     }
 
-    /// The deadline passed and nobody knows whether the chunk is stored.
+    /// The deadline passed, and it is unknown whether the chunk is stored.
     package static func betsUnknown(sequence: UInt32) -> LogEvent {
         LogEvent(
             "apuesta_enviada", "fail",
@@ -70,7 +70,7 @@ extension LogEvent {
             ], level: .error)
     }
 
-    /// The service refused the agency's chunk.
+    /// The service rejected the agency's chunk.
     package static func betsRefused(count: Int, sequence: UInt32, reason: String) -> LogEvent {
         LogEvent(
             "apuesta_enviada", "fail",
@@ -98,9 +98,9 @@ extension LogEvent {
             level: .warning)
     }
 
-    /// A chunk of a dialect was refused.
+    /// A chunk of a dialect was rejected.
     ///
-    /// Nothing of it is in the ledger.
+    /// None of it is in the ledger.
     package static func chunkRefused(count: Int, agency: AgencyID?, peer: String, reason: String) -> LogEvent {
         let named = agency.map { [("agency", Value.number(Int($0.rawValue)))] } ?? []
         return LogEvent(
@@ -170,9 +170,9 @@ extension LogEvent {
             [("agency", .number(Int(agency.rawValue))), ("peer", .text(peer))], level: .warning, isRepeatable: true)
     }
 
-    /// An agency of a dialect came on a new connection after chunks of it were stored.
+    /// An agency of a dialect connected again after chunks of it were stored.
     ///
-    /// Where it resends one whose answer was lost, that chunk is stored twice.
+    /// If it resends a chunk whose answer was lost, that chunk is stored twice.
     package static func agencyReconnected(
         _ agency: AgencyID, peer: String, storedBets: UInt64, level: Logger.Level
     ) -> LogEvent {
@@ -195,7 +195,7 @@ extension LogEvent {
             ])
     }
 
-    /// `isDirect` is nil for a sealed ledger, which is not written.
+    /// - Parameter isDirect: nil for a sealed ledger, which is not written.
     package static func ledgerOpened(path: String, bets: UInt64, isDirect: Bool?) -> LogEvent {
         LogEvent(
             "open_ledger", "success",
@@ -224,38 +224,38 @@ extension LogEvent {
             [("apuestas", .number(Int(clamping: bets))), ("numero", .drawnNumber(number))])
     }
 
-    /// A result that was told is no longer there, or is not of the ledger beside it: nothing of it is told any more.
+    /// A served result disappeared or does not belong to the ledger beside it, and is no longer served.
     package static func resultWithdrawn(path: String) -> LogEvent {
         LogEvent("withdraw_result", "success", [("path", .text(path))], level: .warning)
     }
 
-    /// The folder of the draw is not there, or may not be read.
+    /// The folder of the draw does not exist or is not readable.
     package static func waitingForFolder(path: String) -> LogEvent {
         LogEvent(
             "load_result", "in_progress",
-            [("path", .text(path)), ("error", .text("the folder is not there, or not readable"))],
+            [("path", .text(path)), ("error", .text("the folder does not exist or is not readable"))],
             level: .warning)
     }
 
-    /// What is in the file is not served.
+    /// The result in the file is not served.
     package static func resultRefused(path: String, reason: String) -> LogEvent {
         LogEvent(
             "load_result", "fail", [("path", .text(path)), ("error", .text(reason))], level: .error)
     }
 
-    /// progress.json could not be replaced; it is tried again when it changes next.
+    /// progress.json could not be replaced; the next change tries again.
     package static func progressFailed(path: String, reason: String) -> LogEvent {
         LogEvent(
             "write_progress", "fail", [("path", .text(path)), ("error", .text(reason))], level: .warning)
     }
 
-    /// The ledger was sealed with another number than the configuration has: the seal's counts.
+    /// The ledger is sealed with a number other than the configured one; the seal's number is used.
     package static func numberSealed(_ sealed: UInt16, configured: UInt16) -> LogEvent {
         LogEvent(
             "config", "fail",
             [
                 ("key", .text("draw.winningNumber")), ("value", .number(Int(configured))),
-                ("used", .number(Int(sealed))), ("error", .text("the ledger is sealed with its number")),
+                ("used", .number(Int(sealed))), ("error", .text("the ledger is already sealed with another number")),
             ], level: .warning)
     }
 

@@ -1,7 +1,7 @@
 private import Logging
 package import Platform
 
-// The lines that are about the program, its machine and its log, and not about bets.
+// The lines about the program, its machine and its log.
 extension LogEvent {
     /// The first line of a service, and of an agency's run.
     package static func started(program: String) -> LogEvent {
@@ -9,7 +9,7 @@ extension LogEvent {
             "start", "success", [("program", .text(program)), ("version", .text(ProgramVersion.text))])
     }
 
-    /// Something in the configuration is not used.
+    /// A part of the configuration is not used.
     package static func configurationWarning(_ reason: String) -> LogEvent {
         LogEvent("config", "fail", [("error", .text(reason))], level: .warning)
     }
@@ -20,7 +20,7 @@ extension LogEvent {
             "config", "fail",
             [
                 ("key", .text(key)), ("value", .number(from)), ("used", .number(to)),
-                ("error", .text("the limit on open files has no room for more; see ulimit -n")),
+                ("error", .text("the limit on open files allows no more; see ulimit -n")),
             ], level: .warning)
     }
 
@@ -34,21 +34,21 @@ extension LogEvent {
             ], level: .warning)
     }
 
-    /// Connections wait in the kernel; the service tries again once a second.
+    /// Accepting failed: connections wait in the kernel, and the service retries once a second.
     package static func acceptFailed(port: String, reason: String) -> LogEvent {
         LogEvent(
             "accept_connections", "fail", [("port", .text(port)), ("error", .text(reason))], level: .warning,
             isRepeatable: true)
     }
 
-    /// Lines like the ones before were left out (``LineLimit``).
+    /// Lines of this kind were suppressed (``LineLimit``).
     static func linesSuppressed(_ count: Int, action: String, result: String) -> LogEvent {
         LogEvent(
             "log", "fail",
             [("suppressed_lines", .number(count)), ("of", .text("\(action) \(result)"))], level: .warning)
     }
 
-    /// Nobody read the log, or it could not be written.
+    /// Lines were lost because nothing read the log, or because it could not be written.
     static func linesLost(_ count: Int) -> LogEvent {
         LogEvent("log", "fail", [("lost_lines", .number(count))], level: .warning)
     }

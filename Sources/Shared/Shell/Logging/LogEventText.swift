@@ -1,6 +1,6 @@
 package import Logging
 
-/// How log lines look.
+/// The format of log lines.
 package enum LogFormat: String, Sendable, CaseIterable {
     /// The course's lines: `2026-11-20 22:11:15-03:00 INFO     action: … | result: … | key: value`.
     case text
@@ -9,7 +9,7 @@ package enum LogFormat: String, Sendable, CaseIterable {
 }
 
 extension LogEvent {
-    /// What follows the time and level in the course's format.
+    /// The line after time and level, in the course's format.
     ///
     /// Control characters and bars are escaped, so that no peer can forge a line or a field.
     package var text: String {
@@ -24,7 +24,7 @@ extension LogEvent {
         return text
     }
 
-    /// The whole line as one JSON object.
+    /// Formats the whole line as one JSON object.
     ///
     /// - Parameter time: for example `2026-11-20T22:11:15.123456-03:00`.
     package func json(time: String) -> String {
@@ -40,7 +40,7 @@ extension LogEvent {
         return text + "}"
     }
 
-    /// The whole line of a format, its end included, at this moment.
+    /// Formats the whole line, its end included, with the current time.
     func line(_ format: LogFormat) -> String {
         switch format {
         case .text: Self.textLine(level, text)
@@ -48,7 +48,7 @@ extension LogEvent {
         }
     }
 
-    /// A line of the course's format, its end included, at this moment.
+    /// Formats a line of the course's format, its end included, with the current time.
     static func textLine(_ level: Logger.Level, _ message: String) -> String {
         let name = level.courseName
         return "\(LogTime.now.text) \(name)\(String(repeating: " ", count: 8 - name.utf8.count)) \(message)\n"

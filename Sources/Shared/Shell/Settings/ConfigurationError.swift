@@ -1,4 +1,4 @@
-/// Everything that is wrong with a configuration, one message each: what, where, which value, what is accepted.
+/// All faults of a configuration, each as one message with source, key, value and accepted values.
 package struct ConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
     package var faults: [String]
 

@@ -9,7 +9,7 @@ package struct ConfigurationFile: Sendable {
 
     package let path: String
     package private(set) var entries: [String: Entry] = [:]
-    /// What is wrong with the file itself: unknown keys, values that are no scalars, lines that are no YAML.
+    /// Faults of the file itself: unknown keys, values other than scalars, invalid YAML.
     package private(set) var faults: [String] = []
 
     package init(path: String, text: String) {
@@ -35,7 +35,7 @@ package struct ConfigurationFile: Sendable {
             if let key = ConfigurationKey.all.first(where: { $0.path == name }) {
                 read(value, of: key)
             } else if ConfigurationKey.all.contains(where: { $0.path.hasPrefix(name + ".") }) {
-                // A section whose keys are all commented out is as absent as they are.
+                // A section whose keys are all commented out counts as absent.
                 if !Self.isNull(value) { read(value, prefix: name) }
             } else {
                 faults.append("\(path):\(line(key)): unknown key \(name)\(Self.suggestion(for: name))")
@@ -68,7 +68,7 @@ package struct ConfigurationFile: Sendable {
         node.mark?.line ?? 0
     }
 
-    /// `; did you mean …?` if a known key is like the unknown one.
+    /// Returns `; did you mean …?` if a known key is similar to the unknown one.
     static func suggestion(for name: String) -> String {
         let closest = ConfigurationKey.all.map(\.path).closest(to: name, within: 3)
         return closest.map { "; did you mean \($0)?" } ?? "; the keys are in docs/operations.md"

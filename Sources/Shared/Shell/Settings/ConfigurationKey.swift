@@ -4,8 +4,8 @@ import Platform
 
 /// One key of `config.yaml`: its type, default and range.
 ///
-/// The list ``all`` is the only place that knows which keys exist; TidyTests holds `config.yaml` and docs/operations.md
-/// to it.
+/// The list ``all`` is the only definition of which keys exist; TidyTests compare docs/operations.md with it, and
+/// SharedTests `config.yaml`.
 package struct ConfigurationKey: Sendable {
     package enum Kind: Sendable {
         /// A whole number in a range, both ends included.
@@ -14,10 +14,10 @@ package struct ConfigurationKey: Sendable {
         case automaticInteger(ClosedRange<Int>)
         /// `host:port`.
         case endpoint(default: String)
-        /// `host:port`, or nothing: then the port is not opened.
+        /// `host:port`, or empty to leave the port closed.
         case optionalEndpoint
         case draw(default: String)
-        /// A path; not empty, and not with a `~`, which only a shell expands.
+        /// A path; not empty, and without a leading `~`, which only a shell expands.
         case path(default: String)
         case choice([String], default: String)
     }
@@ -25,7 +25,7 @@ package struct ConfigurationKey: Sendable {
     /// For example `ingest.workers`.
     package let path: String
     package let kind: Kind
-    /// The course's environment variables for the same thing.
+    /// The course's environment variables for the same key.
     package let aliases: [String]
 
     private init(_ path: String, _ kind: Kind, aliases: [String] = []) {
@@ -99,7 +99,7 @@ package struct ConfigurationKey: Sendable {
             "log.format", .choice(LogFormat.allCases.map(\.rawValue), default: "text")),
     ]
 
-    /// The accepted values, as error messages and the documentation say them.
+    /// The accepted values, as error messages describe them.
     package var range: String {
         switch kind {
         case .integer(let range, _): "a whole number from \(range.lowerBound) to \(range.upperBound)"

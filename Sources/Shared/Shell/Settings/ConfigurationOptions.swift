@@ -8,7 +8,7 @@ import Storage
 package struct ConfigurationOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The configuration file (default: config.yaml here, if there is one).",
+            "The configuration file (default: ./config.yaml, if it exists).",
             valueName: "file"))
     package var config: String?
 
@@ -25,16 +25,16 @@ package struct ConfigurationOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The draw: short for --set draw.id=…", valueName: "name"))
     package var draw: String?
 
-    @Flag(help: "Print every key with its value and where it comes from, and end: 0, or 78 with what is wrong.")
+    @Flag(help: "Print every key with its value and its source, and exit: 0, or 78 with every fault.")
     package var check = false
 
     package init() {}
 
     /// Reads file, environment and flags.
     ///
-    /// - Parameter flags: what a command's own flags set; each is called as the last part of its key.
-    /// - Throws: ``ConfigurationError`` for a file that cannot be read and for every bad key or value; with `--check` the
-    ///   exit code 0 once the table is printed.
+    /// - Parameter flags: the values of a command's own flags, by key; each is named after the last part of its key.
+    /// - Throws: ``ConfigurationError`` for an unreadable file and for every invalid key or value; with `--check`, exit
+    ///   code 0 once the table is printed.
     package func load(flags: [String: String?] = [:]) throws -> ServiceConfiguration {
         var merged = flags.compactMapValues { $0 }
         if let data { merged["data"] = data }
@@ -67,7 +67,7 @@ package struct ConfigurationOptions: ParsableArguments {
         let named = config ?? environment["QUINIELA_CONFIG"]
         let path = named ?? "config.yaml"
         do {
-            // Read to its end, whatever it is: a pipe says that its size is 0.
+            // Read to the end of input: a pipe reports a size of 0.
             let fd = open(path, O_RDONLY | O_CLOEXEC)
             if fd < 0, errno == ENOENT, named == nil { return nil }
             guard fd >= 0 else { throw DiskError(call: "open", path: path, errno: errno) }
@@ -75,7 +75,7 @@ package struct ConfigurationOptions: ParsableArguments {
             guard let bytes = SystemCall.readAll(from: fd) else {
                 throw DiskError(call: "read", path: path, errno: errno)
             }
-            // What a failed command leaves in a pipe must not mean that everything has its default.
+            // Empty input, for example from a failed command in a pipe, must not mean that every key has its default.
             if bytes.isEmpty, named != nil, path != "/dev/null" { throw EmptyFile(path: path) }
             return ConfigurationFile(path: path, text: String(decoding: bytes, as: UTF8.self))
         } catch {
@@ -86,14 +86,14 @@ package struct ConfigurationOptions: ParsableArguments {
     }
 }
 
-/// A configuration file without a byte.
+/// An empty configuration file.
 private struct EmptyFile: Error, CustomStringConvertible {
     var path: String
     var description: String { "\(path): the file is empty" }
 }
 
 extension ServiceConfiguration {
-    /// The configuration in force, for people.
+    /// The effective configuration as a table.
     package var table: String {
         var table = TextTable(["key", "value", "from"])
         for ((key, value), origin) in zip(values, origins) { table.append([key, value.escaped(.text), origin]) }

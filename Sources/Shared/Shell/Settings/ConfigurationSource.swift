@@ -1,11 +1,11 @@
 import Platform
 
-/// Looks keys up in the sources, remembers what was wrong, and continues with the default.
+/// A lookup of keys in all sources, which collects faults and continues with the default.
 struct ConfigurationSource {
-    /// A key's value in force, and where it comes from.
+    /// A key's effective value and its source.
     struct Found {
         var value: String
-        /// For messages: `config.yaml:12`, a variable, a flag or `default`.
+        /// The source, for messages: `config.yaml:12`, a variable, a flag or `default`.
         var place: String
     }
 
@@ -17,10 +17,10 @@ struct ConfigurationSource {
     private let flagNames: [String: String]
     private let environment: [String: String]
 
-    /// The course's variables whose names are anybody's: a value that does not fit is not meant for us.
+    /// The course's variables with generic names; a value that is not valid here is meant for another program.
     private static let genericVariables: Set<String> = ["LOGGING_LEVEL", "SERVER_PORT"]
 
-    /// - Parameter flagNames: the flags that gave the values of `flags`, by key; `--set` where there is none.
+    /// - Parameter flagNames: the flags that gave the values of `flags`, by key; `--set` for the others.
     init(
         flags: [String: String], flagNames: [String: String], environment: [String: String], file: ConfigurationFile?
     ) {
@@ -41,7 +41,7 @@ struct ConfigurationSource {
         parsed(path, Int.init)
     }
 
-    /// The value of a key, checked and parsed; its default after a fault.
+    /// Returns a key's value, checked and parsed; its default after a fault.
     mutating func parsed<Value>(_ path: String, _ parse: (String) -> Value?) -> Value {
         guard let key = ConfigurationKey.all.first(where: { $0.path == path }) else {
             preconditionFailure("\(path) is not in ConfigurationKey.all")
@@ -71,7 +71,7 @@ struct ConfigurationSource {
         return key.path == "ingest.listen" ? withServerPort(rest) : rest
     }
 
-    /// The course's SERVER_PORT: the port of the address that file or default give.
+    /// Applies the course's SERVER_PORT, which replaces the port of the address from file or default.
     private mutating func withServerPort(_ found: Found) -> Found {
         guard let text = environment["SERVER_PORT"], let endpoint = Endpoint(found.value) else { return found }
         guard let port = UInt16(text) else {

@@ -1,12 +1,12 @@
-/// Finds environment variables that begin with `QUINIELA_` and set nothing.
+/// A check for environment variables that begin with `QUINIELA_` and set nothing.
 ///
-/// A variable that could be meant for a key is a fault; any other is a warning, because schedulers and scripts name
+/// A variable that could be meant for a key is a fault. Any other is a warning, because schedulers and scripts name
 /// variables after the services that they run.
 struct EnvironmentCheck {
     private(set) var faults: [String] = []
     private(set) var warnings: [String] = []
 
-    /// Variables with our prefix that belong to the programs, the tests and the build.
+    /// Other variables with this prefix, of the programs, the tests and the build.
     private static let others = ["QUINIELA_CONFIG", "QUINIELA_DATASET", "QUINIELA_STRICT", "QUINIELA_VERSION"]
 
     init(_ environment: [String: String]) {
@@ -23,8 +23,8 @@ struct EnvironmentCheck {
         }
     }
 
-    /// The variables that an unknown one may be a misspelling of: those that end as it does without their section, or the
-    /// closest one.
+    /// Returns the variables that an unknown one may be a misspelling of: those with the same ending apart from their
+    /// section, or the closest one.
     private static func keys(meantBy name: String) -> [String] {
         let rest = name.dropFirst("QUINIELA_".count)
         let all = ConfigurationKey.all.map(\.variable)
@@ -35,7 +35,7 @@ struct EnvironmentCheck {
         let joined = rest.filter { $0 != "_" }
         let sameLetters = all.filter { $0.filter { $0 != "_" }.hasSuffix(joined) }
         if joined.count >= 5, !sameLetters.isEmpty { return sameLetters }
-        // The shorter the name, the likelier it means something else.
+        // The shorter the name, the likelier it is meant for something else.
         let limit = min(3, rest.count / 4)
         return (all + ["QUINIELA_CONFIG"]).closest(to: name, within: limit).map { [$0] } ?? []
     }

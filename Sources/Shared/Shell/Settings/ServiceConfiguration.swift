@@ -9,19 +9,19 @@ package struct ServiceConfiguration: Sendable {
     package struct Ingest: Sendable {
         package var listen: Endpoint
         package var address: Endpoint
-        /// Event loops of each service; nil: one for two cores.
+        /// Event loops of each service; nil for one per two cores.
         package var loops: Int?
         package var workers: Int
-        /// Chunks that a connection may have unacknowledged.
+        /// The maximum number of unacknowledged chunks of a connection.
         package var window: Int
-        /// Connections that are served at once.
+        /// The maximum number of connections served at once.
         ///
-        /// A connection stands in the queue at most once, so the queue of this capacity never overflows.
+        /// A connection is in the queue at most once, so a queue of this capacity never overflows.
         package var queueCapacity: Int
-        /// Of them, from one address.
+        /// The maximum from one address.
         package var maxPerAddress: Int
         package var maxFrameBytes: Int
-        /// Bytes of frames in memory, over all connections.
+        /// The maximum bytes of frames in memory, over all connections.
         package var bufferBytes: Int
         package var helloDeadline: Duration
         package var frameDeadline: Duration
@@ -32,14 +32,14 @@ package struct ServiceConfiguration: Sendable {
         package var listen: Endpoint
         package var address: Endpoint
         package var maxConnections: Int
-        /// Of them, from one address.
+        /// The maximum from one address.
         package var maxPerAddress: Int
     }
 
     package struct Retry: Sendable {
         package var initial: Duration
         package var max: Duration
-        /// How long an agency tries without an answer of the service.
+        /// How long an agency retries without an answer from the service.
         package var deadline: Duration
         /// How long an agency waits for the draw.
         package var drawDeadline: Duration
@@ -51,7 +51,7 @@ package struct ServiceConfiguration: Sendable {
         package var name: String
         package var endpoint: Endpoint
         package var dialect: any Dialect
-        /// It is opened by winners-service.
+        /// Whether winners-service opens it, and not bet-ingest.
         package var isWinners: Bool
     }
 
@@ -60,38 +60,38 @@ package struct ServiceConfiguration: Sendable {
     package var winningNumber: UInt16
     package var ingest: Ingest
     package var winners: Winners
-    /// The ports that are switched on.
+    /// The dialects' ports that are configured.
     package var dialects: [DialectPort]
     package var maxChunkBets: Int
-    /// The whole frame, its length field included.
+    /// The maximum size of a whole frame, its length prefix included.
     package var maxChunkBytes: Int
     package var retry: Retry
     package var agency: AgencyID
-    /// With `{id}` replaced.
+    /// The path of the file, with `{id}` replaced.
     package var agencyFile: String
-    /// Absolute, without a slash at its end.
+    /// The data folder's absolute path, without a trailing slash.
     package var data: String
     package var logLevel: Logger.Level
-    /// The level is asked for, and not the default.
+    /// Whether the level was set rather than left at its default.
     package var isLogLevelChosen: Bool
     package var logFormat: LogFormat
-    /// Every key with its value in force.
+    /// Every key with its effective value.
     package var values: [(String, String)]
-    /// Where each of ``values`` comes from, in their order: `default`, `config.yaml:12`, a variable or a flag.
+    /// The source of each of ``values``, in the same order: `default`, `config.yaml:12`, a variable or a flag.
     package var origins: [String]
-    /// What is not used although it may be meant to be.
+    /// Reports of settings that are not used although they may be meant for the programs.
     package var warnings: [String]
 
     package var folder: DrawFolder { DrawFolder(data: data, draw: draw) }
 
-    /// Merges the sources and checks every value: flags over environment over file over defaults.
+    /// Merges the sources (flags over environment over file over defaults) and checks every value.
     ///
     /// - Parameters:
-    ///   - flags: values by key, as `--set` and its shorthands gave them.
-    ///   - flagNames: the flags that gave them, by key; `--set` for the others.
+    ///   - flags: values by key, from `--set` and its shorthands.
+    ///   - flagNames: the flags that set them, by key; `--set` for the others.
     ///   - environment: `QUINIELA_INGEST_WORKERS` for `ingest.workers`, and the course's names.
-    ///   - workingFolder: where a relative data folder begins; nil if it is gone.
-    /// - Throws: ``ConfigurationError`` with every fault there is.
+    ///   - workingFolder: the base of a relative data folder; nil if it no longer exists.
+    /// - Throws: ``ConfigurationError`` with all faults.
     package init(
         flags: [String: String], flagNames: [String: String] = [:], environment: [String: String],
         file: ConfigurationFile?, workingFolder: String? = SystemCall.workingFolder
@@ -145,14 +145,14 @@ package struct ServiceConfiguration: Sendable {
         isLogLevelChosen = source.found.contains { $0.path == "log.level" && $0.1.place != "default" }
         var faults = source.faults
         if !data.hasPrefix("/"), faults.isEmpty {
-            faults.append("data is \"\(data)\", and the working folder is gone: write the folder from the root")
+            faults.append("data is \"\(data)\", but the working folder no longer exists; use an absolute path")
         }
         if !faults.isEmpty { throw ConfigurationError(faults) }
     }
 }
 
 extension ServiceConfiguration {
-    /// A folder's path from the root, without a slash at its end; nil if there is no working folder to begin at.
+    /// Makes a folder's path absolute, without a trailing slash; nil if it is relative and there is no working folder.
     private static func absolute(_ path: String, below workingFolder: String?) -> String? {
         var path = path
         while path.hasPrefix("./") { path.removeFirst(2) }

@@ -1,6 +1,6 @@
-/// How far a spelling is from another one.
+/// The distance between two spellings.
 enum SpellingDistance {
-    /// Levenshtein's distance between two words, in any case.
+    /// Computes the Levenshtein distance between two words, ignoring case.
     static func between(_ left: String, _ right: String) -> Int {
         let left = left.lowercased()
         let right = Array(right.lowercased())
@@ -19,7 +19,7 @@ enum SpellingDistance {
 }
 
 extension [String] {
-    /// The first of the words that are closest to another one, if it is no farther than `limit`.
+    /// Returns the word closest to another one, the first of several, if its distance is at most `limit`.
     func closest(to word: String, within limit: Int) -> String? {
         let distances = map { SpellingDistance.between($0, word) }
         guard let least = distances.min(), least <= limit else { return nil }

@@ -7,8 +7,8 @@ import Storage
 package enum Program {
     /// Prepares the process, parses the arguments, runs the command, and ends the process with its exit code.
     ///
-    /// Help, version and messages are written here and not by ArgumentParser, which takes text that cannot be written for
-    /// success.
+    /// Help, version and messages are written here and not by ArgumentParser, which exits with success even if the text
+    /// cannot be written.
     package static func main<Command: ParsableCommand>(_ type: Command.Type) -> Never {
         ProcessStart.prepare()
         do {

@@ -8,20 +8,20 @@ package enum ProgramExit: Int32, Sendable {
     case done = 0
     /// 64: the command line.
     ///
-    /// ArgumentParser's own.
+    /// ArgumentParser uses it too.
     case usage = 64
-    /// 65: rows were rejected, or a ledger or result does not hold.
+    /// 65: rows were rejected, or a ledger or result is damaged or invalid.
     case data = 65
     /// 70: the program or the machine failed.
     case `internal` = 70
-    /// 75: the other side did not answer in time; trying again later is safe.
+    /// 75: the other side did not answer in time; retrying later is safe.
     case tryLater = 75
     /// 78: the configuration.
     case configuration = 78
 
     package var code: ExitCode { ExitCode(rawValue) }
 
-    /// Runs a command's body and turns what it throws into a message on standard error and an exit code.
+    /// Runs a command's body and turns an error into a message on standard error and an exit code.
     package static func run(_ body: () throws -> Void) throws {
         do {
             try body()
@@ -33,7 +33,7 @@ package enum ProgramExit: Int32, Sendable {
         }
     }
 
-    /// The code for an error that ends a program.
+    /// Chooses the code for an error that ends a program.
     package init(for error: any Error) {
         switch error {
         case is ConfigurationError: self = .configuration
@@ -46,15 +46,15 @@ package enum ProgramExit: Int32, Sendable {
     }
 }
 
-/// An error of a program's own that says which exit code it means.
+/// An error that determines its exit code.
 package protocol ProgramError: Error {
     var exit: ProgramExit { get }
 }
 
 extension EventLog {
-    /// The log of a program to standard error, with its first lines: program, version, what the configuration leaves unused.
+    /// Starts a program's log to standard error with its first lines: program, version, unused configuration.
     ///
-    /// - Parameter level: instead of the configuration's.
+    /// - Parameter level: overrides the configured level.
     package static func start(
         program: String, _ configuration: ServiceConfiguration, level: Logger.Level? = nil
     ) -> EventLog {
@@ -65,7 +65,7 @@ extension EventLog {
         return log
     }
 
-    /// Runs a service's body and logs its end; what it threw is logged and thrown on as its exit code.
+    /// Runs a service's body and logs its end; an error is logged and rethrown as its exit code.
     package func bracketing(_ body: () throws -> Void) throws {
         defer { flush() }
         do {

@@ -1,8 +1,10 @@
 private import CLinux
 private import Glibc
 
-/// A line that shows how far long work has come: on a terminal only, after half a second, at most ten times a second, and
-/// only while the program is in the foreground.
+/// A line that shows the progress of long work.
+///
+/// Shown on a terminal only, after half a second, at most ten times a second, and only while the program is in the
+/// foreground.
 ///
 /// Isolation: one thread.
 package final class ProgressBar {
@@ -10,11 +12,11 @@ package final class ProgressBar {
     private let unit: String
     private let isShown: Bool
     private let creation = ContinuousClock.now
-    /// Where this run began, for its rate.
+    /// The progress at which this run began, for its rate.
     private var start: (done: Int, count: Int, time: ContinuousClock.Instant)
     private var lastShown: ContinuousClock.Instant?
 
-    /// - Parameter unit: what is counted in ``update(_:of:count:)``, for example `bets`.
+    /// - Parameter unit: the unit of the count in ``update(_:of:count:)``, for example `bets`.
     package init(label: String, unit: String) {
         self.label = label
         self.unit = unit
@@ -25,7 +27,7 @@ package final class ProgressBar {
     /// Whether standard error is a terminal.
     package static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
-    /// Says that an earlier run has done a part: rate and time left are worked out from here.
+    /// Sets the progress of earlier runs; rate and time left are computed from there.
     package func resume(at done: Int, count: Int? = nil) {
         start = (done, count ?? done, .now)
     }
@@ -45,7 +47,7 @@ package final class ProgressBar {
                 done: done, all: all, count: count ?? done, startDone: start.done, startCount: start.count,
                 elapsed: start.time.duration(to: now)),
             columns: columns > 0 ? columns : 80)
-        write("\r\u{1B}[K" + line + "\r")  // a log line that comes now begins at the left
+        write("\r\u{1B}[K" + line + "\r")  // the next log line begins in the first column
     }
 
     /// Clears the line.
@@ -54,7 +56,7 @@ package final class ProgressBar {
         write("\u{1B}[K")
     }
 
-    /// How far the work has come, and how far it was when this run began.
+    /// The progress of the work, now and when this run began.
     struct Progress {
         var done: Int
         var all: Int
@@ -64,8 +66,9 @@ package final class ProgressBar {
         var elapsed: Duration
     }
 
-    /// The line's text, for example `export [#########...........]  45%  1.2M bets  0.8M bets/s  3 s left`, with as many of
-    /// these parts as a terminal of this width has room for.
+    /// Formats the line, for example `export [#########...........]  45%  1.2M bets  0.8M bets/s  3 s left`.
+    ///
+    /// It has as many of these parts as fit the terminal's width.
     static func line(label: String, unit: String, _ progress: Progress, columns: Int) -> String {
         let fraction = progress.all > 0 ? min(1, Double(progress.done) / Double(progress.all)) : 0
         let seconds = max(progress.elapsed / .seconds(1), 0.001)
@@ -81,7 +84,7 @@ package final class ProgressBar {
             parts.append("  \(Int(max(0, min(left, 1e9)))) s left")
         }
         let label = label.escaped(.text)
-        // The last column stays free: a terminal moves to the next line there.
+        // The last column stays free: a character there would wrap to the next line.
         var room = columns - 1 - label.count
         var text = ""
         for part in parts {
@@ -96,7 +99,7 @@ package final class ProgressBar {
         return "\(label) [\(bar)]\(text)"
     }
 
-    /// A number in at most five characters: 950, 12.3k, 4.5M.
+    /// Formats a number in a few characters: 950, 12.3k, 4.5M.
     private static func short(_ value: Double) -> String {
         for (limit, divisor, suffix) in [(1e3, 1.0, ""), (1e6, 1e3, "k"), (1e9, 1e6, "M")]
         where value < limit {

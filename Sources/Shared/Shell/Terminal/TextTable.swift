@@ -1,4 +1,4 @@
-/// A table of text for a terminal: columns as wide as their widest cell, numbers to the right.
+/// A table of text for a terminal, with columns as wide as their widest cell and numbers right-aligned.
 package struct TextTable: Sendable {
     private var rows: [[String]]
 

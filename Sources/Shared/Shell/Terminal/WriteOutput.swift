@@ -2,12 +2,12 @@ private import Glibc
 import Platform
 package import Storage
 
-/// Writes a line to standard error: messages of commands that do not log.
+/// Writes a line to standard error, for messages of commands that do not log.
 package func writeError(_ text: String) {
     SystemCall.writeAll(Array((text + "\n").utf8), to: STDERR_FILENO)
 }
 
-/// Writes a line to standard output: results.
+/// Writes a line of results to standard output.
 ///
 /// Blocks.
 ///
