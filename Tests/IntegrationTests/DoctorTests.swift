@@ -41,7 +41,7 @@ struct DoctorTests {
         let ports = try DialectPorts()
         let program = try doctor(ports, "pipe", ["--address", "\(ports["echo"])", "--seconds", "1"])
         #expect(try program.waitForExit() == 65)
-        #expect(program.standardOutput.contains("FAILS  a chunk that comes byte by byte is stored"))
+        #expect(program.standardOutput.contains("FAILS  a chunk that arrives byte by byte is stored"))
         #expect(program.log.contains("it sends 37 bets at most"))
         try ports.services.stop()
     }
