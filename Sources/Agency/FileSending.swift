@@ -43,7 +43,7 @@ final class FileSending {
         guard let sender, sender.isWelcomed else { return "nothing was sent; \(rerun)" }
         let recorded = "of \(path) the service has recorded \(Figures.counted(sender.totals.recorded, "bet"))"
         if sender.isFinished, sender.unansweredCount == 0 {
-            return "\(recorded) and the agency has finished; its winners are missing: \(rerun), or agency winners"
+            return "\(recorded) and the agency has finished; its winners have not arrived: \(rerun), or agency winners"
         }
         let unanswered = sender.unansweredCount
         let answers = unanswered > 0 ? ", \(Figures.counted(unanswered, "chunk")) without an answer" : ""

@@ -95,7 +95,7 @@ struct ChangedFileTests {
         try handle.close()
         #expect(utimensat(AT_FDCWD, path, [status.st_atim, status.st_mtim], 0) == 0)
         var stream = BetStream(reader: reader, check: check, packer: ChunkPacker(maxBets: 100, maxBytes: 8192))
-        #expect(throws: BetFileChange(path: path, what: "its bets are not those that were checked")) {
+        #expect(throws: BetFileChange(path: path, what: "its bets differ from those that were checked")) {
             try stream.nextChunk(sequence: 1)
         }
     }
