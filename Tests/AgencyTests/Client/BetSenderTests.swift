@@ -95,6 +95,6 @@ struct BetSenderTests {
         }
         #expect(try fixture.send().stored == 57)
         #expect(service.storedBets == (0..<57).map(Samples.bet) && service.isFinished)
-        #expect(hasForgotten && fixture.log.contains { $0.contains("its ledger was put back from a copy") })
+        #expect(hasForgotten && fixture.log.contains { $0.contains("its ledger was restored from a copy") })
     }
 }
