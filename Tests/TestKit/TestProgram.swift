@@ -108,7 +108,7 @@ package final class TestProgram: Sendable {
 
     /// The process's resident memory.
     package var residentBytes: Int {
-        // Reads the whole file at once: the kernel generates it for each read.
+        // Neither mapped nor cached: the kernel generates the file for each read.
         let text = (try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8)) ?? ""
         for line in text.split(separator: "\n") where line.hasPrefix("VmRSS:") {
             return (Int(line.split(separator: " ").dropFirst().first ?? "") ?? 0) << 10

@@ -72,7 +72,7 @@ package final class TestSocket: Sendable {
         shutdown(fd, Int32(SHUT_WR))
     }
 
-    /// Shuts down both sides; the later close sends a reset.
+    /// Closes both directions at once with a reset.
     package func reset() {
         var option = linger(l_onoff: 1, l_linger: 0)
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
