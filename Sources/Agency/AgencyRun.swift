@@ -27,7 +27,7 @@ struct AgencyRun {
 
     /// The latest valid birthdate, fixed for the whole run.
     ///
-    /// - Throws: ``ClockError`` if the machine's clock cannot be right.
+    /// - Throws: ``ClockError`` if the machine's clock cannot be right; then nothing is sent.
     static func today(unixMilliseconds now: UInt64 = SystemCall.unixMilliseconds()) throws -> Birthdate {
         try ProgramVersion.checkClock(now)
         return Birthdate(unixMilliseconds: now)

@@ -14,7 +14,7 @@ struct ServiceConnection {
     ///
     /// Blocks until connected, up to 10 s, or until a stop signal.
     ///
-    /// - Throws: ``ConnectionFailure`` with the system's reason, such as a timeout or an unknown name; ``Stopped``.
+    /// - Throws: ``ConnectionFailure`` with the system's reason, such as `Connection refused` or a timeout; ``Stopped``.
     init(_ endpoint: Endpoint, mailbox: Mailbox, group: any EventLoopGroup) throws {
         let number = mailbox.beginConnection()
         ClientBootstrap(group: group)
