@@ -1,10 +1,10 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// A package of its own, so that nobody who builds Quiniela builds this. `scripts/fuzz` builds and runs it.
+// A separate package, so that a build of Quiniela does not include it. `scripts/fuzz` builds and runs it.
 //
-// The code under test has package access and no product: symbolic links put it into this package, where it is compiled
-// with libFuzzer's coverage. The dependencies are those of the main package; scripts/fuzz gives both the same versions.
+// The code under test has package access and no product, so symbolic links include it in this package, where it is
+// compiled with libFuzzer's coverage. The dependencies are those of the main package; scripts/fuzz pins the same versions.
 let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
@@ -13,7 +13,7 @@ let settings: [SwiftSetting] = [
 ]
 
 extension Target {
-    /// A library of its own below Sources/Shared.
+    /// A library target below Sources/Shared.
     static func room(_ name: String, _ dependencies: [Dependency] = []) -> Target {
         .target(name: name, dependencies: dependencies, path: "Sources/Shared/\(name)", swiftSettings: settings)
     }
@@ -31,7 +31,7 @@ extension Target.Dependency {
     static let crypto = product(name: "Crypto", package: "swift-crypto")
 }
 
-/// A fuzzer: an executable without `main`, which libFuzzer brings.
+/// A fuzzer: an executable without `main`, which libFuzzer provides.
 func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(name: name, dependencies: ["FuzzKit"] + dependencies, swiftSettings: settings)
 }
@@ -48,7 +48,7 @@ let package = Package(
     ],
     targets: [
         .target(name: "CLinux"),
-        // The rooms that the programs share, lowest first. What a room offers to others is declared `package`.
+        // The rooms that the programs share, lowest first. Their interfaces are declared `package`.
         .room("Domain"),
         .room("Platform", ["CLinux"]),
         .room("WireProtocol", ["Domain", "CLinux"]),
@@ -75,7 +75,7 @@ let package = Package(
         fuzzer("FuzzColumns", ["Domain", "WireProtocol"]),
         fuzzer("FuzzDialects", ["AgencyLanguages", "Dialects", "Domain", "WireProtocol"]),
         fuzzer("FuzzLedger", ["Domain", "Ledger", "Storage", "WireProtocol"]),
-        // The reader of agencies' files is the agency's own: a link brings it here.
+        // The reader of agencies' files belongs to the agency; a symbolic link includes it here.
         fuzzer("FuzzCSV", ["Domain", "Platform", "Shell", "Storage", "WireProtocol"]),
         fuzzer("FuzzConfiguration", ["Domain", "Ledger", "Shell"]),
         fuzzer("FuzzPublished", ["Ledger", .crypto]),

@@ -11,8 +11,8 @@ struct AgencyCommand: ParsableCommand {
         abstract: "Sends an agency's bets and asks for its winners.",
         discussion: """
             Checks a CSV, streams it to the ingest service in chunks, waits until every chunk is durable, then asks the \
-            winners service for this agency's winners. It may be stopped, killed and started again at any moment: it \
-            resumes from the position that the service reports, once it has found that the bets recorded there are the \
+            winners service for this agency's winners. It may be stopped, killed and restarted at any moment: it \
+            resumes from the position that the service reports, after checking that the recorded bets are the \
             first ones of its file.
 
             EXAMPLES
@@ -21,10 +21,10 @@ struct AgencyCommand: ParsableCommand {
               agency winners --id 1
               NOMBRE=Ana APELLIDO=Paz DOCUMENTO=30904465 NACIMIENTO=1999-03-17 NUMERO=7574 agency bet --id 1
               agency dataset --bets 100000 --seed 7 --folder /tmp/bets
-              agency doctor --help                       try any server of one of the protocols
+              agency doctor --help                       test any server for one of the protocols
 
             EXIT CODES
-              0 done · 64 usage · 65 lines are invalid, bets were rejected, or it is another file · 70 program or \
+              0 done · 64 usage · 65 invalid lines, rejected bets, or a different file · 70 program or \
             machine failed · 75 stopped, or no answer in time: run it again · 78 configuration
             """,
         version: ProgramVersion.text,

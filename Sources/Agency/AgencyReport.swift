@@ -1,7 +1,7 @@
 import Domain
 import Foundation
 
-/// The outcome of an agency's run, for people and for programs.
+/// The outcome of an agency's run, as text and as JSON.
 struct AgencyReport {
     let agency: AgencyID
     let totals: BetSender.Totals
@@ -9,7 +9,7 @@ struct AgencyReport {
     let invalidLines: Int?
     let winners: WinnersConsultation.Outcome
 
-    /// Whether anything that was to be in the draw is not.
+    /// Whether any bet of the file is missing from the draw.
     var isIncomplete: Bool { (invalidLines ?? 0) + totals.rejected > 0 }
 
     var text: String {

@@ -5,7 +5,7 @@ import NIOPosix
 import Platform
 import Shell
 
-/// What every run of the agency has: configuration, log, mailbox, and one event loop for its sockets.
+/// The context of every run of the agency: configuration, log, mailbox, and one event loop for its sockets.
 struct AgencyRun {
     let configuration: ServiceConfiguration
     let log: EventLog
@@ -13,7 +13,7 @@ struct AgencyRun {
 
     init(configuration: ServiceConfiguration) {
         self.configuration = configuration
-        // On a terminal the progress bar says what the lines of the chunks would.
+        // On a terminal the progress bar replaces the log lines of the chunks.
         let isQuiet = !configuration.isLogLevelChosen && ProgressBar.isTerminal
         log = .start(program: "agency", configuration, level: isQuiet ? .warning : nil)
     }
@@ -25,9 +25,9 @@ struct AgencyRun {
     /// The stop signal, if it has arrived.
     var stopSignal: String? { mailbox.waitForStop(until: .now) }
 
-    /// The birthdates' latest day: one for the whole run.
+    /// The latest valid birthdate, fixed for the whole run.
     ///
-    /// - Throws: ``ClockError`` if the machine's clock cannot be right: nothing is sent.
+    /// - Throws: ``ClockError`` if the machine's clock cannot be right; then nothing is sent.
     static func today(unixMilliseconds now: UInt64 = SystemCall.unixMilliseconds()) throws -> Birthdate {
         try ProgramVersion.checkClock(now)
         return Birthdate(unixMilliseconds: now)
@@ -35,12 +35,12 @@ struct AgencyRun {
 
     /// Runs `work` with an event loop; a stop signal ends it early.
     ///
-    /// - Parameter undone: what a stop leaves undone, asked after it.
-    /// - Throws: ``AgencyError/stopped(signal:undone:)``; what `work` throws.
+    /// - Parameter undone: describes what a stop leaves undone; called after the stop.
+    /// - Throws: ``AgencyError/stopped(signal:undone:)``; any error of `work`.
     func untilStopped<Result>(
         undone: () -> String, _ work: (any ServiceLink) throws -> Result
     ) throws -> Result {
-        // Event loop and signals: a library's thread that cannot be started is a trap.
+        // One for the event loop, one for signals: a library that cannot start its thread traps.
         try ResourceLimits.checkThreads(2)
         let mailbox = mailbox
         StopSignals.watch { mailbox.postStop($0) }

@@ -21,9 +21,9 @@ final class FileSending {
         rejected = .rejected(of: path, on: disk) { writeError($0) }
     }
 
-    /// Does everything.
+    /// Checks the file, sends its bets and asks for the winners.
     ///
-    /// - Throws: what kept the agency from finishing or its winners from being told; ``Stopped``.
+    /// - Throws: any error that kept the agency from finishing or from receiving its winners; ``Stopped``.
     func run(_ link: any ServiceLink) throws -> AgencyReport {
         let configuration = run.configuration
         defer { rejected.finish() }
@@ -37,20 +37,20 @@ final class FileSending {
             agency: configuration.agency, totals: totals, invalidLines: invalid.count, winners: winners)
     }
 
-    /// What a stop leaves undone.
+    /// A description of what a stop leaves undone.
     var undone: String {
         let rerun = "run the same command again: it resumes"
         guard let sender, sender.isWelcomed else { return "nothing was sent; \(rerun)" }
         let recorded = "of \(path) the service has recorded \(Figures.counted(sender.totals.recorded, "bet"))"
         if sender.isFinished, sender.unansweredCount == 0 {
-            return "\(recorded) and the agency has finished; its winners are not told yet: \(rerun), or agency winners"
+            return "\(recorded) and the agency has finished; its winners have not arrived: \(rerun), or agency winners"
         }
         let unanswered = sender.unansweredCount
-        let answers = unanswered > 0 ? ", \(Figures.counted(unanswered, "chunk")) have no answer" : ""
+        let answers = unanswered > 0 ? ", \(Figures.counted(unanswered, "chunk")) without an answer" : ""
         return "\(recorded)\(answers), and the agency is not known to have finished; \(rerun)"
     }
 
-    /// Logs how many lines are not in the draw, and which files list them.
+    /// Logs how many lines are not in the draw and which files list them.
     func logLists(_ totals: BetSender.Totals) {
         for (report, count) in [(invalid, invalid.count), (rejected, totals.rejected)] where count > 0 {
             let told = report.count > 0 ? "standard error" : "nowhere, an earlier run ended before it could list them"
@@ -71,7 +71,7 @@ final class FileSending {
             bar.update(bytes, of: reader.file.stamp.size, count: bets)
         }
         let isListed = invalid.finish()
-        // Without a valid line there is nothing to skip to: such a file must not finish the agency.
+        // A file without a valid line must not finish the agency, even if invalid lines are skipped.
         if check.invalidLines > 0, !skipsInvalid || check.bets == 0 {
             throw AgencyError.invalidLines(
                 InvalidLines(
@@ -96,9 +96,9 @@ final class FileSending {
 }
 
 extension AgencyRun {
-    /// Asks winners-service for the agency's winners; a terminal shows how far the draw is.
+    /// Asks winners-service for the agency's winners; a terminal shows the progress of the draw.
     ///
-    /// Blocks until they are told.
+    /// Blocks until they arrive.
     func winners(
         _ link: any ServiceLink, _ rerun: AgencyError.Rerun, maxWinners: Int? = nil
     ) throws -> WinnersConsultation.Outcome {

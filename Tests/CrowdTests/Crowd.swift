@@ -2,7 +2,7 @@ import Glibc
 import Platform
 import TestKit
 
-/// Many connections of one process: each sends a byte now and then, or waits.
+/// Many connections of one process, each of which sends a byte occasionally or waits.
 ///
 /// Isolation: one thread. Sockets do not block.
 final class Crowd {
@@ -15,9 +15,9 @@ final class Crowd {
         closeAll()
     }
 
-    /// Opens so many more connections.
+    /// Opens `count` more connections.
     ///
-    /// - Returns: how many were made.
+    /// - Returns: the number that were opened.
     @discardableResult
     func connect(_ count: Int, to endpoint: Endpoint, from source: String = "127.0.0.1") -> Int {
         for index in 0..<count {
@@ -28,11 +28,11 @@ final class Crowd {
         return count
     }
 
-    /// One connection.
+    /// Opens one connection; nil if that fails.
     static func connect(to endpoint: Endpoint, from source: String = "127.0.0.1") -> Int32? {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { return nil }
-        // The port is chosen when it connects: so it may be one that another destination uses too.
+        // The port is chosen by connect(2), so it may be shared with connections to other destinations.
         var one: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_IP), IP_BIND_ADDRESS_NO_PORT, &one, 4)
         guard TestSocket.call(bind, descriptor, host: source, port: 0) == 0,
@@ -44,16 +44,16 @@ final class Crowd {
         return descriptor
     }
 
-    /// Sends bytes on a connection; what the peer does not take is dropped.
+    /// Sends bytes on a connection; bytes that do not fit into its send buffer are dropped.
     func send(_ bytes: ArraySlice<UInt8>, on index: Int) {
         _ = bytes.withUnsafeBytes {
             Glibc.send(sockets[index], $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
         }
     }
 
-    /// Reads what has come, on all connections.
+    /// Reads the received bytes of all connections.
     ///
-    /// - Returns: how many have received at least so many bytes.
+    /// - Returns: the number of connections that have received at least `byteCount` bytes.
     func receive(atLeast byteCount: Int) -> Int {
         var buffer = [UInt8](repeating: 0, count: 4096)
         var done = 0

@@ -4,7 +4,7 @@ import Platform
 import TestKit
 import WireProtocol
 
-/// Agencies that send a chunk, wait for its answer and send the next, and measure how long answers take.
+/// Agencies that send a chunk, wait for its answer, send the next, and measure the latency of the answers.
 ///
 /// Isolation: one thread.
 final class HonestAgencies {
@@ -17,7 +17,7 @@ final class HonestAgencies {
     private var members: [Member] = []
     private let bets = (0..<80).map(Samples.bet)
 
-    /// Joins agencies 1 to `count`.
+    /// Connects agencies 1 to `count`.
     init(_ count: Int, _ endpoint: Endpoint) throws {
         for agency in 1...count {
             let socket = try TestSocket(endpoint)
@@ -27,9 +27,9 @@ final class HonestAgencies {
         }
     }
 
-    /// Each sends so many chunks, one after the other, all side by side.
+    /// Sends `chunks` chunks of each agency, all agencies in parallel.
     ///
-    /// - Returns: how long each answer took, in order of length.
+    /// - Returns: the latency of each answer, in ascending order.
     func work(chunks: Int) throws -> [Duration] {
         var times: [Duration] = []
         for index in members.indices { try send(index) }
@@ -60,7 +60,7 @@ extension ContinuousClock.Instant {
 }
 
 extension [Duration] {
-    /// The time that so many of a hundred stay below, of times in order.
+    /// The percentile of durations in ascending order.
     func percentile(_ percent: Int) -> Duration { self[Swift.min(count - 1, count * percent / 100)] }
 
     var median: Duration { sorted().percentile(50) }

@@ -7,10 +7,10 @@ import TestKit
 import Testing
 import WireProtocol
 
-/// Clients that mean no good, or do not know better, against the real service.
+/// Malicious and broken clients against the real service.
 ///
-/// `FAULTS=full` takes the crowds of docs/reliability.md, else small ones; one at a time, for a process has 20,000
-/// descriptors. `STORM` is the number of connection attempts.
+/// `FAULTS=full` uses the crowds of docs/reliability.md instead of small ones. Tests run one at a time, because a process
+/// has 20,000 descriptors. `STORM` is the number of connection attempts.
 @Suite(.serialized)
 struct HostileTests {
     private static let isFull = ProcessInfo.processInfo.environment["FAULTS"] == "full"
@@ -28,7 +28,7 @@ struct HostileTests {
         #expect(try program.waitForExit() == 0)
     }
 
-    @Test("a crowd that sends one byte a second does not slow honest agencies down")
+    @Test("a crowd that sends one byte a second does not slow regular agencies down")
     func slowCrowd() throws {
         let size = Self.isFull ? 10_000 : 300
         let folder = try TemporaryFolder()
@@ -38,7 +38,7 @@ struct HostileTests {
         _ = try honest.work(chunks: 20)
         var (alone, beside): ([Duration], [Duration]) = ([], [])
         for _ in 0..<3 {
-            // Those who came or went just before are still being let in or out.
+            // First lets the service finish with the connections that were just opened or closed.
             _ = try honest.work(chunks: Self.isFull ? 200 : 20)
             alone.append(try honest.work(chunks: Self.isFull ? 100 : 20).percentile(99))
             let crowd = Crowd()
@@ -52,13 +52,13 @@ struct HostileTests {
         }
         let ratio = beside.median.milliseconds / alone.median.milliseconds
         try writeOutput(
-            "slow crowd: \(size) connections at a byte a second, 50 honest agencies: p99 \(alone.median.milliseconds) ms "
+            "slow crowd: \(size) connections at a byte a second, 50 regular agencies: p99 \(alone.median.milliseconds) ms "
                 + "alone, \(beside.median.milliseconds) ms beside it, ratio \(ratio)")
         #expect(service.residentBytes < 600 << 20)
         try stop(service)
     }
 
-    /// Runs something while every connection of a crowd sends a byte each second: a HELLO, then a chunk.
+    /// Runs `body` while every connection of a crowd sends a byte each second: a HELLO, then a chunk.
     private func withTrickle<Result>(_ crowd: Crowd, _ body: () throws -> Result) rethrows -> Result {
         let isDone = Monitor(false)
         let sockets = crowd.sockets
@@ -83,7 +83,7 @@ struct HostileTests {
         return try body()
     }
 
-    @Test("frames that claim 4 GB, silence, half-open connections and storms leave the service within its memory")
+    @Test("frames that claim 4 GB, silence, half-open connections and storms keep the service within its memory")
     func storms() throws {
         let environment = ProcessInfo.processInfo.environment
         let attempts = environment["STORM"].flatMap(Int.init) ?? (Self.isFull ? 200_000 : 5_000)
@@ -115,7 +115,7 @@ struct HostileTests {
         try stop(service)
     }
 
-    @Test("one agency that reconnects for ever and consultations without end leave others served")
+    @Test("others are served despite an agency that reconnects constantly and another that consults constantly")
     func reconnections() throws {
         let folder = try TemporaryFolder()
         let service = try start("bet-ingest", agencies: 5, folder)
@@ -135,7 +135,7 @@ struct HostileTests {
         for _ in 0..<count {
             try asker.send(question)
             guard case .notDrawnYet = try asker.receiveMessage() else {
-                Issue.record("not answered")
+                Issue.record("a consultation was not answered")
                 return
             }
         }

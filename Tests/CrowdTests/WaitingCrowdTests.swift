@@ -7,7 +7,7 @@ import TestKit
 import Testing
 import WireProtocol
 
-/// Agencies that all wait for the draw on one service.
+/// Crowds of agencies that wait for the draw.
 @Suite(.serialized)
 struct WaitingCrowdTests {
     private static let isFull = ProcessInfo.processInfo.environment["FAULTS"] == "full"
@@ -25,7 +25,7 @@ struct WaitingCrowdTests {
             in: folder.path)
     }
 
-    /// Parks so many connections.
+    /// Parks `size` connections.
     private func park(_ size: Int, on endpoint: Endpoint, from source: String = "127.0.0.1") throws -> Crowd {
         _ = try DescriptorLimit.raise()
         let crowd = Crowd()
@@ -38,15 +38,15 @@ struct WaitingCrowdTests {
         return crowd
     }
 
-    /// Waits until all are answered.
+    /// Waits until all connections are answered.
     private func answered(_ crowd: Crowd) throws {
         try wait { crowd.receive(atLeast: Self.welcomeBytes + 12) == crowd.sockets.count }
         #expect(crowd.closedCount == 0)
     }
 
-    /// The only agency sends its last chunk.
+    /// Sends the last chunk of the only agency.
     ///
-    /// - Returns: when the publication was logged.
+    /// - Returns: the time at which the publication was logged.
     private func draw(_ ingest: TestProgram) throws -> UInt64 {
         let agency = try TestSocket(try ingest.waitForAddress())
         try agency.send(.hello(Hello(agency: AgencyID(1))))
@@ -87,7 +87,7 @@ struct WaitingCrowdTests {
         let folder = try TemporaryFolder()
         let ingest = try start("bet-ingest", folder)
         let winners = try (0..<services).map { _ in try start("winners-service", folder) }
-        // A process may have 20,000 descriptors: each crowd is one of its own, this program started again.
+        // A process may have 20,000 descriptors, so each crowd is a process of its own: this program again.
         let path = CommandLine.arguments[0].split(separator: "/").last.map(String.init) ?? ""
         let crowds = try winners.enumerated().map { index, service in
             let crowd = "\(try service.waitForAddress()),\(size),127.0.0.\(index + 2)"
@@ -110,7 +110,7 @@ struct WaitingCrowdTests {
     }
 
     @Test(
-        "one of those crowds", .enabled(if: environment["CROWD"] != nil, "skipped: the test of many crowds starts it"))
+        "one of many crowds", .enabled(if: environment["CROWD"] != nil, "skipped: the test of many crowds starts it"))
     func member() throws {
         let parts = try #require(Self.environment["CROWD"]).split(separator: ",").map(String.init)
         let crowd = try park(
@@ -120,13 +120,13 @@ struct WaitingCrowdTests {
         writeError("crowd answered \(SystemCall.unixMilliseconds())")
     }
 
-    /// Looks again and again until a condition holds.
+    /// Polls a condition until it holds.
     private func wait(_ condition: () -> Bool) throws {
         let deadline = ContinuousClock.now + .seconds(120)
         let never = Monitor(())
         while !condition() {
             guard ContinuousClock.now < deadline else { throw TestSocket.Failure.timeout }
-            // Looking costs a call for each connection: not all the time.
+            // The pause limits the cost: each poll makes a call for each connection.
             _ = never.wait(until: .now + .milliseconds(20)) { _ -> Bool? in nil }
         }
     }

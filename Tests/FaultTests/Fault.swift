@@ -1,12 +1,12 @@
 import Glibc
 
-/// What becomes of one system call, and what the service is to make of it.
+/// A failure of one system call, and the expected reaction of the service.
 struct Fault: CustomStringConvertible {
     enum Kind: String, CaseIterable {
         case ioErrorBefore, ioErrorAfter, noSpaceBefore, noSpaceAfter, interruptedBefore, interruptedAfter
-        /// The sync fails, and what it was to make durable is gone.
+        /// The sync fails, and the bytes that it should have made durable are lost.
         case lost
-        /// No room from here on.
+        /// The disk is full from this call on.
         case full
         case half
         case byte
@@ -29,12 +29,12 @@ struct Fault: CustomStringConvertible {
     }
 
     enum Outcome: Equatable {
-        /// As though nothing had happened.
+        /// The service continues as if nothing had happened.
         case goesOn
-        /// Exit 70, and a line of the log with this text.
+        /// The service ends with exit code 70 and a log line that contains this text.
         case ends(saying: String)
-        /// The one or the other: the draw's folder is synced for its result and for progress.json, on which nothing
-        /// depends.
+        /// Either of them: the draw's folder is synced for its result and for progress.json, and nothing depends on the
+        /// latter.
         case either
     }
 
@@ -43,7 +43,7 @@ struct Fault: CustomStringConvertible {
 
     var description: String { "\(call): \(kind)" }
 
-    /// Every fault that makes sense for a call.
+    /// Returns every fault that makes sense for a call.
     static func all(of call: TracedCall) -> [Fault] {
         Kind.allCases.filter { kind in
             switch kind {
@@ -56,7 +56,7 @@ struct Fault: CustomStringConvertible {
         }.map { Fault(call: call, kind: $0) }
     }
 
-    /// The environment in which it happens.
+    /// The environment that makes the shim inject the fault.
     var environment: [String: String] {
         [
             "FAULT_SHIM_CALL": "\(call)", "FAULT_SHIM_EFFECT": kind.effect,
@@ -68,7 +68,7 @@ struct Fault: CustomStringConvertible {
     func expected(isDirect: Bool) -> Outcome {
         let failure = Outcome.ends(saying: "\(call.name) ")
         let isRetried = ["open", "pread", "pwrite", "ftruncate", "fallocate", "flock"].contains(call.name)
-        // Who holds the lock is written for people: the service does without.
+        // The name of the lock's holder is written for people only; the service does not depend on it.
         let isForPeople = call.isLock && (call.name == "ftruncate" || call.name == "pwrite") || call.isProgress
         switch kind {
         case .full:
@@ -76,7 +76,7 @@ struct Fault: CustomStringConvertible {
         case _ where isForPeople:
             return .goesOn
         case _ where call.isLock && call.name == "fstat":
-            return .goesOn  // a lock that cannot be compared with its path is taken anew
+            return .goesOn  // a lock that cannot be compared with its path is taken again
         case _ where call.isDrawFolder && call.name != "mkdir":
             return .either
         case .interruptedBefore, .interruptedAfter:
@@ -88,7 +88,7 @@ struct Fault: CustomStringConvertible {
         case .half:
             return .goesOn
         case .byte:
-            // What is left begins inside a block, which O_DIRECT refuses.
+            // The rest begins inside a block, which O_DIRECT rejects.
             return isDirect && call.isLedger && call.name == "pwrite" ? failure : .goesOn
         }
     }

@@ -3,12 +3,12 @@ import Ledger
 import TestKit
 import Testing
 
-/// A data folder, and bet-ingest on it: with a fault, or as it ships.
+/// A data folder on which bet-ingest runs, with or without a fault.
 final class FaultFolder {
     static let ledger = "data/draws/default/bets.ledger"
 
     private let folder: TemporaryFolder
-    /// A folder on another disk, in place of one of its own.
+    /// A folder on another disk, used instead of a temporary one.
     private let mount: String?
     private let traces: TemporaryFolder
 
@@ -21,7 +21,7 @@ final class FaultFolder {
         self.mount = mount
     }
 
-    /// A copy of another folder's data, if it has any.
+    /// Creates a copy of another folder's data, if it has any.
     init(copying other: FaultFolder) throws {
         folder = try TemporaryFolder()
         traces = try TemporaryFolder()
@@ -31,13 +31,13 @@ final class FaultFolder {
         }
     }
 
-    /// The shim, beside the programs.
+    /// The path of the shim, beside the programs.
     private static let shim: String = {
         let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
         return URL(fileURLWithPath: bundle).deletingLastPathComponent().path + "/libFaultShim.so"
     }()
 
-    /// Starts the service; its calls are traced.
+    /// Starts the service with traced calls.
     func serve(_ fault: Fault? = nil, exitsAfterDraw: Bool = true) throws -> TestProgram {
         try #require(FileManager.default.fileExists(atPath: Self.shim), "\(Self.shim) was not built")
         try? FileManager.default.removeItem(atPath: traces.path + "/trace")
@@ -50,7 +50,7 @@ final class FaultFolder {
             "bet-ingest", arguments + (exitsAfterDraw ? ["--exit-after-draw"] : []), environment: environment, in: "/")
     }
 
-    /// The calls of the last run, and the one that failed.
+    /// Returns the calls of the last run, and the one that failed.
     func calls() throws -> (all: [TracedCall], failed: TracedCall?) {
         let text = try String(contentsOfFile: traces.path + "/trace", encoding: .utf8)
         var failed: TracedCall?
@@ -70,7 +70,7 @@ final class FaultFolder {
         return (code, program.standardOutput, program.log)
     }
 
-    /// Checks a draw that is over: the ledger and the result hold, the export is what was sent, the winners are right.
+    /// Checks a finished draw: ledger and result verify, the export matches the sent bets, the winners are right.
     func checkDraw(_ name: String) throws {
         let verified = try command(["verify"])
         #expect(verified.code == 0, "\(name): \(verified.errors)")

@@ -4,20 +4,20 @@ import Glibc
 import TestKit
 import Testing
 
-/// A run of bet-ingest whose calls are known, each of which can be made to fail.
+/// A reproducible run of bet-ingest, each of whose calls can be made to fail.
 struct FaultScenario {
     enum Start: String, CaseIterable {
-        /// No data folder; all is sent and drawn.
+        /// No data folder; everything is sent and drawn.
         case fresh
-        /// Half of the chunks, and a torn group behind them; the rest is sent and drawn.
+        /// Half of the chunks, followed by a torn group; the rest is sent and drawn.
         case torn
-        /// A seal without its closing group; drawn at once.
+        /// A seal without its closing group; the draw is made at once.
         case sealed
-        /// No data folder; half is sent, and then the service is told to stop.
+        /// No data folder; half is sent, then the service receives SIGTERM.
         case stopped
     }
 
-    /// How one attempt ended.
+    /// The outcome of one attempt.
     struct Attempt {
         var exitCode: Int32
         var log: String
@@ -55,17 +55,17 @@ struct FaultScenario {
         self.agencies = agencies
     }
 
-    /// Puts bytes of no group behind the last one.
+    /// Writes bytes that are not a group after the last group.
     private static func tear(_ path: String) throws {
         let url = URL(fileURLWithPath: path)
         var bytes = [UInt8](try Data(contentsOf: url))
         let end = ((bytes.lastIndex { $0 != 0 } ?? 0) / Limits.blockBytes + 1) * Limits.blockBytes
-        try #require(end + 600 <= bytes.count, "nothing is preallocated behind byte \(end)")
+        try #require(end + 600 <= bytes.count, "nothing is preallocated after byte \(end)")
         for index in end..<end + 600 { bytes[index] = UInt8(truncatingIfNeeded: index) | 1 }
         try Data(bytes).write(to: url)
     }
 
-    /// Runs it once, on a copy of its folder.
+    /// Runs the scenario once, on a copy of its folder.
     func attempt(_ fault: Fault?) throws -> Attempt {
         let folder = try FaultFolder(copying: prepared)
         var agencies = agencies
@@ -84,17 +84,17 @@ struct FaultScenario {
 
     /// Whether the ledger is written past the page cache here.
     ///
-    /// The log of a start over a sealed ledger does not tell.
+    /// The log of a start over a sealed ledger does not say.
     static let isDirect: Bool = (try? FaultScenario(.fresh).attempt(nil).log.contains("writes: direct")) ?? false
 
     /// Whether an attempt that ended with 0 has left a published draw.
     var isDrawn: Bool { start != .stopped }
 
-    /// Starts the service on what an attempt has left, as it ships, until the draw is published.
+    /// Starts the service without faults on an attempt's folder, and runs it until the draw is published.
     func finish(_ attempt: Attempt, _ name: String) throws {
         var agencies = attempt.agencies
         let ingest = try attempt.folder.serve()
-        // False if the last chunk was durable already: then the service may have drawn and ended before it is repeated.
+        // The result may be false: if the last chunk was durable, the service may draw and end before it is repeated.
         _ = try agencies.send(to: try ingest.waitForAddress())
         #expect(try ingest.waitForExit() == 0, "\(name): \(ingest.log)")
     }

@@ -4,14 +4,14 @@ import Shell
 import TestKit
 import Testing
 
-/// The real bet-ingest on a disk that becomes full.
+/// Tests of the real bet-ingest on a disk that becomes full.
 @Suite(.serialized)
 struct FullDiskTests {
-    /// From no room at all to room for everything.
+    /// Free space in KiB, from no room to room for everything.
     private static let rooms = [0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 48, 2048]
 
     @Test(
-        "nothing is acknowledged without room, the service says so, and goes on with room",
+        "without room nothing is acknowledged and the service says so; with room it resumes",
         arguments: SmallDisk.Kind.allCases)
     func fullDisk(_ kind: SmallDisk.Kind) throws {
         var endings: [String] = []
@@ -25,7 +25,7 @@ struct FullDiskTests {
             let stored = agencies.acknowledged
             if firstCode != 0 {
                 #expect(firstCode == 70 && firstLog.contains("No space left on device"), "\(name): \(firstLog)")
-                // Started again without room it takes nothing more than fits, and says so again.
+                // After a restart without room it stores only what fits, and says so again.
                 let (code, log) = try serve(folder, &agencies)
                 #expect(code == 0 || code == 70 && log.contains("No space left on device"), "\(name): \(log)")
             }
@@ -41,7 +41,7 @@ struct FullDiskTests {
     }
 
     @Test(
-        "a disk with room for the draw and not for the preallocation is no full disk",
+        "a disk with room for the draw but not for the preallocation is not a full disk",
         arguments: SmallDisk.Kind.allCases)
     func noRoomAhead(_ kind: SmallDisk.Kind) throws {
         guard let disk = try SmallDisk(kind) else { try Test.cancel("skipped: \(kind) cannot be mounted here") }
@@ -52,7 +52,7 @@ struct FullDiskTests {
         #expect(code == 0, "\(log)")
     }
 
-    /// Runs the service until it ends, with agencies as long as it serves them.
+    /// Runs the service until it ends; the agencies send as long as it serves them.
     private func serve(_ folder: FaultFolder, _ agencies: inout PatientAgencies) throws -> (Int32, String) {
         let ingest = try folder.serve()
         let line = try ingest.waitForLog("accept_connections", orAny: ["action: exit"])

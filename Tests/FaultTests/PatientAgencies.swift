@@ -3,10 +3,10 @@ import Platform
 import TestKit
 import WireProtocol
 
-/// Two agencies that send a chunk, wait for its answer, and send the next: the service makes the same calls each time.
+/// Two agencies that send a chunk, wait for its answer and send the next, so that every run makes the same calls.
 struct PatientAgencies {
     enum Failure: Error {
-        /// The service counts less than it has acknowledged.
+        /// The service reports fewer chunks than it has acknowledged.
         case lost(agency: Int, acknowledged: UInt32, nextSequence: UInt32)
         case unexpected(Message)
     }
@@ -28,25 +28,25 @@ struct PatientAgencies {
         }
     }
 
-    /// What `export` writes of all their bets, in order.
+    /// The rows that `export` writes for all their bets, sorted.
     static let rows: [String] = bets.enumerated().flatMap { agency, chunks in
         chunks.joined().map {
             "\(agency + 1),\($0.firstName),\($0.lastName),\($0.document),\($0.birthdate),\($0.number)"
         }
     }.sorted()
 
-    /// The documents that win, by agency.
+    /// The winning documents, by agency.
     static let winners: [[String]] = bets.map { chunks in
         chunks.joined().filter { $0.number == winningNumber }.map(\.document)
     }
 
-    /// Chunks that are acknowledged, by agency.
+    /// The number of acknowledged chunks, by agency.
     private(set) var acknowledged: [UInt32] = [0, 0]
 
-    /// Sends what is not acknowledged, the first agency's first.
+    /// Sends the chunks that are not acknowledged, those of the first agency first.
     ///
-    /// - Parameter limit: chunks of each agency; no last chunk is among two of them.
-    /// - Returns: whether all are acknowledged; false where the service went away.
+    /// - Parameter limit: largest number of chunks of each agency; 2 excludes the last chunks.
+    /// - Returns: whether all are acknowledged; false if the service closed the connection or is not reachable.
     mutating func send(to endpoint: Endpoint, limit: Int = .max) throws -> Bool {
         for agency in Self.chunks.indices {
             let end = min(limit, Self.chunks[agency].count)
@@ -72,7 +72,7 @@ struct PatientAgencies {
         case .error(.shuttingDown, _): return false
         case let other: throw Failure.unexpected(other)
         }
-        // What was stored and not answered is sent again, and must not count twice.
+        // Stored chunks without an answer are sent again and must not count twice.
         for chunk in Self.chunks[agency][Int(acknowledged[agency])..<end] {
             try socket.send(.chunk(chunk))
             switch try socket.receiveMessage() {

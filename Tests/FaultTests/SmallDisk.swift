@@ -14,7 +14,7 @@ final class SmallDisk {
     private let folder: TemporaryFolder
     private var ballast: String { path + "/ballast" }
 
-    /// Nil where the machine does not let us mount.
+    /// Mounts the disk; nil if the machine does not permit it.
     init?(_ kind: Kind) throws {
         folder = try TemporaryFolder()
         path = folder.path + "/disk"
@@ -31,11 +31,11 @@ final class SmallDisk {
     }
 
     deinit {
-        // A program that was left running by a failed test keeps it busy: then it goes when that one does.
+        // A program left running by a failed test keeps the disk busy; then it is unmounted when that program ends.
         if !Self.succeeds(["umount", path]) { _ = Self.succeeds(["umount", "--lazy", path]) }
     }
 
-    /// Takes all room but so many KiB.
+    /// Fills the disk except for `kibibytes` KiB.
     func fill(leaving kibibytes: Int) -> Bool {
         var status = statvfs()
         guard statvfs(path, &status) == 0 else { return false }

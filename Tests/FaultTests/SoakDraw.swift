@@ -5,9 +5,9 @@ import Platform
 import TestKit
 import Testing
 
-/// A draw whose programs are killed with -9, each at a moment that the seed chooses, and started again.
+/// A draw whose programs are killed with SIGKILL at moments that the seed chooses, and restarted.
 ///
-/// Moments are events of the programs' logs; what the log's thread lags behind makes them finer than lines.
+/// Moments are events in the programs' logs. The lag of the log's thread makes them vary between log lines.
 final class SoakDraw {
     enum Victim: String, CaseIterable {
         case ingest, winners, agency
@@ -25,9 +25,9 @@ final class SoakDraw {
     private var agencies: [TestProgram] = []
     private let ingestAddress: Endpoint
     private let winnersAddress: Endpoint
-    /// How far bet-ingest was when it was killed, and how often.
+    /// How often bet-ingest was killed in each stage.
     private(set) var stages: [String: Int] = [:]
-    /// What killed programs had logged.
+    /// The logs of killed programs.
     private var pastLogs = ""
 
     private var data: String { folder.path + "/data" }
@@ -50,7 +50,7 @@ final class SoakDraw {
         for (index, rows) in rows.enumerated() {
             _ = try folder.write("agency-\(index + 1).csv", Array((rows.joined(separator: "\r\n") + "\r\n").utf8))
         }
-        // An address of its own: on 127.0.0.1 a client's port may take that of a service that is down.
+        // A separate address: on 127.0.0.1 a client may take the port of a service that is down.
         let any = Endpoint(host: "127.0.0.2", port: 0)
         winners = try Self.service("winners-service", any, folder, agencies: counts.count)
         ingest = try Self.service("bet-ingest", any, folder, agencies: counts.count)
@@ -71,7 +71,7 @@ final class SoakDraw {
     private func startAgency(_ index: Int) throws -> TestProgram {
         let settings = [
             "ingest.address=\(ingestAddress)", "winners.address=\(winnersAddress)",
-            // Another size each time: the place in the stream is counted in bets.
+            // A different size each time: positions in the stream are counted in bets.
             "batch.maxAmount=\(Int.random(in: 1...5, using: &dice))",
             "retry.initialMilliseconds=2", "retry.maxMilliseconds=30",
         ]
@@ -93,9 +93,9 @@ final class SoakDraw {
 // MARK: - Kills
 
 extension SoakDraw {
-    /// Waits for a moment, kills somebody and starts them again.
+    /// Waits for a moment, kills a victim and restarts it.
     ///
-    /// - Returns: whom; nil where every agency has ended.
+    /// - Returns: the victim; nil if every agency has ended.
     func kill() throws -> Victim? {
         let running = agencies.indices.filter { !agencies[$0].log.contains("action: exit") }
         guard let index = running.randomElement(using: &dice) else { return nil }
@@ -132,16 +132,16 @@ extension SoakDraw {
         return isPublished ? "published" : "streaming"
     }
 
-    /// Waits for the end of what was killed.
+    /// Waits for the end of a killed program.
     private func bury(_ program: TestProgram, mayHaveEnded: Bool = false) throws {
         let code = try program.waitForExit()
         #expect(code == -SIGKILL || mayHaveEnded && code == 0, "\(name): \(program.log)")
         pastLogs += program.log + "\n"
     }
 
-    /// At once, while it recovers, in mid-stream, when an agency finishes, in the draw.
+    /// Waits for one of: no delay, recovery, mid-stream, an agency's finish, the draw.
     private func waitForMomentOfIngest() throws {
-        // A start that finds the result has nothing more to say.
+        // A start that finds the result logs no further events.
         if isPublished { return }
         let received = ingest.log.components(separatedBy: "apuesta_recibida").count - 1
         let ends = ["action: publish"]
@@ -157,7 +157,7 @@ extension SoakDraw {
         }
     }
 
-    /// At once, once it serves, in mid-stream, when the result is there.
+    /// Waits for one of: no delay, its start of service, a moment of bet-ingest, its load of the result.
     private func waitForMomentOfWinners() throws {
         switch Int.random(in: 0..<10, using: &dice) {
         case 0: break
@@ -167,7 +167,7 @@ extension SoakDraw {
         }
     }
 
-    /// At once, in mid-stream, when it has sent everything, while it asks for its winners.
+    /// Waits for one of: no delay, mid-stream, the end of sending, the consultation.
     private func waitForMomentOfAgency(_ index: Int) throws {
         let agency = agencies[index]
         let ends = ["action: exit"]
@@ -183,7 +183,7 @@ extension SoakDraw {
         }
     }
 
-    /// What the programs have logged up to now.
+    /// The logs of all programs so far.
     var logs: String {
         ([pastLogs, "bet-ingest:", ingest.log, "winners-service:", winners.log] + agencies.map(\.log))
             .joined(separator: "\n")
@@ -198,7 +198,7 @@ extension SoakDraw {
         var winners: [String]
     }
 
-    /// Lets the agencies finish, ends the services, and checks everything that is left.
+    /// Waits for the agencies to finish, ends the services, and checks the results.
     func finish() throws {
         for (index, agency) in agencies.enumerated() {
             #expect(try agency.waitForExit() == 0, "\(name): \(agency.log)")

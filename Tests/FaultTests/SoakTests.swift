@@ -3,19 +3,19 @@ import Shell
 import TestKit
 import Testing
 
-/// bet-ingest, winners-service and agencies are killed with -9 at random moments under load.
+/// Tests in which bet-ingest, winners-service and agencies are killed with SIGKILL at random moments under load.
 ///
-/// Goal: each draw ends with every bet once, the right winners, and a ledger that verifies.
+/// Goal: each draw ends with every bet stored once, the right winners, and a ledger that verifies.
 ///
-/// Method: draws one after another, each with a few kills, until there were SOAK_CYCLES of them (20). A draw's moments
-/// come of its seed, which a failure names: SOAK_SEED=… SOAK_CYCLES=1 runs that draw alone.
+/// Method: consecutive draws with a few kills each, until SOAK_CYCLES kills (by default 20). A draw's moments depend on
+/// its seed, which a failure names: SOAK_SEED=… SOAK_CYCLES=1 runs that draw alone.
 @Suite(.serialized)
 struct SoakTests {
     private static let environment = ProcessInfo.processInfo.environment
     private static let cycles = environment["SOAK_CYCLES"].flatMap(Int.init) ?? 20
     private static let firstSeed = environment["SOAK_SEED"].flatMap(UInt64.init) ?? .random(in: 0...UInt64.max / 2)
 
-    @Test("nothing is lost, doubled or drawn wrong, whoever is killed and whenever")
+    @Test("nothing is lost, doubled or drawn wrong, whichever program is killed, at any moment")
     func killed() throws {
         let begin = ContinuousClock.now
         writeError("soak: SOAK_SEED=\(Self.firstSeed) SOAK_CYCLES=\(Self.cycles)")

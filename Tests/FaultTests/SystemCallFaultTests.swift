@@ -3,20 +3,20 @@ import Shell
 import TestKit
 import Testing
 
-/// Every system call of the real bet-ingest on its data folder fails once, in every way that it can.
+/// Tests in which every system call of the real bet-ingest on its data folder fails once, in every possible way.
 ///
-/// Goal: the service goes on as though nothing had happened, or says what is wrong and ends with 70 and has acknowledged
-/// nothing that is not there afterwards; the next start goes on, and the draw is right.
+/// Goal: the service continues as if nothing had happened, or says what is wrong and ends with 70. Everything that it
+/// has acknowledged is stored. The next start resumes, and the draw is right.
 ///
-/// Method: a run without faults lists the calls; then a run for each call and each fault. CI takes some of them, at a
+/// Method: a run without faults lists the calls; then each call and each fault has a run. CI takes some of them, at a
 /// fixed stride; FAULTS=full takes all.
 struct SystemCallFaultTests {
     private static let isFull = ProcessInfo.processInfo.environment["FAULTS"] == "full"
-    /// A prime, so that no kind of fault is left out.
+    /// A prime, so that no kind of fault is skipped.
     private static let stride = isFull ? 1 : 17
 
     @Test(
-        "a system call fails: the service goes on or ends with 70, and nothing is lost",
+        "after a failed system call the service continues or ends with 70, and nothing is lost",
         arguments: FaultScenario.Start.allCases)
     func everyCall(_ start: FaultScenario.Start) throws {
         let begin = ContinuousClock.now
@@ -31,14 +31,14 @@ struct SystemCallFaultTests {
             let isReached = try check(fault, scenario, expected: fault.expected(isDirect: FaultScenario.isDirect))
             if !isReached { unreached += 1 }
         }
-        // Main thread and committer may order their calls in another way: then a call may not be made.
+        // Main thread and committer may interleave their calls differently, so that a call is not made.
         #expect(unreached * 20 <= chosen.count + 20, "\(unreached) of \(chosen.count) faults never happened")
         writeError(
             "faults, \(start): \(reference.calls.count) calls, \(faults.count) faults, \(chosen.count) tried "
                 + "(every \(Self.stride)), \(unreached) not reached, \(begin.duration(to: .now))")
     }
 
-    @Test("the folder above the data folder is synced, if not by the start that made the data folder then by the next")
+    @Test("if the start that made the data folder does not sync the folder above it, the next start does")
     func folderAboveData() throws {
         let folder = try FaultFolder()
         let sync = TracedCall(name: "fsync", path: ".", ordinal: 1)
@@ -50,7 +50,7 @@ struct SystemCallFaultTests {
         #expect(calls.contains(sync))
     }
 
-    /// Checks one fault.
+    /// Runs the scenario with one fault and checks the outcome.
     ///
     /// - Returns: whether it happened.
     private func check(_ fault: Fault, _ scenario: FaultScenario, expected: Fault.Outcome) throws -> Bool {

@@ -3,9 +3,9 @@ import Foundation
 /// A system call of bet-ingest on its data folder, as the shim counts it: the third `pwrite` of a file, for example.
 struct TracedCall: Hashable, CustomStringConvertible {
     let name: String
-    /// From the folder above the data folder; `.` for that one itself.
+    /// The path relative to the folder above the data folder; `.` for that folder itself.
     let path: String
-    /// From 1, among the calls of this name on this path.
+    /// The number of the call, from 1, among the calls of this name on this path.
     let ordinal: Int
 
     init(name: String, path: String, ordinal: Int) {
@@ -14,7 +14,7 @@ struct TracedCall: Hashable, CustomStringConvertible {
         self.ordinal = ordinal
     }
 
-    /// A line of the trace.
+    /// Parses a line of the trace.
     init?(_ line: Substring) {
         let words = line.split(separator: " ")
         guard words.count == 3, let ordinal = Int(words[2]) else { return nil }
@@ -28,7 +28,7 @@ struct TracedCall: Hashable, CustomStringConvertible {
     var isDrawFolder: Bool { path.hasSuffix("/draws/default") }
     var isLedger: Bool { path.hasSuffix("/bets.ledger") }
 
-    /// Whether it makes a file, a folder or bytes that were not there.
+    /// Whether it may create a file, a folder or bytes.
     var needsRoom: Bool {
         switch name {
         case "pwrite", "fallocate", "mkdir": true
@@ -37,7 +37,7 @@ struct TracedCall: Hashable, CustomStringConvertible {
         }
     }
 
-    /// Whether there is a difference between failing before it is carried out and after.
+    /// Whether failing before and after its effect makes a difference.
     var hasEffect: Bool {
         needsRoom || ["fdatasync", "fsync", "rename", "ftruncate"].contains(name)
     }

@@ -148,7 +148,7 @@ struct AgencyProgramTests {
         #expect(waiting.log.contains("action: stop | result: in_progress | by: SIGTERM"))
         #expect(
             waiting.log.contains(
-                "of \(file) the service has recorded 1 bet and the agency has finished; its winners are not told yet"))
+                "of \(file) the service has recorded 1 bet and the agency has finished; its winners have not arrived"))
         #expect(waiting.log.contains("action: exit | result: fail | code: 75"))
         let again = try services.agency(1, file: file)
         let other = try services.agency(2, file: file)

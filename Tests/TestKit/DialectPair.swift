@@ -8,7 +8,7 @@ package struct DialectPair: Sendable, CustomStringConvertible {
 
     package var description: String { dialect.name }
 
-    /// One for each registered language of a dialect.
+    /// One pair for each registered language of a dialect.
     package static let all: [DialectPair] = LanguageRegistry.all.compactMap { language in
         DialectRegistry.all.first { $0.name == language.name }.map { DialectPair(dialect: $0, language: language) }
     }

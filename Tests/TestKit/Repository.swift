@@ -1,6 +1,6 @@
 import Foundation
 
-/// Where the repository's own files are.
+/// Access to the repository's own files.
 package enum Repository {
     package static let root: String = {
         var url = URL(fileURLWithPath: #filePath)
@@ -16,19 +16,19 @@ package enum Repository {
         Array(try Data(contentsOf: URL(fileURLWithPath: root + "/" + path)))
     }
 
-    /// The files below a folder whose names end so, as paths from the root, in order.
+    /// Returns the files below a folder whose names end in `suffix`, as sorted paths from the root.
     package static func files(below folder: String, ending suffix: String) -> [String] {
         let base = root + "/" + folder
         let found = FileManager.default.enumerator(atPath: base)?.compactMap { $0 as? String } ?? []
         return found.filter { $0.hasSuffix(suffix) }.map { folder + "/" + $0 }.sorted()
     }
 
-    /// The bytes of a dump in a document: a block opened with ```hex NAME, lines of byte pairs and an explanation.
+    /// Returns the bytes of a dump in a document: a block opened with ```hex NAME, lines of bytes and an explanation.
     package static func dump(_ name: String, in path: String) throws -> [UInt8] {
         dump(name, text: try text(path))
     }
 
-    /// The bytes of a dump in a text; none if it is not there.
+    /// Returns the bytes of a dump in a text; empty if the dump is missing.
     package static func dump(_ name: String, text: String) -> [UInt8] {
         var bytes: [UInt8] = []
         var isInside = false
@@ -45,6 +45,6 @@ package enum Repository {
         return []
     }
 
-    /// The folder of real agency files, where the machine has one.
+    /// The folder of real agency files; nil if the machine has none.
     package static let dataset = ProcessInfo.processInfo.environment["QUINIELA_DATASET"]
 }

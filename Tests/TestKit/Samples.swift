@@ -2,7 +2,7 @@ package import Domain
 package import Ledger
 package import WireProtocol
 
-/// Bets and chunks that tests are made of.
+/// Sample bets, chunks and results for tests.
 package enum Samples {
     /// The two bets of docs/protocol.md.
     package static let documentedBets = [
@@ -16,7 +16,7 @@ package enum Samples {
 
     package static let today = Birthdate(packed: 20_261_121)
 
-    /// A valid bet that differs with its number.
+    /// Returns a valid bet that depends on `index`.
     package static func bet(_ index: Int) -> Bet {
         Bet(
             firstName: index % 3 == 0 ? "José \(index)" : "Ana", lastName: "Núñez\(index % 7)",
@@ -32,7 +32,7 @@ package enum Samples {
         return builder.takeChunk(sequence: sequence, isLast: isLast)
     }
 
-    /// A chunk of `count` bets that no other agency and sequence has.
+    /// Returns a chunk of `count` bets that are unique to its agency and sequence.
     package static func chunk(
         agency: Int, sequence: UInt32, count: Int = 3, isLast: Bool = false
     ) -> Chunk {
@@ -41,7 +41,7 @@ package enum Samples {
     }
 }
 
-/// A generator that gives the same numbers for the same seed.
+/// A generator with the same numbers for the same seed.
 package struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
@@ -67,9 +67,9 @@ extension Samples {
 }
 
 extension Samples {
-    /// A result of version 1, whose winners are in it, and so need no file.
+    /// Returns a result of version 1, which contains its winners and needs no winners file.
     ///
-    /// - Parameter winners: those of agency 1, 2 …; each agency has four bets more.
+    /// - Parameter winners: those of agency 1, 2 …; each agency has four more bets that do not win.
     package static func result(winners: [[String]], winningNumber: UInt16 = 7574) -> DrawResult {
         let agencies = winners.enumerated().map { index, documents in
             DrawResult.Agency(
@@ -87,7 +87,7 @@ extension Samples {
         return result
     }
 
-    /// The winners file of ``result(winners:winningNumber:)``.
+    /// Returns the winners file of ``result(winners:winningNumber:)``.
     package static func winnersFile(_ winners: [[String]]) throws -> WinnersFile {
         try WinnersFile("", of: result(winners: winners), on: SimulatedDisk())
     }

@@ -1,8 +1,8 @@
 import Foundation
 import Platform
 
-/// A script of bash in which the three programs are commands: for what only a shell does, such as redirections, closed
-/// descriptors, pipes and limits.
+/// A bash script with the three programs as commands, for tests that need a shell: redirections, closed descriptors,
+/// pipes, limits.
 package struct ShellScript: CustomStringConvertible {
     package let code: Int32
     package let output: String
@@ -13,8 +13,8 @@ package struct ShellScript: CustomStringConvertible {
     /// Runs a script to its end.
     ///
     /// - Parameters:
-    ///   - environment: added to an environment without any variable of Quiniela.
-    ///   - seconds: after them the script is killed, and its code is that of SIGKILL.
+    ///   - environment: variables to add; those of Quiniela are not inherited.
+    ///   - seconds: the time after which the script is killed; its code is then that of SIGKILL.
     package init(
         _ script: String, in folder: TemporaryFolder, environment: [String: String] = [:], seconds: Int = 60
     ) throws {
@@ -28,7 +28,7 @@ package struct ShellScript: CustomStringConvertible {
         variables.merge(environment) { $1 }
         process.environment = variables
         process.standardInput = FileHandle.nullDevice
-        // Files and not pipes: a process that the script leaves behind would keep a pipe open.
+        // Files instead of pipes: a process that outlives the script would keep a pipe open.
         let (output, errors) = (folder.path + "/.script.out", folder.path + "/.script.err")
         for path in [output, errors] { _ = FileManager.default.createFile(atPath: path, contents: nil) }
         process.standardOutput = FileHandle(forWritingAtPath: output)

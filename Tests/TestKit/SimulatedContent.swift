@@ -1,9 +1,9 @@
-/// The bytes of a file in memory; blocks that were never written are zeros and cost nothing.
+/// The bytes of a file in memory; blocks that were never written are zeros and take no memory.
 struct SimulatedContent: Sendable {
     private static let blockBytes = 4096
     private static let sectorBytes = 512
 
-    /// Growing adds zeros, shrinking forgets what was behind.
+    /// The size of the file: growing appends zeros, shrinking discards the rest.
     var size: Int {
         get { storedSize }
         set {
@@ -61,7 +61,7 @@ struct SimulatedContent: Sendable {
         }
     }
 
-    /// The sectors in which this content is not another one, in order.
+    /// Returns the sectors in which this content differs from another, in ascending order.
     func changedSectors(_ other: SimulatedContent) -> [Int] {
         var changed: [Int] = []
         let zeros = [UInt8](repeating: 0, count: Self.blockBytes)
@@ -77,7 +77,7 @@ struct SimulatedContent: Sendable {
         return changed
     }
 
-    /// What is there when the power comes back.
+    /// Returns the content that remains after a power loss.
     func afterPowerLoss(
         _ mode: SimulatedDisk.PowerLoss, durable: SimulatedContent, _ random: inout SeededGenerator
     ) -> SimulatedContent {

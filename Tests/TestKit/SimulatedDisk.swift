@@ -2,16 +2,17 @@ import Glibc
 import NIOConcurrencyHelpers
 package import Storage
 
-/// A disk in memory that knows what would survive power loss, and fails where it is told to.
+/// A disk in memory that tracks what survives power loss, and fails as planned.
 ///
-/// Written bytes are durable after the file's sync; names, those of folders too, after their folder's. A name survives
-/// only in a folder that does. ``losePower(_:)`` leaves what is durable, and of the rest what the mode says.
+/// Written bytes are durable after a sync of their file, names of files and folders after a sync of their folder. A name
+/// survives only in a folder that survives. ``losePower(_:)`` keeps everything durable, and of the rest what the mode
+/// says.
 ///
 /// Isolation: any thread; one lock for everything.
 package final class SimulatedDisk: Disk {
     /// One system call, before it is carried out.
     package struct Call: Sendable {
-        /// From 0, counted since the plan was set.
+        /// The number of the call, from 0, since the plan was set.
         package var index: Int
         package var name: String
         package var path: String
@@ -20,30 +21,30 @@ package final class SimulatedDisk: Disk {
     package enum Fault: Sendable {
         /// The call fails and has no effect.
         case failsAndIsNotPersisted(errno: Int32)
-        /// The call fails, and its effect is there all the same, durable even.
+        /// The call fails, but its effect is durable.
         case failsButIsPersisted(errno: Int32)
-        /// A write takes only so many bytes.
+        /// A write writes only this many bytes.
         case takesOnly(bytes: Int)
-        /// A sync does nothing and says that it did; other calls are what they are.
+        /// A sync does nothing but succeeds; other calls are unaffected.
         case lies
     }
 
-    /// What becomes of sectors of 512 bytes that were written and not synced.
+    /// The fate of 512-byte sectors that were written but not synced.
     package enum PowerLoss: Hashable, Sendable {
         case losesUnsynced
         case keepsUnsynced
-        /// Every other sector is written.
+        /// Only every other sector is written.
         case tearsSectors
-        /// The last half is written, the first is not.
+        /// The last half is written, the first half is not.
         case reorders
         /// The first sectors are written, the others are not.
         case keepsFirst(sectors: Int)
         /// The first sectors are not written, the others are.
         case losesFirst(sectors: Int)
-        /// Each sector, the size and the names are decided by themselves.
+        /// Each sector, the size, and the names survive or not independently.
         case random(seed: UInt64)
 
-        /// Those that need no number.
+        /// The modes without a parameter.
         package static let allCases: [PowerLoss] = [.losesUnsynced, .keepsUnsynced, .tearsSectors, .reorders]
     }
 
@@ -51,7 +52,7 @@ package final class SimulatedDisk: Disk {
         var content = SimulatedContent()
         var durable = SimulatedContent()
         var changes: Int64 = 0
-        /// Linux then counts what was written as clean: it is read until it is forgotten, and is not on the disk.
+        /// After a failed sync Linux may mark the pages clean: reads return them until they are dropped from the cache.
         var hasFailedSync = false
     }
 
@@ -62,15 +63,15 @@ package final class SimulatedDisk: Disk {
         var inodes: [Int: Inode] = [:]
         var nextInode = 0
         var callCount = 0
-        /// The sync under way is to do nothing.
+        /// Whether the current sync has no effect.
         var isLying = false
         var calls: [Call] = []
-        /// The disk before each call that changes it, while they are kept.
+        /// The disk before each call that changes it; nil if snapshots are not recorded.
         var snapshots: [(call: String, state: Box)]?
         var plan: @Sendable (Call) -> Fault? = { _ in nil }
     }
 
-    /// A state inside a state.
+    /// A reference to a state, for storage inside a state.
     fileprivate final class Box: Sendable {
         let state: State
 
@@ -87,7 +88,7 @@ package final class SimulatedDisk: Disk {
 
     // MARK: For tests
 
-    /// Sets what fails from now on, and starts counting calls from 0.
+    /// Sets the plan of faults, and counts calls from 0 again.
     package func setPlan(_ plan: @escaping @Sendable (Call) -> Fault?) {
         state.withLockedValue {
             $0.plan = plan
@@ -101,7 +102,7 @@ package final class SimulatedDisk: Disk {
         state.withLockedValue(\.calls).map { "\($0.name) \($0.path.split(separator: "/").last ?? "")" }
     }
 
-    /// Cuts the power: open files and everything volatile are gone.
+    /// Cuts the power: open files and everything volatile are lost.
     package func losePower(_ mode: PowerLoss) {
         state.withLockedValue { state in
             state.plan = { _ in nil }
@@ -125,21 +126,21 @@ package final class SimulatedDisk: Disk {
         }
     }
 
-    /// The bytes of a file as a reader sees them now.
+    /// Returns the current bytes of a file as a reader sees them.
     package func bytes(_ path: String) -> [UInt8]? {
         state.withLockedValue { state in
             state.names[path].flatMap { state.inodes[$0]?.content }.map { $0.read(0..<$0.size) }
         }
     }
 
-    /// The sectors of a file that power loss can take.
+    /// Returns the number of a file's sectors that power loss may revert.
     package func unsyncedSectors(_ path: String) -> Int {
         state.withLockedValue { state in
             state.names[path].flatMap { state.inodes[$0] }.map { $0.content.changedSectors($0.durable).count } ?? 0
         }
     }
 
-    /// The same disk as it is now, to go on from in more than one way.
+    /// Returns a copy of the disk in its current state, without the plan.
     package func copy() -> SimulatedDisk {
         SimulatedDisk(state.withLockedValue { $0 })
     }
@@ -153,7 +154,7 @@ package final class SimulatedDisk: Disk {
         }
     }
 
-    /// Runs something and keeps the disk as it was before each of its calls that change it.
+    /// Runs `body` and returns the disk as it was before each of its calls that change it.
     package func snapshots(during body: () throws -> Void) rethrows -> [(call: String, disk: SimulatedDisk)] {
         state.withLockedValue { $0.snapshots = [] }
         try body()
@@ -164,7 +165,7 @@ package final class SimulatedDisk: Disk {
         return snapshots.map { ($0.call, SimulatedDisk($0.state.state)) }
     }
 
-    /// Puts a file there, durably.
+    /// Creates or replaces a file, durably.
     package func put(_ path: String, _ bytes: [UInt8]) {
         state.withLockedValue { state in
             for parent in Self.ancestors(path) {
@@ -179,7 +180,7 @@ package final class SimulatedDisk: Disk {
         }
     }
 
-    /// Whether every folder above a name is there.
+    /// Whether every folder above a name exists.
     private static func isReachable(_ name: String, _ names: [String: Int]) -> Bool {
         let parent = parentFolder(of: name)
         return parent == "." || parent == "/" || names[parent] == folderInode && isReachable(parent, names)
@@ -251,7 +252,7 @@ package final class SimulatedDisk: Disk {
         }
     }
 
-    /// Carries out a call as the plan says.
+    /// Performs a call as the plan says.
     fileprivate func perform<Result: Sendable>(
         _ name: String, _ path: String, short: ((inout State, Int) -> Result)? = nil,
         _ body: (inout State) throws(DiskError) -> Result
@@ -318,7 +319,7 @@ private struct SimulatedFile: DiskFile {
         if isDirect {
             precondition(
                 offset % 4096 == 0 && copy.count % 4096 == 0,
-                "O_DIRECT takes whole blocks only, not \(copy.count) bytes at \(offset)")
+                "O_DIRECT accepts whole blocks only, not \(copy.count) bytes at \(offset)")
         }
         func put(_ state: inout SimulatedDisk.State, _ count: Int) -> Int {
             state.inodes[number]?.content.write(copy[..<count], at: offset)
@@ -349,7 +350,7 @@ private struct SimulatedFile: DiskFile {
         }
     }
 
-    /// Processes are not simulated: nobody else has it.
+    /// Always succeeds: other processes are not simulated.
     func lock() throws(DiskError) {}
 
     func namedStamp() throws(DiskError) -> FileStamp? {

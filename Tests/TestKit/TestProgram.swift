@@ -3,7 +3,9 @@ package import Platform
 
 /// One of the three programs as a child process.
 ///
-/// Isolation: any thread. What it logs is collected by a thread and waited for with a deadline.
+/// A thread collects its log lines; tests wait for them with a deadline.
+///
+/// Isolation: any thread.
 package final class TestProgram: Sendable {
     private struct Output {
         var lines: [String] = []
@@ -30,7 +32,7 @@ package final class TestProgram: Sendable {
         var isRead = true
     }
 
-    /// Where the programs were built: beside the test bundle, but for PROGRAMS=FOLDER.
+    /// The folder of the built programs: that of the test bundle, or PROGRAMS=FOLDER.
     package static let folder: String = {
         if let folder = ProcessInfo.processInfo.environment["PROGRAMS"] { return folder }
         let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
@@ -41,8 +43,8 @@ package final class TestProgram: Sendable {
     ///
     /// - Parameters:
     ///   - name: one of the three programs, or the absolute path of another.
-    ///   - environment: added to an environment without any variable of Quiniela.
-    ///   - folder: its working folder: no config.yaml is found there unless the test puts one.
+    ///   - environment: variables to add; those of Quiniela are not inherited.
+    ///   - folder: the working folder, without a config.yaml unless the test writes one.
     package init(
         _ name: String, _ arguments: [String], environment: [String: String] = [:], in folder: String
     ) throws {
@@ -69,7 +71,7 @@ package final class TestProgram: Sendable {
         Self.collect(log.fileHandleForReading) { line in
             errors.withLock { if let line { $0.lines.append(line) } }
             errors.wakeAll()
-            // Never true again for a log that is left alone: this thread stays here.
+            // After stopReadingLog() this thread blocks here permanently.
             _ = errors.wait { $0.isRead || line == nil ? true : nil }
             if line == nil {
                 output.withLock { $0.openPipes -= 1 }
@@ -90,7 +92,7 @@ package final class TestProgram: Sendable {
 
     /// Waits for a line of the log that contains a text.
     ///
-    /// - Parameter ends: a line with one of these ends the wait too: what is waited for will not come any more.
+    /// - Parameter ends: texts of lines that also end the wait, because the awaited line cannot follow them.
     @discardableResult
     package func waitForLog(
         _ text: String, count: Int = 1, orAny ends: [String] = [], seconds: Int = 60
@@ -106,7 +108,7 @@ package final class TestProgram: Sendable {
 
     /// The process's resident memory.
     package var residentBytes: Int {
-        // Not mapped and not cached: the file is made for each reading.
+        // Neither mapped nor cached: the kernel generates the file for each read.
         let text = (try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8)) ?? ""
         for line in text.split(separator: "\n") where line.hasPrefix("VmRSS:") {
             return (Int(line.split(separator: " ").dropFirst().first ?? "") ?? 0) << 10
@@ -114,9 +116,9 @@ package final class TestProgram: Sendable {
         return 0
     }
 
-    /// Waits for the end.
+    /// Waits for the end of the process and of its output.
     ///
-    /// - Returns: the exit code; the signal's number, negative, where one ended it.
+    /// - Returns: the exit code; the negative number of the signal if one ended the process.
     package func waitForExit(seconds: Int = 60) throws -> Int32 {
         let code = output.wait(until: .now + .seconds(seconds)) { output in
             output.openPipes == 0 ? output.exitCode : nil
@@ -133,7 +135,7 @@ package final class TestProgram: Sendable {
         return code
     }
 
-    /// Leaves what the process logs from now on in its pipe, which fills.
+    /// Stops reading the log, so that the process's pipe fills.
     package func stopReadingLog() {
         errors.withLock { $0.isRead = false }
     }
@@ -142,7 +144,7 @@ package final class TestProgram: Sendable {
         kill(processID, number)
     }
 
-    /// The address of a service, or of one of its ports, from its log.
+    /// Waits for the address of a service, or of one of its ports, in its log.
     package func waitForAddress(port: String = "") throws -> Endpoint {
         let line = try waitForLog("accept_connections | result: in_progress | port: \(port.isEmpty ? "" : port + " |")")
         let text = line.split(separator: " ").last.map(String.init) ?? ""
@@ -153,7 +155,7 @@ package final class TestProgram: Sendable {
     package var log: String { errors.withLock { $0.lines.joined(separator: "\n") } }
     package var standardOutput: String { output.withLock { $0.lines.joined(separator: "\n") } }
 
-    /// Reads lines on a thread of its own; nil is the end.
+    /// Reads lines on a separate thread and passes them to `take`; nil is the end.
     private static func collect(_ handle: FileHandle, _ take: @escaping @Sendable (String?) -> Void) {
         let fd = handle.fileDescriptor
         NamedThread("collect") {
@@ -171,7 +173,7 @@ package final class TestProgram: Sendable {
             }
             if !rest.isEmpty { take(String(decoding: rest, as: UTF8.self)) }
             take(nil)
-            // Foundation's Process lives for ever, and its pipes with it.
+            // Foundation's Process is never deallocated, nor are its pipes.
             try? handle.close()
         }.detach()
     }

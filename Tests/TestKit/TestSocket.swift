@@ -2,14 +2,14 @@ package import Glibc
 package import Platform
 package import WireProtocol
 
-/// A blocking TCP connection that sends exactly the bytes it is told to, however strange.
+/// A blocking TCP connection that sends exactly the given bytes, valid or not.
 ///
 /// Isolation: one thread at a time.
 package final class TestSocket: Sendable {
     package enum Failure: Error, Equatable {
         case connect(Int32)
         case send(Int32)
-        /// Nothing came within the deadline.
+        /// Nothing arrived within the deadline.
         case timeout
         /// The peer closed inside a message, or instead of one.
         case closed
@@ -19,7 +19,7 @@ package final class TestSocket: Sendable {
 
     /// Connects to a numeric IPv4 address.
     ///
-    /// - Parameter source: the address to come from, for example `127.0.0.2`.
+    /// - Parameter source: the source address, for example `127.0.0.2`.
     package init(_ endpoint: Endpoint, from source: String? = nil, receiveSeconds: Int = 30) throws {
         fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         let isBound = source.map { Self.call(bind, fd, host: $0, port: 0) == 0 } ?? true
@@ -67,19 +67,19 @@ package final class TestSocket: Sendable {
         try send(message.encoded)
     }
 
-    /// Ends the outgoing side.
+    /// Shuts down the sending side.
     package func shutDownOutput() {
         shutdown(fd, Int32(SHUT_WR))
     }
 
-    /// Closes both sides at once with a reset.
+    /// Closes both directions at once with a reset.
     package func reset() {
         var option = linger(l_onoff: 1, l_linger: 0)
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
         shutdown(fd, Int32(SHUT_RDWR))
     }
 
-    /// Waits for exactly so many bytes.
+    /// Waits for exactly `count` bytes.
     package func receive(_ count: Int) throws -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var done = 0
@@ -99,9 +99,9 @@ package final class TestSocket: Sendable {
         return bytes
     }
 
-    /// Waits for one read of the socket, whatever it brings.
+    /// Waits for one read of the socket, of any length.
     ///
-    /// - Returns: nothing at the peer's end.
+    /// - Returns: the bytes; empty if the peer has closed.
     package func receiveOnce(maxBytes: Int = 65_536) throws -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: maxBytes)
         let received = bytes.withUnsafeMutableBytes { recv(fd, $0.baseAddress, $0.count, 0) }
@@ -115,9 +115,9 @@ package final class TestSocket: Sendable {
         return try Message(frame: try receive(length))
     }
 
-    /// Waits for the peer's end.
+    /// Reads until the peer closes.
     ///
-    /// - Returns: whatever came before it.
+    /// - Returns: the bytes received before.
     package func receiveToEnd() throws -> [UInt8] {
         var bytes: [UInt8] = []
         while true {

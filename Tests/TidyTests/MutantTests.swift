@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// The list of `make mutants` fits the code that it changes.
+/// Tests that the list of `make mutants` matches the code that it changes.
 struct MutantTests {
     @Test(
         "the lines that a mutant replaces are in its file exactly once",

@@ -2,11 +2,11 @@ import Foundation
 import TestKit
 import Testing
 
-/// The rooms of ARCHITECTURE.md are the targets of Package.swift: the compiler holds the arrows, these tests the picture.
+/// Tests that ARCHITECTURE.md shows the targets of Package.swift; the compiler enforces the arrows.
 struct RoomTests {
     private static let programs = ["Agency", "BetIngest", "WinnersService"]
 
-    /// Each target and the targets of this package that it depends on, as Package.swift says.
+    /// Returns each target of a manifest with the targets of its package that it depends on.
     private static func dependencies(_ manifest: String) throws -> [String: [String]] {
         let text = try Repository.text(manifest).replacing(#/ *\/\/.*/#, with: "")
         var dependencies: [String: [String]] = [:]
@@ -24,7 +24,7 @@ struct RoomTests {
             .filter { $0 != "CLinux" }.sorted()
     }
 
-    /// Drops what follows from other arrows.
+    /// Drops arrows that are implied by other arrows.
     private static func reduced(_ dependencies: [String: [String]]) -> [String: [String]] {
         func all(_ name: String) -> Set<String> {
             (dependencies[name] ?? []).reduce(into: []) { $0.formUnion(all($1).union([$1])) }
@@ -34,7 +34,7 @@ struct RoomTests {
         }
     }
 
-    /// The graph as Mermaid draws it; an arrow allows everything that can be reached from it.
+    /// Returns the graph in Mermaid; an arrow allows everything that can be reached from it.
     private static func picture() throws -> String {
         let graph = reduced(try dependencies("Package.swift"))
         let arrows = graph.keys.sorted().flatMap { name in (graph[name] ?? []).map { "  \(name) --> \($0)" } }
@@ -54,7 +54,7 @@ struct RoomTests {
         #expect(text.firstMatch(of: block).map { String($0.0) } == picture, "expected:\n\(picture)")
     }
 
-    @Test("every folder of Sources/Shared is a target, and ARCHITECTURE.md and CONTRIBUTING.md know no other")
+    @Test("every folder of Sources/Shared is a target, with a row in ARCHITECTURE.md")
     func folders() throws {
         let rooms = Set(try Self.dependencies("Package.swift").keys).subtracting(Self.programs)
         let folders = Repository.files(below: "Sources/Shared", ending: ".swift").map { $0.split(separator: "/")[2] }
@@ -71,7 +71,7 @@ struct RoomTests {
         }
     }
 
-    @Test("a folder of tests is named after the folder of sources that it tests")
+    @Test("each folder of tests has the name of the folder of sources that it tests")
     func testFolders() throws {
         let places = [
             ("Tests/SharedTests", "Sources/Shared"), ("Tests/BetIngestTests", "Sources/BetIngest"),

@@ -4,7 +4,7 @@ import Storage
 import TestKit
 import Testing
 
-/// The repository tests itself: what a reviewer would otherwise have to look for.
+/// Tests of the repository itself, for rules that a reviewer would otherwise have to check.
 struct TidyTests {
     private static let sources = Repository.files(below: "Sources", ending: ".swift")
     private static let tests = Repository.files(below: "Tests", ending: ".swift")
@@ -13,12 +13,12 @@ struct TidyTests {
         try Repository.text(path).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     }
 
-    @Test("there is something to look at")
+    @Test("the repository's files are found")
     func found() {
         #expect(Self.sources.count > 50 && Self.tests.count > 20)
     }
 
-    @Test("a file has one idea: at most 400 lines, functions at most 70", arguments: sources + tests)
+    @Test("a file has at most 400 lines, a function at most 70", arguments: sources + tests)
     func sizes(_ path: String) throws {
         let lines = try lines(path)
         #expect(lines.count <= 400, "\(path) has \(lines.count) lines")
@@ -44,7 +44,7 @@ struct TidyTests {
         #expect(declared.contains { name.lowercased().hasPrefix($0) }, "\(path) declares \(declared)")
     }
 
-    @Test("calls that have a better one are not used", arguments: sources + tests)
+    @Test("calls with a better alternative are not used", arguments: sources + tests)
     func bannedCalls(_ path: String) throws {
         guard !path.hasSuffix("TidyTests.swift") else { return }
         let everywhere = [
@@ -67,7 +67,7 @@ struct TidyTests {
         }
     }
 
-    @Test("types say what they are, and functions that throw say what they do", arguments: sources)
+    @Test("types and functions that throw are documented", arguments: sources)
     func documentation(_ path: String) throws {
         let lines = try lines(path)
         for (index, line) in lines.enumerated() {
@@ -82,7 +82,7 @@ struct TidyTests {
             var above = index - 1
             while above >= 0, lines[above].trimmingCharacters(in: .whitespaces).hasPrefix("@") { above -= 1 }
             let isDocumented = above >= 0 && lines[above].trimmingCharacters(in: .whitespaces).hasPrefix("///")
-            // The members that a protocol documents need no second text.
+            // Members that a protocol documents need no second docstring.
             let conforms = path.hasSuffix("PosixDisk.swift") || path.hasSuffix("WinnersImage.swift")
             #expect(isDocumented || conforms, "\(path):\(index + 1): no documentation: \(line)")
         }
@@ -92,13 +92,13 @@ struct TidyTests {
     func configurationKeys() throws {
         let text = try Repository.text("docs/operations.md")
         for key in ConfigurationKey.all {
-            // A dialect is one file and one line: its port needs no row of its own.
+            // All ports of dialects share one row.
             let name = key.path.hasPrefix("dialects.") ? "dialects.<name>" : key.path
             #expect(text.contains("`\(name)`"), "docs/operations.md and \(name)")
         }
     }
 
-    @Test("links between documents lead to files")
+    @Test("links between documents point to existing files")
     func links() throws {
         let documents =
             Repository.files(below: "docs", ending: ".md")
@@ -114,7 +114,7 @@ struct TidyTests {
         }
     }
 
-    @Test("no file is large, and nothing that is built is committed")
+    @Test("no committed file is large or a build product")
     func blobs() throws {
         let git = Process()
         git.executableURL = URL(fileURLWithPath: "/usr/bin/env")

@@ -2,19 +2,19 @@ import Domain
 import FuzzKit
 import WireProtocol
 
-/// A line as it was read.
+/// The result of reading a line.
 private enum Read: Equatable {
     case bet(Chunk)
     case fault(LineFault)
 }
 
-/// A line, and where the reader was after it.
+/// A line, and the reader's position after it.
 private struct ReadRow: Equatable {
     var row: Read
     var end: BetFileReader.Position
 }
 
-/// Runs what cannot fail: the disk is memory, and nothing stops it.
+/// Runs code that cannot fail, because the disk is in memory and no stop signal arrives.
 private func reading<Value>(_ body: () throws -> Value) -> Value {
     do {
         return try body()
@@ -27,7 +27,7 @@ private func reader(_ disk: MemoryDisk) -> BetFileReader {
     reading { BetFileReader(try BetFile("bets.csv", on: disk), today: today) }
 }
 
-/// The lines from a reader's position on.
+/// Reads the lines from a reader's position.
 private func rows(_ reader: inout BetFileReader) -> [ReadRow] {
     var rows: [ReadRow] = []
     let fileBytes = reader.file.stamp.size
@@ -39,8 +39,8 @@ private func rows(_ reader: inout BetFileReader) -> [ReadRow] {
             var builder = BetColumnsBuilder()
             reader.append(bet, to: &builder)
             let chunk = builder.takeChunk(sequence: 1, isLast: false)
-            require(checkColumns(chunk.bets, count: 1), "a line is read as a bet and is not a valid one")
-            require(chunk.bets.count == bet.chunkBytes, "\(bet.chunkBytes) bytes are said, \(chunk.bets.count) taken")
+            require(checkColumns(chunk.bets, count: 1), "a line is read as a bet but is not a valid one")
+            require(chunk.bets.count == bet.chunkBytes, "\(bet.chunkBytes) bytes reported, \(chunk.bets.count) used")
             rows.append(ReadRow(row: .bet(chunk), end: reader.position))
         }
         let end = reader.position
@@ -51,7 +51,7 @@ private func rows(_ reader: inout BetFileReader) -> [ReadRow] {
     return rows
 }
 
-/// The lines of a file that are not empty, cut at LF and nothing else: number and bytes of each.
+/// Returns number and bytes of a file's lines that are not empty, split at LF only.
 private func plainLines(_ bytes: [UInt8]) -> [(number: Int, bytes: [UInt8])] {
     let text = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes[3...] : bytes[...]
     return text.split(separator: 10, omittingEmptySubsequences: false).enumerated().compactMap { index, line in
@@ -60,7 +60,7 @@ private func plainLines(_ bytes: [UInt8]) -> [(number: Int, bytes: [UInt8])] {
     }
 }
 
-/// The fields of a line by the rules in full, one byte after the other; nil if it is not five fields.
+/// Splits a line by the full rules, byte by byte; nil if it does not have exactly five valid fields.
 private func plainFields(_ line: [UInt8]) -> [[UInt8]]? {
     var fields: [[UInt8]] = [[]]
     var (isQuoted, isClosed, isStart) = (false, false, true)
@@ -86,7 +86,7 @@ private func plainFields(_ line: [UInt8]) -> [[UInt8]]? {
     return isQuoted || fields.count != 5 ? nil : fields
 }
 
-/// Every line is one row, with an editor's number, and its fields are those of the plain rules.
+/// Checks that every line is one row, with an editor's line number and the fields of the plain rules.
 private func checkLines(_ bytes: [UInt8], _ found: [ReadRow]) {
     let lines = plainLines(bytes)
     require(lines.map(\.number) == found.map(\.end.lines), "\(lines.count) lines, \(found.count) read")
@@ -95,10 +95,10 @@ private func checkLines(_ bytes: [UInt8], _ found: [ReadRow]) {
         switch read.row {
         case .fault(let fault):
             guard case .bet = fault.fault else {
-                require(fields == nil, "line \(line.number) has five fields, and a fault of another kind")
+                require(fields == nil, "line \(line.number) has five fields but a fault of another kind")
                 continue
             }
-            require(fields != nil, "line \(line.number) has a faulty bet and not five fields")
+            require(fields != nil, "line \(line.number) has a faulty bet but not five fields")
         case .bet(let chunk):
             let bet = BetColumns(chunk.bets, count: 1).bets[0]
             let texts = [bet.firstName, bet.lastName, bet.document].map { Array($0.utf8) }
@@ -107,14 +107,14 @@ private func checkLines(_ bytes: [UInt8], _ found: [ReadRow]) {
     }
 }
 
-/// Bets as CSV, with quotes around every field or where one is needed.
+/// Writes bets as CSV, with quotes around all names or only where needed.
 private func csv(_ bets: [Bet], allQuoted: Bool) -> [UInt8] {
     var bytes: [UInt8] = []
     for bet in bets {
         for (index, name) in [bet.firstName, bet.lastName].enumerated() {
             if index > 0 { bytes.append(44) }
             let text = Array(name.utf8)
-            // A byte order mark would be skipped, and a field is cut at these.
+            // Commas, quotes, and a byte order mark, which would be skipped, need quotes.
             let isQuoted = allQuoted || text.contains { [34, 44].contains($0) } || text.starts(with: [0xEF])
             bytes += isQuoted ? [34] + text.flatMap { $0 == 34 ? [34, 34] : [$0] } + [34] : text
         }
@@ -123,7 +123,7 @@ private func csv(_ bets: [Bet], allQuoted: Bool) -> [UInt8] {
     return bytes
 }
 
-/// Bets written as a file come back as the same chunks' bets, within the limits of a chunk.
+/// Checks that bets written as a file are read back as the same bets, in chunks within their limits.
 private func checkStream(_ bets: [Bet], allQuoted: Bool, maxBets: Int) {
     let reader = reader(MemoryDisk(csv(bets, allQuoted: allQuoted)))
     let invalid = RowReport.invalid(of: "bets.csv", on: MemoryDisk([])) { _ in }
@@ -136,7 +136,7 @@ private func checkStream(_ bets: [Bet], allQuoted: Bool, maxBets: Int) {
     while true {
         let packed = reading { try stream.nextChunk(sequence: sequence) }
         let chunk = packed.chunk
-        require(checkColumns(chunk.bets, count: chunk.count), "a chunk has bets that are none")
+        require(checkColumns(chunk.bets, count: chunk.count), "a chunk has invalid bets")
         require(chunk.count <= maxBets, "\(chunk.count) bets in a chunk")
         require(chunk.frame.count + 4 <= Limits.minFrameBytes, "a chunk of \(chunk.frame.count) bytes")
         require(chunk.isLast || chunk.count > 0, "chunk \(sequence) is empty")
@@ -145,7 +145,7 @@ private func checkStream(_ bets: [Bet], allQuoted: Bool, maxBets: Int) {
         sequence += 1
         if chunk.isLast { break }
     }
-    require(read == bets, "\(bets.count) bets were written, \(read.count) or others are read")
+    require(read == bets, "\(bets.count) bets were written, \(read.count) bets, or other ones, are read")
 }
 
 @_cdecl("LLVMFuzzerTestOneInput")
@@ -154,7 +154,7 @@ public func fuzzCSV(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let seed = input.integer(UInt32.self)
     let choices = input.byte()
     var bytes = input.rest()
-    // One in eight has a line that is too long; in slices of a byte it would be read too often.
+    // One input in eight gets a line that is too long; slices of a byte would make it too slow.
     let isLong = choices >> 5 == 7
     if isLong { bytes.insert(contentsOf: repeatElement(97, count: CSVScanner.maxLineBytes - 8), at: bytes.count / 2) }
     let slicer = Slicer(seed: isLong ? seed | 6 : seed)
@@ -163,11 +163,11 @@ public func fuzzCSV(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     var sliced = reader(MemoryDisk(bytes, slicer: slicer))
     let found = rows(&whole)
     let inSlices = rows(&sliced)
-    require(inSlices == found, "in slices there are \(inSlices.count) lines, at once \(found.count)")
+    require(inSlices == found, "\(inSlices.count) lines in slices, \(found.count) in the whole file")
 
     checkLines(bytes, found)
 
-    // From any place between two lines on there are the same lines.
+    // From any position between two lines, the rest is the same.
     if !found.isEmpty {
         let index = Int(choices >> 2) % found.count
         sliced.seek(to: found[index].end)
@@ -177,7 +177,7 @@ public func fuzzCSV(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
 
     var bets: [Bet] = []
     for case .bet(let chunk) in found.map(\.row) { bets += BetColumns(chunk.bets, count: 1).bets }
-    require(bets.count == found.last?.end.bets ?? 0, "\(bets.count) bets, and the position says others")
+    require(bets.count == found.last?.end.bets ?? 0, "\(bets.count) bets, but the position has another number")
     checkStream(bets, allQuoted: choices & 1 == 1, maxBets: 1 + Int(choices >> 1 & 7))
     return 0
 }

@@ -2,7 +2,7 @@ import Domain
 import FuzzKit
 import WireProtocol
 
-/// Columns that add up, of bets with any text.
+/// Builds columns of consistent lengths, of bets with any text.
 private func built(_ input: inout FuzzInput) -> Chunk {
     var builder = BetColumnsBuilder()
     while !input.isAtEnd {
@@ -28,11 +28,11 @@ public func fuzzColumns(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let chunk = built(&input)
     let isAccepted = checkColumns(chunk.bets, count: chunk.count)
     let builderIsRight = (try? BetColumns(chunk.bets, count: chunk.count).checkLayout()) != nil
-    require(builderIsRight, "\(chunk.count) bets that were built do not add up")
+    require(builderIsRight, "the built columns of \(chunk.count) bets are inconsistent")
     if isAccepted {
         var builder = BetColumnsBuilder()
         for bet in BetColumns(chunk.bets, count: chunk.count).bets { builder.append(bet) }
-        require(builder.takeChunk(sequence: 1, isLast: true) == chunk, "bets as text are other bets")
+        require(builder.takeChunk(sequence: 1, isLast: true) == chunk, "bets converted to text and back differ")
     }
     return 0
 }

@@ -1,7 +1,7 @@
 import FuzzKit
 import Shell
 
-/// `key=value` lines, as flags or variables.
+/// Parses `key=value` lines, as flags or variables.
 private func pairs(_ bytes: [UInt8]) -> [String: String] {
     var pairs: [String: String] = [:]
     for line in bytes.split(separator: 10) {
@@ -23,7 +23,7 @@ private func load(
 private func checkAccepted(_ configuration: ServiceConfiguration) {
     var values: [String: String] = [:]
     for (path, value) in configuration.values {
-        guard let key = ConfigurationKey.all.first(where: { $0.path == path }) else { violated("\(path) is no key") }
+        guard let key = ConfigurationKey.all.first(where: { $0.path == path }) else { violated("\(path) is not a key") }
         require(key.accepts(value), "\(path) is \(value)")
         values[path] = value
     }
@@ -34,14 +34,14 @@ private func checkAccepted(_ configuration: ServiceConfiguration) {
     for endpoint in endpoints + configuration.dialects.map(\.endpoint) {
         require(!endpoint.host.isEmpty && (0...65_535).contains(endpoint.port), "\(endpoint) is an endpoint")
     }
-    // What it says is in force, given as flags, is the same configuration.
-    guard case .success(let again) = load(values, [:], nil) else { violated("\(values) is refused as flags") }
+    // The effective values, given as flags, result in the same configuration.
+    guard case .success(let again) = load(values, [:], nil) else { violated("\(values) is rejected as flags") }
     for (old, new) in zip(configuration.values, again.values) {
         require(old == new, "\(old.0) is \(new.1) and was \(old.1)")
     }
 }
 
-/// Three parts, each behind a zero byte: config.yaml, flags, variables.
+/// Three parts, separated by zero bytes: config.yaml, flags, variables.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzConfiguration(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     var input = FuzzInput(data, count)
@@ -50,19 +50,19 @@ public func fuzzConfiguration(_ data: UnsafePointer<UInt8>, _ count: Int) -> CIn
     let flags = parts.count > 1 ? pairs(parts[1]) : [:]
     let variables = parts.count > 2 ? pairs(parts[2]) : [:]
     for (path, entry) in file.entries {
-        require(ConfigurationKey.all.contains { $0.path == path }, "\(path) is no key")
+        require(ConfigurationKey.all.contains { $0.path == path }, "\(path) is not a key")
         require(entry.line > 0, "\(path) is on line \(entry.line)")
     }
-    // A file with faults is refused, whatever else there is: looked at only where flags or variables came with it.
+    // A file with faults is always rejected; it is checked further only with flags or variables.
     guard file.faults.isEmpty || parts.count > 1 else { return 0 }
     switch load(flags, variables, file) {
     case .success(let configuration):
         require(file.faults.isEmpty, "the file has faults and is accepted: \(file.faults)")
         checkAccepted(configuration)
     case .failure(let error):
-        require(!error.faults.isEmpty, "a configuration is refused and nothing is wrong with it")
-        require(error.faults.allSatisfy { !$0.isEmpty }, "a fault says nothing")
-        require(file.faults.allSatisfy(error.faults.contains), "the file's faults are not told: \(file.faults)")
+        require(!error.faults.isEmpty, "a configuration is rejected without a fault")
+        require(error.faults.allSatisfy { !$0.isEmpty }, "a fault is empty")
+        require(file.faults.allSatisfy(error.faults.contains), "the file's faults are not reported: \(file.faults)")
     }
     return 0
 }

@@ -5,13 +5,13 @@ import FuzzKit
 import Glibc
 import WireProtocol
 
-/// The dialect that this run is about.
+/// The dialect that this run fuzzes.
 ///
-/// `scripts/fuzz` runs the program once for each, so that each has its own corpus and its own numbers.
+/// `scripts/fuzz` runs the program once for each dialect, so that each has its own corpus and its own numbers.
 private let dialect: any Dialect = {
     let name = getenv("QUINIELA_FUZZ_DIALECT").map { String(cString: $0) } ?? ""
     if name == "list" {
-        // Asked by scripts/fuzz.
+        // For scripts/fuzz.
         for dialect in DialectRegistry.all { puts(dialect.name) }
         fflush(stdout)
         _exit(0)  // exit would be reported as a crash
@@ -25,7 +25,7 @@ private let dialect: any Dialect = {
 private let grammar = Grammar(name: dialect.name)
 private let language = LanguageRegistry.language(dialect.name)
 
-/// The ways to make a body one message; `kind` is a byte that some headers begin with.
+/// The ways to frame a body as one message; `kind` chooses the first byte of some headers.
 private let frames: [@Sendable (_ body: [UInt8], _ kind: UInt8) -> [UInt8]] = [
     { body, _ in body + [10] },
     { body, _ in body + [10, 10] },
@@ -43,19 +43,19 @@ private func bigEndian(_ count: Int) -> [UInt8] {
     return bytes
 }
 
-/// The way whose bytes the dialect's framing takes for one message: of several, the longest.
+/// The way whose bytes the dialect's framing accepts as one message; the longest, if there are several.
 private let frame = frames.last { frame in
     let (found, fault) = dialect.framing.frames(in: frame([65], 0), maxFrameBytes: 64)
     return found.count == 1 && fault == nil
 }
 
-/// Text as one message of the dialect: where its framing counts bytes, the count is right.
+/// Frames a body as one message of the dialect; a length in its header is right.
 private func framed(_ body: [UInt8], kind: UInt8) -> [UInt8] {
     guard let frame else { violated("no way to frame a message of \(dialect.name) is known: add one to `frames`") }
     return frame(body, kind)
 }
 
-/// What happens to frames on a connection: requests, replies to all of them, and what the agency reads.
+/// Serves a stream like a connection: decodes requests, encodes their replies, and decodes those as the agency does.
 private func serve(_ stream: [UInt8], maxFrameBytes: Int) {
     var documents: [String] = []
     for frame in dialect.framing.frames(in: stream, maxFrameBytes: maxFrameBytes).frames {
@@ -67,7 +67,7 @@ private func serve(_ stream: [UInt8], maxFrameBytes: Int) {
             checkReply(.stored(isLast: chunk.isLast), to: .chunk)
         case .badChunk(_, let bad):
             require((0...bad.count).contains(bad.badBets), "\(bad.badBets) of \(bad.count) bets are bad")
-            require(!bad.reason.isEmpty, "a chunk is refused without a reason")
+            require(!bad.reason.isEmpty, "a chunk is rejected without a reason")
             checkReply(.rejected(badBets: bad.badBets, reason: bad.reason), to: .chunk)
         case .finish:
             checkReply(.finished, to: .finish)
@@ -83,61 +83,61 @@ private func serve(_ stream: [UInt8], maxFrameBytes: Int) {
             dialect.encode(.echo(line), into: &bytes)
             require(bytes == line, "\(shown(line)) is written as \(shown(bytes))")
         case .unknown(let reason):
-            require(!reason.isEmpty, "a message is refused without a reason")
+            require(!reason.isEmpty, "a message is rejected without a reason")
             checkReply(.rejected(badBets: 0, reason: reason), to: .consult)
         }
     }
     checkWinners(documents)
 }
 
-/// Bets are stored if the message is a chunk and all its rows are bets, and else they are not.
+/// Checks that bets are stored if and only if the message is a chunk and all its rows are valid bets.
 private func checkVerdict(_ request: DialectRequest, _ frame: [UInt8]) {
     let rows = grammar.rows(frame)
     let bets = rows?.rows.map(bet)
     guard let rows, let bets, bets.allSatisfy({ $0 != nil }) else {
-        if case .chunk = request { violated("stored, and it is no chunk of bets: \(shown(frame))") }
+        if case .chunk = request { violated("stored, but not a chunk of valid bets: \(shown(frame))") }
         return
     }
     guard case .chunk(let agency, let chunk) = request else {
-        violated("refused, and it is a chunk of \(bets.count) bets: \(shown(frame))")
+        violated("rejected, but a chunk of \(bets.count) valid bets: \(shown(frame))")
     }
     require(agency?.rawValue == rows.agency, "the agency is \(agency.map { "\($0)" } ?? "none"): \(shown(frame))")
-    require(BetColumns(chunk.bets, count: chunk.count).bets == bets.compactMap(\.self), "others: \(shown(frame))")
+    require(BetColumns(chunk.bets, count: chunk.count).bets == bets.compactMap(\.self), "other bets: \(shown(frame))")
 }
 
-/// A chunk that a dialect has read holds bets, no more bytes than its frame had, and survives being sent again.
+/// Checks that a decoded chunk has valid bets, no more bytes than its frame, and is the same when sent again.
 ///
 /// - Returns: its documents.
 private func checkChunk(_ chunk: Chunk, agency: AgencyID?, frame: [UInt8]) -> [String] {
-    require(checkColumns(chunk.bets, count: chunk.count), "\(dialect.name) has read bets that are none")
+    require(checkColumns(chunk.bets, count: chunk.count), "\(dialect.name) has read invalid bets")
     require(
         chunk.frame.count <= frame.count + Limits.chunkOverheadBytes,
         "\(frame.count) bytes became a chunk of \(chunk.frame.count)")
     guard let message = try? Message(frame: chunk.frame), case .chunk(let same) = message else {
-        violated("\(shown(chunk.frame)) is no chunk")
+        violated("\(shown(chunk.frame)) is not a chunk")
     }
-    require(same == chunk, "\(chunk.count) bets, and the frame says \(same.count)")
+    require(same == chunk, "\(chunk.count) bets, but \(same.count) in the frame")
     let bets = BetColumns(chunk.bets, count: chunk.count).bets
     if var language {
         let rows = bets.map { [$0.firstName, $0.lastName, $0.document, "\($0.birthdate)", String($0.number)] }
         let again = language.chunk(rows, agency: agency.map { "\($0)" } ?? "1", isLast: chunk.isLast)
         guard case .chunk(let name, let second) = request(in: again) else {
-            violated("what an agency would send is no chunk: \(shown(again))")
+            violated("an agency's chunk is not read as one: \(shown(again))")
         }
-        require(second == chunk, "bets that are sent again are others: \(shown(second.frame))")
-        require(name == agency || bets.isEmpty, "sent again they are of another agency")
+        require(second == chunk, "bets that are sent again differ: \(shown(second.frame))")
+        require(name == agency || bets.isEmpty, "bets that are sent again are of another agency")
     }
     return bets.map(\.document)
 }
 
-/// The request of the only message in a stream.
+/// Decodes the request of the only message in a stream.
 private func request(in stream: [UInt8]) -> DialectRequest {
     let (frames, fault) = dialect.framing.frames(in: stream, maxFrameBytes: Limits.maxFrameBytesCeiling)
     require(fault == nil && frames.count == 1, "\(shown(stream)) is \(frames.count) messages")
     return dialect.request(frames[0], today: today)
 }
 
-/// The agency understands what it is told, and only once it is whole.
+/// Checks that the agency decodes a reply, and only once it is complete.
 private func checkReply(_ reply: DialectReply, to question: AgencyQuestion) {
     var bytes: [UInt8] = []
     dialect.encode(reply, into: &bytes)
@@ -145,9 +145,9 @@ private func checkReply(_ reply: DialectReply, to question: AgencyQuestion) {
     check(bytes, areHeardAs: expected, to: question)
 }
 
-/// The agency understands a list of winners.
+/// Checks that the agency decodes a list of winners.
 private func checkWinners(_ documents: [String]) {
-    // "error;31" is what the dialect says of these two winners, and also an error: nobody can tell.
+    // Ambiguous: the dialect encodes these two winners as "error;31", which is also an error.
     if dialect.name == "semicolon", documents.first == "error" { return }
     let form = dialect.winnersForm(
         count: UInt64(documents.count), documentsBytes: documents.reduce(0) { $0 + 1 + $1.utf8.count },
@@ -162,16 +162,16 @@ private func check(_ bytes: [UInt8], areHeardAs expected: AgencyReply, to questi
     var listener = language
     require(
         listener.reply(bytes, to: question) == .reply(expected, byteCount: bytes.count),
-        "\(reply) is heard as \(listener.reply(bytes, to: question)): \(shown(bytes))")
-    // The same with the next answer behind it.
+        "\(reply) is decoded as \(listener.reply(bytes, to: question)): \(shown(bytes))")
+    // The same reply, followed by the next answer.
     require(
         listener.reply(bytes + bytes, to: question) == .reply(expected, byteCount: bytes.count),
-        "\(reply) twice is heard as \(listener.reply(bytes + bytes, to: question))")
+        "\(reply) twice is decoded as \(listener.reply(bytes + bytes, to: question))")
     let prefix = Array(bytes[..<(bytes.count * 2 / 3)])
-    require(listener.reply(prefix, to: question) == .needsBytes, "a part of \(reply) is enough: \(shown(prefix))")
+    require(listener.reply(prefix, to: question) == .needsBytes, "a part of \(reply) is accepted: \(shown(prefix))")
 }
 
-/// What of a reply the dialect can say; nil where an agency does not wait for it.
+/// The part of a reply that the dialect can express; nil if an agency does not wait for it.
 private func heard(_ reply: DialectReply) -> AgencyReply? {
     switch reply {
     case .stored: .stored
@@ -184,7 +184,7 @@ private func heard(_ reply: DialectReply) -> AgencyReply? {
     }
 }
 
-/// Rows of any text, as an agency sends them: they are stored if every one is a bet, and refused if one is not.
+/// Checks that rows of any text, sent by an agency, are stored if and only if all are valid bets.
 private func checkRows(_ input: inout FuzzInput) {
     guard var language else { return }
     var rows: [[String]] = []
@@ -195,7 +195,7 @@ private func checkRows(_ input: inout FuzzInput) {
         for field in 0..<5 where replaced >> UInt8(field) & 1 == 1 {
             row[field] = String(decoding: input.block(), as: UTF8.self)
         }
-        // By bytes: CR LF is one character, which contains no LF.
+        // Compares bytes, because CR LF is one character, which does not equal LF.
         isSeparated =
             isSeparated || row.contains { $0.utf8.contains { $0 == 10 || $0 == language.separator?.utf8.first } }
         rows.append(row)
@@ -206,25 +206,25 @@ private func checkRows(_ input: inout FuzzInput) {
     let areStored = bets.allSatisfy { $0 != nil }
     switch request {
     case .chunk(let agency, let chunk):
-        require(areStored, "rows that are no bets are stored: \(rows)")
+        require(areStored, "rows that are not valid bets are stored: \(rows)")
         require(BetColumns(chunk.bets, count: chunk.count).bets == bets.compactMap(\.self), "\(rows) became other bets")
         require(agency == AgencyID(7) || rows.isEmpty, "the agency became \(agency.map { "\($0)" } ?? "none")")
     case .badChunk(_, let bad):
-        require(!areStored, "bets are refused: \(bad.reason): \(rows)")
+        require(!areStored, "valid bets are rejected: \(bad.reason): \(rows)")
     default:
         violated("rows are taken for another message: \(rows)")
     }
 }
 
-/// The request of the first message; others may follow it where an empty field ends a message.
+/// Decodes the first message; others may follow it if an empty field ends a message.
 private func request(in stream: [UInt8], orFirst: Bool) -> DialectRequest {
     guard orFirst else { return request(in: stream) }
     let frames = dialect.framing.frames(in: stream, maxFrameBytes: Limits.maxFrameBytesCeiling).frames
-    require(!frames.isEmpty, "\(shown(stream)) is no message")
+    require(!frames.isEmpty, "\(shown(stream)) is not a message")
     return dialect.request(frames[0], today: today)
 }
 
-/// The bet that five fields are.
+/// Returns the bet of five fields; nil if it is invalid.
 private func bet(_ row: [[UInt8]]) -> Bet? {
     let (first, last, document, date, digits) = (row[0], row[1], row[2], row[3], row[4])
     do throws(BetFault) {
@@ -235,7 +235,7 @@ private func bet(_ row: [[UInt8]]) -> Bet? {
         try BetRules.check(birthdate: birthdate, today: today)
         let number = try BetRules.number(digits.span)
         let text = String(decoding: document, as: UTF8.self)
-        // It tells winners as numbers.
+        // It sends documents of winners as numbers.
         if dialect.name == "tlv", UInt32(text).map(String.init) != text { return nil }
         return Bet(
             firstName: String(decoding: first, as: UTF8.self), lastName: String(decoding: last, as: UTF8.self),

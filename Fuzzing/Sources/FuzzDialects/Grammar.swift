@@ -1,8 +1,8 @@
 import FuzzKit
 
-/// The chunks of a dialect, said once more and plainly: docs/dialects.md without a word about errors.
+/// A plain second parser for the chunks of a dialect: docs/dialects.md without its rules for errors.
 struct Grammar {
-    /// A chunk as a message has it.
+    /// A chunk as in its message.
     struct Rows {
         var agency: UInt32?
         /// First name, last name, document, birthdate and number of each bet.
@@ -11,10 +11,10 @@ struct Grammar {
 
     let name: String
 
-    /// Whether it knows the dialect: JSON is left to its library.
+    /// Whether the grammar covers the dialect; JSON is left to its library.
     var isKnown: Bool { ["semicolon", "lines", "tlv", "pipe"].contains(name) }
 
-    /// The bets of a message that is a chunk of well-formed rows, valid or not.
+    /// Returns the bets, valid or not, of a message that is a chunk of well-formed rows; nil for any other message.
     func rows(_ frame: [UInt8]) -> Rows? {
         switch name {
         case "semicolon": semicolon(frame)
@@ -69,14 +69,14 @@ struct Grammar {
         return found
     }
 
-    /// Rows that begin with their agency, all with the same.
+    /// Reads rows that all begin with the same agency.
     private func ofOneAgency(_ rows: [[[UInt8]]]) -> Rows? {
         let agencies = Set(rows.map { number($0[0]) })
         guard agencies.count <= 1, !agencies.contains(nil) else { return nil }
         return Rows(agency: agencies.first ?? nil, rows: rows.map { Array($0.dropFirst()) })
     }
 
-    /// Lines; the last one may lack its newline.
+    /// Splits bytes into lines; the last one may lack its newline.
     private func text(_ bytes: [UInt8]) -> [[UInt8]] {
         let lines = split(bytes, 10)
         return lines.last == [] ? Array(lines.dropLast()) : lines

@@ -2,7 +2,7 @@ import Dialects
 import FuzzKit
 import WireProtocol
 
-/// What frames are, said once more and plainly: the whole stream is there.
+/// A plain second implementation of framing, over a whole stream.
 private enum Model: Sendable {
     case counted(header: Int, least: Int, keepsHeader: Bool, length: @Sendable (ArraySlice<UInt8>) -> Int?)
     case newlines(Int)
@@ -26,7 +26,7 @@ private enum Model: Sendable {
         bytes.contains { !(48...57).contains($0) } ? nil : bytes.reduce(0) { $0 * 10 + Int($1) - 48 }
     }
 
-    /// The next frame of a stream, the bytes it takes, or what is wrong; nil where it is not whole.
+    /// Returns the next frame of a stream and the bytes it takes, or its fault; nil if it is incomplete.
     func next(_ stream: ArraySlice<UInt8>, max: Int) -> Result<(frame: ArraySlice<UInt8>, bytes: Int), FrameFault>? {
         switch self {
         case .counted(let header, let least, let keepsHeader, let length):
@@ -50,9 +50,9 @@ private enum Model: Sendable {
     }
 }
 
-/// A decoder that is fed slice by slice, and is checked at every step.
+/// A decoder that receives slices and is checked at every step.
 private struct Feeding: ~Copyable {
-    /// The most bytes that a header has, which a frame may begin with.
+    /// The largest header, which may be the beginning of a frame.
     static let maxHeaderBytes = 8
 
     var decoder: FrameDecoder
@@ -67,7 +67,7 @@ private struct Feeding: ~Copyable {
         self.firstBytes = firstBytes
     }
 
-    /// The largest frame: as in the service, it changes once, behind the first one.
+    /// The largest frame: as in the service, it changes once, after the first frame.
     private var max: Int { maxima[frames.isEmpty ? 0 : 1] }
 
     mutating func feed(_ bytes: RawSpan) {
@@ -82,10 +82,10 @@ private struct Feeding: ~Copyable {
                 "\(decoder.collectedBytes) bytes are collected, \(decoder.admittedBytes) admitted")
             switch event {
             case .needsBytes:
-                require(index == bytes.byteCount, "bytes are asked for at \(index) of \(bytes.byteCount)")
+                require(index == bytes.byteCount, "bytes are requested at \(index) of \(bytes.byteCount)")
                 return
             case .invalid(let found):
-                require(fault == nil || fault == found, "one fault and then another: \(found)")
+                require(fault == nil || fault == found, "the fault changed to \(found)")
                 require(!decoder.isInsideFrame && decoder.admittedBytes == 0, "a failed decoder is inside a frame")
                 fault = found
                 return
@@ -93,11 +93,11 @@ private struct Feeding: ~Copyable {
                 admit(byteCount)
                 var same = index
                 let again = decoder.next(bytes, from: &same)
-                require(again == event && same == index, "memory is asked for only once, then \(again)")
+                require(again == event && same == index, "memory is requested only once, then \(again)")
                 decoder.admit()
                 require(decoder.admittedBytes == admitted + byteCount, "\(decoder.admittedBytes) bytes are admitted")
             case .frame(let frame):
-                require(fault == nil, "a frame comes behind a fault")
+                require(fault == nil, "a frame follows a fault")
                 require(frame.count <= Swift.max(admitted, Self.maxHeaderBytes), "\(frame.count) bytes of \(admitted)")
                 frames.append(frame)
                 decoder.maxFrameBytes = max
@@ -105,16 +105,16 @@ private struct Feeding: ~Copyable {
         }
     }
 
-    /// Memory is asked for once, or for a small first part and then for all the rest; never for more than a frame may have.
+    /// Checks a request for memory: one for all, or one for a small first part and one for the rest, never above the limit.
     private func admit(_ byteCount: Int) {
         let admitted = decoder.admittedBytes
         require(admitted + byteCount <= max + Self.maxHeaderBytes, "\(admitted) + \(byteCount) bytes for \(max)")
-        require(byteCount > 0 || admitted == 0, "no byte is asked for behind \(admitted)")
+        require(byteCount > 0 || admitted == 0, "a request of no bytes after \(admitted)")
         guard admitted > 0 else { return require(byteCount <= firstBytes, "\(byteCount) bytes first") }
-        require(admitted == firstBytes, "more is asked for twice, behind \(admitted) bytes")
+        require(admitted == firstBytes, "a third request for memory after \(admitted) bytes")
         require(
             decoder.collectedBytes >= admitted,
-            "more is asked for, and \(decoder.collectedBytes) of \(admitted) bytes have come")
+            "more memory is requested after only \(decoder.collectedBytes) of \(admitted) bytes")
     }
 }
 
@@ -136,8 +136,8 @@ public func fuzzFrames(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
         start = end
     }
     whole.feed(stream.span.bytes)
-    require(sliced.frames == whole.frames, "\(sliced.frames.count) frames in slices, \(whole.frames.count) at once")
-    require(sliced.fault == whole.fault, "one fault in slices, another at once")
+    require(sliced.frames == whole.frames, "\(sliced.frames.count) frames in slices, \(whole.frames.count) unsliced")
+    require(sliced.fault == whole.fault, "the fault in slices differs from the unsliced one")
 
     var rest = stream[...]
     var frames = 0
@@ -153,9 +153,9 @@ public func fuzzFrames(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
             require(whole.fault == fault, "\(fault) is not found")
         case nil:
             require(whole.fault == nil, "\(whole.fault.map { "\($0)" } ?? "") in a stream without a fault")
-            require(whole.decoder.isInsideFrame == !rest.isEmpty, "\(rest.count) bytes of a frame are there")
+            require(whole.decoder.isInsideFrame == !rest.isEmpty, "\(rest.count) bytes of an incomplete frame remain")
         }
-        require(frames == whole.frames.count, "\(whole.frames.count) frames, and there are \(frames)")
+        require(frames == whole.frames.count, "\(whole.frames.count) frames instead of \(frames)")
         return 0
     }
 }

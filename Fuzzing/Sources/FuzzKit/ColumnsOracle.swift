@@ -1,12 +1,12 @@
 import Domain
 import WireProtocol
 
-/// The day that fuzzers have.
+/// The current day in all fuzzers.
 package let today = Birthdate(packed: 20_251_121)
 
-/// Checks what `BetColumns.check` says of some columns against the rules, bet by bet.
+/// Compares the verdict of `BetColumns.check` with the rules, bet by bet.
 ///
-/// - Returns: whether it accepted them.
+/// - Returns: whether `BetColumns.check` accepted the columns.
 @discardableResult
 package func checkColumns(_ bytes: Span<UInt8>, count: Int) -> Bool {
     let columns = BetColumns(bytes, count: count)
@@ -28,11 +28,11 @@ package func checkColumns(_ bytes: Span<UInt8>, count: Int) -> Bool {
     }
     let again = builder.takeChunk(sequence: 0, isLast: false)
     let isSame = bytes.withUnsafeBufferPointer { again.frame[Chunk.betsIndex...].elementsEqual($0) }
-    require(isSame, "the bets of \(count) columns written again are other bytes")
+    require(isSame, "the columns of \(count) bets have other bytes when written again")
     return true
 }
 
-/// A refusal names the first bet that the rules refuse, and why they do.
+/// Checks that a rejection names the first bet that the rules reject, and their reason.
 private func requireSameFault(_ found: ChunkFault, _ columns: borrowing BetColumns) {
     guard case .bet(let index, let reason) = found else { return }
     var cursor = BetTextCursor(columns)
@@ -40,7 +40,7 @@ private func requireSameFault(_ found: ChunkFault, _ columns: borrowing BetColum
         let text = cursor.next(columns, bet: bet)
         let expected = fault(columns, text, bet)
         let isRight = bet < index ? expected == nil : expected == reason
-        require(isRight, "bet \(bet): \(found) was said, and the rules say \(expected.map { "\($0)" } ?? "nothing")")
+        require(isRight, "bet \(bet): \(found) was reported, the rules say \(expected.map { "\($0)" } ?? "nothing")")
     }
 }
 
@@ -51,7 +51,7 @@ private func fault(_ columns: borrowing BetColumns, _ text: BetText, _ bet: Int)
         try BetRules.check(document: columns.bytes.extracting(text.document))
         try BetRules.check(birthdate: columns.birthdate(at: bet), today: today)
         try BetRules.check(number: UInt32(columns.number(at: bet)))
-        // The rules for columns decide bytes at once; one character after the other says the same.
+        // The rules for columns decide whole bytes at once; decoding each character must agree.
         for range in [text.firstName, text.lastName] {
             let name = columns.string(range)
             require(name.utf8.count == range.count, "\(shown(Array(name.utf8))) was accepted as UTF-8")

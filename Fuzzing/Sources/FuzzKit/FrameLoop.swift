@@ -1,7 +1,7 @@
 import WireProtocol
 
 extension Framing {
-    /// The frames in a stream of bytes that comes at once, and what ends them.
+    /// Splits a whole stream of bytes into frames, and returns the fault that ends them, if any.
     package func frames(in stream: [UInt8], maxFrameBytes: Int) -> (frames: [[UInt8]], fault: FrameFault?) {
         var decoder = FrameDecoder(self, maxFrameBytes: maxFrameBytes)
         var frames: [[UInt8]] = []

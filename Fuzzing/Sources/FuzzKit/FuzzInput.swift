@@ -1,4 +1,4 @@
-/// Decisions and bytes taken from the front of a fuzzer's input; zeros where nothing is left.
+/// Choices and bytes taken from the front of a fuzzer's input; zeros after its end.
 package struct FuzzInput {
     private let bytes: [UInt8]
     private var index = 0
@@ -15,7 +15,7 @@ package struct FuzzInput {
         return bytes[index]
     }
 
-    /// A number below `bound`, of one byte.
+    /// Takes one byte as a number below `bound`.
     package mutating func choice(_ bound: Int) -> Int {
         Int(byte()) % bound
     }
@@ -27,14 +27,14 @@ package struct FuzzInput {
         return value
     }
 
-    /// So many bytes, fewer at the end.
+    /// Takes `count` bytes, fewer at the end.
     package mutating func take(_ count: Int) -> [UInt8] {
         let end = min(bytes.count, index + count)
         defer { index = end }
         return Array(bytes[index..<end])
     }
 
-    /// A length of one byte, and so many bytes.
+    /// Takes a length of one byte and that many bytes.
     package mutating func block() -> [UInt8] {
         take(Int(byte()))
     }
@@ -44,12 +44,12 @@ package struct FuzzInput {
     }
 }
 
-/// Sizes of slices, made of a seed that the input gives.
+/// Sizes of slices, generated from a seed in the input.
 package struct Slicer {
     private var state: UInt32
     private let largest: UInt32
 
-    /// The lowest bits of the seed say how large slices are: 1 byte, up to 8, up to 64, up to 512.
+    /// Low bits of the seed choose the largest slice: 1, 8, 64 or 512 bytes.
     package init(seed: UInt32) {
         state = seed | 1
         largest = [1, 8, 64, 512][Int(seed >> 1 & 3)]

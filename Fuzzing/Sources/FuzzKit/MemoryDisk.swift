@@ -2,10 +2,10 @@ import Storage
 
 /// One file in memory.
 ///
-/// Isolation: one thread, which is what a fuzzer has.
+/// Isolation: one thread; a fuzzer has no other.
 package final class MemoryDisk: Disk, @unchecked Sendable {
     package fileprivate(set) var bytes: [UInt8]
-    /// Sizes of what the readers get; nil: all there is.
+    /// Sizes of single reads; nil for no limit.
     fileprivate var slicer: Slicer?
 
     package init(_ bytes: [UInt8], slicer: Slicer? = nil) {
@@ -24,7 +24,7 @@ package final class MemoryDisk: Disk, @unchecked Sendable {
 
 private final class MemoryFile: DiskFile, @unchecked Sendable {
     private let disk: MemoryDisk
-    /// The next read gets nothing: so a range comes in slices, as from a file that is being written.
+    /// Whether the next read is empty: ranges arrive in slices, as from a file that is being written.
     private var isPaused = false
     private var hasRead = false
     let isDirect = false
@@ -41,7 +41,7 @@ private final class MemoryFile: DiskFile, @unchecked Sendable {
             return 0
         }
         isPaused = disk.slicer != nil
-        // A byte order mark comes in one piece.
+        // A byte order mark arrives in one piece.
         let limit = (disk.slicer?.next() ?? buffer.count) + (hasRead ? 0 : 2)
         hasRead = true
         let end = min(disk.bytes.count, offset + min(buffer.count, limit))
@@ -65,7 +65,7 @@ private final class MemoryFile: DiskFile, @unchecked Sendable {
     func lock() throws(DiskError) {}
     func namedStamp() throws(DiskError) -> FileStamp? { FileStamp(inode: 0, size: disk.bytes.count, changed: 0) }
 
-    /// No preallocation: ledgers stay small.
+    /// Fails without preallocation, so that ledgers stay small.
     func allocate(from offset: Int, byteCount: Int) throws(DiskError) {
         throw DiskError(call: "fallocate", path: "", errno: 95)
     }

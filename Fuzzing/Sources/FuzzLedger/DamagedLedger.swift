@@ -1,10 +1,10 @@
 import FuzzKit
 import Ledger
 
-/// A small ledger to which the input does damage.
+/// A small ledger that the input damages.
 struct DamagedLedger {
     private(set) var bytes: [UInt8]
-    /// A header was made up whose checksum holds: then other groups may stand in the place of those that were written.
+    /// Whether a header with a valid checksum was forged, so that groups may legitimately differ from the written ones.
     private var isForged = false
     private let original: SmallLedger
     private let groups: [[WholeRecord]]
@@ -21,7 +21,7 @@ struct DamagedLedger {
         require(groups.count == ledger.offsets.count - 1, "\(groups.count) groups are read")
     }
 
-    /// Flips, overwrites, cuts, appends, copies and swaps, as the input says.
+    /// Damages the bytes as the input says: flips, overwrites, cuts, appends, copies, forges.
     mutating func damage(_ input: inout FuzzInput) {
         while !input.isAtEnd {
             let kind = input.choice(7)
@@ -40,7 +40,7 @@ struct DamagedLedger {
             case 4:
                 overwrite(input.block(), at: offset)
             case 5:
-                // As a disk that writes a block to another's place.
+                // As a disk that writes a block to the wrong address.
                 let from = input.choice(16) * 4096
                 if from < bytes.count { overwrite(Array(bytes[from..<min(bytes.count, from + 4096)]), at: block) }
             default:
@@ -49,11 +49,11 @@ struct DamagedLedger {
         }
     }
 
-    /// Makes a group's header another one, with a checksum that holds.
+    /// Replaces a group's header by a forged one with a valid checksum.
     private mutating func forgeHeader(_ input: inout FuzzInput, at block: Int) {
         guard block + 48 <= bytes.count, var group = GroupHeader(bytes.span.bytes.extracting(block...)) else { return }
         switch input.choice(6) {
-        // Kinds of newer versions too.
+        // Includes kinds of newer versions.
         case 0: group.kindCode = UInt8(input.choice(4))
         case 1: group.groupBytes = Int(input.integer(UInt32.self)) >> input.choice(32)
         case 2: group.recordCount = Int(input.integer(UInt32.self)) >> input.choice(32)
@@ -70,14 +70,14 @@ struct DamagedLedger {
         if offset < end { bytes.replaceSubrange(offset..<end, with: new[..<(end - offset)]) }
     }
 
-    /// Nothing is made up, and nothing that is still there is passed over.
+    /// Checks that no record is invented and that no intact group is skipped.
     func check() {
         let found: FoundLedger
         do throws(LedgerError) {
             found = try FoundLedger(bytes)
         } catch {
             if (try? LedgerContents(reading: SmallLedger.path, on: MemoryDisk(bytes))) != nil {
-                violated("\(error) is passed over")
+                violated("\(error) is not noticed")
             }
             return
         }
@@ -87,13 +87,13 @@ struct DamagedLedger {
         for (index, group) in found.groups.enumerated() {
             let isSame =
                 group.count == groups[index].count && zip(group, groups[index]).allSatisfy { $0.isSame(as: $1) }
-            require(isSame, "group \(index + 1) holds other records than were written")
+            require(isSame, "group \(index + 1) has other records than were written")
         }
         require(found.end.offset == original.offsets[found.groups.count], "the end is at \(found.end.offset)")
         for later in groups.indices where later > found.groups.count {
             let header = original.offsets[later]..<original.offsets[later] + GroupHeader.byteCount
             let isThere = header.lowerBound + 4096 <= bytes.count && isEqual(bytes, original.bytes, in: header)
-            require(!isThere, "\(found.groups.count) groups are read, and group \(later + 1) is there")
+            require(!isThere, "\(found.groups.count) groups are read, but group \(later + 1) is intact")
         }
     }
 }

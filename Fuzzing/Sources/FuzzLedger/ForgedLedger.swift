@@ -3,10 +3,10 @@ import FuzzKit
 import Ledger
 import WireProtocol
 
-/// A ledger whose checksums hold and whose records say what the input wants, with a plain account of whether they may.
+/// A ledger with valid checksums and records that the input chooses, with a plain second check of the ledger's rules.
 struct ForgedLedger {
     private var bytes: [UInt8] = []
-    /// Every record may stand where it stands.
+    /// Whether every record is allowed at its position.
     private(set) var isSound = true
     private var next: [UInt32: UInt32] = [:]
     private var finished: Set<UInt32> = []
@@ -32,7 +32,7 @@ struct ForgedLedger {
         bytes = disk.bytes
     }
 
-    /// A record that may stand here, but for what the input's bits make wrong.
+    /// Makes a record that is allowed here, except for the fields that the input makes wrong.
     private func record(_ input: inout FuzzInput) -> (RecordHeader, [UInt8]) {
         let kinds: [RecordHeader.Kind] = [.chunk, .chunk, .lastChunk, .rejection, .seal]
         let kind = kinds[input.choice(kinds.count)]
@@ -58,7 +58,7 @@ struct ForgedLedger {
         return (header, payload)
     }
 
-    /// Counts a record in as docs/ledger.md says it.
+    /// Applies a record by the rules of docs/ledger.md.
     private mutating func add(_ header: RecordHeader, _ payload: [UInt8]) {
         guard isSound else { return }
         let agency = header.agency.rawValue
@@ -105,21 +105,21 @@ struct ForgedLedger {
         do throws(LedgerError) {
             contents = try LedgerContents(reading: SmallLedger.path, on: MemoryDisk(bytes))
         } catch {
-            require(!isSound, "a sound ledger is refused: \(error)")
+            require(!isSound, "a sound ledger is rejected: \(error)")
             return
         }
         require(isSound, "a ledger that breaks its rules is accepted")
-        require(contents.standings.storedBets == bets, "\(contents.standings.storedBets) bets, there are \(bets)")
-        require(contents.chunkCount == chunks, "\(contents.chunkCount) chunks, there are \(chunks)")
-        require((contents.standings.seal != nil) == isSealed, "the seal is not seen")
-        require(Set(contents.standings.finishedAgencies.map(\.rawValue)) == finished, "others have finished")
+        require(contents.standings.storedBets == bets, "\(contents.standings.storedBets) bets instead of \(bets)")
+        require(contents.chunkCount == chunks, "\(contents.chunkCount) chunks instead of \(chunks)")
+        require((contents.standings.seal != nil) == isSealed, "the ledger's seal is misread")
+        require(Set(contents.standings.finishedAgencies.map(\.rawValue)) == finished, "other agencies have finished")
         for (agency, sequence) in next {
-            require(contents.standings[AgencyID(agency)].nextSequence == sequence, "agency \(agency) goes on elsewhere")
+            require(contents.standings[AgencyID(agency)].nextSequence == sequence, "agency \(agency) resumes elsewhere")
         }
         walk()
     }
 
-    /// What the draw does with a ledger that was accepted.
+    /// Reads an accepted ledger as the draw does.
     private func walk() {
         do throws(LedgerError) {
             for record in try FoundLedger(bytes).groups.joined() {
@@ -133,7 +133,7 @@ struct ForgedLedger {
                 }
             }
         } catch {
-            violated("what has been read cannot be read again: \(error)")
+            violated("an accepted ledger cannot be read again: \(error)")
         }
     }
 }

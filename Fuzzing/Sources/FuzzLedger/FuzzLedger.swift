@@ -4,7 +4,7 @@ private let sealed = DamagedLedger(.sealed)
 private let open = DamagedLedger(.open)
 private let headerBlock = SmallLedger.header.block
 
-/// Damage to a valid ledger, a ledger of forged records, bytes behind a valid header, or any bytes.
+/// Damage to a valid ledger, a ledger of forged records, bytes after a valid header, or any bytes.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzLedger(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     var input = FuzzInput(data, count)

@@ -13,14 +13,14 @@ struct WholeRecord {
     }
 }
 
-/// What a reader finds in a ledger.
+/// The groups and the end that a reader finds in a ledger.
 struct FoundLedger {
     var groups: [[WholeRecord]] = []
     var end = LedgerEnd(offset: 0, lastGroupNumber: 0, isClosed: false, tornBytes: 0)
 
     /// Reads bytes as a ledger, group by group.
     ///
-    /// - Throws: what the reader throws.
+    /// - Throws: any error of the reader.
     init(_ bytes: [UInt8]) throws(LedgerError) {
         var reader = try LedgerReader(SmallLedger.path, on: MemoryDisk(bytes))
         while let records = try reader.nextGroup() {
@@ -32,12 +32,12 @@ struct FoundLedger {
                 })
         }
         end = try reader.findEnd()
-        require(end.offset == reader.offset, "the reader stands at \(reader.offset), the end is \(end.offset)")
+        require(end.offset == reader.offset, "the reader is at \(reader.offset), the end at \(end.offset)")
         require(end.offset <= bytes.count && end.offset % Limits.blockBytes == 0, "the end is at \(end.offset)")
         require(end.lastGroupNumber == UInt64(groups.count), "\(groups.count) groups up to \(end.lastGroupNumber)")
         let last = bytes[end.offset...].lastIndex { $0 != 0 }
         require(
-            end.tornBytes == last.map { $0 + 1 - end.offset } ?? 0, "\(end.tornBytes) torn bytes behind \(end.offset)")
+            end.tornBytes == last.map { $0 + 1 - end.offset } ?? 0, "\(end.tornBytes) torn bytes after \(end.offset)")
     }
 }
 
@@ -50,11 +50,12 @@ struct SmallLedger: Sendable {
     }()
 
     var bytes: [UInt8] = []
-    /// Where each group begins, and the last one ends.
+    /// The start of each group, and the end of the last one.
     var offsets = [Limits.blockBytes]
 
-    /// A sealed and closed one; one that a service has open, with preallocated zeros behind it.
+    /// A sealed and closed ledger.
     static let sealed = made(isSealed: true)
+    /// A ledger that a service has open, followed by preallocated zeros.
     static let open = made(isSealed: false)
 
     /// A writer at the end of an empty ledger.
@@ -64,9 +65,9 @@ struct SmallLedger: Sendable {
         return try LedgerWriter(path, header: header, end: end, on: disk)
     }
 
-    /// The columns of some bets.
+    /// Returns the columns of some bets.
     ///
-    /// - Parameter nameBytes: long names fill blocks, and fewer zeros are to be looked at.
+    /// - Parameter nameBytes: length of the first names; long names fill blocks and leave fewer zeros to check.
     static func payload(_ count: Int, nameBytes: Int = 3) -> [UInt8] {
         var builder = BetColumnsBuilder()
         for index in 0..<count {

@@ -5,7 +5,7 @@ import WireProtocol
 
 private let draw = DrawID("default")
 
-/// Texts and flags that are not written as they were read: what a message would have been that we wrote.
+/// Returns the frame as this program writes it, where a reader accepts more; nil if it cannot be compared.
 private func canonical(_ message: Message, _ frame: [UInt8]) -> [UInt8]? {
     var frame = frame
     switch message {
@@ -33,7 +33,7 @@ private func canonical(_ message: Message, _ frame: [UInt8]) -> [UInt8]? {
     return frame
 }
 
-/// A message without the text that may be cut, and that text.
+/// Splits a message into one without the text that may be truncated, and that text.
 private func withoutReason(_ message: Message) -> (Message, String) {
     switch message {
     case .error(let code, let text):
@@ -51,7 +51,7 @@ private func checkMessage(_ frame: [UInt8]) {
     guard let message = try? Message(frame: frame) else { return }
     let encoded = message.encoded
     let (frames, fault) = Framing.native.frames(in: encoded, maxFrameBytes: encoded.count)
-    require(fault == nil && frames.count == 1, "\(message) is \(shown(encoded)) on the wire")
+    require(fault == nil && frames.count == 1, "\(message) is encoded as \(shown(encoded))")
     if let expected = canonical(message, frame) {
         require(frames[0] == expected, "\(shown(frame)) is \(shown(frames[0])) when it is written again")
     }
@@ -66,7 +66,7 @@ private func checkMessage(_ frame: [UInt8]) {
     switch message {
     case .hello(let hello):
         if let draw, let (_, text) = hello.fault(draw: draw, agencies: 5) {
-            require(text.utf8.count <= Limits.maxReasonBytes, "HELLO is refused with \(text.utf8.count) bytes")
+            require(text.utf8.count <= Limits.maxReasonBytes, "HELLO's rejection has \(text.utf8.count) bytes")
         }
     case .chunk(let chunk):
         checkColumns(chunk.bets, count: chunk.count)

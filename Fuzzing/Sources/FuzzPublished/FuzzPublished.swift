@@ -2,7 +2,7 @@ import Crypto
 import FuzzKit
 import Ledger
 
-/// `result.json` and `progress.json`, which the winners service reads while others write them.
+/// `result.json` and `progress.json`, which winners-service reads while another program writes them.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzPublished(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     var input = FuzzInput(data, count)
@@ -10,11 +10,11 @@ public func fuzzPublished(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     var bytes = input.rest()
     if mode == 0 {
         guard let progress = DrawProgress(fileBytes: bytes) else { return 0 }
-        require(DrawProgress(fileBytes: progress.fileBytes) == progress, "\(progress) is another when it is read again")
+        require(DrawProgress(fileBytes: progress.fileBytes) == progress, "\(progress) differs when it is read again")
         return 0
     }
     if mode == 1 {
-        // A checksum that holds, so that what is inside is looked at.
+        // Adds a valid checksum, so that the content is parsed.
         let digest = hexadecimal(SHA256.hash(data: bytes))
         bytes = Array("{\"sha256\":\"\(digest)\",\"result\":".utf8) + bytes + Array("}\n".utf8)
     }

@@ -3,9 +3,9 @@ import Shell
 import Storage
 import WireProtocol
 
-/// What ends an agency's run before its work is done.
+/// An error that ends an agency's run before its work is done.
 enum AgencyError: ProgramError, CustomStringConvertible {
-    /// What running the same command again does.
+    /// The effect of running the same command again.
     enum Rerun: String {
         case resumes = "run the same command again: it resumes, and nothing is stored twice"
         case bet =
@@ -17,24 +17,24 @@ enum AgencyError: ProgramError, CustomStringConvertible {
 
     /// No answer arrived within the deadline.
     ///
-    /// `unacknowledged` is the first sequence whose outcome is not known.
+    /// `unacknowledged` is the first sequence whose outcome is unknown.
     case deadline(Duration, lastFailure: String, unacknowledged: UInt32?, Rerun)
     /// The draw was not published within `retry.drawSeconds`.
     case notDrawn(Duration)
-    /// The service ended the session with an error that does not pass by itself.
+    /// The service ended the session with a permanent error.
     case rejected(ErrorCode, String)
-    /// A newer connection speaks for the agency.
+    /// A newer connection took the agency over.
     case superseded(AgencyID)
     case otherFile(path: String, FileDifference)
-    /// The agency has finished and its file has more bets.
+    /// The agency has finished, but its file has more bets.
     case fileTooLong(path: String, AgencyID, unsentBets: Int)
-    /// The service takes nothing more of this agency.
+    /// The service accepts no more bets of this agency.
     case notAdmitted(String)
     /// Other bets are recorded under a chunk's sequence.
     case conflict(sequence: UInt32)
-    /// A chunk was rejected as malformed, or for a reason that only a newer service knows.
+    /// A chunk was rejected as malformed, or with a code of a newer service.
     case notStored(sequence: UInt32, RejectionCode, String)
-    /// A broken service, or four billion chunks.
+    /// The service is broken, or the agency has sent four billion chunks.
     case noSequenceLeft
     case invalidLines(InvalidLines)
     case stopped(signal: String, undone: String)
@@ -49,8 +49,8 @@ enum AgencyError: ProgramError, CustomStringConvertible {
         case .notDrawn(let deadline):
             return "the draw was not published within \(deadline); ask again later with agency winners"
         case .rejected(let code, let text) where !code.isKnown:
-            return "the service ended the session with \(code), which this program does not know: \(text). What was "
-                + "not acknowledged may not be stored; a newer agency program may know more"
+            return "the service ended the session with \(code), which this program does not know: \(text). Bets that "
+                + "were not acknowledged may not be stored; a newer agency program may know the code"
         case .rejected(let code, let text):
             return "the service rejects this agency (\(code)): \(text)"
         case .superseded(let agency):
@@ -58,8 +58,8 @@ enum AgencyError: ProgramError, CustomStringConvertible {
                 "another program is running as agency \(agency); this one stops. Run the same command again when the "
                 + "other one has ended, if anything is left to do"
         case .otherFile(let path, let difference):
-            return "\(path) is not the file that was being sent: \(difference); nothing was sent. Only the file that "
-                + "was begun can be continued, and the bets of agency bet are its first lines"
+            return "\(path) is not the file that was being sent: \(difference); nothing was sent. Only the same file "
+                + "can be continued, and it must begin with any bets sent by agency bet"
         case .fileTooLong(let path, let agency, let unsent):
             return
                 "agency \(agency) has finished, and \(path) has \(Figures.counted(unsent, "more valid bet")): not in the draw. "
@@ -94,11 +94,11 @@ enum AgencyError: ProgramError, CustomStringConvertible {
     }
 }
 
-/// How a file differs from the bets that the service has recorded.
+/// The way a file differs from the bets that the service has recorded.
 enum FileDifference: Equatable, CustomStringConvertible {
-    /// Bets with these numbers, from 1.
+    /// Bets at these positions, from 1.
     case bets(ClosedRange<Int>)
-    /// Among the bets before this number.
+    /// A bet before this position, from 1.
     case before(Int)
     case fewer(bets: Int, recorded: Int)
 
@@ -117,7 +117,7 @@ enum FileDifference: Equatable, CustomStringConvertible {
     }
 }
 
-/// A file with invalid lines, of which nothing was sent.
+/// The report of a file that was not sent because of its invalid lines.
 struct InvalidLines: Equatable, CustomStringConvertible {
     var path: String
     var bets: Int
@@ -140,7 +140,7 @@ struct InvalidLines: Equatable, CustomStringConvertible {
     }
 }
 
-/// A connection or attempt failed in a way that may pass by itself: the caller connects again.
+/// A transient failure of a connection or attempt, after which the caller connects again.
 struct ConnectionFailure: Error {
     var reason: String
 }

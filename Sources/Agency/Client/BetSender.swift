@@ -5,12 +5,12 @@ import WireProtocol
 
 /// Sends a file's bets: up to `window` chunks in flight, answered in order.
 ///
-/// After a lost connection it resumes from the position that the service reports, once it knows that the recorded bets are
-/// those of the file.
+/// After a lost connection it resumes from the position that the service reports, after checking that the recorded bets
+/// are those of the file.
 ///
 /// Isolation: the main thread.
 struct BetSender {
-    /// What the service has recorded of the agency's bets, over all its runs.
+    /// The service's record of the agency's bets, over all runs.
     struct Totals: Equatable {
         var stored = 0
         var rejected = 0
@@ -18,13 +18,13 @@ struct BetSender {
         var recorded: Int { stored + rejected }
     }
 
-    /// A chunk that was sent and has no answer yet; its bets are read again from the file if they are needed.
+    /// A chunk without an answer yet; its bets are read again from the file if they are needed.
     private struct InFlight {
         var sequence: UInt32
         var isLast: Bool
         var start: BetStream.Place
         var end: BetStream.Place
-        /// WELCOME has counted it already: it was sent again for its answer only.
+        /// Whether WELCOME counts it already: it was sent again only for its answer.
         var isRepeated = false
 
         var count: Int { end.bets - start.bets }
@@ -33,36 +33,36 @@ struct BetSender {
     private(set) var totals = Totals()
     /// Whether every bet is recorded and the agency has finished.
     private(set) var isFinished = false
-    /// Whether the service has said what it has recorded.
+    /// Whether WELCOME has arrived.
     private(set) var isWelcomed = false
     private let log: EventLog
     private let rejected: RowReport
     private var stream: BetStream
     private var inFlight: Deque<InFlight> = []
-    /// Recorded without an answer that arrived here, and to be sent again for it.
+    /// Recorded chunks whose answers were lost: they are sent again for the answers.
     private var repeats: Deque<InFlight> = []
-    /// The highest sequence that was answered in this run.
+    /// The highest sequence answered in this run.
     private var acknowledged: UInt32 = 0
-    /// Stored in this run: what the bar's rate is of.
+    /// Bets stored in this run, for the rate in the progress bar.
     private var sentBets = 0
     private var hasResumed = false
     private let bar = ProgressBar(label: "bets", unit: "bets")
 
-    /// - Parameter rejected: gets the lines of rejected chunks.
+    /// - Parameter rejected: receives the lines of rejected chunks.
     init(stream: BetStream, rejected: RowReport, log: EventLog) {
         self.stream = stream
         self.rejected = rejected
         self.log = log
     }
 
-    /// How many chunks have no answer.
+    /// The number of chunks without an answer.
     var unansweredCount: Int { inFlight.count + repeats.count }
 
-    /// Sends everything.
+    /// Sends all bets of the file.
     ///
     /// Blocks until the last chunk is answered.
     ///
-    /// - Returns: the totals, those of earlier runs included.
+    /// - Returns: the totals, including earlier runs.
     /// - Throws: ``AgencyError``; ``BetFileChange``; ``Stopped``; ``DiskError``.
     mutating func run(_ dialog: inout ServiceDialog) throws -> Totals {
         var sender = self
@@ -86,7 +86,7 @@ struct BetSender {
             throw AgencyError.fileTooLong(
                 path: stream.path, dialog.agency, unsentBets: stream.check.bets - totals.recorded)
         }
-        // A broken service's window is not believed.
+        // Bounds the window of a broken service.
         let window = min(Int(welcome.window), 1024)
         var change: BetFileChange?
         while !isFinished || unansweredCount > 0 {
@@ -97,12 +97,12 @@ struct BetSender {
                     dialog.link.send(.chunk(chunk))
                     guard chunk.sequence == sequence else { continue }
                     hasSentLast = chunk.isLast
-                    sequence += 1  // below the largest, or there was no chunk
+                    sequence += 1  // cannot overflow: nextChunk throws at the largest
                 }
             } catch let error as BetFileChange {
                 change = error
             }
-            // Not before the answers to what was sent: rejected bets are to be listed.
+            // First wait for the answers to all sent chunks, so that rejected bets are listed.
             if let change, inFlight.isEmpty { throw change }
             let message = try dialog.waitForNextMessage()
             guard let oldest = inFlight.first else {
@@ -114,20 +114,20 @@ struct BetSender {
             dialog.noteAnswer()
             if oldest.isLast, !oldest.isRepeated {
                 isFinished = isStored
-                hasSentLast = isStored  // a rejected last chunk leaves the stream open: send another
+                hasSentLast = isStored  // a rejected last chunk leaves the stream open: another follows
             }
         }
         return totals
     }
 
-    /// The next chunk to send: first those that are sent again for their answers, then the rest of the file.
+    /// Reads the next chunk to send: first those to repeat for their answers, then the rest of the file.
     ///
     /// - Returns: nil if nothing is left to send.
     private mutating func nextChunk(_ sequence: UInt32, hasSentLast: Bool) throws -> Chunk? {
         if var again = repeats.first {
             let packed = try stream.nextChunk(sequence: again.sequence, count: again.count, isLast: again.isLast)
             guard stream.place.digest == again.end.digest else {
-                throw stream.change("its bets are not those that were sent")
+                throw stream.change("its bets differ from those that were sent")
             }
             again.isRepeated = true
             inFlight.append(again)
@@ -154,8 +154,8 @@ struct BetSender {
                 .messageFailed(
                     peer: "service",
                     reason:
-                        "sequence \(acknowledged) was acknowledged and \(welcome.nextSequence) is the next one now: its "
-                        + "ledger was put back from a copy; the bets since are sent again"))
+                        "sequence \(acknowledged) was acknowledged, but the next one is now \(welcome.nextSequence): its "
+                        + "ledger was restored from a copy; the bets since are sent again"))
             acknowledged = welcome.nextSequence - 1
         }
         let sent = Array(inFlight) + Array(repeats)
@@ -171,14 +171,14 @@ struct BetSender {
         hasResumed = true
     }
 
-    /// Whether exactly the bets before a place of this run are recorded.
+    /// Whether exactly the bets before this place of the stream are recorded.
     private func isRecorded(_ place: BetStream.Place, _ welcome: Welcome) -> Bool {
         guard place.bets == totals.recorded else { return false }
         guard place.bets > 0, let checksum = welcome.stream?.checksum else { return true }
         return place.digest.checksum == checksum
     }
 
-    /// The chunks that are recorded although their answers did not arrive: up to the one before the next sequence.
+    /// The chunks that are recorded but whose answers did not arrive: up to the one before the next sequence.
     private func recorded(_ sent: [InFlight], _ welcome: Welcome) -> Deque<InFlight> {
         let recorded = sent.filter { $0.sequence < welcome.nextSequence }
         guard let last = recorded.last, last.sequence == welcome.nextSequence - 1, last.end.bets == totals.recorded
@@ -186,7 +186,7 @@ struct BetSender {
         return Deque(recorded)
     }
 
-    /// Compares the recorded bets with the first ones of the file, and seeks to just after them.
+    /// Compares the recorded bets with the first ones of the file and seeks to just after them.
     ///
     /// - Throws: ``AgencyError/otherFile(path:_:)``.
     private mutating func compare(_ welcome: Welcome) throws {
@@ -206,7 +206,7 @@ struct BetSender {
         throw AgencyError.otherFile(path: stream.path, isLastSame ? .before(first) : .bets(first...recorded))
     }
 
-    /// Counts an answer in.
+    /// Adds an answer to the totals.
     ///
     /// - Returns: whether the chunk is stored.
     /// - Throws: ``AgencyError`` if the chunk is not recorded; ``ConnectionFailure`` for another answer.
@@ -242,7 +242,7 @@ struct BetSender {
         case .conflict:
             throw AgencyError.conflict(sequence: sent.sequence)
         default:
-            // A malformed chunk too: its bets are not recorded, so those after it would not be the next of the file.
+            // Includes malformed chunks: their bets are not recorded, so later bets would not be the next ones of the file.
             throw AgencyError.notStored(sequence: sent.sequence, rejection.code, rejection.message)
         }
     }

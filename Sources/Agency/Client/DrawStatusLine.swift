@@ -2,13 +2,13 @@ import Glibc
 import Shell
 import WireProtocol
 
-/// A line on a terminal that says how far the draw is: `waiting for the draw: 3 of 5 agencies have finished`.
+/// A status line on a terminal: `waiting for the draw: 3 of 5 agencies have finished`.
 ///
 /// Isolation: one thread.
 final class DrawStatusLine {
     private var isShown = false
 
-    /// Whether somebody watches: standard error is a terminal and this program is in its foreground.
+    /// Whether standard error is a terminal with this program in its foreground.
     static var isWatched: Bool { ProgressBar.isTerminal && tcgetpgrp(STDERR_FILENO) == getpgrp() }
 
     static func text(_ answer: NotDrawnYet) -> String {
@@ -17,7 +17,7 @@ final class DrawStatusLine {
 
     func show(_ answer: NotDrawnYet) {
         isShown = true
-        write("\r\u{1B}[K" + Self.text(answer) + "\r")  // a log line that follows begins at the left
+        write("\r\u{1B}[K" + Self.text(answer) + "\r")  // so a following log line begins at the left
     }
 
     /// Clears the line.

@@ -3,7 +3,7 @@ import NIOCore
 import Platform
 import WireProtocol
 
-/// What reaches the agency's main thread: messages and ends of its connections, and the stop signal.
+/// The queue of events for the agency's main thread: messages and ends of its connections, and the stop signal.
 ///
 /// Isolation: event loops and the signal thread post; the main thread waits.
 final class Mailbox: Sendable {
@@ -23,14 +23,14 @@ final class Mailbox: Sendable {
         var stopSignal: String?
     }
 
-    /// What a service sends beyond this, unread, ends the connection: answers are bounded by what was asked.
+    /// The largest number of unread messages; more end the connection, because answers are bounded by requests.
     static let maxMessages = 4096
 
     private let monitor = Monitor(State())
 
-    /// Starts a new connection: what still comes from older ones is thrown away.
+    /// Starts a new connection; later events of older ones are dropped.
     ///
-    /// - Returns: the number to post with.
+    /// - Returns: the number to post events with.
     func beginConnection() -> Int {
         monitor.withLock { state in
             state.connection += 1
@@ -41,7 +41,7 @@ final class Mailbox: Sendable {
         }
     }
 
-    /// Posts an open connection; one that was given up meanwhile is closed.
+    /// Posts an open connection, or closes it if it was abandoned meanwhile.
     func postConnected(_ channel: any Channel, from connection: Int) {
         let isWanted = monitor.withLock { state in
             guard state.connection == connection else { return false }
@@ -52,7 +52,7 @@ final class Mailbox: Sendable {
         monitor.wakeAll()
     }
 
-    /// - Returns: false if too many messages are unread: the connection is to be closed.
+    /// - Returns: false if too many messages are unread; the caller must close the connection.
     func post(_ message: Message, from connection: Int) -> Bool {
         let hasRoom = monitor.withLock { state in
             guard state.connection == connection else { return true }
@@ -74,7 +74,7 @@ final class Mailbox: Sendable {
 
     /// Waits for the connection's next event.
     ///
-    /// A stop comes first, then the connection, its messages, its end.
+    /// Priority: a stop, then the connection, its messages, its end.
     func waitForNextEvent(until deadline: ContinuousClock.Instant) -> Event {
         let event = monitor.wait(until: deadline) { state -> Event? in
             if let signal = state.stopSignal { return .stopped(signal) }
@@ -88,9 +88,9 @@ final class Mailbox: Sendable {
         return event ?? .timeout
     }
 
-    /// Waits for a moment, or the stop signal.
+    /// Waits until the deadline or the stop signal.
     ///
-    /// - Returns: the signal, if it came.
+    /// - Returns: the signal, if it arrived.
     func waitForStop(until deadline: ContinuousClock.Instant) -> String? {
         monitor.wait(until: deadline) { $0.stopSignal }
     }

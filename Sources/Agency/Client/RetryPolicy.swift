@@ -1,5 +1,6 @@
-/// How long to wait before trying again: twice as long each time, up to a ceiling, less a random half so that agencies
-/// that failed together do not come back together.
+/// Exponential back-off with jitter: each delay doubles up to a maximum, less up to a random half.
+///
+/// The jitter keeps agencies that failed together from reconnecting together.
 ///
 /// Pure; the caller supplies the random number generator.
 struct RetryPolicy: Sendable {
@@ -13,14 +14,14 @@ struct RetryPolicy: Sendable {
         next = min(initial, max)
     }
 
-    /// The next delay: between half of the current step and all of it.
+    /// Returns the next delay: between half of the current step and all of it.
     mutating func nextDelay(using dice: inout some RandomNumberGenerator) -> Duration {
         let step = next
         next = min(step * 2, max)
         return step * Double.random(in: 0.5...1, using: &dice)
     }
 
-    /// After an answer the delays start again.
+    /// Restarts the delays, after an answer.
     mutating func reset() {
         next = min(initial, max)
     }

@@ -4,9 +4,9 @@ import NIOPosix
 import Platform
 import WireProtocol
 
-/// A connection to one of the services: messages are sent at once and received through the mailbox.
+/// A connection to one of the services; received messages go to the mailbox.
 ///
-/// Isolation: the main thread; sockets live on the event loop.
+/// Isolation: the main thread; its socket belongs to the event loop.
 struct ServiceConnection {
     private let channel: any Channel
 
@@ -14,7 +14,7 @@ struct ServiceConnection {
     ///
     /// Blocks until connected, up to 10 s, or until a stop signal.
     ///
-    /// - Throws: ``ConnectionFailure`` with the system's reason: refused, timed out, no such name; ``Stopped``.
+    /// - Throws: ``ConnectionFailure`` with the system's reason, such as `Connection refused` or a timeout; ``Stopped``.
     init(_ endpoint: Endpoint, mailbox: Mailbox, group: any EventLoopGroup) throws {
         let number = mailbox.beginConnection()
         ClientBootstrap(group: group)
@@ -48,7 +48,7 @@ struct ServiceConnection {
         channel.writeAndFlush(ByteBuffer(bytes: message.encoded), promise: nil)
     }
 
-    /// Closes.
+    /// Closes the connection.
     ///
     /// Blocks until it is closed.
     func close() {
@@ -56,7 +56,7 @@ struct ServiceConnection {
     }
 }
 
-/// Bytes to messages, on the event loop.
+/// Decodes bytes into messages, on the event loop.
 private final class MessageHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -82,7 +82,7 @@ private final class MessageHandler: ChannelInboundHandler {
             case .frame(let frame):
                 do throws(MessageFault) {
                     guard mailbox.post(try Message(frame: frame), from: number) else {
-                        return fail(context, "the service sent more than it was asked for")
+                        return fail(context, "the service sent more messages than were requested")
                     }
                 } catch {
                     return fail(context, "the service sent an invalid message: \(error)")
@@ -107,7 +107,7 @@ private final class MessageHandler: ChannelInboundHandler {
     }
 }
 
-/// What a failed connect says, without NIO's wrapping.
+/// The reason of a failed connect, without NIO's wrapping.
 private func reasonText(_ error: any Error) -> String {
     switch error {
     case let error as NIOConnectionError:

@@ -16,12 +16,12 @@ struct ServiceDialog {
     let log: EventLog
     private var retry: RetryPolicy
     private var lastAnswer: ContinuousClock.Instant
-    /// The stream's next sequence in the last WELCOME: one that says more is an answer too.
+    /// The next sequence of the last WELCOME; a WELCOME with another one counts as an answer.
     private var lastSequence: UInt32?
 
     /// Creates a session that is not connected.
     ///
-    /// - Parameter rerun: what to say of the same command when the deadline passes.
+    /// - Parameter rerun: the effect of running the same command again, reported when the deadline passes.
     init(
         endpoint: Endpoint, configuration: ServiceConfiguration, link: any ServiceLink, rerun: AgencyError.Rerun,
         log: EventLog
@@ -39,13 +39,13 @@ struct ServiceDialog {
 
     var agency: AgencyID { hello.agency }
 
-    /// Runs `work` on a welcomed connection, again and again while it throws ``ConnectionFailure``.
+    /// Runs `work` on a connection after WELCOME, and again as long as it throws ``ConnectionFailure``.
     ///
-    /// Gives up once an attempt has failed that began after the deadline: a machine that slept through it tries once
-    /// more.
+    /// Gives up when an attempt that began after the deadline has failed: a machine that slept through the deadline tries
+    /// once more.
     ///
-    /// - Parameter unacknowledged: the first sequence without an answer, for what is said at the end.
-    /// - Throws: ``AgencyError``; ``Stopped``; what `work` throws.
+    /// - Parameter unacknowledged: the first sequence without an answer, for the final report.
+    /// - Throws: ``AgencyError``; ``Stopped``; any error of `work`.
     mutating func run<Result>(
         unacknowledged: () -> UInt32? = { nil },
         _ work: (inout ServiceDialog, Welcome) throws -> Result
@@ -88,14 +88,14 @@ struct ServiceDialog {
         }
     }
 
-    /// A connection that is silent for this long is closed and made again: the machine at its other end may be off.
+    /// The silence after which a connection is closed and replaced: the peer's machine may be off.
     static let maxSilence = Duration.seconds(30)
 
-    /// The next message of the service.
+    /// Waits for the next message of the service.
     ///
-    /// Blocks up to `limit`, or 30 s.
+    /// Blocks up to `limit`, by default 30 s.
     ///
-    /// - Throws: ``ConnectionFailure`` if trying again helps, ``AgencyError`` if it does not, ``Stopped``.
+    /// - Throws: ``ConnectionFailure`` if a retry may help, ``AgencyError`` if not, ``Stopped``.
     mutating func waitForNextMessage(upTo limit: Duration? = nil) throws -> Message {
         let silence = min(limit ?? Self.maxSilence, deadline)
         switch link.waitForNextEvent(until: link.now + silence) {
@@ -114,7 +114,7 @@ struct ServiceDialog {
         }
     }
 
-    /// Restarts the deadline and the back-off: the service has answered what was asked.
+    /// Restarts the deadline and the back-off after an answer to a request.
     mutating func noteAnswer() {
         lastAnswer = link.now
         retry.reset()
@@ -138,15 +138,15 @@ struct ServiceDialog {
         return try work(&self, welcome)
     }
 
-    /// Checks that a WELCOME can be true.
+    /// Checks that the values of a WELCOME are possible.
     ///
-    /// A broken service, or a program of another kind, ends an attempt and not the agency.
+    /// A broken service, or another kind of program, ends the attempt, not the agency's run.
     private func check(_ welcome: Welcome) throws {
         let bets = welcome.storedBets.addingReportingOverflow(welcome.rejectedBets)
         guard !bets.overflow, bets.partialValue < 1 << 53, welcome.nextSequence < .max, welcome.window >= 1,
             welcome.maxFrameBytes >= Limits.minFrameBytes
         else {
-            throw ConnectionFailure(reason: "the service's WELCOME cannot be true: \(welcome)")
+            throw ConnectionFailure(reason: "the service's WELCOME has impossible values: \(welcome)")
         }
     }
 }

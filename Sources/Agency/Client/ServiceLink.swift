@@ -1,10 +1,10 @@
 import Platform
 import WireProtocol
 
-/// What a session with a service needs of the world: one connection at a time, its events, the clock, the stop signal and
+/// The environment of a session with a service: one connection at a time, its events, the clock, the stop signal and
 /// random numbers.
 ///
-/// The seam between what an agency decides and the network: tests put a scripted service behind it.
+/// It separates the agency's decisions from the network: tests replace the network with a scripted service.
 protocol ServiceLink: AnyObject {
     var now: ContinuousClock.Instant { get }
     var random: any RandomNumberGenerator { get set }
@@ -26,16 +26,16 @@ protocol ServiceLink: AnyObject {
     /// Blocks until it is closed.
     func close()
 
-    /// The connection's next event; a stop comes first.
+    /// Waits for the connection's next event; a stop has priority.
     ///
     /// Blocks up to the deadline.
     func waitForNextEvent(until deadline: ContinuousClock.Instant) -> ServiceEvent
 
-    /// Waits until a moment, or for the stop signal, whose name it returns.
+    /// Waits until the deadline or the stop signal, whose name it returns.
     func waitForStop(until deadline: ContinuousClock.Instant) -> String?
 }
 
-/// What happens on a connection to a service.
+/// An event of a session with a service.
 enum ServiceEvent: Sendable {
     case message(Message)
     case closed(reason: String)

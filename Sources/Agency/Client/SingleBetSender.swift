@@ -2,24 +2,25 @@ import Domain
 import Shell
 import WireProtocol
 
-/// Sends one bet, and stores it once: if it is the last one that the service has recorded of the agency, it is the one
-/// that an earlier run sent.
+/// Sends one bet, which is stored once.
+///
+/// If the agency's last recorded bet is the same, an earlier run has sent it.
 ///
 /// Isolation: the main thread.
 struct SingleBetSender {
     enum Outcome: Equatable {
         case stored
-        /// By an earlier run; nothing was sent, except an empty last chunk to finish the agency.
+        /// Stored by an earlier run; nothing was sent, except perhaps an empty last chunk to finish the agency.
         case storedAlready
     }
 
     let bet: Bet
-    /// Whether the agency finishes with it.
+    /// Whether the agency finishes with this bet.
     let isLast: Bool
-    /// Whether an identical bet is stored once more, on purpose.
+    /// Whether an identical bet is deliberately stored again.
     let isAgain: Bool
     let log: EventLog
-    /// Sent and not answered.
+    /// The chunk without an answer yet.
     private(set) var sent: Chunk?
 
     init(bet: Bet, isLast: Bool, isAgain: Bool, log: EventLog) {
@@ -45,10 +46,10 @@ struct SingleBetSender {
     }
 
     private mutating func send(_ dialog: inout ServiceDialog, _ welcome: Welcome) throws -> Outcome {
-        // A ledger that was put back from a copy does not have the chunk: begin anew.
+        // The ledger was restored from a copy without the chunk: start over.
         if let sent, sent.sequence > welcome.nextSequence { self.sent = nil }
         guard let chunk = sent ?? nextChunk(welcome) else { return .storedAlready }
-        // If the answer was lost, the same sequence again is the same chunk.
+        // After a lost answer the chunk is repeated with its sequence.
         sent = chunk
         dialog.link.send(.chunk(chunk))
         switch try dialog.waitForNextMessage() {
@@ -64,7 +65,7 @@ struct SingleBetSender {
         }
     }
 
-    /// The chunk to send: with the bet, or without if it only remains to finish the agency; nil if nothing remains.
+    /// The chunk to send: with the bet, empty to only finish the agency, or nil if nothing remains to be done.
     private func nextChunk(_ welcome: Welcome) -> Chunk? {
         var builder = BetColumnsBuilder()
         builder.append(bet)
@@ -88,7 +89,7 @@ struct SingleBetSender {
     }
 }
 
-/// The service has rejected the bet: it is not stored.
+/// A rejection of the bet by the service: it is not stored.
 struct BetRejected: ProgramError, CustomStringConvertible {
     var reason: String
     var exit: ProgramExit { .data }

@@ -11,17 +11,17 @@ struct WinnersConsultation {
     }
 
     let drawDeadline: Duration
-    /// The agency's stored bets, if they are known: it cannot have more winners.
+    /// The agency's number of stored bets, if known: it cannot have more winners.
     var maxWinners = 1 << 26
-    /// Told while the draw is not published, if somebody watches: then the service is asked more often.
+    /// Called with the progress of the draw, if a terminal shows it; then the service is asked more often.
     var waiting: ((NotDrawnYet) -> Void)?
 
-    /// How long a consultation asks to be parked, at most.
+    /// The longest time that a consultation asks to be parked.
     private var wait: Duration { waiting == nil ? .seconds(30) : .seconds(10) }
 
     /// Asks for the winners.
     ///
-    /// Blocks until they are told.
+    /// Blocks until they arrive.
     ///
     /// - Throws: ``AgencyError/notDrawn(_:)`` at the deadline; ``Stopped``.
     func run(_ dialog: inout ServiceDialog) throws -> Outcome {
@@ -36,7 +36,7 @@ struct WinnersConsultation {
         var documents: [String] = []
         var backoff = RetryPolicy(initial: .milliseconds(500), max: .seconds(30))
         var asked = link.now
-        // Somebody who watches sees at once how far the draw is.
+        // A terminal shows the progress of the draw at once.
         ask(dialog, waiting == nil ? end : link.now)
         while true {
             switch try dialog.waitForNextMessage(upTo: wait * 2) {
@@ -47,7 +47,7 @@ struct WinnersConsultation {
                 }
                 documents += winners.documents
                 if winners.hasMore { continue }
-                dialog.noteAnswer()  // not before: a service that is not believed must not keep the agency here
+                dialog.noteAnswer()  // only now: an endless list must not extend the deadline
                 return Outcome(winningNumber: winners.winningNumber, documents: documents)
             case .notDrawnYet(let answer):
                 dialog.noteAnswer()
@@ -55,7 +55,7 @@ struct WinnersConsultation {
                 guard link.now < end else {
                     throw AgencyError.notDrawn(drawDeadline)
                 }
-                // A service that parks has made the agency wait already; one that does not is asked less and less often.
+                // A service that parked has already made the agency wait; one that does not park is asked less and less often.
                 if asked.duration(to: link.now) > wait / 2 { backoff.reset() }
                 let asks = min(.seconds(60), Duration.milliseconds(Int(answer.retryAfterMilliseconds)))
                 let delay = max(asks, backoff.nextDelay(using: &link.random))
@@ -70,7 +70,7 @@ struct WinnersConsultation {
         }
     }
 
-    /// Asks to be parked: at most until `end`, and well below what the dialog takes for silence.
+    /// Asks to be parked until `end` at most, and well below the dialog's limit of silence.
     private func ask(_ dialog: ServiceDialog, _ end: ContinuousClock.Instant) {
         let left = max(.milliseconds(1), dialog.link.now.duration(to: end))
         let wait = min(wait, left, dialog.deadline / 2)

@@ -10,8 +10,8 @@ struct BetCommand: ParsableCommand {
         abstract: "Send one bet from the environment.",
         discussion: """
             Reads NOMBRE, APELLIDO, DOCUMENTO, NACIMIENTO (yyyy-mm-dd) and NUMERO, and the agency from --id or CLI_ID. The \
-            stream of the agency stays open for more bets unless --last is given. If the same bet is the last one that is \
-            stored of the agency, an earlier run has sent it: nothing is sent, unless --again is given.
+            stream of the agency stays open for more bets unless --last is given. If the agency's last stored bet is the \
+            same one, an earlier run has sent it: nothing is sent, unless --again is given.
             """)
 
     @OptionGroup var options: ConfigurationOptions
@@ -19,10 +19,10 @@ struct BetCommand: ParsableCommand {
     @Option(help: "The agency's number, from 1: short for --set agency.id=… (or CLI_ID).")
     var id: String?
 
-    @Flag(help: "This is the agency's last bet: it has finished.")
+    @Flag(help: "This is the agency's last bet: finish the agency.")
     var last = false
 
-    @Flag(help: "Store the bet although the same one is the last that is stored of the agency.")
+    @Flag(help: "Store the bet even if the agency's last stored bet is the same.")
     var again = false
 
     func run() throws {
@@ -49,26 +49,26 @@ struct BetCommand: ParsableCommand {
     private static func undone(_ sender: SingleBetSender, _ rerun: AgencyError.Rerun) -> String {
         sender.sent == nil
             ? "the bet was not sent; run the same command again"
-            : "the bet was sent and has no answer; \(rerun.rawValue)"
+            : "the bet was sent and not answered; \(rerun.rawValue)"
     }
 
-    /// What became of the bet.
+    /// Describes the outcome for the user.
     static func text(_ outcome: SingleBetSender.Outcome, _ bet: Bet, agency: AgencyID, isLast: Bool) -> String {
         var text = "agency \(agency): the bet of \(bet.document) on number \(Figures.four(bet.number)) is stored"
         if outcome == .storedAlready {
-            text += " already, as the last one of the agency, and was not sent again; --again stores an identical one"
+            text += " already, as the agency's last one, and was not sent again; --again stores an identical one"
         }
         return isLast ? text + "; the agency has finished" : text
     }
 
-    /// Reads and checks the five variables.
+    /// Reads and checks the five variables; every fault is reported.
     static func bet(from environment: [String: String], today: Birthdate) throws(ConfigurationError) -> Bet {
         var faults: [String] = []
         func bytes(_ name: String) -> [UInt8] {
             if environment[name] == nil { faults.append("\(name): the variable is not set") }
             return Array((environment[name] ?? "").utf8)
         }
-        // Reads one variable; a fault is noted and the next one is read.
+        // Reads one variable; collects its fault, so that the other variables are checked too.
         func check<Value>(_ name: String, _ read: (Span<UInt8>) throws(BetFault) -> Value) -> Value? {
             let bytes = bytes(name)
             do throws(BetFault) {

@@ -7,17 +7,17 @@ import Storage
 struct DatasetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dataset",
-        abstract: "Make agency files of any size from a seed.",
+        abstract: "Generate agency files of any size from a seed.",
         discussion: """
             Writes agency-1.csv … and winners.csv (agency, documents of its bets on --number). The same arguments give the \
             same bytes. Names have accents, sizes are skewed (agency n has a share of 1/n), rows end \
             with CR LF, and one bet in 500 is on the winning number.
             """)
 
-    @Option(help: "Bets in all.")
+    @Option(help: "Total number of bets.")
     var bets = 3000
 
-    @Option(help: "Agencies.")
+    @Option(help: "Number of agencies.")
     var agencies = 5
 
     @Option(help: "The seed.")
@@ -32,7 +32,7 @@ struct DatasetCommand: ParsableCommand {
     @Flag(help: "Replace files that exist.")
     var force = false
 
-    /// Checks the numbers that ArgumentParser cannot.
+    /// Checks the ranges that ArgumentParser cannot.
     func validate() throws {
         guard bets >= 0, agencies >= 1, number <= Limits.maxNumber else {
             throw ValidationError("--bets from 0, --agencies from 1 and --number 0 to 9999 are expected")
@@ -48,7 +48,7 @@ struct DatasetCommand: ParsableCommand {
             var dataset = Dataset(seed: seed, winningNumber: number)
             let sizes = Dataset.sizes(bets: bets, agencies: agencies)
             let paths = sizes.indices.map { "\(folder)/agency-\($0 + 1).csv" }
-            // All or none: the user's own files have these names too.
+            // All or none: files of the user's own may have these names.
             for path in paths where !force {
                 if try DurableFile.exists(path, on: PosixDisk()) { throw OutputError.exists(path: path) }
             }

@@ -8,25 +8,24 @@ import Shell
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Play agencies against any server, and see what it gets wrong.",
+        abstract: "Play agencies against any server and list what it gets wrong.",
         discussion: """
-            For people who build a server for one of the dialects: it plays all agencies of a draw, from the first chunk \
-            to the winners, and tries what servers get wrong: pieces of messages, several at once, bad bets, \
-            nonsense, an agency that stalls. It needs a server of its own, fresh, that draws when \
-            AGENCIES agencies have finished; never one that is in use. It asks before it connects; without a terminal \
-            it needs --yes.
+            For developers of a server for one of the dialects. The doctor plays all agencies of a draw, from the first \
+            chunk to the winners, and tries what servers get wrong: partial messages, several at once, invalid bets, \
+            nonsense, an agency that stalls. It needs a fresh server of its own that draws when AGENCIES agencies have \
+            finished; never use one that is in use. It asks before it connects; without a terminal it needs --yes.
 
             EXAMPLES
               agency doctor --dialect pipe --address 127.0.0.1:12355 --yes
               agency doctor --dialect native --address 127.0.0.1:12345 --winners-address 127.0.0.1:12346
 
             EXIT CODES
-              0 all cases hold · 64 usage, or no consent · 65 some do not · 75 no connection
+              0 all cases hold · 64 usage, or no consent · 65 some cases fail · 75 no connection
             """)
 
     private static let names = LanguageRegistry.all.map(\.name) + ["echo"]
 
-    @Option(help: ArgumentHelp("What to speak: \(names.joined(separator: ", ")).", valueName: "name"))
+    @Option(help: ArgumentHelp("The dialect: \(names.joined(separator: ", ")).", valueName: "name"))
     var dialect: String
 
     @Option(help: ArgumentHelp("The server.", valueName: "host:port"))
@@ -37,16 +36,16 @@ struct DoctorCommand: ParsableCommand {
             "The server's port for winners, in dialects that have one (native, json).", valueName: "host:port"))
     var winnersAddress: String?
 
-    @Option(help: "How many agencies the server waits for, 2 to 100.")
+    @Option(help: "The number of agencies that the server waits for, 2 to 100.")
     var agencies = 5
 
-    @Option(help: "The number that wins, 0 to 9999.")
+    @Option(help: "The server's winning number, 0 to 9999.")
     var winningNumber: UInt16 = 7574
 
     @Flag(help: "Go ahead without asking.")
     var yes = false
 
-    @Option(help: "How long an answer may take, 1 to 600.")
+    @Option(help: "How long to wait for an answer, 1 to 600.")
     var seconds = 5
 
     /// Checks what ArgumentParser cannot.
@@ -63,13 +62,13 @@ struct DoctorCommand: ParsableCommand {
             (!(1...600).contains(seconds), "--seconds \(seconds): 1 to 600 is expected"),
             (
                 winnersAddress == nil && language?.hasWinnersPort == true,
-                "--winners-address is missing: \(dialect) asks for winners on a port of their own"
+                "--winners-address is missing: \(dialect) has a port of its own for winners"
             ),
         ]
         if let (_, text) = misuses.first(where: \.0) { throw ValidationError(text) }
     }
 
-    /// What agencies speak; nil for `echo`, which carries no bets.
+    /// The agency's side of the dialect; nil for `echo`, which carries no bets.
     private var language: (any AgencyLanguage)? { LanguageRegistry.language(dialect) }
 
     func run() throws {
@@ -81,7 +80,7 @@ struct DoctorCommand: ParsableCommand {
                 writeError(
                     """
                     The doctor plays agencies 1 to \(agencies) against \(server): it sends \
-                    \(Doctor.betCount(agencies: agencies)) bets at most, and its server draws. \
+                    at most \(Doctor.betCount(agencies: agencies)) bets, and the server draws. \
                     Never use it on a server that is in use.
                     """)
                 var doctor = Doctor(
@@ -109,11 +108,11 @@ struct DoctorCommand: ParsableCommand {
 }
 
 extension DoctorCommand {
-    /// Asks a person whether the doctor may disturb the server.
+    /// Asks the user whether the doctor may disturb the server.
     ///
-    /// It sends nothing before: a native HELLO would take an agency over from the connection that is streaming.
+    /// Nothing is sent before: a native HELLO would take an agency over from a connection that is streaming.
     ///
-    /// - Throws: ``NoConsent`` after any answer but yes, and without a terminal.
+    /// - Throws: ``NoConsent`` after any answer except yes, and without a terminal.
     private func askForConsent(_ server: Endpoint) throws(NoConsent) {
         guard !yes else { return }
         guard isatty(STDIN_FILENO) == 1 else { throw NoConsent(server: server) }
@@ -122,13 +121,13 @@ extension DoctorCommand {
     }
 }
 
-/// The server may not be disturbed, as far as the doctor knows.
+/// A missing consent to disturb the server.
 struct NoConsent: ProgramError, CustomStringConvertible {
     var server: Endpoint
     var exit: ProgramExit { .usage }
 
     var description: String {
-        "\(server) may be in use: the doctor would add bets of its own and let it draw. Give it a fresh server, or --yes"
+        "\(server) may be in use: the doctor would add its own bets and make it draw. Use a fresh server, or give --yes"
     }
 }
 

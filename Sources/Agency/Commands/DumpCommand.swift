@@ -7,7 +7,7 @@ struct DumpCommand: ParsableCommand {
         commandName: "dump",
         abstract: "Print an agency's messages byte by byte, in the form of docs/dialects.md.",
         discussion: """
-            For people who write a dialect or a program that speaks one: a chunk of two bets, the end and the consultation \
+            For developers of a dialect, or of a program that uses one: a chunk of two bets, the end and the consultation \
             of agency 1, as the doctor sends them.
 
             EXAMPLE
@@ -43,7 +43,7 @@ struct DumpCommand: ParsableCommand {
         }
     }
 
-    /// Lines of up to 16 bytes in hexadecimal, each followed by its text.
+    /// Formats bytes as lines of up to 16 in hexadecimal, each followed by its text.
     static func dump(_ bytes: [UInt8]) -> String {
         var text = ""
         for start in stride(from: 0, to: bytes.count, by: 16) {

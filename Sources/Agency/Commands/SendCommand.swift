@@ -12,8 +12,8 @@ struct SendCommand: ParsableCommand {
         commandName: "send",
         abstract: "Send a file's bets and print the agency's winners (the default).",
         discussion: """
-            The whole file is read and checked before anything is sent. If it has invalid lines, nothing is sent: they are \
-            listed in FILE.invalid.csv. The last chunk leaves only if the file is as it was when it was checked.
+            The whole file is read and checked before anything is sent. If it has invalid lines, nothing is sent and they \
+            are listed in FILE.invalid.csv. The last chunk is sent only if the file is unchanged since the check.
             """)
 
     @OptionGroup var options: ConfigurationOptions
@@ -24,7 +24,7 @@ struct SendCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The CSV of bets: short for --set agency.file=…", valueName: "csv"))
     var file: String?
 
-    @Flag(help: "Send the valid lines although others are invalid; the exit code is 65 all the same.")
+    @Flag(help: "Send the valid lines even if others are invalid; the exit code is still 65.")
     var skipInvalid = false
 
     @Option(help: "How to print the outcome: text or json.")

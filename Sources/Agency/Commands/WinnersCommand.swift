@@ -28,10 +28,10 @@ struct WinnersCommand: ParsableCommand {
 
     private func ask(_ run: AgencyRun) throws {
         let configuration = run.configuration
-        let undone = "the winners are not told yet; run the same command again"
+        let undone = "the winners have not arrived; run the same command again"
         let report = try run.untilStopped(undone: { undone }) { link in
             let winners = try run.winners(link, .winners)
-            // Now that the draw is published WELCOME has the agency's totals.
+            // Once the draw is published, WELCOME has the agency's totals.
             var dialog = run.dialog(configuration.winners.address, link, .winners)
             let welcome = try dialog.run { $1 }
             let totals = BetSender.Totals(stored: Int(welcome.storedBets), rejected: Int(welcome.rejectedBets))

@@ -1,40 +1,40 @@
 import AgencyLanguages
 import Platform
 
-/// Plays the agencies of a draw against a server and finds out what holds.
+/// Plays the agencies of a draw against a server and reports which cases hold.
 ///
-/// It goes from the first chunk to the winners: agency 1 sends what is strange, the others what is usual; the last one
-/// begins when all others have finished.
+/// It covers the draw from the first chunk to the winners. Agency 1 sends unusual messages, the others usual ones. The
+/// last agency begins when all others have finished.
 ///
 /// Isolation: one thread; it blocks.
 struct Doctor {
     struct Settings {
         var language: any AgencyLanguage
         var address: Endpoint
-        /// Where winners are asked for, in languages that have a port for it.
+        /// The address to ask for winners, in languages with a port of their own for it.
         var winnersAddress: Endpoint
         var agencies: Int
         var winningNumber: UInt16
-        /// How long an answer may take.
+        /// The longest time to wait for an answer.
         var patience: Duration
     }
 
     /// One row of the report.
     struct Finding {
         var name: String
-        /// Nil where the language has no such case.
+        /// Nil if the language has no such case.
         var holds: Bool?
         var seen: String
     }
 
     private let settings: Settings
     private(set) var findings: [Finding] = []
-    /// The documents that each agency must be told.
+    /// The documents that each agency must receive as winners.
     private var winners: [Int: [String]] = [:]
     private var hasSplitAnswer = false
     private var lastDocument = 20_000_000
 
-    /// The bets that it sends at most.
+    /// The largest number of bets that it sends.
     static func betCount(agencies: Int) -> Int { 27 + 2 * agencies }
 
     init(_ settings: Settings) {
@@ -44,7 +44,7 @@ struct Doctor {
 
     /// Runs all cases.
     ///
-    /// - Throws: ``DoctorError`` where the server cannot be reached at all.
+    /// - Throws: ``DoctorError`` if the server cannot be reached at all.
     mutating func run() throws(DoctorError) {
         try storing()
         try refusing()
@@ -58,12 +58,12 @@ struct Doctor {
 // MARK: - The cases
 
 extension Doctor {
-    /// Chunks that must be stored, however they come.
+    /// Sends chunks that must be stored, in one piece or in many.
     private mutating func storing() throws(DoctorError) {
         var connection = try connect(1)
         for byte in connection.chunk([row(), winner(of: 1)]) { connection.send([byte]) }
         let bytewise = connection.read(.chunk)
-        add("a chunk that comes byte by byte is stored", bytewise.isStored, bytewise)
+        add("a chunk that arrives byte by byte is stored", bytewise.isStored, bytewise)
 
         if settings.language.isOneMessagePerConnection {
             skip("two chunks in one segment are two chunks", "a connection carries one message")
@@ -102,12 +102,12 @@ extension Doctor {
             if outcome.isStored { winners[1, default: []].append(long[2]) }
             add("a document of 11 digits is stored", outcome.isStored, outcome)
         } else {
-            add("a document of 11 digits, which the answer could not say, is refused", isRefusal(outcome), outcome)
+            add("a document of 11 digits, which an answer cannot carry, is rejected", isRefusal(outcome), outcome)
         }
         hasSplitAnswer = hasSplitAnswer || connection.hasSplitAnswer
     }
 
-    /// Chunks of which nothing must be stored.
+    /// Sends chunks of which nothing must be stored.
     private mutating func refusing() throws(DoctorError) {
         var connection = try connect(1)
         let first = connection.store([row()])
@@ -115,17 +115,17 @@ extension Doctor {
         var wrong = row()
         wrong[4] = "10000"
         let bad = connection.store([winner(of: nil), wrong])
-        add("a chunk with one bad bet is refused", bad.isRefusal(in: settings.language, bets: 1), bad)
+        add("a chunk with one invalid bet is rejected", bad.isRefusal(in: settings.language, bets: 1), bad)
         if settings.language.rejectionCloses { connection = try connect(1) }
         connection = try next(connection)
         let last = connection.store([row()])
-        add("good chunks before and behind it are stored", first.isStored && last.isStored, "\(first), \(last)")
+        add("valid chunks before and after it are stored", first.isStored && last.isStored, "\(first), \(last)")
         hasSplitAnswer = hasSplitAnswer || connection.hasSplitAnswer
 
         var nameless = winner(of: nil)
         nameless[0] = ""
         let empty = try connect(1).store([nameless])
-        add("an empty name is refused", isRefusal(empty), empty)
+        add("an empty name is rejected", isRefusal(empty), empty)
 
         let name = "a separator inside a name does not shift the fields"
         var split = winner(of: nil)
@@ -138,28 +138,28 @@ extension Doctor {
         }
         try strangers()
         let nonsense = settings.language.nonsense
-        try survive("a message of length 0 is answered or closed", nonsense.empty, isChunk: false)
-        try survive("a message that there is not is refused", nonsense.unknown, isChunk: true)
+        try survive("a message of length 0 gets an answer or a close", nonsense.empty, isChunk: false)
+        try survive("a message of an unknown kind is rejected", nonsense.unknown, isChunk: true)
         if let header = nonsense.header {
-            try survive("a header that is none is refused", header, isChunk: true)
+            try survive("an invalid header is rejected", header, isChunk: true)
         } else {
-            skip("a header that is none is refused", "there is no header")
+            skip("an invalid header is rejected", "this language has no header")
         }
     }
 
-    /// Chunks of agencies that have no business on the connection, or in the draw.
+    /// Sends chunks of agencies that do not belong to the connection or to the draw.
     private mutating func strangers() throws(DoctorError) {
         let outside = settings.agencies + 1
         var language = settings.language
         if language.greeting(agency: "\(outside)") == nil {
             let outcome = try connect(outside).store([row()])
-            add("agency \(outside) of \(settings.agencies) is refused", isRefusal(outcome), outcome)
+            add("agency \(outside) of \(settings.agencies) is rejected", isRefusal(outcome), outcome)
         } else {
-            skip("agency \(outside) of \(settings.agencies) is refused", "it cannot say more than its greeting")
+            skip("agency \(outside) of \(settings.agencies) is rejected", "it gets no further than its greeting")
         }
-        let name = "a chunk of another agency than the connection's is refused"
+        let name = "a chunk of an agency other than the connection's is rejected"
         if language.isOneMessagePerConnection || language.greeting(agency: "1") != nil {
-            skip(name, "a connection has no other agency")
+            skip(name, "a connection carries one agency only")
         } else {
             let connection = try connect(1)
             _ = connection.store([row()])
@@ -173,7 +173,7 @@ extension Doctor {
         outcome.isRefusal(in: settings.language)
     }
 
-    /// Sends bytes on a connection of their own.
+    /// Sends bytes on a new connection.
     private mutating func survive(_ name: String, _ bytes: [UInt8], isChunk: Bool) throws(DoctorError) {
         let connection = try connect(1)
         connection.send(bytes)
@@ -181,7 +181,7 @@ extension Doctor {
         add(name, isRefusal(outcome) || !isChunk && (outcome.isStored || outcome == .closed), outcome)
     }
 
-    /// A connection that ends inside a message.
+    /// Closes a connection inside a message; the next agency must be served.
     private mutating func surviving() throws(DoctorError) {
         do {
             let connection = try connect(1)
@@ -189,12 +189,12 @@ extension Doctor {
             connection.send(Array(chunk.prefix(chunk.count / 2)))
         }
         let healthy = try connect(2).store([row()])
-        add("half a message and a close leave the next agency served", healthy.isStored, healthy)
+        add("after half a message and a close the next agency is served", healthy.isStored, healthy)
     }
 
-    /// The end of the bets, the draw, the winners.
+    /// Finishes all agencies and checks the draw and its winners.
     ///
-    /// - Parameter stalled: a connection of the last agency that began a chunk and does not go on.
+    /// - Parameter stalled: a connection of the last agency that stopped inside a chunk.
     private mutating func drawing(beside stalled: DoctorConnection) throws(DoctorError) {
         var waiting: [(agency: Int, connection: DoctorConnection)] = []
         var finishes: [DoctorConnection.Outcome] = []
@@ -203,7 +203,7 @@ extension Doctor {
         }
         let failed = finishes.first { !$0.isStored && $0 != .reply(.finished) }
         add(
-            "an agency that stalls inside a chunk holds nobody up", failed == nil,
+            "an agency that stalls inside a chunk delays no other", failed == nil,
             failed.map { "\($0)" } ?? "\(finishes.count) others were served")
 
         var early: [String] = []
@@ -214,7 +214,7 @@ extension Doctor {
             }
         }
         add(
-            "nobody is told winners before the last agency has finished", early.isEmpty,
+            "no agency receives winners before the last one has finished", early.isEmpty,
             early.first ?? "\(waiting.count) wait")
 
         withExtendedLifetime(stalled) {}
@@ -225,9 +225,9 @@ extension Doctor {
         consultations(waiting)
     }
 
-    /// Sends an agency's chunk, says that it was the last, and asks for its winners.
+    /// Sends an agency's chunk and END, and asks for its winners.
     ///
-    /// - Returns: the answer to the end; where the language has none, to the chunk.
+    /// - Returns: the answer to END; in languages without one, the answer to the chunk.
     private mutating func end(
         _ agency: Int, rows: [[String]], waiting: inout [(agency: Int, connection: DoctorConnection)]
     ) throws(DoctorError) -> DoctorConnection.Outcome {
@@ -260,13 +260,13 @@ extension Doctor {
             }
         }
         add(
-            "each agency is told its own winners, nobody else's, nothing of refused chunks", wrong.isEmpty,
+            "each agency receives its own winners only, and none of rejected chunks", wrong.isEmpty,
             wrong.first ?? "\(winners.values.reduce(0) { $0 + $1.count }) winners of \(waiting.count) agencies")
-        add("zero winners are no winner, and not one", last == .reply(.winners([])), last)
-        add("each answer comes in one piece", !hasSplitAnswer, hasSplitAnswer ? "one came in two reads" : "all did")
+        add("zero winners are an empty list, not one empty winner", last == .reply(.winners([])), last)
+        add("each answer arrives in one piece", !hasSplitAnswer, hasSplitAnswer ? "one took two reads" : "all did")
     }
 
-    /// Waits for an agency's winners; asks again where the language polls.
+    /// Waits for an agency's winners; asks again if the language polls.
     private mutating func consultation(_ agency: Int, _ first: DoctorConnection) -> DoctorConnection.Outcome {
         let deadline = ContinuousClock.now + settings.patience
         var connection = first
@@ -296,7 +296,7 @@ extension Doctor {
 
     /// A bet on the winning number.
     ///
-    /// - Parameter agency: who must be told; nil where its chunk must not be stored.
+    /// - Parameter agency: the agency that must receive it; nil if its chunk must not be stored.
     private mutating func winner(of agency: Int?) -> [String] {
         var winner = row()
         winner[4] = String(settings.winningNumber)
@@ -308,7 +308,7 @@ extension Doctor {
         try DoctorConnection(settings.address, settings.language, agency: agency, patience: settings.patience)
     }
 
-    /// The connection for the next message: the same, but in languages that have one for each.
+    /// The connection for the next message: a new one only in languages with one message per connection.
     private func next(_ connection: DoctorConnection, agency: Int = 1) throws(DoctorError) -> DoctorConnection {
         settings.language.isOneMessagePerConnection ? try connect(agency) : connection
     }

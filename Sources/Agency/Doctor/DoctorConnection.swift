@@ -1,7 +1,7 @@
 import AgencyLanguages
 import Platform
 
-/// A connection of the agency that the doctor plays: asks, and reads what comes.
+/// A connection of an agency that the doctor plays: sends requests and reads the answers.
 ///
 /// Isolation: one thread.
 final class DoctorConnection {
@@ -9,18 +9,18 @@ final class DoctorConnection {
         case reply(AgencyReply)
         /// The server closed without an answer.
         case closed
-        /// Nothing came in time.
+        /// Nothing arrived in time.
         case silence
-        /// Bytes that are no answer.
+        /// Bytes other than an answer of the language.
         case garbled([UInt8])
 
         var isStored: Bool {
             if case .reply(.stored) = self { true } else { false }
         }
 
-        /// Nothing of what was asked is stored, and the agency is told as the language tells it.
+        /// Whether nothing was stored and the server reported so in the language's way.
         ///
-        /// - Parameter bets: the bets at fault, where the language counts them.
+        /// - Parameter bets: the number of invalid bets, for languages that report it.
         func isRefusal(in language: any AgencyLanguage, bets: Int = 0) -> Bool {
             switch self {
             case .reply(.rejected(let badBets, _)): badBets == 0 || bets == 0 || badBets == bets
@@ -35,10 +35,10 @@ final class DoctorConnection {
     private var language: any AgencyLanguage
     private let agency: String
     private var received: [UInt8] = []
-    /// An answer came in several reads of the socket.
+    /// Whether an answer took several reads of the socket.
     private(set) var hasSplitAnswer = false
 
-    /// Connects and introduces the agency.
+    /// Connects and sends the agency's greeting, if the language has one.
     ///
     /// - Throws: ``DoctorError``.
     init(
@@ -71,7 +71,7 @@ final class DoctorConnection {
         return read(.chunk)
     }
 
-    /// Says that all is sent, where the language has words for it.
+    /// Sends END and reads its answer; nil if the language has no END.
     func finish() -> Outcome? {
         guard let bytes = language.finish(agency: agency) else { return nil }
         send(bytes)
@@ -84,7 +84,7 @@ final class DoctorConnection {
 
     /// Waits for the answer to a question.
     ///
-    /// - Parameter time: instead of the doctor's patience.
+    /// - Parameter time: the time to wait; by default the doctor's patience.
     func read(_ question: AgencyQuestion, within time: Duration? = nil) -> Outcome {
         let deadline = ContinuousClock.now + (time ?? patience)
         var reads = 0
@@ -117,7 +117,7 @@ extension DoctorConnection.Outcome: CustomStringConvertible {
     var description: String {
         switch self {
         case .reply(.stored): "stored"
-        case .reply(.rejected(_, let reason)): reason.isEmpty ? "refused" : "refused: \(reason)"
+        case .reply(.rejected(_, let reason)): reason.isEmpty ? "rejected" : "rejected: \(reason)"
         case .reply(.finished): "finished"
         case .reply(.winners(let documents)):
             "winners: \(documents.isEmpty ? "none" : documents.joined(separator: " "))"
@@ -125,7 +125,7 @@ extension DoctorConnection.Outcome: CustomStringConvertible {
         case .closed: "closed without an answer"
         case .silence: "no answer in time"
         case .garbled(let bytes):
-            "no answer of this dialect: \(String(decoding: bytes.prefix(60), as: UTF8.self).debugDescription)"
+            "not an answer of this dialect: \(String(decoding: bytes.prefix(60), as: UTF8.self).debugDescription)"
         }
     }
 }

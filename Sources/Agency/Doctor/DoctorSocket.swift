@@ -2,14 +2,14 @@ import Glibc
 import Platform
 import Shell
 
-/// A blocking TCP connection that sends exactly the bytes it is told to, in exactly the segments.
+/// A blocking TCP connection that sends exactly the given bytes, one segment for each call.
 ///
 /// Isolation: one thread.
 final class DoctorSocket {
     enum Received {
         case bytes([UInt8])
         case end
-        /// Nothing came in time.
+        /// Nothing arrived in time.
         case silence
     }
 
@@ -17,9 +17,9 @@ final class DoctorSocket {
 
     /// Connects.
     ///
-    /// Blocks for as long as the system tries.
+    /// Blocks until the system's own timeout.
     ///
-    /// - Throws: ``DoctorError`` where nobody answers there.
+    /// - Throws: ``DoctorError`` if no address accepts the connection.
     init(_ endpoint: Endpoint) throws(DoctorError) {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -34,7 +34,7 @@ final class DoctorSocket {
         while let address = candidate?.pointee {
             let fd = socket(address.ai_family, address.ai_socktype, address.ai_protocol)
             if fd >= 0, connect(fd, address.ai_addr, address.ai_addrlen) == 0 {
-                // Each send is a segment of its own.
+                // Each send becomes its own segment.
                 var one: Int32 = 1
                 setsockopt(fd, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
                 self.fd = fd
@@ -53,7 +53,7 @@ final class DoctorSocket {
 
     /// Sends bytes.
     ///
-    /// - Returns: false where the peer has closed.
+    /// - Returns: false if the peer has closed.
     @discardableResult
     func send(_ bytes: [UInt8]) -> Bool {
         var rest = bytes[...]
@@ -76,7 +76,7 @@ final class DoctorSocket {
     }
 }
 
-/// Why the doctor cannot begin.
+/// The reason the doctor cannot begin.
 struct DoctorError: ProgramError, CustomStringConvertible {
     var address: Endpoint
     var reason: String

@@ -9,7 +9,7 @@ struct EchoDoctor {
 
     /// Sends a line and reads to the end.
     ///
-    /// - Throws: ``DoctorError`` where the server cannot be reached.
+    /// - Throws: ``DoctorError`` if the server cannot be reached.
     func run() throws(DoctorError) -> Doctor.Finding {
         let line = Array("Testing Message From SH\n".utf8)
         let socket = try DoctorSocket(address)
@@ -26,7 +26,7 @@ struct EchoDoctor {
             }
         }
         return Doctor.Finding(
-            name: "a line comes back as it is, and the server closes", holds: came == line && end == "and then closed",
+            name: "a line is echoed unchanged, and the server closes", holds: came == line && end == "and then closed",
             seen: "\(String(decoding: came.prefix(60), as: UTF8.self).debugDescription), \(end)")
     }
 }

@@ -3,38 +3,38 @@ import Platform
 import Shell
 import Storage
 
-/// An open file of bets, and what tells whether it is still the one that was opened.
+/// An open file of bets that can detect whether it has changed since.
 struct BetFile {
     let path: String
-    /// When the file was opened.
+    /// The file's stamp when it was opened.
     let stamp: FileStamp
     private let file: any DiskFile
     private let disk: any Disk
 
     /// Opens a file.
     ///
-    /// - Throws: ``DiskError`` if it cannot be opened, ``BetFileChange`` if it changes at this very moment.
+    /// - Throws: ``DiskError`` if it cannot be opened, ``BetFileChange`` if it changes meanwhile.
     init(_ path: String, on disk: any Disk) throws {
         let before = disk.stamp(path)
         file = try disk.open(path, .readOnly)
         guard let stamp = disk.stamp(path), stamp == before else {
-            throw BetFileChange(path: path, what: "it is being written")
+            throw BetFileChange(path: path, what: "it is being written to")
         }
         self.path = path
         self.stamp = stamp
         self.disk = disk
     }
 
-    /// The bytes of a range; fewer at the end of the file.
+    /// Reads the bytes of a range; fewer at the end of the file.
     ///
     /// Blocks.
     func read(at offset: Int, byteCount: Int) throws(DiskError) -> [UInt8] {
         try file.read(at: offset, byteCount: byteCount)
     }
 
-    /// Checks that the file is as it was when it was opened, and that its end is where it was.
+    /// Checks that the file and its size are unchanged since it was opened.
     ///
-    /// - Parameter readBytes: how many bytes it had when its end was read.
+    /// - Parameter readBytes: the file's size when its end was read.
     /// - Throws: ``BetFileChange``, ``DiskError``.
     func checkUnchanged(readBytes: Int) throws {
         guard let now = disk.stamp(path) else { throw BetFileChange(path: path, what: "it was removed or renamed") }
@@ -49,10 +49,10 @@ struct BetFile {
 }
 
 extension BetFile {
-    /// Waits until two seconds have passed since the file was written to, where its end does not show that it is whole: it
-    /// is empty, or its last line has no end.
+    /// Waits until two seconds have passed since the last write, if the file may be incomplete.
     ///
-    /// Blocks, and not at all for a file that is older. Whether it has changed meanwhile, the check at its end says.
+    /// A file may be incomplete if it is empty or its last line has no end. Blocks, but not for an older file. The check
+    /// at the end of the file detects a change in the meantime.
     func waitUntilSettled() throws(DiskError) {
         let last = stamp.size == 0 ? [] : try read(at: stamp.size - 1, byteCount: 1)
         guard last != [UInt8(ascii: "\n")] else { return }
@@ -61,7 +61,7 @@ extension BetFile {
     }
 }
 
-/// The file is not as it was when it was opened.
+/// A change of the file since it was opened.
 struct BetFileChange: ProgramError, Equatable, CustomStringConvertible {
     var path: String
     /// For example `it has grown from 10 to 20 bytes`.
@@ -70,7 +70,7 @@ struct BetFileChange: ProgramError, Equatable, CustomStringConvertible {
     var exit: ProgramExit { .tryLater }
 
     var description: String {
-        "\(path) has changed while it was read: \(what). This run did not finish the agency; run the same command again "
-            + "once the file is complete"
+        "\(path) changed while it was being read: \(what). This run did not finish the agency; run the same command "
+            + "again once the file is complete"
     }
 }

@@ -1,34 +1,34 @@
 import Shell
 import WireProtocol
 
-/// What reading the whole file has found, before anything is sent.
+/// The result of reading the whole file, before anything is sent.
 struct BetFileCheck {
     /// The first line that is not a valid bet.
     struct FirstInvalid: Equatable {
         var line: Int
         var fault: LineFault
-        /// The form that the line shows.
+        /// The form of the whole file, if the line shows one.
         var form: FileForm?
     }
 
     private(set) var bets = 0
     private(set) var invalidLines = 0
-    /// Of all valid bets.
+    /// The digest of all valid bets.
     private(set) var digest = BetsDigest()
     private(set) var firstInvalid: FirstInvalid?
 
     private static let maxDigestedBets = 4096
-    /// So many invalid lines without a valid one show the form of the whole file: the rest is not read.
+    /// The number of invalid lines, without a valid one, that shows the form of the file; the rest is not read.
     private static let conclusiveLines = 100
 
     /// Reads the whole file.
     ///
-    /// Blocks: a second for some millions of bets.
+    /// Blocks, about a second for some millions of bets.
     ///
     /// - Parameters:
     ///   - reader: at the file's start.
-    ///   - invalid: gets every invalid line.
-    ///   - progress: called now and then with the bytes and the bets that were read.
+    ///   - invalid: receives every invalid line.
+    ///   - progress: called occasionally with the bytes and the bets that were read.
     /// - Throws: ``WrongForm``; ``BetFileChange`` if the file changes meanwhile; ``DiskError``; ``Stopped``.
     init(
         _ reader: BetFileReader, invalid: RowReport, progress: (_ bytes: Int, _ bets: Int) -> Void = { _, _ in }
@@ -64,23 +64,21 @@ struct BetFileCheck {
         if bets == 0 { try throwForm(file.path) }
     }
 
-    /// Throws ``WrongForm`` if the first invalid line shows one.
+    /// Throws ``WrongForm`` if the first invalid line shows another form.
     private func throwForm(_ path: String) throws {
         if let form = firstInvalid?.form { throw WrongForm(path: path, form: form) }
     }
 }
 
 extension BetColumnsBuilder {
-    /// The digest of the collected bets.
-    ///
-    /// The builder is empty afterwards.
+    /// Returns the digest of the collected bets and empties the builder.
     mutating func takeDigest() -> BetsDigest {
         let chunk = takeChunk(sequence: 0, isLast: false)
         return BetsDigest(BetColumns(chunk.bets, count: chunk.count))
     }
 }
 
-/// The file is written in another form.
+/// A file in another form than the expected one.
 struct WrongForm: ProgramError, Equatable, CustomStringConvertible {
     var path: String
     var form: FileForm

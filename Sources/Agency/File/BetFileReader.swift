@@ -2,17 +2,17 @@ import Domain
 import Storage
 import WireProtocol
 
-/// Reads a file of bets line by line, never more of it in memory than a block.
+/// Reads a file of bets line by line, with at most one block in memory.
 ///
 /// A line is first name, last name, document, birthdate (yyyy-mm-dd), number. A byte order mark and empty lines are
 /// skipped.
 ///
 /// Isolation: one thread; reading blocks.
 struct BetFileReader {
-    /// A place between two lines.
+    /// A position between two lines.
     struct Position: Equatable, Sendable {
         var byteOffset = 0
-        /// Lines before it, empty and invalid ones included: the next line is number `lines + 1`, as in an editor.
+        /// Lines before it, including empty and invalid ones: the next line is number `lines + 1`, as in an editor.
         var lines = 0
         /// Valid bets before it.
         var bets = 0
@@ -20,11 +20,11 @@ struct BetFileReader {
 
     /// A valid bet.
     ///
-    /// Its text is in the reader until the next line is read.
+    /// The reader keeps its text until the next line is read.
     struct ParsedBet {
         let birthdate: Birthdate
         let number: UInt16
-        /// Bytes that the bet takes in a chunk.
+        /// Size of the bet in a chunk.
         let chunkBytes: Int
     }
 
@@ -34,29 +34,29 @@ struct BetFileReader {
     }
 
     let file: BetFile
-    /// Where the next line begins.
+    /// Start of the next line.
     private(set) var position = Position()
-    /// Where the line that was returned last begins.
+    /// Start of the last returned line.
     private var lineOffset = 0
     private let today: Birthdate
-    /// Asked before each block is read.
+    /// Called before each block is read.
     private let stopSignal: () -> String?
     private var block: [UInt8] = []
     private var index = 0
-    /// Of the last row, as ranges of the block.
+    /// Fields of the last row, as ranges of the block.
     private var fields = CSVScanner.Fields(repeating: 0..<0)
     private var isEnd = false
 
     /// Creates a reader at the file's first line.
     ///
-    /// - Parameter today: later birthdates are faults.
+    /// - Parameter today: later birthdates are invalid.
     init(_ file: BetFile, today: Birthdate, stopSignal: @escaping () -> String? = { nil }) {
         self.file = file
         self.today = today
         self.stopSignal = stopSignal
     }
 
-    /// Continues at a place that was read before.
+    /// Continues at a position that was read before.
     mutating func seek(to position: Position) {
         self.position = position
         block = []
@@ -64,7 +64,7 @@ struct BetFileReader {
         isEnd = false
     }
 
-    /// The next line that is not empty; nil at the end of the file.
+    /// Reads the next line that is not empty; nil at the end of the file.
     ///
     /// - Throws: ``DiskError``; ``Stopped``.
     mutating func nextRow() throws -> Row? {
@@ -100,9 +100,9 @@ struct BetFileReader {
             document: block.span.extracting(fields[2]), birthdate: bet.birthdate, number: bet.number)
     }
 
-    /// The bytes of the line that ``nextRow()`` returned last, without its end; at most ``CSVScanner/maxLineBytes``.
+    /// Reads the line that ``nextRow()`` returned last, without its end; at most ``CSVScanner/maxLineBytes``.
     ///
-    /// Reads them again: quotes were removed in the block.
+    /// Reads from the file, because quotes were removed in the block.
     func lineBytes() throws(DiskError) -> [UInt8] {
         let byteCount = min(position.byteOffset - lineOffset, CSVScanner.maxLineBytes)
         var bytes = try file.read(at: lineOffset, byteCount: byteCount)
@@ -140,7 +140,7 @@ struct BetFileReader {
         index = end
     }
 
-    /// Reads the next block after what is left of the current one.
+    /// Appends the next block to the rest of the current one.
     private mutating func fill() throws {
         if let signal = stopSignal() { throw Stopped(signal: signal) }
         block.removeSubrange(..<index)

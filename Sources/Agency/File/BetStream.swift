@@ -1,11 +1,11 @@
 import Storage
 import WireProtocol
 
-/// The bets of a checked file as chunks, from any place of the stream on.
+/// The bets of a checked file as chunks, from any position in the stream.
 ///
 /// Isolation: one thread; reading blocks.
 struct BetStream {
-    /// A place between two bets of the file, and the digest of the bets before it.
+    /// A position between two bets of the file, and the digest of the bets before it.
     struct Place: Equatable {
         var position: BetFileReader.Position
         var digest: BetsDigest
@@ -13,19 +13,19 @@ struct BetStream {
         var bets: Int { position.bets }
     }
 
-    /// A chunk, and the place of its first bet.
+    /// A chunk and the position of its first bet.
     struct Packed {
         var chunk: Chunk
         var start: Place
     }
 
-    /// What the whole file was when it was checked.
+    /// The result of checking the whole file.
     let check: BetFileCheck
     private var reader: BetFileReader
     private var packer: ChunkPacker
-    /// Of the bets before the current chunk.
+    /// The digest of the bets before the current chunk.
     private var digest = BetsDigest()
-    /// Read, and too large for the chunk before: first of the next one.
+    /// A bet that did not fit into the previous chunk: the first of the next one.
     private var waiting: (bet: BetFileReader.ParsedBet, start: BetFileReader.Position)?
     private var isAtEnd = false
 
@@ -38,17 +38,17 @@ struct BetStream {
 
     var path: String { reader.file.path }
     var fileBytes: Int { reader.file.stamp.size }
-    /// The place of the next chunk's first bet, or of invalid lines before it.
+    /// The position of the next chunk's first bet, or of invalid lines before it.
     var place: Place { Place(position: waiting?.start ?? reader.position, digest: digest) }
 
-    /// Keeps chunks to what the service takes, the length field included.
+    /// Limits chunks to the service's frame size, including the length field.
     mutating func limitChunks(toBytes bytes: Int) {
         packer.limit(toBytes: bytes)
     }
 
-    /// The next chunk; the last one, which may be empty, says so.
+    /// Reads the next chunk; the last one, marked as such, may be empty.
     ///
-    /// - Throws: ``BetFileChange`` instead of the last chunk, if the file is not the one that was checked; ``DiskError``;
+    /// - Throws: ``BetFileChange`` instead of the last chunk, if the file has changed since the check; ``DiskError``;
     ///   ``Stopped``.
     mutating func nextChunk(sequence: UInt32) throws -> Packed {
         var start = place
@@ -75,19 +75,19 @@ struct BetStream {
         return last
     }
 
-    /// Packs a chunk again: exactly the next `count` bets, whatever the limits.
+    /// Packs a chunk again: exactly the next `count` bets, regardless of the limits.
     ///
     /// - Throws: ``BetFileChange`` if the file has fewer bets; ``DiskError``; ``Stopped``.
     mutating func nextChunk(sequence: UInt32, count: Int, isLast: Bool) throws -> Packed {
         let start = place
         while packer.count < count {
-            guard let row = try reader.nextRow() else { throw change("it has fewer bets than were sent of it") }
+            guard let row = try reader.nextRow() else { throw change("it has fewer bets than were sent") }
             if case .bet(let bet) = row { packer.add(bet, of: reader) }
         }
         return take(sequence, isLast: isLast, start)
     }
 
-    /// Continues at a place that was read before.
+    /// Continues at a position that was read before.
     mutating func seek(to place: Place) {
         rewind()
         reader.seek(to: place.position)
@@ -96,8 +96,8 @@ struct BetStream {
 
     /// Seeks to just after the first `bets` valid bets, reading from the file's start.
     ///
-    /// - Parameter lastCount: how many of them are digested once more by themselves.
-    /// - Returns: the digests of all of them and of the last; nil if the file has fewer bets.
+    /// - Parameter lastCount: the number of bets at the end that also get a digest of their own.
+    /// - Returns: the digests of all bets and of the last `lastCount`; nil if the file has fewer bets.
     mutating func seek(toBets bets: Int, lastCount: Int) throws -> (all: BetsDigest, last: BetsDigest)? {
         rewind()
         guard let first = try digest(until: bets - min(lastCount, bets)), let last = try digest(until: bets) else {
@@ -110,9 +110,9 @@ struct BetStream {
 
     /// Reports every line of a chunk that the service rejected.
     ///
-    /// Reads them again.
+    /// Reads them from the file again.
     ///
-    /// - Parameter reason: of the bet with this index in the chunk.
+    /// - Parameter reason: returns the reason for the bet with this index in the chunk.
     func report(_ start: Place, count: Int, to report: RowReport, reason: (Int) -> String) throws {
         var again = reader
         again.seek(to: start.position)
@@ -134,11 +134,11 @@ struct BetStream {
     private func checkEnd() throws {
         try reader.file.checkUnchanged(readBytes: reader.position.byteOffset)
         guard reader.position.bets == check.bets, digest == check.digest else {
-            throw change("its bets are not those that were checked")
+            throw change("its bets differ from those that were checked")
         }
     }
 
-    /// What is thrown if the file has changed.
+    /// The error for a file that has changed.
     func change(_ what: String) -> BetFileChange { BetFileChange(path: path, what: what) }
 
     private mutating func take(_ sequence: UInt32, isLast: Bool, _ start: Place) -> Packed {
@@ -155,9 +155,9 @@ struct BetStream {
         reader.seek(to: BetFileReader.Position())
     }
 
-    /// Reads on until `bets` valid bets are before the reader.
+    /// Reads until `bets` valid bets are before the reader.
     ///
-    /// - Returns: the digest of those that were read; nil at the end of the file.
+    /// - Returns: the digest of the bets that were read; nil at the end of the file.
     private mutating func digest(until bets: Int) throws -> BetsDigest? {
         var digest = BetsDigest()
         var builder = BetColumnsBuilder()

@@ -1,42 +1,42 @@
-/// Finds the fields of a CSV's lines: fields between commas, in quotes if they contain one, quotes doubled inside quotes.
+/// Finds the fields of a CSV's lines: separated by commas, optionally in quotes, with quotes doubled inside quotes.
 ///
-/// A row is a line: it ends with LF or CR LF, inside quotes too, because no valid field contains a line end. So a stray
-/// quote costs its own line and nothing else.
+/// A row is a line: LF or CR LF ends it even inside quotes, because no valid field contains a line end. So a stray quote
+/// invalidates only its own line.
 ///
 /// Pure: bytes in, ranges out.
 enum CSVScanner {
-    /// The longest line, its end included.
+    /// The longest line, including its end.
     ///
-    /// A line of five valid fields in quotes has at most 2 × (255 + 255) + 20 + 10 + 20 bytes, 14 quotes and commas, and
-    /// its end, where every byte of a name is a doubled quote.
+    /// A valid line needs at most 2 × (255 + 255) + 20 + 10 + 20 bytes, 14 quotes and commas, and its end: five fields in
+    /// quotes whose names consist of doubled quotes.
     static let maxLineBytes = 4096
     static let fieldCount = 5
 
     typealias Fields = InlineArray<5, Range<Int>>
 
     enum Event {
-        /// Five fields, and where the next line begins.
+        /// Five fields, and the start of the next line.
         ///
-        /// `isASCII`: known to have no byte above 127; false if that was not looked at.
+        /// `isASCII`: known to contain no byte above 127; false if unknown.
         case row(end: Int, isASCII: Bool)
-        /// A line that is not five fields, and where the next line begins.
+        /// A line with a fault or without exactly five fields, and the start of the next line.
         case fault(LineFault, end: Int)
         /// An empty line.
         case blank(end: Int)
-        /// More than ``maxLineBytes``, and no line end in them.
+        /// No line end within ``maxLineBytes``.
         case tooLong
-        /// The line is not whole: call again with more bytes.
+        /// The line is incomplete: call again with more bytes.
         case needsBytes
     }
 
     /// Scans the line that begins at `start`.
     ///
-    /// A field in quotes is unquoted in place once its line is whole, so that its range contains its text.
+    /// A field in quotes is unquoted in place once its line is complete, so that its range contains its text.
     ///
     /// - Parameters:
-    ///   - isEnd: no more bytes follow, and the last line may lack its end.
-    ///   - fields: of a row, as ranges of the scanned bytes. Not part of what is returned: 80 bytes carried through every
-    ///     caller's optional took a fifth of an agency's time.
+    ///   - isEnd: whether no more bytes follow; the last line may lack its end.
+    ///   - fields: set to the fields of a row, as ranges of the scanned bytes. They are not returned, because 80 bytes
+    ///     carried through every caller's optional took a fifth of an agency's time.
     static func scan(
         _ bytes: inout [UInt8], from start: Int, isEnd: Bool, fields: inout Fields
     ) -> Event {
@@ -54,25 +54,25 @@ enum CSVScanner {
         return contentEnd == start ? .blank(end: end) : split(&bytes, start..<contentEnd, end: end, &fields)
     }
 
-    /// Scans the usual line in one pass: five fields, no quote, its end among the bytes.
+    /// Scans the usual line in one pass: five fields, no quote, with its end.
     ///
-    /// - Returns: the row; nil if this is another line, which the full rules then read.
+    /// - Returns: the row; nil for any other line, which the full rules then scan.
     private static func plainRow(_ bytes: Span<UInt8>, from start: Int, _ fields: inout Fields) -> Event? {
         var (count, fieldStart, wordStart) = (0, start, start)
         let limit = min(bytes.count, start + maxLineBytes)
         var union: UInt64 = 0
         let (ones, sevenBits): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x7F7F_7F7F_7F7F_7F7F)
         while wordStart + 8 <= limit {
-            // Eight bytes at a time: the highest bit of those that are a comma or below, which no letter, digit or dash
-            // is. Seven bits and 0x53 reach the eighth from 0x2D on, and carry no further.
-            // 8 bytes are there: the loop's condition.
+            // Eight bytes at a time. `found` has the highest bit of each byte up to a comma (0x2C), which excludes
+            // letters, digits and dashes: adding 0x53 to seven bits sets the eighth from 0x2D on and carries no further.
+            // The loop's condition guarantees 8 bytes.
             let text = UInt64(
                 littleEndian: bytes.bytes.unsafeLoadUnaligned(fromByteOffset: wordStart, as: UInt64.self))
-            union |= text  // up to seven bytes of the next line are in it too
+            union |= text  // may include up to seven bytes of the next line
             let others = ((text & sevenBits) &+ ones &* 0x53) | text
             var found = ~others & ~sevenBits
             while found != 0 {
-                // Inside the word; and four commas are before a line's end.
+                // Unchecked: the index is inside the word, and four commas precede a line's end.
                 let index = wordStart + found.trailingZeroBitCount / 8
                 found &= found &- 1
                 switch bytes[unchecked: index] {
@@ -97,7 +97,7 @@ enum CSVScanner {
         return nil
     }
 
-    /// Cuts a whole line into fields.
+    /// Splits a complete line into fields.
     private static func split(
         _ bytes: inout [UInt8], _ line: Range<Int>, end: Int, _ fields: inout Fields
     ) -> Event {
@@ -129,7 +129,7 @@ enum CSVScanner {
     }
 
     private enum Unquoted {
-        /// Where the text is, and the comma or line end that follows it.
+        /// The range of the text, and the index of the comma or line end after it.
         case field(Range<Int>, next: Int)
         case fault(RowFault)
     }

@@ -1,6 +1,6 @@
 import Domain
 
-/// Bets made of a seed.
+/// Bets generated from a seed.
 ///
 /// Pure: the same seed gives the same bytes.
 struct Dataset {
@@ -25,7 +25,7 @@ struct Dataset {
         self.winningNumber = winningNumber
     }
 
-    /// How many bets each agency has: agency n a share of 1/n, the rounding to the first.
+    /// Returns the number of bets of each agency: agency n has a share of 1/n; the first gets the rounding difference.
     static func sizes(bets: Int, agencies: Int) -> [Int] {
         let shares = (1...agencies).map { 1 / Double($0) }
         let sum = shares.reduce(0, +)
@@ -34,7 +34,7 @@ struct Dataset {
         return sizes
     }
 
-    /// Appends a row, and its document where it wins.
+    /// Appends a row, and its document if it wins.
     mutating func appendRow(to rows: inout [UInt8], winners: inout [String]) {
         var firstName = pick(Self.firstNames)
         if random.next() % 3 == 0 { firstName += " " + pick(Self.firstNames) }
@@ -56,7 +56,7 @@ struct Dataset {
     }
 }
 
-/// Sebastiano Vigna's SplitMix64: small, and the same on every machine.
+/// Sebastiano Vigna's SplitMix64, a small generator with the same output on every machine.
 ///
 /// Source: https://prng.di.unimi.it/splitmix64.c
 struct SplitMix64: RandomNumberGenerator {

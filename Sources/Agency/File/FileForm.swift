@@ -1,14 +1,14 @@
 import Domain
 
-/// A form in which files of bets are often written and that is not read: named, so that one line says what to do.
+/// A common but unsupported form of files of bets, named so that the error can say what to do.
 ///
 /// Pure.
 enum FileForm: Equatable, CustomStringConvertible {
     /// Compressed; `tool` unpacks it.
     case compressed(String, tool: String)
-    /// A zip archive, which a spreadsheet is too.
+    /// A zip archive; spreadsheets are zip archives too.
     case zip
-    /// `encoding` as iconv knows it.
+    /// UTF-16; `encoding` is its name in iconv.
     case utf16(encoding: String)
     case carriageReturns
     case separator(String)
@@ -25,13 +25,13 @@ enum FileForm: Equatable, CustomStringConvertible {
         ([0xFF, 0xFE], .utf16(encoding: "UTF-16")), ([0xFE, 0xFF], .utf16(encoding: "UTF-16")),
     ]
 
-    /// The form of a whole file, from its first bytes; nil if they may be the lines that are expected.
+    /// Detects the form of a whole file from its first bytes; nil if they may be lines in the expected form.
     init?(start: [UInt8]) {
         if let known = Self.signatures.first(where: { start.starts(with: $0.bytes) }) {
             self = known.form
             return
         }
-        // Text without accents has a NUL in every other byte of UTF-16.
+        // In UTF-16, every other byte of text without accents is NUL.
         let pairs = min(start.count, 64) / 2
         let (first, second) = ((0..<pairs).count { start[2 * $0] == 0 }, (0..<pairs).count { start[2 * $0 + 1] == 0 })
         if pairs > 0, max(first, second) > pairs / 2 {
@@ -45,7 +45,7 @@ enum FileForm: Equatable, CustomStringConvertible {
         }
     }
 
-    /// The form that an invalid line shows; nil if it is a fault of this line only.
+    /// Detects the form that an invalid line shows; nil if the fault concerns only this line.
     init?(line: [UInt8], number: Int, fault: LineFault) {
         let fields = line.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
         switch fault.fault {
@@ -78,12 +78,12 @@ enum FileForm: Equatable, CustomStringConvertible {
 
     private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 
-    /// Neither a digit in the birthdate nor in the number: names of columns.
+    /// Whether a line contains column names: no digit in the birthdate or number.
     private static func isHeader(_ fields: [ArraySlice<UInt8>]) -> Bool {
         fields.count == CSVScanner.fieldCount && !fields[3...].joined().contains(where: isDigit)
     }
 
-    /// `dd/mm/yyyy` with the separator that the line has; nil if its birthdate is not a date in such a form.
+    /// The date form with the line's separator, for example `dd/mm/yyyy`; nil if its birthdate has no such form.
     private static func dateForm(_ fields: [ArraySlice<UInt8>]) -> String? {
         guard fields.count == CSVScanner.fieldCount else { return nil }
         let date = fields[3].filter { $0 != UInt8(ascii: "\"") }
@@ -98,7 +98,7 @@ enum FileForm: Equatable, CustomStringConvertible {
         }
     }
 
-    /// What follows the file's name: its form, what is expected, what to do.
+    /// The form, the expected one, and what to do; follows the file's name in an error.
     var description: String {
         switch self {
         case .compressed(let name, let tool):
@@ -106,20 +106,20 @@ enum FileForm: Equatable, CustomStringConvertible {
         case .zip:
             "is a zip archive or a spreadsheet: unpack it, or save it as CSV with commas, in UTF-8"
         case .utf16(let encoding):
-            "is text in UTF-16, and UTF-8 is expected: convert it (iconv -f \(encoding) -t UTF-8)"
+            "is UTF-16 text; UTF-8 is expected: convert it (iconv -f \(encoding) -t UTF-8)"
         case .carriageReturns:
-            "has line ends of a carriage return alone, and LF or CR LF is expected: convert it (tr '\\r' '\\n')"
+            "has lines that end with a carriage return alone; LF or CR LF is expected: convert it (tr '\\r' '\\n')"
         case .separator(let name):
-            "has \(name) between its fields, and commas are expected: save it with commas"
+            "has \(name) between its fields; commas are expected: save it with commas"
         case .singleByteEncoding:
             "has names that are not UTF-8; they look like Windows-1252 or Latin-1: convert it "
                 + "(iconv -f WINDOWS-1252 -t UTF-8)"
         case .dates(let form):
-            "has birthdates of the form \(form), and yyyy-mm-dd is expected: write them so"
+            "has birthdates of the form \(form); yyyy-mm-dd is expected: convert them"
         case .dottedDocuments:
-            "has documents with dots, dashes or spaces, and letters and digits only are expected: write them without"
+            "has documents with dots, dashes or spaces; only letters and digits are expected: remove the others"
         case .header:
-            "has a line with the names of its columns: remove line 1"
+            "has a header line with column names: remove line 1"
         }
     }
 }

@@ -2,9 +2,9 @@ import Glibc
 import Shell
 import Storage
 
-/// The check that a path names a regular file, which can be read again and again.
+/// The check that a path names a regular file, which can be read more than once.
 ///
-/// It looks before the file is opened: opening a FIFO waits for a writer.
+/// It runs before the file is opened, because opening a FIFO waits for a writer.
 enum RegularFile {
     /// Checks the path of a file of bets.
     ///
@@ -25,7 +25,7 @@ enum RegularFile {
     }
 }
 
-/// The path of the file of bets names something else.
+/// A path of the file of bets that names something other than a regular file.
 struct NotRegularFile: ProgramError, Equatable, CustomStringConvertible {
     var path: String
     var kind: String

@@ -16,19 +16,19 @@ enum RowFault: Error, Equatable, Sendable, CustomStringConvertible {
         case .lineTooLong:
             "the line is longer than \(CSVScanner.maxLineBytes) bytes"
         case .quoteNotClosed:
-            "a quote is opened and not closed on its line"
+            "a quote is not closed on its line"
         case .textAfterQuote:
-            "text follows a closing quote; a quote inside a field in quotes is written twice"
+            "text follows a closing quote; a quote inside a field in quotes must be doubled"
         case .bet(let fault):
             "\(fault)"
         }
     }
 }
 
-/// A fault, and where in its line it is.
+/// A fault and its column in the line.
 struct LineFault: Equatable, Sendable {
     let fault: RowFault
-    /// Of the faulty field's first byte, from 1.
+    /// The column of the faulty field's first byte, from 1.
     let column: Int
 
     init(_ fault: RowFault, column: Int) {

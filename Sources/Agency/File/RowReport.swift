@@ -1,14 +1,14 @@
 private import Glibc
 import Storage
 
-/// A CSV beside the file of bets with lines that are not in the draw: number, column of the fault, reason, and the line.
+/// A CSV, beside the file of bets, of lines that are not in the draw: line number, column of the fault, reason, line.
 ///
-/// If it cannot be written, its first lines are told on standard error.
+/// If it cannot be written, its first lines go to standard error.
 ///
 /// Isolation: one thread; writing blocks.
 final class RowReport {
     enum Mode {
-        /// Written beside and renamed by ``finish()``: a file of an earlier run is replaced whole, or kept.
+        /// Written as a new file and renamed by ``finish()``: a file of an earlier run is replaced as a whole, or kept.
         case replaces
         case appends
     }
@@ -27,10 +27,10 @@ final class RowReport {
 
     private static let header = Array("line,column,reason,row\r\n".utf8)
     private static let maxTold = 20
-    /// The first lines of a file in another form fit: nothing is written of them.
+    /// Fits the lines read before a file in another form is recognised, so that none of them is written.
     private static let maxBufferBytes = 1 << 20
 
-    /// Creates a report without lines; nothing is written for it.
+    /// Creates a report without lines, and no file.
     init(path: String, _ mode: Mode, on disk: any Disk, tell: @escaping (String) -> Void) {
         self.path = path
         self.mode = mode
@@ -38,14 +38,14 @@ final class RowReport {
         self.tell = tell
     }
 
-    /// The report of lines that the agency found invalid.
+    /// Returns the report of lines that the agency found invalid.
     static func invalid(of path: String, on disk: any Disk, tell: @escaping (String) -> Void) -> RowReport {
         RowReport(path: path + ".invalid.csv", .replaces, on: disk, tell: tell)
     }
 
-    /// The report of bets that the service rejected.
+    /// Returns the report of bets that the service rejected.
     ///
-    /// Only the run that sent them knows them, so later runs append.
+    /// Only the run that sent the bets knows them, so later runs append.
     static func rejected(of path: String, on disk: any Disk, tell: @escaping (String) -> Void) -> RowReport {
         RowReport(path: path + ".rejected.csv", .appends, on: disk, tell: tell)
     }
@@ -72,7 +72,7 @@ final class RowReport {
         if buffer.count > Self.maxBufferBytes { flush() }
     }
 
-    /// Writes what was added so far.
+    /// Writes the lines added so far.
     func flush() {
         do throws(DiskError) {
             try write()
@@ -82,7 +82,7 @@ final class RowReport {
         }
     }
 
-    /// Writes the rest, or tells the first lines if the file cannot be written.
+    /// Writes the rest, or reports the first lines if the file cannot be written.
     ///
     /// - Returns: whether all lines are in the file.
     @discardableResult
@@ -106,7 +106,7 @@ final class RowReport {
         guard !buffer.isEmpty else { return }
         if file == nil { file = try open() }
         guard let file else { return }
-        // A rethrowing closure would erase the error's type: a variable carries it out.
+        // A rethrowing closure would erase the error's type, so a Result carries it out.
         let outcome = buffer.withUnsafeBytes { bytes in
             Result { () throws(DiskError) in try file.writeAll(bytes, at: size) }
         }
@@ -121,14 +121,14 @@ final class RowReport {
         }
         let file = try disk.open(path, mode == .appends ? .readWrite : .readOnly)
         let existingBytes = try file.size()
-        // A file of the user's own may have this name.
+        // The user's own file may have this name.
         let start = try file.read(at: 0, byteCount: Self.header.count)
         guard start.isEmpty || start == Self.header else {
             throw DiskError(call: "replace, because it is not a list of rows,", path: path, errno: EEXIST)
         }
         guard mode == .appends else { return try disk.open(path + ".new", .replace) }
         size = existingBytes
-        // The header was buffered before the file was looked at.
+        // The header was buffered before the file was read.
         if size > 0 { buffer.removeFirst(Self.header.count) }
         return file
     }

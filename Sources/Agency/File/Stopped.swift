@@ -1,4 +1,4 @@
-/// A stop signal, SIGTERM or SIGINT, ends the work.
+/// A stop signal, SIGTERM or SIGINT, that ends the work.
 struct Stopped: Error {
     var signal: String
 }

@@ -4,11 +4,11 @@ import WireProtocol
 
 @testable import Agency
 
-/// Sending to a service that behaves as the protocol says.
+/// Tests of sending to a service that follows the protocol.
 struct BetSenderTests {
     private let service = ModelService()
 
-    @Test("every bet of the file is stored once, in order, and the last chunk says so")
+    @Test("every bet of the file is stored once, in order, and the last chunk finishes the agency")
     func wholeFile() throws {
         let fixture = SendingFixture(SendingFixture.rows(57), service)
         #expect(try fixture.send() == BetSender.Totals(stored: 57, rejected: 0))
@@ -20,7 +20,7 @@ struct BetSenderTests {
     }
 
     @Test(
-        "an answer that was lost arrives when its chunk is sent again, and nothing is stored twice",
+        "a lost answer arrives after its chunk is sent again, and nothing is stored twice",
         arguments: 1...6 as ClosedRange<UInt32>)
     func lostAnswer(_ sequence: UInt32) throws {
         service.losesAnswers = [sequence]
@@ -36,7 +36,7 @@ struct BetSenderTests {
         #expect(fixture.link.connections == 2)
     }
 
-    @Test("a rejected chunk whose answer was lost is in the file of rejected bets, and counted once")
+    @Test("a rejected chunk whose answer was lost is listed as rejected, and counted once")
     func lostRejection() throws {
         service.losesAnswers = [2, 3]
         service.rejects = { $0.sequence == 2 ? .invalidBet : nil }
@@ -83,7 +83,7 @@ struct BetSenderTests {
         #expect(service.storedBets == (0..<10).map(Samples.bet) + (20..<57).map(Samples.bet))
     }
 
-    @Test("a ledger that was put back from a copy gets the bets since once more, with a warning")
+    @Test("a ledger that was restored from a copy gets the later bets again, with a warning")
     func ledgerPutBack() throws {
         let fixture = SendingFixture(SendingFixture.rows(57), service)
         service.losesAnswers = [5]
@@ -95,6 +95,6 @@ struct BetSenderTests {
         }
         #expect(try fixture.send().stored == 57)
         #expect(service.storedBets == (0..<57).map(Samples.bet) && service.isFinished)
-        #expect(hasForgotten && fixture.log.contains { $0.contains("its ledger was put back from a copy") })
+        #expect(hasForgotten && fixture.log.contains { $0.contains("its ledger was restored from a copy") })
     }
 }

@@ -4,7 +4,7 @@ import WireProtocol
 @testable import Agency
 
 struct MailboxTests {
-    @Test("messages come before the end of their connection, and nothing comes from an older one")
+    @Test("messages are returned before the end of their connection, and nothing of an older one")
     func order() {
         let mailbox = Mailbox()
         let old = mailbox.beginConnection()
@@ -16,29 +16,29 @@ struct MailboxTests {
         guard case .message(.consultWinners(2)) = mailbox.waitForNextEvent(until: .now + .seconds(9)),
             case .closed("current") = mailbox.waitForNextEvent(until: .now + .seconds(9))
         else {
-            Issue.record("the events came in another order")
+            Issue.record("the events were returned in another order")
             return
         }
     }
 
-    @Test("a stop comes before everything, and a silent connection ends at the deadline")
+    @Test("a stop has priority, and waiting on a silent connection ends at the deadline")
     func stop() {
         let mailbox = Mailbox()
         let number = mailbox.beginConnection()
         guard case .timeout = mailbox.waitForNextEvent(until: .now) else {
-            Issue.record("an event came from nowhere")
+            Issue.record("an event was returned that nobody posted")
             return
         }
         _ = mailbox.post(.consultWinners(waitMilliseconds: 1), from: number)
         mailbox.postStop("SIGTERM")
         guard case .stopped("SIGTERM") = mailbox.waitForNextEvent(until: .now + .seconds(9)) else {
-            Issue.record("the stop did not come first")
+            Issue.record("the stop was not returned first")
             return
         }
         #expect(mailbox.waitForStop(until: .now) == "SIGTERM")
     }
 
-    @Test("a service that sends more than anybody reads is not heard any more")
+    @Test("messages are rejected when too many are unread")
     func flood() {
         let mailbox = Mailbox()
         let number = mailbox.beginConnection()

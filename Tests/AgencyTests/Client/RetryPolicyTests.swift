@@ -4,7 +4,7 @@ import Testing
 @testable import Agency
 
 struct RetryPolicyTests {
-    @Test("waits double up to the ceiling, each less a random half, and start again after an answer")
+    @Test("delays double up to the maximum, each less up to a random half, and restart after an answer")
     func growth() {
         let seed = UInt64.random(in: 0...UInt64.max)
         var dice = SeededGenerator(seed: seed)
@@ -17,7 +17,7 @@ struct RetryPolicyTests {
         #expect(policy.nextDelay(using: &dice) <= .milliseconds(100))
     }
 
-    @Test("two agencies that failed together do not come back together")
+    @Test("two agencies that failed together do not reconnect together")
     func jitter() {
         var (first, second) = (SeededGenerator(seed: 1), SeededGenerator(seed: 2))
         var policies = [RetryPolicy](repeating: RetryPolicy(initial: .seconds(1), max: .seconds(60)), count: 2)

@@ -5,23 +5,23 @@ import WireProtocol
 
 @testable import Agency
 
-/// A link whose service is a closure and whose clock moves when somebody waits.
+/// A link whose service is a closure and whose clock advances only during waits.
 final class ScriptedLink: ServiceLink {
     private(set) var now = ContinuousClock.now
     var random: any RandomNumberGenerator = SeededGenerator(seed: 1)
-    /// What was sent, over all connections.
+    /// Messages sent, over all connections.
     private(set) var sent: [Message] = []
     private(set) var connections = 0
-    /// Events that the agency has not seen yet.
+    /// Events that the agency has not received yet.
     private var events: [ServiceEvent] = []
     private var isOpen = false
-    /// How long every wait for an event takes, at least; the network's speed.
+    /// Minimum duration of every wait for an event.
     var latency = Duration.zero
-    /// The stop signal arrives when so much has been sent.
+    /// The number of sent messages at which the stop signal arrives.
     var stopsAfterSending: Int?
-    /// Thrown by a connect, if not nil.
+    /// The failure of the connection with this number; nil lets it connect.
     var connectFailure: (Int) -> String? = { _ in nil }
-    /// Whether nothing that is sent after HELLO arrives on a connection.
+    /// Whether messages after HELLO are lost on the connection with this number.
     var isMute: (Int) -> Bool = { _ in false }
     /// Called before each wait.
     var onWait: () -> Void = {}
@@ -39,7 +39,7 @@ final class ScriptedLink: ServiceLink {
         sent.compactMap { if case .chunk(let chunk) = $0 { chunk } else { nil } }
     }
 
-    /// Lets time pass, as a machine does that sleeps.
+    /// Lets time pass, as on a machine that sleeps.
     func suspend(_ duration: Duration) {
         now += duration
     }
@@ -79,7 +79,7 @@ final class ScriptedLink: ServiceLink {
     }
 }
 
-/// The ingest service as the protocol describes it, for one agency, in memory.
+/// A model in memory of the ingest service, as the protocol describes it, for one agency.
 final class ModelService {
     private(set) var chunks: [Chunk] = []
     private(set) var rejections: [Int: ChunkRejected] = [:]
@@ -90,7 +90,7 @@ final class ModelService {
     /// Sequences whose answers are lost, once each, with the connection.
     var losesAnswers: Set<UInt32> = []
     var tellsChecksum = true
-    /// The connection has ended: nothing more is taken on it.
+    /// Whether the connection has ended and ignores further messages.
     private var isClosed = false
 
     var nextSequence: UInt32 { UInt32(chunks.count + 1) }
@@ -100,7 +100,7 @@ final class ModelService {
 
     static func bets(_ chunk: Chunk) -> [Bet] { BetColumns(chunk.bets, count: chunk.count).bets }
 
-    /// Forgets the last chunks, as a ledger that was put back from a copy has.
+    /// Forgets the last chunks, like a ledger restored from a copy.
     func forget(last count: Int) {
         chunks.removeLast(count)
         rejections = rejections.filter { $0.key < chunks.count }

@@ -16,7 +16,7 @@ struct SendingFixture {
     var retrySeconds = 300
     var path: String { "bets.csv" }
 
-    /// What was written to standard error.
+    /// Lines written to standard error.
     final class Told {
         var lines: [String] = []
     }
@@ -34,7 +34,7 @@ struct SendingFixture {
         disk.put(path, Array(rows.map { $0 + "\n" }.joined().utf8))
     }
 
-    /// Valid lines of a file.
+    /// Returns valid lines of a file.
     static func rows(_ count: Int) -> [String] {
         (0..<count).map(Samples.bet).map(row)
     }
@@ -75,7 +75,7 @@ struct SendingFixture {
         BetSender(stream: try stream(), rejected: rejectedReport(), log: eventLog)
     }
 
-    /// A whole run, as a program of its own.
+    /// Sends the file in a complete run, like a new process.
     @discardableResult
     func send() throws -> BetSender.Totals {
         var sender = try sender()

@@ -6,12 +6,12 @@ import WireProtocol
 
 @testable import Agency
 
-/// What ends a session, and what does not.
+/// Tests of the events that end a session, and of those that do not.
 struct ServiceDialogTests {
     private let service = ModelService()
     private let rows = SendingFixture.rows(25)
 
-    /// Runs an agency whose service answers the first chunk with something else.
+    /// Runs an agency whose service answers chunks with `answer`, and returns its error.
     private func error(_ answer: @escaping (Chunk) -> Message) -> any Error {
         let link = ScriptedLink { [service] message in
             guard case .chunk(let chunk) = message else { return service.take(message) }
@@ -29,7 +29,7 @@ struct ServiceDialogTests {
         error { .chunkRejected(ChunkRejected(sequence: $0.sequence, code: code, betIndex: 0, message: "no")) }
     }
 
-    @Test("what the service does not take ends the run with 65, and is said not to be stored")
+    @Test("a chunk that the service does not store ends the run with 65 and is reported as not stored")
     func rejections() {
         let codes: [(RejectionCode, String)] = [
             (.agencyFinished, "takes no more bets"), (.drawClosed, "takes no more bets"), (.conflict, "are not stored"),
@@ -42,7 +42,7 @@ struct ServiceDialogTests {
         }
     }
 
-    @Test("errors that do not pass end the run at once, each with its code and its reason")
+    @Test("permanent errors end the run at once, each with its exit code and reason")
     func errors() {
         let codes: [(ErrorCode, ProgramExit, String)] = [
             (.superseded, .tryLater, "another program is running as agency 1; this one stops"),
@@ -55,7 +55,7 @@ struct ServiceDialogTests {
         }
     }
 
-    @Test("a service that says nothing for 30 s is connected to again")
+    @Test("the agency reconnects to a service that is silent for 30 s")
     func silence() throws {
         let link = ScriptedLink { [service] in service.take($0) }
         link.isMute = { $0 == 1 }
@@ -66,7 +66,7 @@ struct ServiceDialogTests {
         #expect(start.duration(to: link.now) < ServiceDialog.maxSilence + .seconds(1))
     }
 
-    @Test("a service that is away for longer than the deadline ends the run with 75, and the unknown sequence is named")
+    @Test("a service that is unreachable beyond the deadline ends the run with 75 and names the unknown sequence")
     func deadline() throws {
         let fixture = SendingFixture(rows, ScriptedLink(service))
         service.losesAnswers = [2]
@@ -82,13 +82,13 @@ struct ServiceDialogTests {
         #expect(fixture.log.contains { $0.contains("error: unknown: sequence 2") })
     }
 
-    @Test("a machine that has slept through the deadline tries again before it gives up")
+    @Test("a machine that slept through the deadline tries again before it gives up")
     func suspended() throws {
         let fixture = SendingFixture(rows, ScriptedLink(service))
         service.losesAnswers = [1]
         var hasSlept = false
         fixture.link.onWait = { [service, link = fixture.link] in
-            // After the chunk, before its end of the connection.
+            // After the chunk, before the end of its connection.
             guard service.chunks.count == 1, !hasSlept else { return }
             hasSlept = true
             link.suspend(.seconds(8 * 3600))
@@ -109,7 +109,7 @@ struct ServiceDialogTests {
         #expect(fixture.log.contains { $0.contains("error: unknown: sequence 1") })
     }
 
-    @Test("a WELCOME that cannot be true, or leaves no sequence, ends an attempt and traps nothing")
+    @Test("a WELCOME with impossible values or without a sequence left ends an attempt and traps nothing")
     func brokenWelcome() throws {
         func welcome(_ change: (inout Welcome) -> Void) -> Welcome {
             var welcome = service.welcome
@@ -139,7 +139,7 @@ struct ServiceDialogTests {
         }
     }
 
-    @Test("answers that nobody asked for end an attempt")
+    @Test("unexpected answers end an attempt")
     func unexpected() throws {
         var isFirst = true
         let link = ScriptedLink { [service] message in
@@ -151,7 +151,7 @@ struct ServiceDialogTests {
         #expect(link.connections == 2)
     }
 
-    @Test("what a rerun does is said by each command for itself")
+    @Test("each command describes the effect of its own rerun")
     func reruns() {
         func text(_ rerun: AgencyError.Rerun) -> String {
             "\(AgencyError.deadline(.seconds(1), lastFailure: "x", unacknowledged: 1, rerun))"
@@ -161,7 +161,7 @@ struct ServiceDialogTests {
         #expect(text(.betAgain).contains("may store it twice"))
     }
 
-    @Test("a clock from before this program was built is refused")
+    @Test("a clock that is earlier than the program's build is rejected")
     func clock() throws {
         #expect {
             _ = try AgencyRun.today(unixMilliseconds: 86_400_000)

@@ -9,7 +9,7 @@ import WireProtocol
 struct SingleBetSenderTests {
     private let service = ModelService()
 
-    /// A run of `agency bet`, as a program of its own.
+    /// Sends a bet like a new process of `agency bet`.
     private func send(_ bet: Int, isLast: Bool = false, isAgain: Bool = false) throws -> SingleBetSender.Outcome {
         let fixture = SendingFixture([], service)
         var sender = SingleBetSender(
@@ -18,7 +18,7 @@ struct SingleBetSenderTests {
         return try sender.run(&dialog)
     }
 
-    @Test("a bet is stored; the same one run again is stored once, and twice with --again")
+    @Test("a bet is stored; a rerun does not store it again, except with --again")
     func again() throws {
         #expect(try send(1) == .stored)
         #expect(try send(1) == .storedAlready)
@@ -30,14 +30,14 @@ struct SingleBetSenderTests {
         #expect(service.storedBets.count == 4)
     }
 
-    @Test("an answer that was lost arrives after a reconnect, and the bet is stored once", arguments: [true, false])
+    @Test("a lost answer arrives after a reconnect, and the bet is stored once", arguments: [true, false])
     func lostAnswer(_ isAgain: Bool) throws {
         service.losesAnswers = [1]
         #expect(try send(1, isAgain: isAgain) == .stored)
         #expect(service.storedBets == [Samples.bet(1)])
     }
 
-    @Test("with --last a bet that is stored already finishes the agency, and a finished one stays so")
+    @Test("with --last a bet that is already stored finishes the agency, and a finished agency stays finished")
     func last() throws {
         #expect(try send(1) == .stored)
         service.losesAnswers = [2]
@@ -53,14 +53,14 @@ struct SingleBetSenderTests {
         #expect(other.storedBets.count == 1 && other.isFinished)
     }
 
-    @Test("a bet that was rejected is not taken for one that is stored, and ends with 65")
+    @Test("a rejected bet is not taken for a stored one, and ends with 65")
     func rejected() throws {
         service.rejects = { $0.sequence == 1 ? .invalidBet : nil }
         #expect { try send(1) } throws: { ProgramExit(for: $0) == .data && "\($0)".contains("is not stored") }
         #expect(try send(1) == .stored)
     }
 
-    @Test("other bets under the bet's sequence mean that it is not stored")
+    @Test("a bet whose sequence holds other bets is not stored")
     func conflict() throws {
         let fixture = SendingFixture([], service)
         service.losesAnswers = [1]
@@ -78,7 +78,7 @@ struct SingleBetSenderTests {
         } throws: { ProgramExit(for: $0) == .data && "\($0)".contains("are not stored") }
     }
 
-    @Test("what became of the bet is said, with its number in four figures")
+    @Test("the outcome is described with the bet's number in four digits")
     func texts() {
         var bet = Samples.bet(7)
         bet.number = 7

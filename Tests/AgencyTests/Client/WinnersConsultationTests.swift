@@ -11,7 +11,7 @@ struct WinnersConsultationTests {
         nextSequence: 0, storedBets: 0, rejectedBets: 0, maxFrameBytes: 1024, window: 1, isFinished: false,
         draw: "default")
 
-    /// A winners service that answers the n-th consultation.
+    /// A winners service that answers the n-th consultation with `answer(n)`.
     private func link(_ answer: @escaping (Int) -> [Message]) -> ScriptedLink {
         var asked = 0
         return ScriptedLink { [welcome] message in
@@ -37,13 +37,13 @@ struct WinnersConsultationTests {
         return try consultation.run(&dialog)
     }
 
-    @Test("winners are asked for until they are told, and joined")
+    @Test("winners are requested until they arrive, and their parts are joined")
     func told() throws {
         let link = link { $0 < 3 ? [notYet] : [winners(["1", "2"], hasMore: true), winners(["3"])] }
         #expect(try consult(link) == WinnersConsultation.Outcome(winningNumber: 7, documents: ["1", "2", "3"]))
     }
 
-    @Test("a draw that does not come ends with 75")
+    @Test("a draw that is not published in time ends with 75")
     func notDrawn() throws {
         let link = link { _ in [notYet] }
         let start = link.now
@@ -53,7 +53,7 @@ struct WinnersConsultationTests {
         #expect(start.duration(to: link.now) >= .seconds(600) && start.duration(to: link.now) < .seconds(640))
     }
 
-    @Test("somebody who watches sees at once how far the draw is")
+    @Test("a terminal shows the progress of the draw at once")
     func watched() throws {
         let link = link { $0 == 1 ? [notYet] : [winners([])] }
         var lines: [String] = []
@@ -63,7 +63,7 @@ struct WinnersConsultationTests {
         #expect(waits == [1, 10_000])
     }
 
-    @Test("a service that names more winners than the agency has bets is not believed")
+    @Test("more winners than the agency has bets are rejected")
     func tooMany() throws {
         let link = link { _ in [winners(["1", "2"], hasMore: true), winners(["3"], hasMore: true)] }
         #expect {
@@ -71,7 +71,7 @@ struct WinnersConsultationTests {
         } throws: { ProgramExit(for: $0) == .tryLater }
     }
 
-    @Test("the report says winning bets on a number of four figures, and what is not in the draw")
+    @Test("the report has the winning bets, the number in four digits, and the bets that are not in the draw")
     func report() {
         let outcome = WinnersConsultation.Outcome(winningNumber: 7, documents: ["30904465"])
         func report(_ totals: BetSender.Totals, _ invalidLines: Int?) -> AgencyReport {

@@ -17,7 +17,7 @@ struct BetCommandTests {
         #expect(bet.document == "30904465" && bet.number == 7574 && bet.birthdate.packed == 19_990_317)
     }
 
-    @Test("every variable that is missing or wrong is named")
+    @Test("every missing or invalid variable is named")
     func faults() {
         #expect(throws: ConfigurationError(["DOCUMENTO: the document has 0 characters; 1 to 20 are expected"])) {
             try BetCommand.bet(from: variables.merging(["DOCUMENTO": ""]) { $1 }, today: Samples.today)

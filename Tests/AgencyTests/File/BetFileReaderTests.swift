@@ -32,7 +32,7 @@ struct BetFileReaderTests {
         return (bets, faults)
     }
 
-    @Test("a byte order mark, accents, quotes and a last line without its end are read")
+    @Test("a byte order mark, accents, quotes and a last line without a line end are read")
     func oddities() throws {
         let text =
             "\u{FEFF}Tiago Nicolás,Rivera,34407251,2001-08-29,0007\r\n\r\n\"Ana, \"\"la\"\"\",Paz,A1,1900-01-01,9999"
@@ -43,7 +43,7 @@ struct BetFileReaderTests {
     }
 
     @Test(
-        "an invalid line is reported with the number that an editor shows, its column and its reason; the others are read"
+        "an invalid line is reported with its line number in an editor, column and reason; the other lines are read"
     )
     func faults() throws {
         let rows = [
@@ -57,7 +57,7 @@ struct BetFileReaderTests {
         #expect(faults[0].reason == "the birthdate 1999-02-30 is not in the calendar")
     }
 
-    @Test("one unclosed quote among good lines costs its line only, and the numbers after it are an editor's")
+    @Test("an unclosed quote invalidates only its own line, and later line numbers match an editor's")
     func strayQuote() throws {
         let good = (0..<50).map { "Ana,Paz,\($0),1999-03-17,1" }
         let rows = ["\"Ana,Paz,1,1999-03-17,1"] + good + ["\"Eva, la\",Gil,3,1999-03-17,1", "bad"]
@@ -66,7 +66,7 @@ struct BetFileReaderTests {
         #expect(faults.map(\.line) == [1, 53])
     }
 
-    @Test("the bytes of the last line are those of the file, quotes included")
+    @Test("the bytes of the last line are those of the file, including quotes")
     func lineBytes() throws {
         var reader = try reader(Array("Ana,Paz,1,1999-03-17,1\r\n\n\"E\"\"va\",\"\",x\r\nno".utf8))
         var lines: [String] = []
@@ -83,7 +83,7 @@ struct BetFileReaderTests {
         #expect(faults.map(\.line) == [2])
     }
 
-    @Test("the stop signal is looked at before each block, in a line without end and among empty lines too")
+    @Test("the stop signal is checked before each block, even in an endless line and among empty lines")
     func stop() throws {
         for text in [[UInt8](repeating: 120, count: 4 << 20), [UInt8](repeating: 10, count: 4 << 20)] {
             let disk = SimulatedDisk()
@@ -98,11 +98,11 @@ struct BetFileReaderTests {
         }
     }
 
-    @Test("a position after a line that is too long is between two lines, wherever a block ends")
+    @Test("the position after a line that is too long is between two lines, wherever a block ends")
     func positionAfterLongLine() throws {
         let row = Array("Ana,Paz,1,1999-03-17,1\n".utf8)
         let blockBytes = 256 << 10
-        // Found by a fuzzer: the block ends inside the long line, just before what would be a bet of its own.
+        // Found by a fuzzer: the block ends inside the long line, just before bytes that look like a bet.
         let betsBefore = (blockBytes - 5000) / row.count
         let rows = Array(repeatElement(row, count: betsBefore).joined())
         let long = [UInt8](repeating: UInt8(ascii: "x"), count: blockBytes - rows.count)

@@ -50,7 +50,7 @@ struct BetStreamTests {
         #expect(bets(chunks).count == 1000)
     }
 
-    @Test("from any place of the stream on, the rest follows, whatever the chunks were, and the digests are known")
+    @Test("from any position the stream continues with the rest, whatever its chunks were, and knows the digests")
     func resume() throws {
         var whole = try stream()
         let all = bets(try allChunks(&whole))
@@ -73,7 +73,7 @@ struct BetStreamTests {
         return builder.takeDigest()
     }
 
-    @Test("a chunk is packed again exactly, whatever the limits are now, and the stream continues after it")
+    @Test("a chunk is packed again identically, even with other limits, and the stream continues after it")
     func again() throws {
         var stream = try stream(maxBets: 60)
         _ = try stream.nextChunk(sequence: 1)
@@ -88,7 +88,7 @@ struct BetStreamTests {
     }
 
     @Test(
-        "the lines of a rejected chunk are reported, each with number, reason and bytes, by later runs behind earlier ones"
+        "the lines of a rejected chunk are reported with number, reason and bytes, appended to those of earlier runs"
     )
     func rejected() throws {
         var stream = try stream(maxBets: 60)

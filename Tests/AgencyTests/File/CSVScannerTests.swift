@@ -6,7 +6,7 @@ import Testing
 struct CSVScannerTests {
     private var fields = CSVScanner.Fields(repeating: 0..<0)
 
-    /// The lines of a text: fields joined by `|`, faults by column and name.
+    /// Scans a text into its lines: fields joined by `|`, faults with their column and description.
     private func scan(_ text: [UInt8]) -> [String] {
         var bytes = text
         var rows: [String] = []
@@ -34,14 +34,14 @@ struct CSVScannerTests {
 
     private func scan(_ text: String) -> [String] { scan(Array(text.utf8)) }
 
-    @Test("lines end with CR LF or LF, and the last one may lack its end")
+    @Test("lines end with CR LF or LF, and the last one may lack its line end")
     func lineEnds() {
         #expect(scan("a,b,c,d,e\r\nf,g,h,i,j\nk,l,m,n,o") == ["a|b|c|d|e", "f|g|h|i|j", "k|l|m|n|o"])
         #expect(scan("\r\n\na,b,c,d,e\r\n\r\n") == ["a|b|c|d|e"])
         #expect(scan("") == [])
     }
 
-    @Test("a field in quotes contains separators and quotes")
+    @Test("a field in quotes may contain separators and quotes")
     func quotes() {
         #expect(scan("\"a,a\",\"b\"\"b\",\"c\",\"\",\"e\"\r\n") == ["a,a|b\"b|c||e"])
         #expect(scan("a\"b,c\"\"d,e,f,g\n") == ["a\"b|c\"\"d|e|f|g"])
@@ -49,7 +49,7 @@ struct CSVScannerTests {
         #expect(scan("\"\"\"\",b,c,d,\"e\"\"\"") == ["\"|b|c|d|e\""])
     }
 
-    @Test("a line that is not five fields is a fault with its column, and the next line is read")
+    @Test("a line without exactly five fields is a fault with its column, and the next line is read")
     func faults() {
         let next = "\na,b,c,d,e"
         #expect(scan("a,b,c" + next) == ["1: \(RowFault.fieldCount(3))", "a|b|c|d|e"])
@@ -62,7 +62,7 @@ struct CSVScannerTests {
     }
 
     @Test(
-        "a stray quote costs its own line, whatever follows it",
+        "a stray quote invalidates only its own line, whatever follows it",
         arguments: [
             "a,b,c,d,e", "\"a\",\"b\",c,d,e", "\"a\"\"\",b,c,d,e", "a,b,c,d,\"e\"", "\"a,b\",c,d,e,f", "\"", "\"\"",
             "a\"", "",
@@ -78,21 +78,21 @@ struct CSVScannerTests {
         }
     }
 
-    @Test("more bytes are asked for until the line is whole, and nothing is changed before")
+    @Test("more bytes are requested until the line is complete, and nothing is changed before")
     mutating func slices() {
         let row = Array("\"a\"\"a\",\"b,b\",c,d,\"e\"\r\n".utf8)
         for length in 0..<row.count {
             var bytes = Array(row[..<length])
             let before = bytes
             guard case .needsBytes = CSVScanner.scan(&bytes, from: 0, isEnd: false, fields: &fields) else {
-                Issue.record("a line of \(length) bytes was taken for whole")
+                Issue.record("a line of \(length) bytes was taken for a complete one")
                 return
             }
             #expect(bytes == before)
         }
         var whole = row
         guard case .row = CSVScanner.scan(&whole, from: 0, isEnd: false, fields: &fields) else {
-            Issue.record("a whole line was not")
+            Issue.record("a complete line was not recognised")
             return
         }
     }

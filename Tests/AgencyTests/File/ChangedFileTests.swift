@@ -8,12 +8,12 @@ import WireProtocol
 
 @testable import Agency
 
-/// A file that changes while it is read.
+/// Tests of a file that changes while it is read.
 struct ChangedFileTests {
     private let service = ModelService()
     private let rows = SendingFixture.rows(57)
 
-    /// Sends the file, changed by `change` after the first chunks have left, and expects that the last one does not.
+    /// Sends the file, changed by `change` after the check, and expects that the last chunk is not sent.
     private func expectChange(
         _ what: String, _ change: (SimulatedDisk) throws -> Void, check: (SimulatedDisk) -> Void = { _ in }
     ) throws {
@@ -32,7 +32,7 @@ struct ChangedFileTests {
         check(fixture.disk)
     }
 
-    @Test("the answers to what was sent are waited for before a change ends the run, so that rejected bets are listed")
+    @Test("the run waits for the answers to sent chunks before a change ends it, so that rejected bets are listed")
     func rejectedBeforeChange() throws {
         service.rejects = { $0.sequence == 5 ? .invalidBet : nil }
         try expectChange("it has grown from") { disk in
@@ -63,7 +63,7 @@ struct ChangedFileTests {
         try expectChange("it has shrunk from") { disk in try disk.open("bets.csv", .readWrite).truncate(to: 1000) }
     }
 
-    @Test("a file that another one has replaced is not finished")
+    @Test("a file that was replaced by another one is not finished")
     func replaced() throws {
         try expectChange("another file has taken its name") { disk in
             disk.put("bets.csv", disk.bytes("bets.csv") ?? [])
@@ -80,7 +80,7 @@ struct ChangedFileTests {
         try expectChange("it was written to") { disk in try rewrite(disk, "Eva", at: rows[0].utf8.count + 1) }
     }
 
-    @Test("bets that are not those that were checked are not finished, although the file looks unchanged")
+    @Test("bets other than those that were checked are not finished, although the file looks unchanged")
     func sameStamp() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write("bets.csv", Array(rows.map { $0 + "\n" }.joined().utf8))
@@ -95,7 +95,7 @@ struct ChangedFileTests {
         try handle.close()
         #expect(utimensat(AT_FDCWD, path, [status.st_atim, status.st_mtim], 0) == 0)
         var stream = BetStream(reader: reader, check: check, packer: ChunkPacker(maxBets: 100, maxBytes: 8192))
-        #expect(throws: BetFileChange(path: path, what: "its bets are not those that were checked")) {
+        #expect(throws: BetFileChange(path: path, what: "its bets differ from those that were checked")) {
             try stream.nextChunk(sequence: 1)
         }
     }

@@ -5,7 +5,7 @@ import Testing
 @testable import Agency
 
 struct DatasetTests {
-    @Test("the sample in data/ is what seed 39 gives, byte for byte, with its winners")
+    @Test("the sample in data/ is the dataset of seed 39, byte for byte, with its winners")
     func shippedSample() throws {
         var dataset = Dataset(seed: 39, winningNumber: 7574)
         var expectedWinners = ""

@@ -5,13 +5,13 @@ import Testing
 
 @testable import Agency
 
-/// Files in another form: one line names it and says what to do.
+/// Tests that one line names the form of an unsupported file and says what to do.
 struct FileFormTests {
     private let rows = [
         "José,Núñez,30904465,1999-03-17,7574", "Ana,Paz,30111222,1980-01-01,12", "Eva,Gil,30111223,1980-01-01,13",
     ]
 
-    /// What an agency says of a file: the whole message of the error that ends it.
+    /// The whole error message for a file, or `valid`.
     private func message(_ bytes: [UInt8]) throws -> String {
         let disk = SimulatedDisk()
         disk.put("bets.csv", bytes)
@@ -38,7 +38,7 @@ struct FileFormTests {
         Array(rows.map { change($0) + "\n" }.joined().utf8)
     }
 
-    @Test("a file in the expected form has no other")
+    @Test("a file in the expected form is valid")
     func expected() throws {
         #expect(try message(lines()) == "valid")
         #expect(try message([0xEF, 0xBB, 0xBF] + lines()) == "valid")
@@ -52,7 +52,7 @@ struct FileFormTests {
         try expect("tabs between its fields", lines { $0.replacingOccurrences(of: ",", with: "\t") })
     }
 
-    @Test("UTF-16 is named, with a byte order mark and without")
+    @Test("UTF-16 is named, with and without a byte order mark")
     func utf16() throws {
         let text = String(decoding: lines(), as: UTF8.self)
         for encoding in [String.Encoding.utf16, .utf16LittleEndian, .utf16BigEndian] {
@@ -61,7 +61,7 @@ struct FileFormTests {
         try expect("iconv -f UTF-16LE", Array(text.data(using: .utf16LittleEndian) ?? Data()))
     }
 
-    @Test("line ends of carriage returns alone are named, in a file of one line too")
+    @Test("line ends of a carriage return alone are named, even in a file of one line")
     func carriageReturns() throws {
         try expect("carriage return", Array((rows.joined(separator: "\r") + "\r").utf8))
         try expect("carriage return", Array((rows[0] + "\r").utf8))
@@ -69,14 +69,14 @@ struct FileFormTests {
         try expect("carriage return", Array(long.utf8))
     }
 
-    @Test("compressed files are named, with what unpacks them")
+    @Test("compressed files are named, with the tool that unpacks them")
     func compressed() throws {
         try expect("gunzip", [0x1F, 0x8B, 8, 0, 0, 0])
         try expect("a spreadsheet", Array("PK\u{3}\u{4}zip".utf8))
         try expect("unxz", [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0])
     }
 
-    @Test("names of Windows-1252 or Latin-1 are named")
+    @Test("names in Windows-1252 or Latin-1 are recognised")
     func singleByteEncodings() throws {
         let text = String(decoding: lines(), as: UTF8.self)
         for encoding in [String.Encoding.windowsCP1252, .isoLatin1] {
@@ -84,7 +84,7 @@ struct FileFormTests {
         }
     }
 
-    @Test("dates, documents and headers as people write them are named")
+    @Test("common other forms of dates, documents and headers are named")
     func fields() throws {
         try expect("dd/mm/yyyy", lines { $0.replacingOccurrences(of: "1980-01-01", with: "1/1/1980") })
         try expect("dd-mm-yyyy", lines { $0.replacingOccurrences(of: "1999-03-17", with: "17-03-1999") })
@@ -106,7 +106,7 @@ struct FileFormTests {
         #expect(report.count == 100 && !report.exists)
     }
 
-    @Test("a line that is wrong by itself shows no form, and is said with line, column and reason")
+    @Test("a single invalid line shows no form, and is reported with line, column and reason")
     func singleFaults() throws {
         let message = try message(lines() + Array("Ana,Paz,1,1999-02-30,1\n".utf8))
         #expect(

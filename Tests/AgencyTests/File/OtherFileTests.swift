@@ -4,12 +4,12 @@ import WireProtocol
 
 @testable import Agency
 
-/// A later run with a file that is not the one that was being sent.
+/// Tests of a later run with a file other than the one that was being sent.
 struct OtherFileTests {
     private let service = ModelService()
     private let rows = SendingFixture.rows(57)
 
-    /// Sends the first 40 bets and is stopped.
+    /// Sends the first 40 bets, then stops.
     private func begin() throws {
         let fixture = SendingFixture(rows, service)
         fixture.link.stopsAfterSending = 5
@@ -33,7 +33,7 @@ struct OtherFileTests {
         rows.enumerated().map { $0.offset == index ? row : $0.element }
     }
 
-    @Test("a line of the last recorded chunk that differs is found within its chunk, an earlier one as an earlier one")
+    @Test("a difference in the last recorded chunk is reported as in that chunk, an earlier one as before it")
     func changedLine() throws {
         try begin()
         #expect(try difference(replaced(35, "Ana,Paz,1,1990-01-01,1")) == .bets(31...40))
@@ -50,7 +50,7 @@ struct OtherFileTests {
         #expect(try difference([rows[1], rows[0]] + rows[2...]) == .before(31))
     }
 
-    @Test("only the last chunk is compared if the ledger does not know the checksum of all")
+    @Test("only the last chunk is compared if the ledger has no checksum of all bets")
     func olderLedger() throws {
         try begin()
         service.tellsChecksum = false
@@ -65,7 +65,7 @@ struct OtherFileTests {
         #expect(try difference([]) == .fewer(bets: 0, recorded: 40))
     }
 
-    @Test("a file after a single bet is another file, unless it begins with that bet")
+    @Test("after a single bet, a file is another file unless it begins with that bet")
     func afterSingleBet() throws {
         _ = service.take(.chunk(Samples.chunk(sequence: 1, bets: [Samples.bet(99)])))
         #expect(try difference(rows) == .bets(1...1))
@@ -74,7 +74,7 @@ struct OtherFileTests {
     }
 
     @Test(
-        "a finished agency with a longer file is told how many bets are not in the draw, with another one that it is another"
+        "for a finished agency, a longer file reports how many bets are not in the draw, another file that it differs"
     )
     func finished() throws {
         try SendingFixture(rows, service).send()
@@ -89,7 +89,7 @@ struct OtherFileTests {
         #expect(longer.link.sentChunks.isEmpty)
     }
 
-    @Test("a reconnect within a run does not read the file again, whatever became of it")
+    @Test("a reconnect within a run does not read the whole file again, even if it is missing")
     func reconnect() throws {
         let fixture = SendingFixture(rows, service)
         service.losesAnswers = [4]
@@ -103,7 +103,7 @@ struct OtherFileTests {
         #expect(reads <= 4, "the block at the repeated chunk, and the end")
     }
 
-    @Test("the differences are said with bet numbers in groups of three")
+    @Test("differences are reported with bet numbers in groups of three digits")
     func texts() {
         #expect(
             "\(FileDifference.bets(4601...4700))"

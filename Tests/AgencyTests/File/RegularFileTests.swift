@@ -6,7 +6,7 @@ import Testing
 @testable import Agency
 
 struct RegularFileTests {
-    @Test("a pipe, a folder, a device, a socket and standard input are refused by kind, without being opened")
+    @Test("a pipe, a folder, a device and standard input are rejected by name, without being opened")
     func kinds() throws {
         let folder = try TemporaryFolder()
         let fifo = folder.path + "/fifo"

@@ -15,7 +15,7 @@ struct RowReportTests {
         disk.bytes(path).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    @Test("lines are written with number, column, reason and their bytes, whole or not at all")
+    @Test("lines are written with number, column, reason and bytes, in a file that appears only when complete")
     func written() throws {
         let report = report()
         report.append(line: 17, column: 20, reason: "it is \"x\"", row: Array("Ana,\"Paz\",\u{FF}".utf8) + [0xFF])
@@ -35,7 +35,7 @@ struct RowReportTests {
         #expect(disk.bytes("bets.csv.invalid.csv") == [1])
     }
 
-    @Test("a run with lines replaces the file of an earlier one whole")
+    @Test("a run with lines replaces the whole file of an earlier one")
     func replaced() {
         disk.put("bets.csv.invalid.csv", Array("line,column,reason,row\r\n".utf8) + [UInt8](repeating: 1, count: 1000))
         let report = report()
@@ -45,7 +45,7 @@ struct RowReportTests {
         #expect(disk.bytes("bets.csv.invalid.csv.new") == nil)
     }
 
-    @Test("a file of the user's own that has the report's name is kept, and the lines are told on standard error")
+    @Test("a user's file with the report's name is kept, and the lines go to standard error")
     func foreign() {
         for report in [report(), .rejected(of: "bets.csv", on: disk) { [told] in told.lines.append($0) }] {
             disk.put(report.path, Array("Ana,Paz,20000000,1990-01-01,7\r\n".utf8))
@@ -58,7 +58,7 @@ struct RowReportTests {
     }
 
     @Test(
-        "if the file cannot be written, twenty lines are told on standard error and how many more there are",
+        "if the file cannot be written, twenty lines and the number of the others go to standard error",
         arguments: ["open", "write", "rename"])
     func told(_ call: String) {
         disk.setPlan { $0.name == call ? .failsAndIsNotPersisted(errno: 13) : nil }
