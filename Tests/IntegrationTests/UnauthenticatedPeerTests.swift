@@ -9,7 +9,7 @@ import WireProtocol
 ///
 /// An honest chunk beside an attack is answered within a bound far below the deadlines that the attack used to wait for.
 @Suite(.serialized)
-struct StrangerTests {
+struct UnauthenticatedPeerTests {
     private static let small = ["ingest.bufferBytes=4194304", "ingest.maxFrameBytes=1048576"]
 
     private func pipe(_ text: String) -> [UInt8] {
