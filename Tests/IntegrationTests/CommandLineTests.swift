@@ -29,7 +29,7 @@ struct CommandLineTests {
             "\(script)")
     }
 
-    /// Only programs with Swift's library linked in can lose their arguments: test those of `make` with PROGRAMS=FOLDER.
+    /// Only programs with Swift's library linked in can lose them: test those of `make` with PROGRAMS=FOLDER.
     @Test("arguments survive a preloaded library that changes the environment before main")
     func preloadedEnvironment() throws {
         #expect(ProcessStart.arguments(known: []) == Array(CommandLine.arguments.dropFirst()))

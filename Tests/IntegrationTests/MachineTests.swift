@@ -114,7 +114,7 @@ struct MachineTests {
     private static let canRunAsOther =
         (try? ShellScript("\(asOther)\n$user bet-ingest --version", in: TemporaryFolder()).code) == 0
 
-    @Test("a failed thread start ends a service with exit code 70 and the reason, not a trap", .enabled(if: canRunAsOther))
+    @Test("a thread that cannot start ends a service with 70 and the reason, no trap", .enabled(if: canRunAsOther))
     func fewThreads() throws {
         let script = try ShellScript(
             "\(Self.asOther)\n$user prlimit --nproc=3 timeout 20 $(command -v bet-ingest) --data d --listen 127.0.0.1:0",
