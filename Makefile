@@ -51,7 +51,7 @@ faults: toolchain ## Run the checks of docs/reliability.md, in minutes: simulate
 	  --filter 'SimulationTests|CommitFaultTableTests|HistoryTests|FaultTests'
 	FAULTS=full swift test --skip-build $(RELEASE) --no-parallel --filter CrowdTests
 
-fuzz: toolchain ## Fuzz the code that reads input: make fuzz RUNS=100000 (each; the first build takes six minutes)
+fuzz: toolchain ## Fuzz the code that reads bytes from others: make fuzz RUNS=100000 (each; the first build takes six minutes)
 	scripts/fuzz $(or $(RUNS),100000)
 
 # Listed by name: the links beside them lead back to Sources.
