@@ -1,11 +1,11 @@
-# Quiniela. `make help` lists what there is; `make demo` and `make test` need nothing before them.
+# Quiniela. `make help` lists the targets; `make demo` and `make test` need no other target first.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
 .PHONY: help build demo test check tsan faults soak fuzz mutants lint format dataset clean remove-draws toolchain
 
-# Without it the compiler's options depend on whether a terminal reads the output, and each change from a terminal to a
-# pipe and back compiles everything again.
+# With colors the compiler's options depend on whether a terminal reads the output, and each change between a terminal
+# and a pipe compiles everything again.
 SWIFT_BUILD := swift build --no-color-diagnostics
 
 help: ## List the targets
@@ -20,20 +20,20 @@ build: toolchain ## Build the three programs (release)
 	scripts/release agency
 	@echo "The programs are in .build/release: bet-ingest, winners-service, agency"
 
-demo: build ## Five agencies, a draw, their winners; KEEP=1 keeps its folder
+demo: build ## Run a draw of five agencies and show its winners; KEEP=1 keeps its folder
 	scripts/demo
 
-test: toolchain ## All tests (set QUINIELA_DATASET to a folder of agency files to include those on it)
+test: toolchain ## Run all tests; QUINIELA_DATASET=FOLDER includes those on its agency files
 	$(SWIFT_BUILD) --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build
 
 check: export QUINIELA_STRICT = 1
-check: toolchain lint test ## What CI runs: format, warnings as errors, import direction, all tests
+check: toolchain lint test ## Run what CI runs: format, warnings as errors, import direction, all tests
 
-tsan: toolchain ## The tests of everything that has threads under the thread sanitizer, and a canary race (fifteen minutes)
+tsan: toolchain ## Run the tests of threaded code under the thread sanitizer, and a canary race (fifteen minutes)
 	$(SWIFT_BUILD) --build-tests --sanitize=thread --scratch-path .build-tsan
 	TSAN_OPTIONS=halt_on_error=0:exitcode=66 swift test --skip-build --sanitize=thread --scratch-path .build-tsan \
-	  --filter 'BetIngestTests|WinnersServiceTests|IngestPortTests|StrangerTests|RestartTests|Dialect|MonitorTests|FileLockTests|MailboxTests'
+	  --filter 'BetIngestTests|WinnersServiceTests|IngestPortTests|UnauthenticatedPeerTests|RestartTests|Dialect|MonitorTests|FileLockTests|MailboxTests'
 	! TSAN_CANARY=1 TSAN_OPTIONS=exitcode=66 swift test --skip-build --sanitize=thread --scratch-path .build-tsan \
 	  --filter RaceCanaryTests >.build-tsan/canary.log 2>&1
 	grep -qE 'WARNING: ThreadSanitizer: (data|Swift access) race' .build-tsan/canary.log
@@ -45,35 +45,35 @@ soak: build ## Kill the programs (release) with -9 at random moments: make soak 
 
 RELEASE = -c release -Xswiftc -enable-testing --scratch-path .build-faults
 
-faults: toolchain ## What docs/reliability.md says, in minutes: simulated draws, crash points, faults, crowds
+faults: toolchain ## Run the checks of docs/reliability.md, in minutes: simulated draws, crash points, faults, crowds
 	$(SWIFT_BUILD) --build-tests $(RELEASE)
 	FAULTS=full SIMULATION_DRAWS=$(or $(DRAWS),30000) swift test --skip-build $(RELEASE) \
 	  --filter 'SimulationTests|CommitFaultTableTests|HistoryTests|FaultTests'
 	FAULTS=full swift test --skip-build $(RELEASE) --no-parallel --filter CrowdTests
 
-fuzz: toolchain ## Fuzz whatever reads bytes of others: make fuzz RUNS=100000 (each; the first build takes six minutes)
+fuzz: toolchain ## Fuzz the code that reads bytes from others: make fuzz RUNS=100000 (each; the first build takes six minutes)
 	scripts/fuzz $(or $(RUNS),100000)
 
-# By name: the links beside them lead back to Sources.
+# Listed by name: the links beside them lead back to Sources.
 FUZZERS := Fuzzing/Package.swift $(wildcard Fuzzing/Sources/Fuzz*)
 
-# ---- Speed. Needs python3; BENCH_FOLDER is where the ledgers are written, else the folder for temporary files.
+# ---- Speed. Needs python3; the ledgers are written to BENCH_FOLDER, by default the folder for temporary files.
 
 .PHONY: bench bench-quick bench-check bench-programs
 
 bench-programs: build
 	$(SWIFT_BUILD) -c release --package-path Benchmarks
 
-bench-quick: bench-programs ## bet-ingest beside the limit of this machine, two minutes
+bench-quick: bench-programs ## Measure bet-ingest beside the limit of this machine (two minutes)
 	python3 Benchmarks/bench.py quick
 
-bench: bench-programs ## Everything: every setting, draws, agencies, consultations, rivals that are installed (twenty minutes); RIVALS=1 installs the others
+bench: bench-programs ## Measure everything: settings, draws, agencies, consultations, installed rivals (twenty minutes); RIVALS=1 installs the others
 	cp Package.resolved Benchmarks/Echo/
 	$(SWIFT_BUILD) -c release --static-swift-stdlib --package-path Benchmarks/Echo
 	Benchmarks/rivals/setup $(if $(filter 1,$(RIVALS)),install)
 	python3 Benchmarks/bench.py full
 
-bench-check: bench-programs ## Fails where a committed ratio is lost
+bench-check: bench-programs ## Fail if a row is worse than its committed ratio
 	python3 Benchmarks/bench.py check
 
 lint: toolchain ## Check the format
@@ -87,16 +87,16 @@ dataset: toolchain ## Make sample files: make dataset BETS=3000 SEED=39 AGENCIES
 	.build/release/agency dataset --bets $(or $(BETS),3000) --seed $(or $(SEED),39) \
 	  --agencies $(or $(AGENCIES),5) --folder "$${FOLDER:-data}" $(if $(filter 1,$(FORCE)),--force)
 
-mutants: toolchain ## Break the code in known ways, one at a time, and show that a test falls for each: make mutants ONLY=ledger
+mutants: toolchain ## Break the code in known ways, one at a time, and show that a test fails for each: make mutants ONLY=ledger
 	scripts/mutants $(ONLY)
 
-clean: ## Remove what was built, and nothing else
+clean: ## Remove build products, and nothing else
 	rm -rf .build .build-tsan .build-faults .build-mutants Fuzzing/.build Benchmarks/.build Benchmarks/Echo/.build Benchmarks/rivals/build
 
 remove-draws: ## Remove the draws of ./data with every bet in them, unless a service is using them
 	@scripts/remove-draws
 
-# ---- Containers: Docker, or podman. COMPOSE is a file of generar-compose.sh; QUINIELA_DATASET a folder of agency files.
+# ---- Containers: Docker, or podman. COMPOSE is a file of generar-compose.sh, QUINIELA_DATASET a folder of agency files.
 
 .PHONY: docker-image docker-compose-up docker-compose-logs docker-compose-down
 
@@ -106,7 +106,7 @@ docker-image: ## Build the images quiniela-ingest, -winners, -agency and -netcat
 docker-compose-up: docker-image ## Start both services and the agencies in containers
 	scripts/containers up "$${COMPOSE:-}"
 
-docker-compose-logs: ## Their log lines; on a terminal until Ctrl-C
+docker-compose-logs: ## Show their log lines; on a terminal until Ctrl-C
 	scripts/containers logs "$${COMPOSE:-}"
 
 docker-compose-down: ## Stop everything and remove it, the stored bets included

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Writes the compose file of a draw with N agencies: both services and client1 … clientN. With N = 0 it has the services
-# only, which then expect as many agencies as config.yaml says.
+# Writes the compose file of a draw with N agencies: both services and client1 … clientN. With N = 0 it has only the
+# services, and config.yaml gives the number of agencies.
 #
 #   ./generar-compose.sh docker/compose.yaml 5
 set -eu
@@ -10,7 +10,7 @@ misuse() {
   exit 64
 }
 
-# A path between double quotes in YAML, where compose replaces variables: \ " and $ stay what they are.
+# Escapes a path for double quotes in YAML, where compose replaces variables: \ " and $ are kept.
 escaped() {
   printf '%s' "$1" | sed 's/[\\"]/\\&/g; s/\$/$$/g'
 }
@@ -30,7 +30,7 @@ if [ -L "$file" ] && $is_regular; then target=$(readlink -f -- "$file"); fi
 folder=$(cd -- "$(dirname -- "$target")" 2>/dev/null && pwd -P) \
   || misuse "FILE is \"$file\" and there is no folder $(dirname -- "$file"); make it first"
 
-# Compose takes paths from the compose file's folder: up to the repository from inside it, absolute from elsewhere.
+# Compose resolves paths from the compose file's folder: relative if it is in the repository, otherwise absolute.
 root=$(cd "$(dirname "$0")" && pwd -P)
 case $folder/ in
   "$root"/*) root=.$(printf '%s' "${folder#"$root"}" | sed 's|/[^/]*|/..|g') ;;
@@ -53,12 +53,12 @@ compose() {
   cat <<SERVICES
 # A draw of $count agencies, written by: ./generar-compose.sh $file $count
 #
-# The environment says only what containers change: places, names on the network, the number of agencies. Everything
-# else is in config.yaml, which is mounted: after a change restart, nothing is built again. No port is published; the
-# services and the agencies have a network of their own. They find each other in any order, so none waits for another.
+# The environment sets only what containers change: paths, host names, the number of agencies. Everything else is in
+# config.yaml, which is mounted: after a change, restart without building again. No port is published; the services and
+# the agencies share a network of their own. They may start in any order, so none waits for another.
 name: quiniela
 
-# A file that is missing here is an error, where Docker would make an empty folder in its place.
+# A missing file is an error; by default Docker would create an empty folder in its place.
 x-existing: &existing
   create_host_path: false
 
@@ -72,7 +72,7 @@ x-config: &config
 x-agency: &agency
   image: quiniela-agency
   pull_policy: never
-  # podman's name server loses questions while containers come and go: ask again after one second, not five.
+  # podman's name server loses queries while containers start and stop: retry after one second, not five.
   dns_opt: ["timeout:1"]
 
 x-agency-environment: &agency-environment
@@ -95,7 +95,7 @@ services:
       - type: volume
         source: data
         target: /quiniela/data
-    # Something listens on port 12345 (0x3039). A connection would say no more, and stand in the log.
+    # Checks that something listens on port 12345 (0x3039). A connection would prove no more, and would be logged.
     healthcheck:
       test: [CMD, grep, -q, ":3039 00000000:0000 0A", /proc/net/tcp]
       interval: 10s
@@ -119,8 +119,8 @@ services:
 
 SERVICES
   [ "$count" = 0 ] || cat <<'NOTE'
-  # An agency sees its own file only. Its reports about rows (<file>.invalid.csv, <file>.rejected.csv) are beside it in
-  # the container, until "down": the exit code 65 says that there are some, "docker cp" gets them out.
+  # An agency sees only its own file. Its reports about rows (<file>.invalid.csv, <file>.rejected.csv) are beside it in
+  # the container until "down". Exit code 65 means that there are reports; "docker cp" copies them out.
 NOTE
   id=1
   while [ "$id" -le "$count" ]; do
@@ -144,7 +144,7 @@ AGENCY
   printf 'volumes:\n  data:\n'
 }
 
-# Written beside and renamed, so that half a compose file is never seen; straight into what is not a regular file.
+# Written to a new file beside FILE and renamed, so that FILE is never partial; written directly if FILE is not regular.
 if ! $is_regular; then
   compose >"$file"
 else

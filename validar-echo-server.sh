@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sends a line to the echo port of the running service, with netcat from inside the containers' network, and says whether
-# it came back. Start the containers first: make docker-compose-up.
+# Sends a line to the echo port of the running service, with netcat on the containers' network, and prints whether it
+# was sent back. Start the containers first: make docker-compose-up.
 #
 #   ./validar-echo-server.sh
 set -eu

@@ -1,4 +1,4 @@
-"""The agency end to end: what one core reads, checks, packs and sends; and a whole draw beside netcats that carry the files."""
+"""The agency end to end: its rate on one core, and a whole draw beside netcats that carry the files."""
 import os, pathlib, shutil, statistics, subprocess, time
 
 from ingest import bare_sync
@@ -6,7 +6,7 @@ from processes import ENVIRONMENT, PROGRAMS, free_port, ingest, running, scratch
 
 
 def dataset(folder):
-    """The agencies' files: QUINIELA_DATASET, or as many bets of our own making."""
+    """Returns the agencies' files: those of QUINIELA_DATASET, or as many generated bets."""
     given = os.environ.get("QUINIELA_DATASET")
     if given:
         return sorted(pathlib.Path(given).glob("agency-[0-9].csv")), "the real data set"
@@ -16,7 +16,7 @@ def dataset(folder):
 
 
 def services(data, agencies, prefix=()):
-    """Both services over one folder."""
+    """Returns both services on one folder, as context managers, and the settings with their addresses."""
     ingest_port, winners_port = free_port(), free_port()
     addresses = ["--set", f"ingest.address=127.0.0.1:{ingest_port}", "--set", f"winners.address=127.0.0.1:{winners_port}"]
     return (running(ingest(data, ingest_port, agencies), ingest_port, prefix),
@@ -35,7 +35,7 @@ LARGE_CHUNKS = ["batch.maxAmount=65535", "batch.maxBytes=65536", "log.level=WARN
 
 
 def one_core(rounds, bets=5_000_000):
-    """An agency on one core, the services on the other: bets a second, by the clock and by its CPU time."""
+    """Measures an agency on one core, the services on the other: bets a second, by the clock and by its CPU time."""
     runs = []
     with scratch() as folder:
         files, source = dataset(folder)
@@ -63,7 +63,7 @@ def one_core(rounds, bets=5_000_000):
 
 
 def whole_draw(rounds):
-    """Five agencies from their start to their winners, and five netcats that carry the same files, plus three syncs."""
+    """Measures five agencies from start to winners, and five netcats that carry the same files, plus three syncs."""
     if not shutil.which("nc"):
         return None
     runs = {"default": [], "large chunks": [], "netcats": []}
@@ -86,12 +86,12 @@ def whole_draw(rounds):
 
 
 def netcats(folder, files):
-    """Seconds that five netcats take to carry the files to five others, which write them."""
+    """Returns the seconds that five netcats take to send the files to five others, which write them."""
     ports = [free_port() for _ in files]
     sinks = [subprocess.Popen(["nc", "-l", "127.0.0.1", str(port)], stdin=subprocess.DEVNULL,
                               stdout=open(folder / f"sink{port}", "wb")) for port in ports]
     try:
-        # Not by connecting: a netcat takes one connection.
+        # Not checked by connecting: a netcat accepts only one connection.
         listening = lambda: all(f"{port:04X} 00000000:0000 0A" in open("/proc/net/tcp").read() for port in ports)
         until("netcat", 10, listening)
         begun = time.monotonic()

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Measures Quiniela beside the limit of the machine and beside its rivals, interleaved; writes docs/performance.md and plots.
+"""Measures Quiniela, the limit of the machine and its rivals in turn; writes docs/performance.md and plots.
 
-    bench.py quick            the rows of the goals, about two minutes
+    bench.py quick            the rows with goals, about two minutes
     bench.py full             everything, about twenty minutes; or some parts by name: bench.py full draws agencies
-    bench.py check            the quick rows against Benchmarks/ratios.json; 1 where one lost more than MARGIN, twice
+    bench.py check            the quick rows against Benchmarks/ratios.json; exit code 1 if one is worse by more than
+                              MARGIN, twice
 
-Every row runs its programs in turn (A B A B ...) on the same folder (BENCH_FOLDER, else that of temporary files); tables have
-medians and ratios of medians. Absolute figures are this machine's; the ratios are what counts.
+Every row runs its programs in turn (A B A B ...) on the same folder (BENCH_FOLDER, by default that of temporary files);
+tables show medians and ratios of medians. Absolute figures depend on the machine: compare ratios.
 """
 import json, signal, statistics, sys
 
@@ -54,7 +55,7 @@ def quick_rows(rows=ingest.QUICK):
 def quick():
     results = quick_rows()
     section("quick", f"{machine()}\n\n{rates_table(results)}")
-    bars("performance-quick.svg", "bets/s as a part of what this machine can do (the limit program = 1)",
+    bars("performance-quick.svg", "bets/s relative to the limit of this machine (the limit program = 1)",
          [(ingest.name(r["row"]), r["ratio"]) for r in results], "{:.2f}".format, mark=1)
     RATIOS.write_text(json.dumps({ingest.name(r["row"]): round(r["ratio"], 2) for r in results}, indent=2) + "\n")
 
@@ -66,7 +67,7 @@ def check():
     has_lost = lambda result: result["ratio"] < known[ingest.name(result["row"])] * (1 - MARGIN)
     lost = [r for r in results if has_lost(r)]
     if lost:
-        # Once more: a neighbour on the machine is no loss, and rarely comes twice to the same row.
+        # Measured again: load by a neighbour on the machine rarely affects the same row twice.
         lost = [r for r in quick_rows([r["row"] for r in lost]) if has_lost(r)]
     for r in lost:
         row = ingest.name(r["row"])
@@ -84,8 +85,8 @@ def times():
              for w in ("service", "limit", "bare")), f"**{r['service']['p99_ms'] / r['limit']['p99_ms']:.1f}**",
              f"**{r['ratio']:.1f}**", "≤ 2"] for r in results]
     section("times", f"{machine()}\n\n" + table(
-        ["chunk / connections / window", "chunks/s", "p50, p99 ms", "limit", "bare write + fdatasync", "p99 of the limit's",
-         "of the bare write's", "goal"], rows))
+        ["chunk / connections / window", "chunks/s", "p50, p99 ms", "limit", "bare write + fdatasync", "p99 ratio to the limit",
+         "to the bare write", "goal"], rows))
 
 
 def rivals():
@@ -112,7 +113,7 @@ def rivals():
     section("rivals", f"{machine()}\n\n" + table(
         ["chunk / connections / window", "", "million bets/s", "Quiniela is", "p50, p99 ms", "CPU ms / million bets", "peak MB"],
         rows) + "\n\n" + "\n".join(texts))
-    bars("performance-rivals.svg", f"million bets/s, {ingest.name(RIVAL_ROWS[1])} (each step to the right a factor)",
+    bars("performance-rivals.svg", f"million bets/s, {ingest.name(RIVAL_ROWS[1])} (logarithmic scale)",
          sorted(plotted, key=lambda p: -p[1]), millions, logarithmic=True)
 
 
@@ -127,8 +128,8 @@ def draws():
                      f"**{m['grep'] / m['draw']:.1f}**", "≥ 20"])
         print(f"  draw of {bets:,}", file=sys.stderr)
     section("draws", f"{machine()}\n\n" + table(
-        ["bets", "ledger MB", "check, warm, ms", "GB/s", "goal", "start on it, from disk, ms", "its peak MB", "draw ms", "goal",
-         "`grep -c` over the export, ms", "draws in one grep", "goal"], rows))
+        ["bets", "ledger MB", "check, warm, ms", "GB/s", "goal", "start, from disk, ms", "start peak MB", "draw ms", "goal",
+         "`grep -c` over the export, ms", "grep / draw", "goal"], rows))
 
 
 def cost():
@@ -139,19 +140,19 @@ def cost():
              f"{statistics.median(r['peak_kb'] for r in runs[size]) / 1024:.0f}"] for size in sizes]
     section("cost", f"{machine()}\n\n" + table(["bets in the draw", "CPU ms / million bets", "million bets/s", "peak MB"], rows))
     samples = runs[sizes[-1]][0]["samples_mb"]
-    line("performance-memory.svg", "resident memory of bet-ingest in MB, while 100 million bets come",
+    line("performance-memory.svg", "resident memory of bet-ingest in MB, while 100 million bets arrive",
          [(index / 10, sample) for index, sample in enumerate(samples)], "{:.0f} s".format, "{:.0f} MB".format)
 
 
 def agency():
     core, draw = agencies.one_core(3), agencies.whole_draw(5)
-    text = (f"One agency on one core, services on the other, chunks of 64 KiB, {core['bets']:,} bets ({core['source']}, again and "
-            f"again): **{millions(core['cpu'])}** million bets for a second of its CPU time, {millions(core['clock'])} by the clock "
+    text = (f"One agency on one core, services on the other, chunks of 64 KiB, {core['bets']:,} bets ({core['source']}, "
+            f"repeated): **{millions(core['cpu'])}** million bets per second of its CPU time, {millions(core['clock'])} by the clock "
             "(goal ≥ 10).\n\n")
     if draw:
         rows = [[name, f"{draw[name] * 1000:.1f}", f"**{draw[name] / draw['netcats']:.1f}**", goal] for name, goal in (
             ("default", "≤ 1.5"), ("large chunks", "≤ 1.5"), ("netcats", ""))]
-        text += table([f"five agencies, {draw['source']}, start to winners", "ms", "of five netcats and 3 syncs", "goal"], rows)
+        text += table([f"five agencies, {draw['source']}, start to winners", "ms", "ratio to five netcats + 3 syncs", "goal"], rows)
     section("agencies", f"{machine()}\n\n{text}")
 
 
@@ -165,7 +166,7 @@ PARTS = {"quick": quick, "matrix": matrix, "times": times, "rivals": rivals, "dr
 
 
 def main():
-    # SystemExit where a signal would end the program on the spot, with processes and folders left behind.
+    # SystemExit lets `with` blocks end processes and remove folders; the signal's default would not.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     mode, names = (sys.argv[1:2] or ["quick"])[0], sys.argv[2:]
     if mode not in ("quick", "full", "check") or any(name not in PARTS for name in names):

@@ -1,12 +1,12 @@
 """winners-service beside quiniela-echo, a bare SwiftNIO echo of the same bytes, and the memory of connections.
 
 consultations() runs both servers in turn (A B A B ...) under the same generator, which sends both the same requests and
-gets the same answer from both. 50 connections: each turn of an event loop then finds several that are ready, as after a
-draw, and the generator waits for the server and not the other way round (its generator_cpu says so). Window 1 is what
-an agency does, and costs a read and a write for each answer; in window 16 these are shared by 16 answers, so that what
-the service itself adds to each shows most. The echo writes each answer by itself, as anybody would at first.
+gets the same answer from both. With 50 connections each turn of an event loop finds several that are ready, as after a
+draw, and the generator waits for the server, not the server for the generator (see generator_cpu). An agency has window
+1, which costs a read and a write for each answer. In window 16, 16 answers share these, so that the service's own cost
+of an answer shows most. The echo writes each answer separately, as a first implementation would.
 
-parked() and idle() count what 10,000 connections add to a service's memory (the kernel's part of a socket is not in it).
+parked() and idle() measure the memory that 10,000 connections add to a service, without the kernel's part of a socket.
 """
 import contextlib, resource, socket, statistics, struct
 
@@ -19,14 +19,14 @@ CONNECTIONS = 50
 WINDOWS = (1, 16)
 GOAL = 0.8  # of the echo's answers a second
 IDLE_GOAL = 2500  # bytes
-AGENCY = 1  # of the sample: the one with most winners
-DEADLINE = 30  # seconds, for anything that is waited for
+AGENCY = 1  # of the sample: the one with the most winners
+DEADLINE = 30  # seconds, for every wait
 
 INFORM, NOT_DRAWN_YET, WELCOME = 0x84, 0x85, 0x81
 
 
 def publish_draw(data):
-    """A published draw of the sample: its agencies send their files side by side, as in scripts/demo."""
+    """Publishes a draw of the sample, whose agencies send in parallel as in scripts/demo; returns their number."""
     files = sorted((ROOT / "data").glob("agency-[0-9].csv"))
     first, second, addresses = services(data, len(files))
     with first, second:
@@ -36,7 +36,7 @@ def publish_draw(data):
     return len(files)
 
 
-# ---- The native protocol, as much of it as is needed (docs/protocol.md).
+# ---- The parts of the native protocol that are needed (docs/protocol.md).
 
 def hello(agency):
     return struct.pack(">IBBIBB", 8, 1, 1, agency, 0, 0)
@@ -47,7 +47,7 @@ def consult(wait_milliseconds):
 
 
 def frame(connection, expected=None):
-    """The next frame, its length included; of any type where none is expected."""
+    """Reads the next frame, its length included; it may have any type if `expected` is None."""
     def take(count):
         bytes = b""
         while len(bytes) < count:
@@ -59,7 +59,7 @@ def frame(connection, expected=None):
     length = take(4)
     body = take(struct.unpack(">I", length)[0])
     if expected and body[0] != expected:
-        raise RuntimeError(f"message 0x{body[0]:02X} and not 0x{expected:02X}")
+        raise RuntimeError(f"message 0x{body[0]:02X} instead of 0x{expected:02X}")
     return length + body
 
 
@@ -70,7 +70,7 @@ def connect(port):
 # ---- Consultations a second.
 
 def published_answer(port):
-    """What an agency is told once the service has loaded the draw, else None."""
+    """Returns an agency's winners, as a frame, once the service has loaded the draw, else None."""
     with connect(port) as connection:
         connection.sendall(hello(AGENCY) + consult(0))
         frame(connection, WELCOME)
@@ -79,9 +79,9 @@ def published_answer(port):
 
 
 def consultations(rounds=3, seconds=1.5):
-    """{window: {"service", "echo": medians, "spread": (max - min) / median of the answers a second, "ratio", "cpu"}}
+    """Returns {window: {"service", "echo": medians, "spread": (max - min) / median of the answers a second, "ratio", "cpu"}}
 
-    ratio: of the answers a second, service to echo; cpu: of the CPU for each answer.
+    ratio: answers a second, service to echo; cpu: CPU time of an answer, service to echo.
     """
     def run(port, pid, window, agency):
         return output(TOOLS / "quiniela-consult", port, CONNECTIONS, window, seconds, agency, pid)
@@ -111,12 +111,12 @@ def consultations(rounds=3, seconds=1.5):
 # ---- Memory of connections.
 
 def resident(pid):
-    """Kilobytes: what the process has allocated, and what of its program's file it has in memory."""
+    """Returns the kilobytes of memory that the process has allocated, and those of its program's file."""
     return {field: memory(pid, field) * 1024 for field in ("RssAnon", "RssFile")}
 
 
 def growth(server, port, count, begin, settle):
-    """What `count` connections add; begin(connection, index) speaks on each, settle(connection) waits until it has all."""
+    """Measures the memory of `count` connections: begin(connection, index) sends, settle(connection) awaits the answer."""
     limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit < count + 100:  # the service raises its own
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(count + 100, most), most))
@@ -125,7 +125,7 @@ def growth(server, port, count, begin, settle):
             connection = stack.enter_context(connect(port))
             begin(connection, index)
             settle(connection)
-        open_one(0)  # not counted: what the first connection of all costs is no matter of connections
+        open_one(0)  # not counted: the first connection of all has costs of its own
         before = resident(server.pid)
         for index in range(1, count + 1):
             open_one(index)
@@ -135,11 +135,11 @@ def growth(server, port, count, begin, settle):
 
 
 def parked(count=10000):
-    """Of a connection to winners-service that has asked for its winners and waits for the draw."""
+    """Measures connections to winners-service that have asked for their winners and wait for the draw."""
     def begin(connection, index):
         connection.sendall(hello(AGENCY))
         frame(connection, WELCOME)
-        # Of these two the first is answered at once; when its answer is here, the second has been read too, and waits.
+        # The first is answered at once. When its answer arrives, the second has been read too, and is parked.
         connection.sendall(consult(0) + consult(600000))
 
     port = free_port()
@@ -148,7 +148,7 @@ def parked(count=10000):
 
 
 def idle(count=10000):
-    """Of a connection to bet-ingest that has said HELLO; each is an agency of its own, for a second one would replace it."""
+    """Measures connections to bet-ingest that have sent HELLO, each for another agency: no connection is superseded."""
     port = free_port()
     with scratch() as folder, running(ingest(folder, port, count + 1), port) as service:
         return growth(service, port, count,

@@ -3,7 +3,7 @@ import mmap, os, shutil, statistics, sys, time
 
 from processes import TOOLS, Failed, free_port, ingest, load, running, scratch
 
-# Chunk bytes, connections, window, and the goals: bets/s of the limit at least, CPU per bet of the limit's at most, MB.
+# Chunk bytes, connections, window, and goals: least bets/s and most CPU per bet relative to the limit, most MB.
 QUICK = [
     (65536, 5, 8, 0.95, None, None),
     (8192, 5, 8, 0.85, None, 20),
@@ -40,12 +40,12 @@ def medians(runs):
 
 
 def spread(values):
-    """Half of what lies between the least and the most, as a part of the median."""
+    """Returns half of the range of the values, relative to their median."""
     return (max(values) - min(values)) / 2 / statistics.median(values)
 
 
 def rates(rows, rounds, seconds):
-    """Closed loop: as many bets as it takes."""
+    """Measures in a closed loop: as many bets as the program accepts."""
     results = []
     with scratch() as folder:
         for row in rows:
@@ -70,7 +70,7 @@ def rates(rows, rounds, seconds):
 
 
 def bare_sync(folder, byte_count, seconds=1.0):
-    """p50 and p99, in ms, of writing so many bytes past the page cache and fdatasync, one after the other."""
+    """Returns p50 and p99, in ms, of writing `byte_count` bytes past the page cache and fdatasync, repeated in sequence."""
     size = (byte_count + 4095) // 4096 * 4096
     file = os.open(folder / "bare", os.O_RDWR | os.O_CREAT | os.O_DIRECT, 0o600)
     try:
@@ -93,13 +93,13 @@ def bare_sync(folder, byte_count, seconds=1.0):
 
 
 def half_load(settings, rounds, seconds):
-    """Open loop at half of what the service takes: times of answers, and of a bare write of the same size."""
+    """Measures in an open loop at half of the service's rate: times of answers, and of a bare write of the same size."""
     results = []
     with scratch() as folder:
         for chunk, connections, window in settings:
             runs, chosen = {"bare": [], "service": [], "limit": []}, []
             for _ in range(rounds):
-                # Anew for each round: what a shared machine takes changes from one to the next.
+                # Measured anew for each round: the speed of a shared machine changes.
                 full = measure("service", folder, chunk, connections, window, seconds / 2)
                 rate = full["chunks"] / full["seconds"] / 2
                 chosen.append(rate)

@@ -1,4 +1,4 @@
-"""Large draws: what a bet costs in small and large ones, memory over time, recovery, and the draw itself."""
+"""Large draws: the cost of a bet by the size of its draw, memory over time, recovery, and the draw itself."""
 import shutil, statistics, subprocess, threading, time
 
 from processes import ENVIRONMENT, PROGRAMS, free_port, ingest, load, memory, running, scratch, until
@@ -12,7 +12,7 @@ def chunks_each(bets):
 
 
 def fill(data, bets, agencies):
-    """Has five agencies send `bets` in all: quiniela-load's line, and the memory at tenths of the time."""
+    """Has five agencies send `bets` in all; returns quiniela-load's result and the memory every tenth of a second."""
     port = free_port()
     with running(ingest(data, port, agencies), port) as process:
         samples, done = [], threading.Event()
@@ -32,7 +32,7 @@ def fill(data, bets, agencies):
 
 
 def cost(sizes, rounds):
-    """CPU of the service for a million bets, in draws of several sizes."""
+    """Measures the service in draws of several sizes."""
     results = {size: [] for size in sizes}
     with scratch() as folder:
         for _ in range(rounds):
@@ -49,9 +49,9 @@ def timed(arguments, **options):
 
 
 def large(bets, rounds):
-    """A ledger of `bets`, warm: its check by verify, which reads as recovery does; its draw; grep over its export.
+    """Measures a ledger of `bets` in the page cache: verify, which reads as recovery does; the draw; grep over its export.
 
-    And how long bet-ingest takes to start on it, which reads it from the disk whatever is in memory.
+    It also measures the start of bet-ingest, which reads the ledger from the disk even if it is in the page cache.
     """
     runs = {"check": [], "check empty": [], "start": [], "draw": [], "grep": []}
     peaks = []
@@ -76,7 +76,7 @@ def large(bets, rounds):
                 peaks.append(memory(process.pid, "VmHWM"))
             for which, place in (("check empty", empty), ("check", data)):
                 runs[which].append(timed([PROGRAMS / "bet-ingest", "verify", "--data", place], stdout=subprocess.DEVNULL))
-            # The same ledger, and all agencies have finished: it is sealed and drawn at once.
+            # The same ledger with one agency less: all have finished, so it is sealed and drawn at once.
             port = free_port()
             with running(ingest(data, port, CONNECTIONS), port):
                 begun = time.monotonic()

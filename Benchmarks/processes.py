@@ -1,15 +1,15 @@
-"""Starts what is measured, each on a port and a folder of its own, and ends it whatever happens."""
+"""Starts the measured programs, each on its own port and folder, and always ends them."""
 import contextlib, json, os, pathlib, shutil, socket, subprocess, sys, tempfile, time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / ".build/release"
 TOOLS = ROOT / "Benchmarks/.build/release"
-# What QUINIELA_ variables say must not change what is measured.
+# QUINIELA_ variables must not change what is measured.
 ENVIRONMENT = {"LC_ALL": "C"} | {k: v for k, v in os.environ.items() if not k.startswith("QUINIELA_")}
 
 
 class Failed(Exception):
-    """What was measured did not last."""
+    """A measured program failed."""
 
 
 def free_port():
@@ -19,7 +19,7 @@ def free_port():
 
 
 def until(what, seconds, condition):
-    """Waits until `condition` holds; what it returned."""
+    """Waits until `condition` is true; returns its result."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         result = condition()
@@ -39,7 +39,7 @@ def answers(port):
 
 @contextlib.contextmanager
 def scratch():
-    """A folder that is removed: in BENCH_FOLDER, or with the temporary files."""
+    """Makes a folder in BENCH_FOLDER, or with the temporary files; removes it at the end."""
     folder = tempfile.mkdtemp(prefix="quiniela-bench.", dir=os.environ.get("BENCH_FOLDER"))
     try:
         yield pathlib.Path(folder)
@@ -49,7 +49,7 @@ def scratch():
 
 @contextlib.contextmanager
 def running(arguments, port, prefix=()):
-    """A process that listens on `port`, from then on."""
+    """Runs a process, from the moment that it listens on `port`."""
     process = subprocess.Popen([*prefix, *map(str, arguments)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                env=ENVIRONMENT)
     try:
@@ -63,19 +63,19 @@ def running(arguments, port, prefix=()):
 
 
 def ingest(data, port, agencies=10000):
-    """The arguments of bet-ingest."""
+    """Returns the arguments of bet-ingest."""
     return [PROGRAMS / "bet-ingest", "--data", data, "--listen", f"127.0.0.1:{port}", "--set", f"agencies={agencies}",
             "--set", "log.level=WARNING"]
 
 
 def winners(data, port, agencies):
-    """The arguments of winners-service."""
+    """Returns the arguments of winners-service."""
     return [PROGRAMS / "winners-service", "--data", data, "--listen", f"127.0.0.1:{port}", "--set", f"agencies={agencies}",
             "--set", "log.level=WARNING"]
 
 
 def output(*arguments, seconds=60.0):
-    """The line of JSON of a program that measures."""
+    """Runs a measuring program and returns the JSON that it prints."""
     try:
         out = subprocess.run(list(map(str, arguments)), capture_output=True, text=True, timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -86,12 +86,12 @@ def output(*arguments, seconds=60.0):
 
 
 def load(port, chunk, connections, window, seconds=0.0, rate=0, pid=0, chunks=0):
-    """quiniela-load against a port: its line of JSON."""
+    """Runs quiniela-load against a port and returns its JSON."""
     return output(TOOLS / "quiniela-load", port, connections, window, chunk, seconds, rate, pid, chunks, seconds=seconds + 60)
 
 
 def memory(pid, field="VmRSS"):
-    """MB of a process: VmRSS now, VmHWM at its peak, RssAnon without files that are mapped."""
+    """Returns the memory of a process in MB: VmRSS now, VmHWM at its peak, RssAnon without mapped files."""
     for line in open(f"/proc/{pid}/status"):
         if line.startswith(field + ":"):
             return int(line.split()[1]) / 1024

@@ -12,7 +12,7 @@ def machine():
 
 
 def section(name, text):
-    """Replaces a part of the document, between its two marks."""
+    """Replaces the part of the document between two marks."""
     begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
     before, rest = DOCUMENT.read_text().split(begin)
     DOCUMENT.write_text(f"{before}{begin}\n\n{text}\n\n{end}{rest.split(end)[1]}")
@@ -24,7 +24,7 @@ def table(heads, rows):
 
 
 def bars(file, title, rows, text, logarithmic=False, mark=None, own="Quiniela"):
-    """Horizontal bars of (name, value); `text` writes a value; a dashed line at `mark`."""
+    """Draws horizontal bars of (name, value) and a dashed line at `mark`; `text` formats a value."""
     height, left, width = 26, 230, 420
     top = max(value for _, value in rows) * (1 if logarithmic else 1.05)
     low = min(value for _, value in rows) / 2
@@ -49,7 +49,7 @@ def bars(file, title, rows, text, logarithmic=False, mark=None, own="Quiniela"):
 
 
 def line(file, title, points, x_text, y_text):
-    """A line through (x, y), from y = 0 on; the ends of both axes are written."""
+    """Draws a line through (x, y), from y = 0; labels the ends of both axes."""
     left, width, bottom, height = 60, 560, 190, 150
     (first, last), top = (points[0][0], points[-1][0]), max(y for _, y in points) * 1.15
     place = lambda x, y: (left + (x - first) / (last - first) * width, bottom - y / top * height)

@@ -12,7 +12,7 @@ struct AgencyProgramTests {
         "\u{FEFF}Ana,Paz,1,1999-03-17,7574\r\nbad\r\nJosé,Ñu,2,1999-02-30,1\r\n\"Eva, la\",Gil,3,1999-03-17,7574".utf8)
 
     @Test(
-        "of a file with invalid lines nothing is sent; the corrected file is, and --skip-invalid sends the valid lines")
+        "a file with invalid lines is not sent; --skip-invalid sends its valid lines, and a corrected file is sent")
     func invalidLines() throws {
         let services = try Services(agencies: 2)
         let file = try services.folder.write("bets.csv", partlyInvalid)
@@ -41,12 +41,12 @@ struct AgencyProgramTests {
     }
 
     @Test(
-        "in a folder that cannot be written the invalid lines are told on standard error, and the exit code is 65 all the same"
+        "if the report cannot be written, the invalid lines are listed on standard error, and the exit code is still 65"
     )
     func readOnlyFolder() throws {
         let services = try Services(agencies: 1)
         let file = try services.folder.write("bets.csv", partlyInvalid)
-        // Root may write to any folder: a folder in the report's place is in its way.
+        // Root may write to any folder, so a folder with the name of the report's new file blocks it.
         try FileManager.default.createDirectory(atPath: file + ".invalid.csv.new", withIntermediateDirectories: true)
         let agency = try services.agency(1, file: file, arguments: ["--skip-invalid"])
         #expect(try agency.waitForExit() == 65)
@@ -57,7 +57,7 @@ struct AgencyProgramTests {
     }
 
     @Test(
-        "a pipe, a folder and standard input are refused with 65 before anything is connected, and a FIFO does not hang"
+        "a pipe, a folder and standard input are rejected with 65 before connecting, and a FIFO does not block"
     )
     func notRegular() throws {
         let folder = try TemporaryFolder()
@@ -70,7 +70,7 @@ struct AgencyProgramTests {
         }
     }
 
-    @Test("a corrected line in a file that was begun ends with 65, and nothing is doubled or lost")
+    @Test("a line corrected in a partly sent file ends with 65, and no bet is doubled or lost")
     func correctedFile() throws {
         let services = try Services(agencies: 1)
         let rows = ["Ana,Paz,1,1999-03-17,1", "bad", "Eva,Gil,3,1999-03-17,3", "Leo,Gil,4,1999-03-17,4"]
@@ -96,7 +96,7 @@ struct AgencyProgramTests {
         try services.stop()
     }
 
-    @Test("a file after a single bet of the same agency is not taken for its rest")
+    @Test("a file is not sent after a different single bet of the same agency")
     func fileAfterBet() throws {
         let services = try Services(agencies: 1)
         #expect(try bet(services).waitForExit() == 0)
@@ -120,7 +120,7 @@ struct AgencyProgramTests {
         try services.stop()
     }
 
-    @Test("without an answer within the deadline it says what it does not know, and exits with 75")
+    @Test("without an answer within the deadline the agency logs which chunks are in doubt, and exits with 75")
     func deadline() throws {
         let services = try Services(agencies: 1)
         let rows = String(repeating: "Ana,Paz,1,1999-03-17,7574\n", count: 3000)
@@ -137,7 +137,7 @@ struct AgencyProgramTests {
         #expect(agency.log.contains("unknown: sequence "))
     }
 
-    @Test("SIGTERM ends it with 75 while it waits for the draw, and says what is undone")
+    @Test("SIGTERM while it waits for the draw ends the agency with 75, and it logs what is left to do")
     func terminated() throws {
         let services = try Services(agencies: 2)
         let file = try services.folder.write("bets.csv", Array("Ana,Paz,1,1999-03-17,7574\n".utf8))
@@ -165,7 +165,7 @@ struct AgencyProgramTests {
         let command =
             "agency --file bets.csv --set ingest.address=\(services.ingestAddress) "
             + "--set winners.address=\(services.winnersAddress)"
-        // What a terminal is written leaves script(1) at once with -f.
+        // With -f, script(1) flushes its output at once.
         let shown = try ShellScript(
             """
             script -qefc "\(command) --id 1" /dev/null >seen &
@@ -229,7 +229,7 @@ struct AgencyProgramTests {
         try services.stop()
     }
 
-    @Test("a file that is shorter than what the service holds is not the file that was being sent")
+    @Test("a file with fewer bets than the service has recorded is rejected with 65")
     func shortFile() throws {
         let services = try Services(agencies: 1)
         let (socket, _) = try services.join(1)
@@ -242,12 +242,12 @@ struct AgencyProgramTests {
         try services.stop()
     }
 
-    @Test("a file whose last line has no end is waited for: one that is still being written finishes nobody")
+    @Test("a file still being written, without an end of its last line, does not finish its agency")
     func growingFile() throws {
         let services = try Services(agencies: 1)
         let file = try services.folder.write("bets.csv", Array("Ana,Paz,30904465,1999-03-17,75".utf8))
         let agency = try services.agency(1, file: file)
-        // Until it has ended: the program has the file open at one of these moments.
+        // Writes until the agency has exited, so that some writes occur while it has the file open.
         let hasEnded = NIOLockedValueBox(false)
         let writer = Thread {
             guard let writing = FileHandle(forWritingAtPath: file) else { return }
@@ -264,7 +264,7 @@ struct AgencyProgramTests {
         try services.stop()
     }
 
-    @Test("an agency that the draw does not know is refused with 78, a missing file with 65, a bad flag with 64")
+    @Test("an agency unknown to the draw is rejected with 78, a missing file with 65, an unknown flag with 64")
     func refusals() throws {
         let services = try Services(agencies: 1)
         let file = try services.folder.write("bets.csv", [])

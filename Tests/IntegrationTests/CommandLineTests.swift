@@ -4,22 +4,22 @@ import Shell
 import TestKit
 import Testing
 
-/// How the programs are started: arguments, configuration, descriptors, environment, terminal.
+/// Start of the programs: arguments, configuration, descriptors, environment, terminal.
 struct CommandLineTests {
     private func run(_ script: String, environment: [String: String] = [:]) throws -> ShellScript {
         try ShellScript(script, in: try TemporaryFolder(), environment: environment)
     }
 
-    @Test("each program says its version, the one of git", arguments: ["bet-ingest", "winners-service", "agency"])
+    @Test("each program prints the version of git", arguments: ["bet-ingest", "winners-service", "agency"])
     func version(_ program: String) throws {
         let script = try run("\(program) --version")
         #expect(script.code == 0 && script.output.contains(#/^\S+\n$/#), "\(script)")
-        // A commit may be made between the build and this test: that there is a version is held, not which.
+        // A commit may follow the build, so this checks that there is a version, not which.
         let git = try run("git -C \(Repository.root) describe --tags --always || echo unknown").output
         #expect((git == "unknown\n") == (script.output == "unknown\n"), "\(script)")
     }
 
-    @Test("the first line of a log has the version")
+    @Test("the first line of a log names the version")
     func versionInLog() throws {
         let script = try run("bet-ingest --version; bet-ingest --data /proc/nothing --listen 127.0.0.1:0")
         let first = script.errors.split(separator: "\n").first ?? ""
@@ -29,7 +29,7 @@ struct CommandLineTests {
             "\(script)")
     }
 
-    /// Only programs with Swift's library linked in lose their arguments: those of `make`, with PROGRAMS=FOLDER.
+    /// Only programs with Swift's library linked in can lose them: test those of `make` with PROGRAMS=FOLDER.
     @Test("arguments survive a preloaded library that changes the environment before main")
     func preloadedEnvironment() throws {
         #expect(ProcessStart.arguments(known: []) == Array(CommandLine.arguments.dropFirst()))
@@ -40,7 +40,7 @@ struct CommandLineTests {
         #expect(two.code == 0 && two.output.hasPrefix("draw x: nothing yet") && two.output.contains("/a b/"), "\(two)")
     }
 
-    @Test("descriptors 0 to 2 that are closed are /dev/null, and never a file of the draw")
+    @Test("closed descriptors 0 to 2 become /dev/null, never a file of the draw")
     func closedDescriptors() throws {
         let files = try DrawFiles(bets: 2)
         let script = try files.run(
@@ -55,7 +55,7 @@ struct CommandLineTests {
         #expect(script.output == "/dev/null\n/dev/null\n/dev/null\n0\n0\n4\n", "\(script)")
     }
 
-    @Test("a configuration is read from a pipe, a FIFO and standard input to its end")
+    @Test("a configuration from a pipe, a FIFO or standard input is read to its end")
     func pipedConfiguration() throws {
         let script = try run(
             """
@@ -107,7 +107,7 @@ struct CommandLineTests {
         }
     }
 
-    @Test("--set with nothing after the = closes a dialect's port")
+    @Test("--set with an empty value closes a dialect's port")
     func closedPort() throws {
         let script = try run(
             "QUINIELA_DIALECTS_PIPE=127.0.0.1:1 bet-ingest --check --set dialects.pipe=; bet-ingest --check --set agencies"
@@ -116,7 +116,7 @@ struct CommandLineTests {
         #expect(script.code == 78 && script.errors.contains("--set agencies: key=value is expected"), "\(script)")
     }
 
-    @Test("Kubernetes' variables are nothing, a misspelt one is an error, any other a warning")
+    @Test("Kubernetes' variables are ignored, a misspelt one is an error, any other a warning")
     func environment() throws {
         let kubernetes = [
             "QUINIELA_SERVICE_HOST": "10.0.0.7", "QUINIELA_SERVICE_PORT": "12345",
@@ -132,7 +132,7 @@ struct CommandLineTests {
         #expect(other.errors.contains("WARNING  action: config | result: fail | error: QUINIELA_IMAGE: "), "\(other)")
     }
 
-    @Test("INFO lines that were asked for are written on a terminal too; a bar replaces those that were not")
+    @Test("requested INFO lines are written on a terminal too; otherwise a bar replaces them")
     func terminal() throws {
         let services = try Services(agencies: 2)
         let other = try services.agency(2, file: try services.folder.write("b.csv", Self.rows(1)))
@@ -154,7 +154,7 @@ struct CommandLineTests {
         (0..<count).flatMap { Array("Ana,Paz,3090\(1000 + $0),1999-03-17,\($0)\r\n".utf8) }
     }
 
-    @Test("status lists the agencies of the seal, and every agency that has sent")
+    @Test("status lists the agencies of the seal and every agency that has sent bets")
     func status() throws {
         let files = try DrawFiles(bets: 2)
         for agencies in [1, 2, 5] {

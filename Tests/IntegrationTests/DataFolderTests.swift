@@ -5,7 +5,7 @@ import TestKit
 import Testing
 import WireProtocol
 
-/// The ledger is the one that was opened, and there is one writer: what users and operators do to a data folder.
+/// Changes by users and operators to a data folder: one writer, and the ledger that it opened.
 struct DataFolderTests {
     private func last(_ agency: Int, _ sequence: UInt32 = 1) -> Message {
         .chunk(Samples.chunk(agency: agency, sequence: sequence, isLast: true))
@@ -20,7 +20,7 @@ struct DataFolderTests {
         }
     }
 
-    @Test("a second service over the same folder ends with 75, also when the lock file was removed")
+    @Test("a second service on the same folder ends with 75, even if the lock file was removed")
     func splitLock() throws {
         let services = try Services(agencies: 2)
         try sendChunk(services, 1)
@@ -38,7 +38,7 @@ struct DataFolderTests {
     }
 
     @Test(
-        "nothing is acknowledged once the ledger was removed, renamed, replaced, cut or copied over", arguments: 0..<6)
+        "nothing is acknowledged after the ledger was removed, renamed, replaced, cut or overwritten", arguments: 0..<6)
     func lostLedger(_ way: Int) throws {
         let services = try Services(agencies: 2)
         try sendChunk(services, 1)
@@ -68,7 +68,7 @@ struct DataFolderTests {
     }
 
     @Test(
-        "a draw that was begun and has lost its ledger is not begun again", arguments: ["progress.json", "result.json"])
+        "a draw that has lost its ledger is not started anew", arguments: ["progress.json", "result.json"])
     func missingLedger(_ trace: String) throws {
         let services = try Services(agencies: 1)
         try sendChunk(services, 1)
@@ -88,7 +88,7 @@ struct DataFolderTests {
         #expect(!FileManager.default.fileExists(atPath: services.ledger))
     }
 
-    @Test("a service that expects a ledger does not begin one")
+    @Test("a service with --expect-ledger does not create a ledger")
     func expectedLedger() throws {
         let folder = try TemporaryFolder()
         let service = try TestProgram(
@@ -98,7 +98,7 @@ struct DataFolderTests {
         #expect(service.log.contains("is the folder with the data mounted?"))
     }
 
-    @Test("a ledger that is older than what progress.json says was put back from a copy")
+    @Test("a ledger older than progress.json is rejected as a copy")
     func olderLedger() throws {
         let services = try Services(agencies: 2)
         try sendChunk(services, 1)
@@ -111,7 +111,7 @@ struct DataFolderTests {
         try socket.send(last(1, 2))
         _ = try socket.receiveMessage()
         for _ in 0..<100 {
-            // Parked for a moment each time: until progress.json says it.
+            // Each consultation is parked briefly, until progress.json counts the agency.
             if case .notDrawnYet(let answer) = try services.consult(2, waitMilliseconds: 50),
                 answer.finishedAgencies == 1
             {
@@ -129,7 +129,7 @@ struct DataFolderTests {
         #expect(again.log.contains("agency 1 had finished"))
     }
 
-    @Test("fewer agencies than the draw was begun with are an error before the seal, and count for nothing after it")
+    @Test("fewer agencies than at the start of the draw are an error before the seal and have no effect after it")
     func fewerAgencies() throws {
         let services = try Services(agencies: 3)
         for agency in [1, 2] {
@@ -155,7 +155,7 @@ struct DataFolderTests {
         try services.ingest.waitForLog("action: publish")
         services.ingest.signal(SIGTERM)
         _ = try services.ingest.waitForExit()
-        // Sealed with 3: both services keep to that, whatever their configuration says.
+        // Sealed with 3: both services use that number, whatever their configuration says.
         let fewer = try start(1)
         _ = try fewer.waitForAddress()
         let (_, welcome) = try services.join(3)
@@ -169,7 +169,7 @@ struct DataFolderTests {
         _ = try winners.waitForAddress()
         try winners.waitForLog("action: load_result | result: success")
         guard case .winners = try services.consult(3) else {
-            Issue.record("agency 3 of 3 was not told its winners")
+            Issue.record("agency 3 of 3 did not get its winners")
             return
         }
         fewer.signal(SIGTERM)
@@ -178,7 +178,7 @@ struct DataFolderTests {
         _ = try winners.waitForExit()
     }
 
-    @Test("winners-service tells nothing of a draw whose folder was removed, and then the new draw's winners")
+    @Test("winners-service withdraws a removed draw, and later sends the new draw's winners")
     func removedDraw() throws {
         let services = try Services(agencies: 1)
         let (socket, _) = try services.join(1)
@@ -191,7 +191,7 @@ struct DataFolderTests {
         try services.winners.waitForLog("action: withdraw_result")
         try services.restartIngest()
         guard case .notDrawnYet = try services.consult(1, waitMilliseconds: 0) else {
-            Issue.record("the old draw's winners were told")
+            Issue.record("the old draw's winners were sent")
             return
         }
         let (again, _) = try services.join(1)
@@ -205,7 +205,7 @@ struct DataFolderTests {
         try services.stop()
     }
 
-    @Test("the published files of another draw that appear beside an open one are told to nobody who waits")
+    @Test("published files of another draw beside an open one are not served")
     func foreignResult() throws {
         let other = try Services(agencies: 1)
         let (finished, _) = try other.join(1)
@@ -228,14 +228,14 @@ struct DataFolderTests {
         try services.winners.waitForLog("the ledger beside it is")
         #expect(!services.winners.log.contains("action: load_result | result: success"))
         guard case .notDrawnYet = try services.consult(1, waitMilliseconds: 0) else {
-            Issue.record("another draw's winners were told")
+            Issue.record("another draw's winners were sent")
             return
         }
         for program in [services.ingest, services.winners] { program.signal(SIGTERM) }
         for program in [services.ingest, services.winners] { #expect(try program.waitForExit() == 0) }
     }
 
-    @Test("a progress.json that cannot be written stops nothing")
+    @Test("a progress.json that cannot be written does not stop the draw")
     func unwritableProgress() throws {
         let services = try Services(agencies: 1)
         services.ingest.signal(SIGTERM)
@@ -256,7 +256,7 @@ struct DataFolderTests {
         try services.stop()
     }
 
-    @Test("what holds names and documents is for its owner only, whatever the umask")
+    @Test("files with names and documents have mode 0600, and their folders 0700")
     func modes() throws {
         let services = try Services(agencies: 1)
         let (socket, _) = try services.join(1)
@@ -276,7 +276,7 @@ struct DataFolderTests {
         for path in [services.data, services.data + "/draws", folder] { #expect(mode(path) == 0o700, "\(path)") }
     }
 
-    @Test("a FIFO or a link in place of a file of the draw is an error, and is not followed")
+    @Test("a link in place of a draw's file is not followed, and a FIFO is an error")
     func oddFiles() throws {
         let services = try Services(agencies: 2)
         try sendChunk(services, 1)

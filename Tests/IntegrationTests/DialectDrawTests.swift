@@ -4,10 +4,10 @@ import Platform
 import TestKit
 import Testing
 
-/// Agencies that already exist, written from the description of their bytes alone, against the two services.
+/// Existing agency programs, written from the description of their bytes alone, against the two services.
 @Suite(.serialized)
 struct DialectDrawTests {
-    /// A program of the field.
+    /// An existing agency program.
     enum Program: String, CaseIterable, Sendable {
         case semicolon, lines, oldLines, tlv, json, pipe, oldPipe
     }
@@ -17,7 +17,7 @@ struct DialectDrawTests {
 
     private func agency(_ program: Program, _ id: Int, _ ports: DialectPorts) -> any DialectAgency {
         let ingest = ports.services.ingest
-        // What these programs sleep for: the draw.
+        // These programs sleep between attempts; here they wait for the draw.
         let pause: @Sendable () throws -> Void = { try ingest.waitForLog("action: publish", seconds: 120) }
         return switch program {
         case .semicolon: SemicolonAgency(id: id, service: ports["semicolon"])
@@ -26,7 +26,7 @@ struct DialectDrawTests {
         case .tlv: TLVAgency(id: id, service: ports["tlv"], pause: pause)
         case .json: JSONAgency(id: id, ingest: ports["json"], winners: ports["jsonWinners"])
         case .pipe: PipeAgency(id: id, service: ports["pipe"])
-        // Programs that name no agency in their END have an address each, as they do in the field.
+        // Programs that name no agency in their END have an address each, as in production.
         case .oldPipe: OldPipeAgency(id: id, service: ports["pipe"], source: "127.0.0.\(id + 1)", pause: pause)
         }
     }
@@ -36,9 +36,9 @@ struct DialectDrawTests {
             .split(separator: "\r\n").map { $0.split(separator: ",").map(String.init) }
     }
 
-    /// Runs agencies side by side.
+    /// Runs agencies in parallel.
     ///
-    /// - Returns: how many winners each was told.
+    /// - Returns: the number of winners that each received.
     private func run(_ agencies: [any DialectAgency], _ files: [String], chunkBets: Int) throws -> [Int] {
         let results = NIOLockedValueBox<[Result<[String], any Error>?]>(Array(repeating: nil, count: agencies.count))
         let threads = try agencies.enumerated().map { index, agency in
@@ -60,20 +60,20 @@ struct DialectDrawTests {
         try ports.services.stop()
     }
 
-    @Test("the sample by five agencies of a dialect: stored once, to each its winners", arguments: Program.allCases)
+    @Test("five agencies of a dialect send the sample: bets stored once, winners to each", arguments: Program.allCases)
     func sample(_ program: Program) throws {
         try draw(program, Self.sample, chunkBets: 50, winners: [5, 2, 2, 2, 0])
     }
 
     @Test(
-        "the real data by five agencies of a dialect: 2, 3, 3, 2 and 0 winners",
-        .enabled(if: Repository.dataset != nil, "skipped: QUINIELA_DATASET names no folder of agency files"),
+        "five agencies of a dialect send the real data: 2, 3, 3, 2 and 0 winners",
+        .enabled(if: Repository.dataset != nil, "skipped: QUINIELA_DATASET is not set to a folder of agency files"),
         arguments: Program.allCases)
     func real(_ program: Program) throws {
         try draw(program, Self.real, chunkBets: 100, winners: [2, 3, 3, 2, 0])
     }
 
-    @Test("agencies 1 to 5 each in another dialect, old programs and native ones take part in one draw")
+    @Test("agencies of every dialect, old programs and native agencies take part in one draw")
     func mixed() throws {
         let ports = try DialectPorts(agencies: 9)
         let programs: [Program] = [.semicolon, .lines, .tlv, .json, .pipe, .oldLines, .oldPipe]

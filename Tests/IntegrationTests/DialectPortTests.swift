@@ -6,9 +6,9 @@ import TestKit
 import Testing
 import WireProtocol
 
-/// The ports of the dialects, byte by byte: what only one of them has, and what goes wrong between connections.
+/// The ports of the dialects, byte by byte: behavior of single dialects, and conflicts between connections.
 ///
-/// What all have in common is in DoctorTests.
+/// DoctorTests cover what all dialects have in common.
 struct DialectPortTests {
     private func pipe(_ text: String) -> [UInt8] {
         UInt32(text.utf8.count).bigEndianBytes + Array(text.utf8)
@@ -21,7 +21,7 @@ struct DialectPortTests {
     private let bet = "1|Ana|Luz|30904465|1999-03-17|7574\n"
     private let lines = "BET\n1\nAna\nLuz\n30904465\n1999-03-17\n7574\n\n"
 
-    @Test("pipe: an END without a name belongs to an agency that sent from its address, and waits while several have")
+    @Test("pipe: an END that names no agency ends the one that sent from its address, and waits if several did")
     func namelessEnd() throws {
         let ports = try DialectPorts(agencies: 2)
         func ask(_ text: String, from source: String) throws -> TestSocket {
@@ -34,7 +34,7 @@ struct DialectPortTests {
         try ask(bet, from: "127.0.0.2").expect(pipe("ACK\n"))
         let other = bet.replacing("1|Ana", with: "2|Ana")
         try ask(other, from: "127.0.0.2").expect(pipe("ACK\n"))
-        // Two agencies at one address: it waits, until one of them sends from elsewhere.
+        // Two agencies at one address: END waits until one of them sends from another address.
         let waiting = try ask("END\n", from: "127.0.0.2")
         try ask(other, from: "127.0.0.3").expect(pipe("ACK\n"))
         try waiting.expect(pipe("END ACK\n"))
@@ -49,7 +49,7 @@ struct DialectPortTests {
         try ports.services.stop()
     }
 
-    @Test("an agency sees its own winners: another's are refused on its connection")
+    @Test("a connection serves one agency: winners and bets of another are rejected")
     func othersWinners() throws {
         let ports = try DialectPorts(agencies: 2)
         let socket = try TestSocket(ports["pipe"])
@@ -65,7 +65,7 @@ struct DialectPortTests {
         try ports.services.stop()
     }
 
-    @Test("pipe: after a restart a nameless END is rejected until all unfinished agencies were heard of again")
+    @Test("pipe: after a restart a nameless END is rejected until every unfinished agency has sent again")
     func namelessEndAfterRestart() throws {
         let ports = try DialectPorts(agencies: 3)
         func ask(_ text: String, _ endpoint: Endpoint) throws -> TestSocket {
@@ -89,7 +89,7 @@ struct DialectPortTests {
         try ports.services.stop()
     }
 
-    @Test("bytes of strangers on a dialect's port do not hold native agencies up, nor each other")
+    @Test("partial messages on a dialect's port delay neither native agencies nor each other")
     func strangers() throws {
         let ports = try DialectPorts(agencies: 2, settings: ["ingest.bufferBytes=4194304"])
         var crowd: [TestSocket] = []
@@ -112,7 +112,7 @@ struct DialectPortTests {
         try ports.services.stop()
     }
 
-    @Test("a connection that was taken over stores nothing any more, whatever it had sent")
+    @Test("a superseded connection stores nothing more, whatever it has sent")
     func takenOver() throws {
         let ports = try DialectPorts(agencies: 1)
         let first = try TestSocket(ports["pipe"])
@@ -127,7 +127,7 @@ struct DialectPortTests {
         try ports.services.stop()
     }
 
-    @Test("a consultation that is asked twice is answered twice")
+    @Test("a consultation that is sent twice is answered twice")
     func asksTwice() throws {
         let ports = try DialectPorts(agencies: 1)
         let socket = try TestSocket(ports["pipe"])
@@ -137,7 +137,7 @@ struct DialectPortTests {
         try ports.services.stop()
     }
 
-    @Test("lines: WINNERS before the draw waits behind a CONFIRMATION, and closes a connection that it opens")
+    @Test("lines: before the draw WINNERS waits if it follows CONFIRMATION, and closes a connection that it opens")
     func linesWinners() throws {
         let ports = try DialectPorts(agencies: 2)
         let early = try TestSocket(ports["lines"])
@@ -158,7 +158,7 @@ struct DialectPortTests {
         try ports.services.stop()
     }
 
-    @Test("lines: a chunk that an empty name cuts in two gets one answer, and the connection goes on")
+    @Test("lines: a chunk that an empty field cuts in two gets one answer, and the connection stays open")
     func linesCutShort() throws {
         let ports = try DialectPorts(agencies: 1)
         let socket = try TestSocket(ports["lines"])
@@ -173,7 +173,7 @@ struct DialectPortTests {
         try ports.services.stop()
     }
 
-    @Test("tlv: nothing behind a refused chunk is stored, and two messages in one segment are two")
+    @Test("tlv: nothing after a rejected chunk is stored, and two messages in one segment are read as two")
     func tlvRefusal() throws {
         let ports = try DialectPorts(agencies: 1)
         let agency = TLVLanguage()
@@ -195,7 +195,7 @@ struct DialectPortTests {
         try ports.services.stop()
     }
 
-    @Test("a new connection after stored chunks is logged, and after a restart too")
+    @Test("a new connection of an agency with stored chunks is logged")
     func reconnecting() throws {
         let ports = try DialectPorts(agencies: 1)
         do {
@@ -216,7 +216,7 @@ struct DialectPortTests {
         try ports.services.stop()
     }
 
-    @Test("an agency that comes on two connections: the second takes over, the first is closed")
+    @Test("an agency on two connections: the second takes over, the first is closed")
     func takeover() throws {
         let ports = try DialectPorts(agencies: 1)
         let first = try TestSocket(ports["pipe"])
@@ -229,7 +229,7 @@ struct DialectPortTests {
         try ports.services.stop()
     }
 
-    @Test("those who wait for the draw are let go at a stop, and answered after a restart")
+    @Test("parked connections are closed at a stop, and consultations are answered after a restart")
     func restart() throws {
         let ports = try DialectPorts(agencies: 2)
         let parked = try TestSocket(ports["pipe"])
@@ -254,7 +254,7 @@ struct DialectPortTests {
         try ports.services.stop()
     }
 
-    @Test("a message above the limit, or without an end, is answered where there is an error, then closed")
+    @Test("a message above the limit or without an end gets the dialect's error, and the connection is closed")
     func tooLong() throws {
         let ports = try DialectPorts(agencies: 1, settings: ["ingest.maxFrameBytes=1024"])
         let counted = try TestSocket(ports["pipe"])
@@ -268,7 +268,7 @@ struct DialectPortTests {
         try ports.services.stop()
     }
 
-    @Test("endless messages give their memory back: more of them than fit the buffer, one after the other")
+    @Test("endless messages release their memory: more than fit the buffer are answered one after another")
     func endlessBudget() throws {
         let ports = try DialectPorts(
             agencies: 1, settings: ["ingest.maxFrameBytes=1048576", "ingest.bufferBytes=4194304"])
@@ -286,7 +286,7 @@ struct DialectPortTests {
         try ports.services.stop()
     }
 
-    @Test("a silent connection and half a message have deadlines; who waits for the draw has none")
+    @Test("a silent connection and a partial message have deadlines; a parked consultation has none")
     func deadlines() throws {
         let ports = try DialectPorts(
             agencies: 2, settings: ["ingest.helloSeconds=1", "ingest.frameSeconds=1", "ingest.idleSeconds=1"])
@@ -306,7 +306,7 @@ struct DialectPortTests {
         try ports.services.stop()
     }
 
-    @Test("echo: the line comes back, whatever it is, and the server closes")
+    @Test("echo: any line is sent back, and the server closes")
     func echo() throws {
         let ports = try DialectPorts(agencies: 1)
         for line in ["Testing Message From SH\n", "\n", "ñandú\r\n", "\u{0}\n"] {
@@ -317,7 +317,7 @@ struct DialectPortTests {
         try ports.services.stop()
     }
 
-    @Test("jsonWinners: what is no consultation of an agency of the draw is closed without a word")
+    @Test("jsonWinners: anything but a consultation of an agency of the draw is closed unanswered")
     func jsonWinners() throws {
         let ports = try DialectPorts(agencies: 1)
         let agency = JSONLanguage()

@@ -4,7 +4,7 @@ import TestKit
 import Testing
 import WireProtocol
 
-/// `agency doctor` against our own listeners, and against one that speaks something else.
+/// `agency doctor` against the services, and against a server of another protocol.
 struct DoctorTests {
     private func doctor(_ ports: DialectPorts, _ dialect: String, _ arguments: [String]) throws -> TestProgram {
         try TestProgram(
@@ -21,7 +21,7 @@ struct DoctorTests {
         #expect(!output.contains("FAILS") && output.contains("cases hold"), "\(output)")
     }
 
-    @Test("all cases hold", arguments: DialectRegistry.all.map(\.name))
+    @Test("all cases pass", arguments: DialectRegistry.all.map(\.name))
     func dialects(_ dialect: String) throws {
         let ports = try DialectPorts(settings: ["draw.winningNumber=7"])
         let winners = DialectRegistry.all.first { $0.name == dialect }?.winnersName.map { ports[$0] }
@@ -29,14 +29,14 @@ struct DoctorTests {
         try ports.services.stop()
     }
 
-    @Test("all cases hold for native agencies")
+    @Test("all cases pass for native agencies")
     func native() throws {
         let ports = try DialectPorts(settings: ["draw.winningNumber=7"])
         try holds("native", ports.services.ingestAddress, winners: ports.services.winnersAddress, ports)
         try ports.services.stop()
     }
 
-    @Test("a server that speaks something else fails, and the doctor says at what")
+    @Test("a server of another protocol fails, and the doctor names the failed cases")
     func sick() throws {
         let ports = try DialectPorts()
         let program = try doctor(ports, "pipe", ["--address", "\(ports["echo"])", "--seconds", "1"])
@@ -46,7 +46,7 @@ struct DoctorTests {
         try ports.services.stop()
     }
 
-    @Test("a server is left alone without consent, and nothing is sent before")
+    @Test("without consent the doctor sends nothing to the server")
     func consent() throws {
         let services = try Services(agencies: 5)
         let (socket, welcome) = try services.join(3)
@@ -57,10 +57,10 @@ struct DoctorTests {
         #expect(refused.code == 64 && refused.errors.contains("--yes"), "\(refused)")
         let asked = try ShellScript("echo n | script -qec '\(command)' /dev/null", in: services.folder)
         #expect(asked.code == 64 && asked.output.contains("a fresh server that nobody else uses?"), "\(asked)")
-        // The agency that streams is not taken over.
+        // The connected agency was not taken over.
         try socket.send(.chunk(Samples.chunk(sequence: welcome.nextSequence, bets: [Samples.bet(1)])))
         guard case .chunkProcessed = try socket.receiveMessage() else {
-            Issue.record("the agency was disturbed")
+            Issue.record("the agency's chunk was not processed")
             return
         }
         let agreed = try ShellScript("\(command) --yes --seconds 1", in: services.folder)
@@ -76,13 +76,13 @@ struct DoctorTests {
             try outcome.code == 0 && chunk == Repository.dump("\(name)-chunk", in: "docs/dialects.md"), "\(outcome)")
     }
 
-    @Test("bet-ingest doctor says where it went")
+    @Test("bet-ingest doctor points to agency doctor")
     func moved() throws {
         let outcome = try ShellScript("bet-ingest doctor --dialect pipe --yes", in: TemporaryFolder())
         #expect(outcome.code == 64 && outcome.errors.contains("agency doctor"), "\(outcome)")
     }
 
-    @Test("where nobody listens, it says so")
+    @Test("an address where nothing listens is reported")
     func nobody() throws {
         let folder = try TemporaryFolder()
         let program = try TestProgram(

@@ -4,10 +4,10 @@ import Glibc
 import TestKit
 import WireProtocol
 
-/// A data folder with a draw that is over, and nothing running: what status, verify and export read.
+/// A data folder with a draw and no running service, as input for status, verify and export.
 struct DrawFiles {
     let folder: TemporaryFolder
-    /// Below ``folder``.
+    /// The path of the data folder, relative to ``folder``.
     let data = "d"
     let bets: Int
 
@@ -15,9 +15,9 @@ struct DrawFiles {
     var ledger: String { drawPath + "/bets.ledger" }
     var result: String { drawPath + "/result.json" }
 
-    /// Two agencies send `bets` bets each, and the draw is published.
+    /// Sends `bets` bets from each of two agencies and waits for the publication.
     ///
-    /// - Parameter isUnfinished: the second agency's last chunk is missing, so the draw is open.
+    /// - Parameter isUnfinished: whether the second agency does not finish, so that the draw stays open.
     init(bets: Int = 60, isUnfinished: Bool = false) throws {
         folder = try TemporaryFolder()
         self.bets = 2 * bets

@@ -5,13 +5,13 @@ import TestKit
 import Testing
 import WireProtocol
 
-/// The real service on its port: restarts, takeover, and whatever bytes may come.
+/// The real service on its ingest port: any bytes, takeover, windows, deadlines and limits.
 struct IngestPortTests {
     private func last(_ agency: Int, sequence: UInt32 = 1) -> Message {
         .chunk(Samples.chunk(agency: agency, sequence: sequence, isLast: true))
     }
 
-    @Test("one byte at a time, and everything in one segment, are the same messages")
+    @Test("the same messages arrive one byte at a time and all in one segment")
     func slicing() throws {
         let services = try Services(agencies: 2)
         let bytes1 = (Message.hello(Hello(agency: AgencyID(1))).encoded, last(1).encoded)
@@ -39,7 +39,7 @@ struct IngestPortTests {
         try services.stop()
     }
 
-    @Test("200 connections with 8 chunks each under way: every answer comes, however their connections end")
+    @Test("200 connections with 8 chunks each in flight: every answer arrives, however the connections end")
     func manyAnswers() throws {
         let services = try Services(agencies: 200)
         let sockets = try (1...200).map { try services.join($0).0 }
@@ -65,7 +65,7 @@ struct IngestPortTests {
         try services.stop()
     }
 
-    @Test("good, bad and good chunk: the bad one is rejected by its bet and consumes its sequence")
+    @Test("a bad chunk between good ones is rejected with its bet's index and uses up its sequence")
     func badChunk() throws {
         let services = try Services(agencies: 1)
         let (socket, _) = try services.join(1)
@@ -95,7 +95,7 @@ struct IngestPortTests {
     }
 
     @Test(
-        "bytes that are no message are answered with an error, and the next agency is served",
+        "bytes other than a valid message are answered with an error, and the next agency is served",
         arguments: [
             ([0, 0, 0, 0], ErrorCode.malformedFrame), ([0xFF, 0xFF, 0xFF, 0xFF], .malformedFrame),
             (Array("GET / HTTP/1.1\r\n\r\n".utf8), .malformedFrame), ([0, 0, 0, 1, 0x77], .malformedMessage),
@@ -115,13 +115,13 @@ struct IngestPortTests {
         let (healthy, _) = try services.join(1)
         try healthy.send(last(1))
         guard case .chunkProcessed = try healthy.receiveMessage() else {
-            Issue.record("the healthy agency was not served")
+            Issue.record("the next agency was not served")
             return
         }
         try services.stop()
     }
 
-    @Test("half a message and a close, a reset, and a silent connection leave the next agency served")
+    @Test("after a close in mid-message, a reset and a silent connection the next agency is served")
     func vanishing() throws {
         let services = try Services(agencies: 1)
         let silent = try TestSocket(services.ingestAddress)
@@ -160,7 +160,7 @@ struct IngestPortTests {
         try services.stop()
     }
 
-    @Test("a second connection takes over, and the first is told")
+    @Test("a second connection takes over, and the first gets an error")
     func takeover() throws {
         let services = try Services(agencies: 1)
         let (first, _) = try services.join(1)
@@ -169,7 +169,7 @@ struct IngestPortTests {
         let (second, welcome) = try services.join(1)
         #expect(welcome.nextSequence == 2 && welcome.storedBets == 3)
         guard case .error(.superseded, _) = try first.receiveMessage() else {
-            Issue.record("the first was not told")
+            Issue.record("the first connection got no error")
             return
         }
         #expect(try first.receiveToEnd() == [])
@@ -178,7 +178,7 @@ struct IngestPortTests {
         try services.stop()
     }
 
-    @Test("more than a window in flight is not read, and still answered in order")
+    @Test("chunks beyond the window wait unread and are answered in order")
     func window() throws {
         let services = try Services(agencies: 1, settings: ["ingest.window=2"])
         let (socket, welcome) = try services.join(1)
@@ -195,7 +195,7 @@ struct IngestPortTests {
         try services.stop()
     }
 
-    @Test("frames that wait for memory get it in turn")
+    @Test("frames waiting for memory get it in turn")
     func budget() throws {
         // Five frames of nearly 1 MiB in 4 MiB of buffer.
         let services = try Services(agencies: 5, settings: ["ingest.bufferBytes=4194304"])
@@ -214,7 +214,7 @@ struct IngestPortTests {
         try services.stop()
     }
 
-    @Test("a hello, a frame, and anything at all have deadlines")
+    @Test("HELLO, a partial frame and an idle connection have deadlines")
     func deadlines() throws {
         let services = try Services(
             agencies: 3, settings: ["ingest.helloSeconds=1", "ingest.frameSeconds=1", "ingest.idleSeconds=1"])
@@ -231,21 +231,21 @@ struct IngestPortTests {
         try services.stop()
     }
 
-    @Test("connections beyond the ceiling are refused politely")
+    @Test("connections beyond the connection limit are rejected with an error")
     func ceiling() throws {
         let services = try Services(agencies: 2, settings: ["ingest.queueCapacity=2"])
         let first = try services.join(1)
         let second = try services.join(2)
         let third = try TestSocket(services.ingestAddress)
         guard case .error(.busy, _) = try third.receiveMessage() else {
-            Issue.record("not refused")
+            Issue.record("not rejected")
             return
         }
         withExtendedLifetime((first, second)) {}
         try services.stop()
     }
 
-    @Test("connections beyond the ceiling of one address are refused, from another they are not")
+    @Test("connections beyond the limit of one address are rejected, and another address is served")
     func ceilingOfAddress() throws {
         let services = try Services(agencies: 2, settings: ["ingest.maxPerAddress=1"])
         let first = try TestSocket(services.ingestAddress, from: "127.0.0.2")
@@ -253,20 +253,20 @@ struct IngestPortTests {
         guard case .welcome = try first.receiveMessage() else { return }
         let second = try TestSocket(services.ingestAddress, from: "127.0.0.2")
         guard case .error(.busy, _) = try second.receiveMessage() else {
-            Issue.record("not refused")
+            Issue.record("not rejected")
             return
         }
         let other = try TestSocket(services.ingestAddress, from: "127.0.0.3")
         try other.send(.hello(Hello(agency: AgencyID(2))))
         guard case .welcome = try other.receiveMessage() else {
-            Issue.record("refused")
+            Issue.record("rejected")
             return
         }
         withExtendedLifetime(first) {}
         try services.stop()
     }
 
-    @Test("agencies that connect and vanish faster than they are served never overflow the queue")
+    @Test("agencies that connect and reset faster than they are served never overflow the queue")
     func churn() throws {
         let services = try Services(agencies: 1, settings: ["ingest.queueCapacity=2"])
         let hello = Message.hello(Hello(agency: AgencyID(1))).encoded
@@ -275,7 +275,7 @@ struct IngestPortTests {
             try? socket.send(hello)
             socket.reset()
         }
-        // A slot comes back when a worker has seen its connection's end.
+        // A connection counts towards the limit until a worker has seen its end.
         var welcomes = 0
         for _ in 0..<1000 where welcomes == 0 {
             let socket = try TestSocket(services.ingestAddress)
@@ -286,9 +286,9 @@ struct IngestPortTests {
         try services.stop()
     }
 
-    @Test("who announces frames and does not send them holds nobody up, and is told when others need the memory")
+    @Test("announced frames that never arrive delay no other agency, and end with an error if it needs the memory")
     func stalledFrames() throws {
-        // Four frames of 1 MiB are all of the buffer, one is what agencies without a stored chunk share.
+        // Four frames of 1 MiB fill the buffer; agencies without a stored chunk share a quarter of it.
         let services = try Services(agencies: 5, settings: ["ingest.bufferBytes=4194304"])
         let stalled = try (1...4).map { agency in
             let (socket, _) = try services.join(agency)
@@ -298,11 +298,11 @@ struct IngestPortTests {
         let (honest, _) = try services.join(5)
         try honest.send(last(5))
         guard case .chunkProcessed = try honest.receiveMessage() else {
-            Issue.record("the honest agency was not served")
+            Issue.record("agency 5 was not served")
             return
         }
         guard case .error(.deadline, _) = try stalled[0].receiveMessage() else {
-            Issue.record("a stalled agency was not told")
+            Issue.record("a stalled agency got no error")
             return
         }
         try services.stop()

@@ -6,7 +6,7 @@ import TestKit
 import Testing
 import WireProtocol
 
-/// Signals, clocks and limits of the machine, as the real programs meet them.
+/// Signals, clock and limits of the machine, with the real programs.
 struct MachineTests {
     private func start(
         _ folder: TemporaryFolder, program: String = "bet-ingest", data: String = "d", _ arguments: [String] = []
@@ -26,7 +26,7 @@ struct MachineTests {
         #expect(service.log.contains("action: stop | result: in_progress | by: SIGHUP"))
     }
 
-    @Test("under nohup a service stays; SIGUSR1, SIGUSR2 and SIGALRM mean nothing")
+    @Test("SIGHUP under nohup, SIGUSR1, SIGUSR2, SIGALRM, SIGPIPE and SIGXFSZ do not stop a service")
     func ignoredSignals() throws {
         let folder = try TemporaryFolder()
         let script = try ShellScript(
@@ -40,18 +40,18 @@ struct MachineTests {
     }
 
     @Test(
-        "a second stop signal ends a service at once, with 128 and its number",
+        "a second stop signal ends a service at once, with exit code 128 + its number",
         arguments: [([SIGHUP, SIGINT], 130), ([SIGINT, SIGTERM], 143), ([SIGHUP, SIGTERM], 143)] as [([Int32], Int32)])
     func secondSignal(_ signals: [Int32], _ code: Int32) throws {
         let folder = try TemporaryFolder()
         defer { withExtendedLifetime(folder) {} }
         let service = try start(folder)
-        // A peer that does not close keeps the service from ending before the second signal is taken.
+        // An open connection keeps the service from exiting before it takes the second signal.
         let peer = try TestSocket(try service.waitForAddress())
         try peer.send(.hello(Hello(agency: AgencyID(1))))
         _ = try peer.receiveMessage()
         defer { withExtendedLifetime(peer) {} }
-        // Both wait for it when it runs again: the lower number is taken first.
+        // Both are pending when it resumes: the lower number is taken first.
         service.signal(SIGSTOP)
         for signal in signals { service.signal(signal) }
         service.signal(SIGCONT)
@@ -59,7 +59,7 @@ struct MachineTests {
     }
 
     @Test(
-        "a service does not start while the clock is before its program was made",
+        "a service does not start if the clock is earlier than its program",
         arguments: ["86400", "0", "-86400", "1767225599"], ["bet-ingest", "winners-service"])
     func clock(_ seconds: String, _ program: String) throws {
         let script = try ShellScript(
@@ -69,7 +69,7 @@ struct MachineTests {
         #expect(script.errors.contains("before this program was made (2026-01-01)"))
     }
 
-    @Test("a data folder in memory is a warning")
+    @Test("a data folder in memory causes a warning")
     func volatileFolder() throws {
         let path = "/dev/shm/quiniela-test-\(UUID().uuidString)"
         try #require(FileSystemType(of: "/dev/shm")?.description == "tmpfs")
@@ -85,7 +85,7 @@ struct MachineTests {
                 "WARNING  action: check_data_folder | result: fail | path: \(path) | file_system: tmpfs | error: "))
     }
 
-    @Test("a limit on open files that is too low is one error")
+    @Test("too low a limit on open files is one error")
     func fewDescriptors() throws {
         for program in ["bet-ingest", "winners-service"] {
             let script = try ShellScript(
@@ -95,7 +95,7 @@ struct MachineTests {
         }
     }
 
-    @Test("address space below the budget for frames is a fault of the configuration, with both numbers")
+    @Test("address space below the budget for frames is a configuration error with both numbers")
     func littleAddressSpace() throws {
         let script = try ShellScript(
             "ulimit -v 300000; timeout 20 bet-ingest --data d --listen 127.0.0.1:0", in: try TemporaryFolder())
@@ -104,17 +104,17 @@ struct MachineTests {
             script.errors.contains("ingest.bufferBytes is 268435456 and the limit on address space is 307200000 bytes"))
     }
 
-    /// The limit on threads does not apply to root: as root, the program runs as somebody else.
+    /// Shell lines that let root run the program as another user: the limit on threads does not apply to root.
     private static let asOther = """
         user=
         [ "$(id -u)" != 0 ] || user="setpriv --reuid=61234 --regid=61234 --clear-groups"
         chmod 777 .
         """
-    /// Whether somebody else may read the program and Swift's libraries.
+    /// Whether another user may read the program and Swift's libraries.
     private static let canRunAsOther =
         (try? ShellScript("\(asOther)\n$user bet-ingest --version", in: TemporaryFolder()).code) == 0
 
-    @Test("threads that cannot be started are exit code 70 with the reason, and no trap", .enabled(if: canRunAsOther))
+    @Test("a thread that cannot start ends a service with 70 and the reason, no trap", .enabled(if: canRunAsOther))
     func fewThreads() throws {
         let script = try ShellScript(
             "\(Self.asOther)\n$user prlimit --nproc=3 timeout 20 $(command -v bet-ingest) --data d --listen 127.0.0.1:0",
@@ -135,14 +135,14 @@ struct MachineTests {
         #expect(names.count { $0.hasPrefix("NIO-ELT") } == 3, "\(names)")
     }
 
-    @Test("a peer that sends nonsense as fast as it can fills no disk with log lines")
+    @Test("a flood of invalid messages does not fill the disk with log lines")
     func flood() throws {
         let folder = try TemporaryFolder()
         defer { withExtendedLifetime(folder) {} }
         let service = try start(folder, ["--set", "dialects.lines=127.0.0.1:0"])
         let socket = try TestSocket(try service.waitForAddress(port: "lines"))
         try socket.send(Array(repeating: UInt8(ascii: "\n"), count: 50_000))
-        _ = try socket.receive(20_000)  // the answers to more messages than there are lines in a second
+        _ = try socket.receive(20_000)  // answers to more messages than the log has lines in a second
         service.signal(SIGTERM)
         #expect(try service.waitForExit() == 0)
         let lines = service.log.split(separator: "\n")
@@ -152,7 +152,7 @@ struct MachineTests {
         #expect(lines.last?.contains("action: exit") == true)
     }
 
-    @Test("with no descriptors left a service waits instead of spinning, says so, and serves again afterwards")
+    @Test("without free descriptors a service waits instead of spinning, logs it, and resumes afterwards")
     func noDescriptors() throws {
         let folder = try TemporaryFolder()
         let service = try start(folder)
@@ -164,7 +164,7 @@ struct MachineTests {
         try service.waitForLog(
             "WARNING  action: accept_connections | result: fail | port: ingest | error: Too many open files")
         let before = try Self.ticks(service.processID)
-        // A connection that is never accepted gets no answer: this waits without sleeping.
+        // A connection that is not accepted gets no answer: this waits without sleeping.
         let waiting = try TestSocket(address, receiveSeconds: 3)
         #expect(throws: (any Error).self) { _ = try waiting.receiveMessage() }
         let ticks = try Self.ticks(service.processID) - before
@@ -181,7 +181,7 @@ struct MachineTests {
         #expect(try service.waitForExit() == 0)
     }
 
-    /// Time on a processor, in hundredths of a second.
+    /// Reads the CPU time of a process, in hundredths of a second.
     private static func ticks(_ processID: Int32) throws -> Int {
         let fields =
             try String(contentsOfFile: "/proc/\(processID)/stat", encoding: .utf8)
@@ -191,7 +191,7 @@ struct MachineTests {
 }
 
 extension TestSocket {
-    /// Says HELLO on a connection of its own.
+    /// Sends HELLO on a new connection and reads the answer.
     fileprivate static func welcomed(_ endpoint: Endpoint) throws -> Message {
         let socket = try TestSocket(endpoint)
         try socket.send(.hello(Hello(agency: AgencyID(2))))

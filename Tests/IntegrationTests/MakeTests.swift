@@ -4,9 +4,9 @@ import Storage
 import TestKit
 import Testing
 
-/// What `make` removes, installs and passes on.
+/// Targets of the Makefile: what they remove, install and pass on.
 struct MakeTests {
-    /// A clone with the Makefile and a script or two, and nothing built.
+    /// Copies the Makefile and some scripts into a temporary folder, with nothing built.
     private func clone(_ names: [String]) throws -> TemporaryFolder {
         let folder = try TemporaryFolder()
         for name in ["Makefile"] + names {
@@ -26,7 +26,7 @@ struct MakeTests {
         FileManager.default.fileExists(atPath: folder.path + "/" + name)
     }
 
-    /// Writes a program that stands in for another.
+    /// Writes a shell script that replaces a program.
     private func write(_ path: String, _ script: String) throws {
         let url = URL(fileURLWithPath: path)
         try FileManager.default.createDirectory(
@@ -35,7 +35,7 @@ struct MakeTests {
         chmod(path, 0o755)
     }
 
-    @Test("make clean removes what was built and no data")
+    @Test("make clean removes build products and no data")
     func clean() throws {
         let folder = try clone([])
         let built = [
@@ -57,13 +57,13 @@ struct MakeTests {
         for name in mine { #expect(exists(name, in: folder), "\(name)") }
     }
 
-    @Test("make remove-draws removes no draw that a service is using", arguments: [false, true])
+    @Test("make remove-draws keeps a draw that a service is using", arguments: [false, true])
     func removeDraws(isLockFileRemoved: Bool) throws {
         let folder = try clone(["scripts/remove-draws"])
         let service = try TestProgram("bet-ingest", ["--listen", "127.0.0.1:0", "--data", "data"], in: folder.path)
         _ = try service.waitForAddress()
         if isLockFileRemoved {
-            // The lock that counts then is a lock on the ledger, held here in the service's place.
+            // Without the lock file the lock on the ledger decides; the test holds it in place of the service.
             service.signal(SIGTERM)
             _ = try service.waitForExit()
             try FileManager.default.removeItem(atPath: folder.path + "/data/ingest.lock")
@@ -89,7 +89,7 @@ struct MakeTests {
         }
     }
 
-    @Test("make passes the name of a compose file on as it is")
+    @Test("make passes on the name of a compose file unchanged")
     func composeFile() throws {
         let folder = try clone([])
         try write(folder.path + "/scripts/containers", "printf '%s|' \"$@\"")
@@ -100,7 +100,7 @@ struct MakeTests {
         #expect(try without.waitForExit() == 0 && without.standardOutput == "down||", "\(without.log)")
     }
 
-    @Test("make bench installs rivals only when RIVALS=1 asks for it")
+    @Test("make bench installs rivals only with RIVALS=1")
     func rivals() throws {
         let folder = try clone(["Benchmarks/rivals/setup"])
         for (arguments, install) in [([], false), (["RIVALS=1"], true), (["RIVALS=0"], false)] as [([String], Bool)] {
@@ -108,7 +108,7 @@ struct MakeTests {
             #expect(try dry.waitForExit() == 0, "\(dry.log)")
             #expect(dry.standardOutput.contains("Benchmarks/rivals/setup install") == install, "\(dry.standardOutput)")
         }
-        // A Debian where nothing is installed and nothing can be compiled.
+        // Simulates a Debian in which nothing is installed and nothing can be compiled.
         for program in ["apt-get", "systemctl"] {
             try write(folder.path + "/programs/" + program, "echo \"$0 $*\" >>'\(folder.path)/ran'")
         }
@@ -121,7 +121,7 @@ struct MakeTests {
         #expect(setup.log.contains("make bench RIVALS=1 installs them") && !exists("ran", in: folder))
     }
 
-    @Test("what is built does not depend on whether a terminal reads the compiler's output")
+    @Test("build options do not depend on whether a terminal reads the compiler's output")
     func colors() throws {
         let makefile = try Repository.text("Makefile")
         let release = try Repository.text("scripts/release")
@@ -132,7 +132,7 @@ struct MakeTests {
         }
     }
 
-    @Test("CI without root says what to install")
+    @Test("CI without root names what to install")
     func withoutRoot() throws {
         let folder = try clone([".ci/run"])
         let programs = folder.path + "/programs"

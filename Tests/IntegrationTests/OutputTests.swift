@@ -2,10 +2,10 @@ import Foundation
 import TestKit
 import Testing
 
-/// What the programs print and write, and what becomes of it.
+/// Output of the programs: destinations, failed writes, and files that are not overwritten.
 struct OutputTests {
     @Test(
-        "output that cannot be written is exit code 70 with the reason, in every command",
+        "a failed write of the output ends every command with exit code 70 and the reason",
         arguments: [
             "bet-ingest --help", "bet-ingest --version", "bet-ingest help export", "agency --help", "agency --version",
             "winners-service --help", "winners-service --version", "bet-ingest status --data d",
@@ -26,7 +26,7 @@ struct OutputTests {
 
     private static let files = Result { try DrawFiles() }
 
-    @Test("a mistake on the command line is exit code 64 on standard error, whatever becomes of it")
+    @Test("a usage error ends with exit code 64, even if standard error cannot be written")
     func misuse() throws {
         let folder = try TemporaryFolder()
         let script = try ShellScript(
@@ -34,7 +34,7 @@ struct OutputTests {
         #expect(script.output == "64\n64\n" && script.errors.contains("Unknown option '--nonsense'"), "\(script)")
     }
 
-    @Test("an export goes to a device, a pipe, another descriptor or standard output")
+    @Test("an export can be written to a device, a pipe, another descriptor or standard output")
     func destinations() throws {
         let files = try DrawFiles()
         let script = try files.run(
@@ -51,7 +51,7 @@ struct OutputTests {
         #expect(script.code == 0 && script.output == "120\n120\n120\n120\n120\n", "\(script)")
     }
 
-    @Test("an exported file is whole, its owner's alone, and replaces another only with --force")
+    @Test("an exported file is complete, has mode 0600, and replaces another only with --force")
     func file() throws {
         let files = try DrawFiles()
         let script = try files.run(
@@ -68,7 +68,7 @@ struct OutputTests {
         #expect(script.errors.contains("Is a directory (EISDIR)") && script.errors.contains("(ENOENT)"))
     }
 
-    @Test("an export that fails leaves what was there, and nothing of its own")
+    @Test("a failed export keeps the existing file and leaves no partial one")
     func failedExport() throws {
         let files = try DrawFiles()
         let script = try files.run(
@@ -83,7 +83,7 @@ struct OutputTests {
     }
 
     @Test(
-        "no command writes over a file of the draw, by whatever name",
+        "no command writes over a draw's files or into its folder, whatever path names them",
         arguments: [
             "-o d/draws/default/bets.ledger", "-o d/draws/default/bets.ledger --force", "-o link --force",
             "-o d/../d/draws/default/result.json --force", "-o d/draws/default/progress.json --force",
@@ -114,7 +114,7 @@ struct OutputTests {
         #expect(script.code == 64 && script.errors.contains("copy: that is the ledger of a draw"), "\(script)")
     }
 
-    @Test("a dataset is not written into the folder of a draw")
+    @Test("a dataset is not written into a draw's folder")
     func datasetInDraw() throws {
         let script = try ShellScript(
             "mkdir draw; echo >draw/bets.ledger; agency dataset --bets 50 --force --folder draw; echo $?; ls draw",
@@ -122,7 +122,7 @@ struct OutputTests {
         #expect(script.output == "64\nbets.ledger\n" && script.errors.contains("the folder of a draw"), "\(script)")
     }
 
-    @Test("a dataset replaces no file without --force, and then writes none")
+    @Test("a dataset that would replace a file without --force writes nothing")
     func dataset() throws {
         let folder = try TemporaryFolder()
         let script = try ShellScript(

@@ -7,13 +7,13 @@ import Testing
 /// The commands of the README, run as they are printed, in a folder that looks like a clone after `make`.
 @Suite(.serialized)
 struct ReadmeTests {
-    /// A command of a console block, and the lines printed below it; a line `…` is for lines left out.
+    /// A command of a console block and the output below it; a line `…` replaces omitted lines.
     private struct Step {
         var command: String
         var printed: [String] = []
     }
 
-    /// The steps of the console block below a heading of the README.
+    /// Reads the steps of the console block below a heading of the README.
     private func steps(below heading: String) throws -> [Step] {
         var steps: [Step] = []
         var (isBelow, isInside) = (false, false)
@@ -34,7 +34,7 @@ struct ReadmeTests {
 
     /// Runs the steps in one shell.
     ///
-    /// The programs are those that the tests were built with, so `make` is left out.
+    /// The programs are those that the tests were built with, so `make` is skipped.
     ///
     /// - Returns: for each step, its exit code and the lines of its standard output.
     private func run(
@@ -60,7 +60,7 @@ struct ReadmeTests {
             "/usr/bin/env", ["timeout", "--kill-after=5", "60", "bash", file], environment: environment,
             in: folder.path)
         let code = try shell.waitForExit(seconds: 90)
-        try #require(code == 0, "the session does not end\n\(shell.standardOutput)\n\(shell.log)")
+        try #require(code == 0, "the session did not end\n\(shell.standardOutput)\n\(shell.log)")
         var results: [(code: Int32, output: [String])] = []
         var lines: [String] = []
         for line in shell.standardOutput.split(separator: "\n", omittingEmptySubsequences: false) {
@@ -83,13 +83,13 @@ struct ReadmeTests {
             for line in step.printed where line != "…" {
                 #expect(result.output.contains(line), "$ \(step.command)\n\(result.output.joined(separator: "\n"))")
             }
-            // The README leaves lines out only if it says so.
+            // The README omits lines only if it has a `…`.
             let printedCount = result.output.filter { !$0.isEmpty }.count
             #expect(step.printed.contains("…") || printedCount == step.printed.count, "\(step.command)")
         }
     }
 
-    /// A port that nobody else takes: clients of other tests connect from 127.0.0.1.
+    /// Finds a port that no other test takes: their clients connect from 127.0.0.1, this is 127.0.0.3.
     private func freeEndpoint() throws -> Endpoint {
         let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(fd) }
@@ -103,13 +103,13 @@ struct ReadmeTests {
         return try #require(Endpoint("127.0.0.3:\(UInt16(bigEndian: address.sin_port))"))
     }
 
-    /// Moves the two ports, which the README leaves at their defaults.
+    /// Replaces the two ports, which have their defaults in the README.
     private func environment() throws -> [String: String] {
         let (ingest, winners) = (try freeEndpoint(), try freeEndpoint())
         return [
             "QUINIELA_INGEST_LISTEN": "\(ingest)", "QUINIELA_INGEST_ADDRESS": "\(ingest)",
             "QUINIELA_WINNERS_LISTEN": "\(winners)", "QUINIELA_WINNERS_ADDRESS": "\(winners)",
-            // A make below another one, as in `make check`, says which folder it enters.
+            // Without these, a make inside another, as in `make check`, prints the folder that it enters.
             "MAKELEVEL": "0", "MAKEFLAGS": "",
         ]
     }
@@ -132,7 +132,7 @@ struct ReadmeTests {
     @Test("the doctor's session prints what the README shows, and every command in it succeeds")
     func doctor() throws {
         let folder = try TemporaryFolder()
-        // The port of a dialect has no default: it is the one thing here that is not as printed.
+        // A dialect's port has no default: the endpoint is the only change to the README's commands.
         let endpoint = try freeEndpoint()
         let steps = try steps(below: "Agencies that already exist").map { step in
             var moved = step

@@ -5,7 +5,7 @@ import TestKit
 import Testing
 import WireProtocol
 
-/// Stops, kills and restarts of the services, and what they refuse to start on.
+/// Stops, kills and restarts of the services, and data that they reject at the start.
 struct RestartTests {
     private func sendLast(_ services: Services, agency: Int, sequence: UInt32 = 1) throws {
         let (socket, _) = try services.join(agency)
@@ -15,7 +15,7 @@ struct RestartTests {
         }
     }
 
-    @Test("what was acknowledged is there after kill -9, and the agency goes on where it stood")
+    @Test("acknowledged chunks survive kill -9, and the agency resumes from its position")
     func killed() throws {
         let services = try Services(agencies: 1)
         let (socket, _) = try services.join(1)
@@ -35,7 +35,7 @@ struct RestartTests {
         try services.stop()
     }
 
-    @Test("SIGTERM in mid-stream: exit 0, each closed resource logged, and the restart goes on")
+    @Test("SIGTERM in mid-stream: exit code 0, each closed resource logged, and the stream resumes after a restart")
     func terminated() throws {
         let services = try Services(agencies: 1)
         let (socket, _) = try services.join(1)
@@ -47,7 +47,7 @@ struct RestartTests {
             try services.ingest.waitForLog("action: close | result: success | resource: \(resource)", seconds: 1)
         }
         guard case .error(.shuttingDown, _) = try socket.receiveMessage() else {
-            Issue.record("the agency was not told")
+            Issue.record("the agency got no error")
             return
         }
         try services.restartIngest()
@@ -55,7 +55,7 @@ struct RestartTests {
         try services.stop()
     }
 
-    @Test("after the draw the service stays up, says that the draw is closed, and restarts into the same state")
+    @Test("after the draw the service keeps running, rejects chunks, and restarts into the same state")
     func afterDraw() throws {
         let services = try Services(agencies: 1)
         try sendLast(services, agency: 1)
@@ -83,7 +83,7 @@ struct RestartTests {
         try services.stop()
     }
 
-    @Test("a draw interrupted between seal and publication is made again with the number of the seal")
+    @Test("a draw interrupted between seal and publication is repeated with the sealed number")
     func interruptedDraw() throws {
         let services = try Services(agencies: 1)
         try sendLast(services, agency: 1)
@@ -106,7 +106,7 @@ struct RestartTests {
         try services.stop()
     }
 
-    @Test("a second ingest service on the same data says who has it, and exits with 75")
+    @Test("a second ingest service on the same data names the process that holds it, and exits with 75")
     func secondService() throws {
         let services = try Services(agencies: 1)
         let second = try TestProgram(
@@ -116,7 +116,7 @@ struct RestartTests {
         try services.stop()
     }
 
-    @Test("a damaged ledger is refused with the byte, by the service and by verify; one bit is enough")
+    @Test("a damaged ledger is rejected with its byte position, by the service and by verify; one bit is enough")
     func damage() throws {
         let services = try Services(agencies: 2)
         try sendLast(services, agency: 1)
@@ -149,7 +149,7 @@ struct RestartTests {
         try services.stop()
     }
 
-    @Test("a tampered result is not served, and the ingest service does not start over it")
+    @Test("a tampered result is not served, and the ingest service does not start with it")
     func tamperedResult() throws {
         let services = try Services(agencies: 1)
         try sendLast(services, agency: 1)
@@ -172,7 +172,7 @@ struct RestartTests {
         #expect(try refused.waitForExit() == 65)
     }
 
-    @Test("the winners service outlives the ingest service, and may be restarted itself")
+    @Test("the winners service works without the ingest service, and after a restart of its own")
     func winnersAlone() throws {
         let services = try Services(agencies: 1)
         try sendLast(services, agency: 1)
@@ -192,7 +192,7 @@ struct RestartTests {
         }
     }
 
-    @Test("zeros behind a sealed ledger, as a crash before its last truncate leaves them, are cut off")
+    @Test("zeros after a sealed ledger, left by a crash before its last truncate, are cut off")
     func zerosBehindSeal() throws {
         let services = try Services(agencies: 1)
         try sendLast(services, agency: 1)
@@ -206,7 +206,7 @@ struct RestartTests {
         try services.stop()
     }
 
-    @Test("a log that nobody reads holds up neither the agencies nor the end")
+    @Test("an unread log delays neither the agencies nor the exit")
     func blockedLog() throws {
         let services = try Services(agencies: 1)
         let blocked = try TestProgram(
@@ -215,7 +215,7 @@ struct RestartTests {
             in: services.folder.path)
         let address = try blocked.waitForAddress()
         blocked.stopReadingLog()
-        // Each refused HELLO is a line of 150 bytes; a pipe holds 64 KiB.
+        // Each rejected HELLO logs a line of 150 bytes; a pipe holds 64 KiB.
         for _ in 0..<1000 {
             let socket = try TestSocket(address)
             try socket.send(.hello(Hello(agency: AgencyID(99))))

@@ -9,7 +9,7 @@ struct ScriptTests {
         ["/bin/", "/usr/bin/"].map { $0 + name }.first { access($0, X_OK) == 0 }
     }
 
-    /// A folder with copies of files of the repository, so that what scripts write stays in it.
+    /// Copies files of the repository into a temporary folder, so that scripts write nothing elsewhere.
     private func copy(_ names: [String], below name: String = "clone") throws -> (TemporaryFolder, String) {
         let folder = try TemporaryFolder()
         let root = folder.path + "/" + name
@@ -22,7 +22,7 @@ struct ScriptTests {
         return (folder, root)
     }
 
-    /// Writes a program that stands in for another.
+    /// Writes a shell script that replaces a program.
     private func write(_ path: String, _ script: String) throws {
         let url = URL(fileURLWithPath: path)
         try FileManager.default.createDirectory(
@@ -37,7 +37,7 @@ struct ScriptTests {
 
     // MARK: - generar-compose.sh
 
-    @Test("docker/compose.yaml is what generar-compose.sh writes for 5", arguments: shells)
+    @Test("docker/compose.yaml is the output of generar-compose.sh for 5", arguments: shells)
     func compose(_ shell: String) throws {
         let (folder, root) = try copy(["generar-compose.sh"])
         try FileManager.default.createDirectory(atPath: root + "/docker", withIntermediateDirectories: false)
@@ -49,7 +49,7 @@ struct ScriptTests {
         withExtendedLifetime(folder) {}
     }
 
-    @Test("generar-compose.sh writes the services only for 0", arguments: shells)
+    @Test("generar-compose.sh writes only the services for 0", arguments: shells)
     func composeServices(_ shell: String) throws {
         let folder = try TemporaryFolder()
         let file = folder.path + "/compose.yaml"
@@ -58,7 +58,7 @@ struct ScriptTests {
         #expect(try run.waitForExit() == 0, "\(run.log)")
         let text = try String(contentsOfFile: file, encoding: .utf8)
         #expect(text.contains("  ingest:\n") && text.contains("  winners:\n") && text.hasSuffix("volumes:\n  data:\n"))
-        // Then config.yaml says how many agencies there are.
+        // config.yaml then gives the number of agencies.
         #expect(!text.contains("client") && !text.contains("QUINIELA_AGENCIES"))
     }
 
@@ -74,7 +74,7 @@ struct ScriptTests {
         #expect(text.contains("  source: \"${QUINIELA_DATASET:-\(quoted)/data}/agency-1.csv\"\n"), "\(text)")
     }
 
-    @Test("generar-compose.sh that fails leaves the file as it was", arguments: shells)
+    @Test("a failed generar-compose.sh leaves the file unchanged", arguments: shells)
     func composeFails(_ shell: String) throws {
         let folder = try TemporaryFolder()
         let file = try folder.write("compose.yaml", Array("mine\n".utf8))
@@ -83,7 +83,7 @@ struct ScriptTests {
             let run = try TestProgram(shell, [script, file, number], in: folder.path)
             #expect(try run.waitForExit() == code && run.log.contains("N is \"\(number)\""), "\(run.log)")
         }
-        // No more than one block of a file may be written: the disk is full, so to speak.
+        // A file may have at most one block, as on a full disk.
         let run = try TestProgram(
             shell, ["-c", "ulimit -f 1; exec \"$@\"", "-", shell, script, file, "50"], in: folder.path)
         #expect(try run.waitForExit() != 0)
@@ -93,7 +93,7 @@ struct ScriptTests {
 
     // MARK: - validar-echo-server.sh
 
-    @Test("validar-echo-server.sh says whether the line came back", arguments: shells)
+    @Test("validar-echo-server.sh prints whether the line was sent back", arguments: shells)
     func validate(_ shell: String) throws {
         let (folder, root) = try copy(["validar-echo-server.sh"])
         for (netcat, code, result) in [("cat", 0, "success"), ("echo other", 1, "fail"), ("exit 1", 1, "fail")]
@@ -116,7 +116,7 @@ struct ScriptTests {
             shell, [Repository.root + "/scripts/demo"], environment: own.merging(environment) { $1 }, in: folder.path)
     }
 
-    /// A folder with two agency files and files that look like agency files.
+    /// Makes a folder with two agency files and files with similar names.
     private func dataset() throws -> TemporaryFolder {
         let folder = try TemporaryFolder()
         for id in 4...5 {
@@ -134,7 +134,7 @@ struct ScriptTests {
         return folder
     }
 
-    @Test("the demo takes agency files only and writes nothing beside them", arguments: shells)
+    @Test("the demo reads only agency files and writes nothing beside them", arguments: shells)
     func demoFiles(_ shell: String) throws {
         let (files, folder) = (try dataset(), try TemporaryFolder())
         let before = try names(in: files.path)
@@ -146,7 +146,7 @@ struct ScriptTests {
         #expect(try names(in: folder.path) == [])
     }
 
-    @Test("KEEP=1 keeps the demo's folder and says where it is")
+    @Test("KEEP=1 keeps the demo's folder and prints its path")
     func demoKept() throws {
         let (files, folder) = (try dataset(), try TemporaryFolder())
         let run = try demo(files: files.path, in: folder, ["KEEP": "1"])
@@ -155,7 +155,7 @@ struct ScriptTests {
         #expect(try names(in: kept + "/data/draws/default").contains("bets.ledger"))
     }
 
-    /// A folder of programs of which one does something else first.
+    /// Makes a folder of the three programs, of which one runs `script` first.
     private func programs(_ name: String, _ script: String, in folder: TemporaryFolder) throws -> String {
         let programs = folder.path + "/programs"
         for program in ["bet-ingest", "winners-service", "agency"] {
@@ -165,7 +165,7 @@ struct ScriptTests {
         return programs
     }
 
-    @Test("an agency that fails ends the demo at once, and the demo says which and why")
+    @Test("a failed agency ends the demo at once, and the demo names it and the reason")
     func demoAgencyFails() throws {
         let (files, folder) = (try dataset(), try TemporaryFolder())
         let script = "[ \"$2\" != 2 ] || { echo no such luck >&2; exit 70; }"
@@ -178,7 +178,7 @@ struct ScriptTests {
         #expect(run.standardOutput.contains("kept: \(folder.path)/quiniela-demo."), "\(run.standardOutput)")
     }
 
-    @Test("a service that fails ends the demo at once", arguments: ["bet-ingest", "winners-service"])
+    @Test("a failed service ends the demo at once", arguments: ["bet-ingest", "winners-service"])
     func demoServiceFails(_ service: String) throws {
         let (files, folder) = (try dataset(), try TemporaryFolder())
         let run = try demo(
@@ -187,12 +187,12 @@ struct ScriptTests {
         #expect(run.log.contains("demo: \(service) ended with exit code 78"), "\(run.log)")
     }
 
-    @Test("the demo says which file is missing from a folder of agency files")
+    @Test("the demo names the file that is missing from a folder of agency files")
     func demoGap() throws {
         let (files, folder) = (try dataset(), try TemporaryFolder())
         _ = try files.write("agency-4.csv", [])
         var run = try demo(files: files.path, in: folder)
-        #expect(try run.waitForExit() == 65 && run.log.contains("agency-4.csv and no agency-3.csv"), "\(run.log)")
+        #expect(try run.waitForExit() == 65 && run.log.contains("agency-4.csv but no agency-3.csv"), "\(run.log)")
         run = try demo(files: folder.path, in: folder)
         #expect(try run.waitForExit() == 65 && run.log.contains("is called agency-<number>.csv"), "\(run.log)")
         run = try demo(files: folder.path + "/nothing", in: folder)

@@ -6,7 +6,7 @@ import TestKit
 import Testing
 import WireProtocol
 
-/// A data folder with the two services over it, as real processes on free ports.
+/// The two services on one data folder, as real processes on free ports.
 final class Services {
     let folder: TemporaryFolder
     let agencies: Int
@@ -34,7 +34,7 @@ final class Services {
         _ program: String, _ agencies: Int, _ data: String, _ settings: [String], listen: String,
         _ folder: TemporaryFolder
     ) throws -> TestProgram {
-        // Two event loops, on machines with two cores too.
+        // Two event loops, even on machines with two cores.
         let arguments = [
             "--data", data, "--set", "agencies=\(agencies)", "--set", "ingest.loops=2", "--listen", listen,
         ]
@@ -42,7 +42,7 @@ final class Services {
             program, arguments + settings.flatMap { ["--set", $0] }, in: folder.path)
     }
 
-    /// Starts the ingest service again on the port that it had.
+    /// Starts the ingest service again on its previous port.
     func restartIngest() throws {
         ingest = try Self.start("bet-ingest", agencies, data, settings, listen: "\(ingestAddress)", folder)
         _ = try ingest.waitForAddress()
@@ -76,7 +76,7 @@ final class Services {
         return (code, program.standardOutput, program.log)
     }
 
-    /// A connection that has said HELLO, and its WELCOME.
+    /// Connects, sends HELLO and receives WELCOME.
     func join(_ agency: Int) throws -> (TestSocket, Welcome) {
         let socket = try TestSocket(ingestAddress)
         try socket.send(.hello(Hello(agency: AgencyID(UInt32(agency)))))
@@ -86,7 +86,7 @@ final class Services {
         return (socket, welcome)
     }
 
-    /// Asks for an agency's winners, parked until the draw.
+    /// Asks for an agency's winners; parked until the draw or until the wait is over.
     func consult(_ agency: Int, waitMilliseconds: UInt32 = 30_000) throws -> Message {
         let socket = try TestSocket(winnersAddress)
         try socket.send(.hello(Hello(agency: AgencyID(UInt32(agency)))))
@@ -95,7 +95,7 @@ final class Services {
         return try socket.receiveMessage()
     }
 
-    /// Ends both services, and checks what they leave: exit codes, and a ledger that verifies.
+    /// Stops both services, and checks their exit codes and that the ledger verifies.
     func stop(_ location: SourceLocation = #_sourceLocation) throws {
         ingest.signal(SIGTERM)
         winners.signal(SIGTERM)
@@ -105,7 +105,7 @@ final class Services {
         #expect(verified.code == 0, "\(verified.errors)", sourceLocation: location)
     }
 
-    /// The rows of the export, without order.
+    /// Exports the bets and returns the rows, sorted.
     func exportedRows() throws -> [String] {
         let file = folder.path + "/export.csv"
         let (code, _, errors) = try command("export", ["--output", file])
@@ -113,7 +113,7 @@ final class Services {
         return Self.rows(try Data(contentsOf: URL(fileURLWithPath: file)))
     }
 
-    /// The rows of agency files, each with its agency in front, without order.
+    /// Reads the rows of agency files, each prefixed with its agency, sorted.
     static func inputRows(_ files: [String]) throws -> [String] {
         try files.enumerated().flatMap { index, file in
             rows(try Data(contentsOf: URL(fileURLWithPath: file))).map { "\(index + 1),\($0)" }
@@ -125,7 +125,7 @@ final class Services {
     }
 }
 
-/// What an agency prints with `--output json`.
+/// The output of an agency with `--output json`.
 struct AgencyOutput: Decodable {
     var agency: Int
     var bets: Int

@@ -6,7 +6,7 @@ import TestKit
 import Testing
 import WireProtocol
 
-/// `bet-ingest verify` on what was changed after the draw.
+/// `bet-ingest verify` on files that were changed after the draw.
 struct VerifyTests {
     private func changeResult(_ files: DrawFiles, _ change: (inout DrawResult) -> Void) throws {
         var result = try DrawResult(fileBytes: Array(try files.bytes(files.result)))
@@ -14,7 +14,7 @@ struct VerifyTests {
         try Data(result.fileBytes).write(to: URL(fileURLWithPath: files.result))
     }
 
-    @Test("a result with a right checksum and other winners does not hold, and what differs is said")
+    @Test("a result with a valid checksum and other winners fails, and the difference is named")
     func forgedWinners() throws {
         let files = try DrawFiles(bets: 2)
         try changeResult(files) { $0.agencies?[1].winners = ["30901009"] }
@@ -27,7 +27,7 @@ struct VerifyTests {
         #expect(!script.errors.contains("move") && script.errors.contains("Keep both files as they are"))
     }
 
-    @Test("a result whose bytes were changed, and one whose ledger has no seal, are told apart")
+    @Test("a changed result and a result beside an unsealed ledger are reported differently")
     func otherFaults() throws {
         let files = try DrawFiles(bets: 2)
         let changed = try files.run("sed -i 's/7574/7575/' \(files.result); bet-ingest verify --data d")
@@ -39,7 +39,7 @@ struct VerifyTests {
         #expect(unsealed.code == 65 && unsealed.errors.contains("has no seal"), "\(unsealed)")
     }
 
-    @Test("the result is read before the ledger, so that a draw that ends meanwhile is no fault")
+    @Test("the result is read before the ledger, so a draw published meanwhile is not reported as a fault")
     func order() throws {
         let files = try DrawFiles(bets: 2)
         let script = try files.run(
@@ -53,14 +53,14 @@ struct VerifyTests {
         #expect(try #require(result) < #require(ledger), "\(script)")
     }
 
-    @Test("winning numbers have four figures, and one winning bet is one")
+    @Test("the number of winning bets and the winning number are printed")
     func wording() throws {
         let files = try DrawFiles(bets: 2)
         let output = try files.run("bet-ingest verify --data d").output
         #expect(output.contains("result    holds: 2 winning bets on number 7574, drawn again from"), "\(output)")
     }
 
-    @Test("a record that holds other bets than it says is damage, for export too")
+    @Test("a record with a wrong bet count is damage, for export too")
     func wrongCount() throws {
         let folder = try TemporaryFolder()
         let path = DrawFolder(data: folder.path + "/d", draw: Samples.draw).ledger

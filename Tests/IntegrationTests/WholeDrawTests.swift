@@ -5,15 +5,15 @@ import TestKit
 import Testing
 import WireProtocol
 
-/// Files in, winners out, with the three programs as a user starts them.
+/// Whole draws, from files to winners, with the three programs as a user starts them.
 @Suite(.serialized)
 struct WholeDrawTests {
     private static let sample = (1...5).map { Repository.root + "/data/agency-\($0).csv" }
     private static let real = (1...5).map { "\(Repository.dataset ?? "")/agency-\($0).csv" }
     private static let hasReal: ConditionTrait = .enabled(
-        if: Repository.dataset != nil, "skipped: QUINIELA_DATASET names no folder of agency files")
+        if: Repository.dataset != nil, "skipped: QUINIELA_DATASET is not set to a folder of agency files")
 
-    /// Runs agencies side by side to their end.
+    /// Runs agencies in parallel until all have exited.
     private func run(_ services: Services, _ files: [String], _ arguments: [String] = []) throws -> [AgencyOutput] {
         let agencies = try files.enumerated().map { index, file in
             try services.agency(index + 1, file: file, arguments: arguments)
@@ -24,7 +24,7 @@ struct WholeDrawTests {
         }
     }
 
-    @Test("the sample: each agency learns its own winners, and the export is what was sent")
+    @Test("the sample: each agency gets its own winners, and the export equals the files")
     func sample() throws {
         let services = try Services(agencies: 5)
         let outputs = try run(services, Self.sample)
@@ -40,7 +40,7 @@ struct WholeDrawTests {
         #expect(try services.command("verify").output.contains("drawn again from the ledger with the same outcome"))
     }
 
-    @Test("the real data: 2, 3, 3, 2 and 0 winners of 7574", hasReal)
+    @Test("the real data: 2, 3, 3, 2 and 0 winners on number 7574", hasReal)
     func real() throws {
         let services = try Services(agencies: 5)
         let outputs = try run(services, Self.real, ["--set", "batch.maxBytes=65536", "--set", "batch.maxAmount=2000"])
@@ -50,20 +50,20 @@ struct WholeDrawTests {
         try services.stop()
     }
 
-    @Test("the real data with the ingest service killed ten times: nothing lost, nothing twice", hasReal)
+    @Test("the real data with the ingest service killed ten times: no bet is lost or stored twice", hasReal)
     func killed() throws {
         try killTenTimes(files: Self.real, maxAmount: 2, winners: [2, 3, 3, 2, 0])
     }
 
-    @Test("the sample with the ingest service killed ten times: nothing lost, nothing twice")
+    @Test("the sample with the ingest service killed ten times: no bet is lost or stored twice")
     func sampleKilled() throws {
         try killTenTimes(files: Self.sample, maxAmount: 1, winners: [5, 2, 2, 2, 0])
     }
 
-    /// Goal: kill -9 at ten moments of one run, agencies left running.
+    /// Kills the ingest service with SIGKILL at ten moments of one run, while the agencies keep running.
     ///
-    /// Method: each kill waits for a random number of chunks more in the log, so that all ten fall into the stream;
-    /// small chunks make it long enough.
+    /// Each kill waits until the log shows a random number of further chunks, so that all ten interrupt the stream.
+    /// Small chunks make the stream long enough.
     private func killTenTimes(files: [String], maxAmount: Int, winners: [Int]) throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         var random = SeededGenerator(seed: seed)
@@ -91,20 +91,20 @@ struct WholeDrawTests {
         try services.stop()
     }
 
-    @Test("an agency killed at ten moments and started again ends with the same ledger")
+    @Test("an agency killed at ten moments and restarted stores each bet of its file once")
     func agencyKilled() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         var random = SeededGenerator(seed: seed)
         let services = try Services(agencies: 1, settings: ["ingest.window=2"])
         let file = Self.sample[0]
         func start() throws -> TestProgram {
-            // Chunks of another size each time: the place in the stream is counted in bets.
+            // Another chunk size each time: the position in the stream is counted in bets.
             let size = Int.random(in: 1...3, using: &random)
             return try services.agency(1, file: file, arguments: ["--set", "batch.maxAmount=\(size)"])
         }
         for _ in 0..<10 {
             let agency = try start()
-            // Where the ten are as far as the file, it ends by itself.
+            // The agency may finish its file before it is killed.
             let chunks = Int.random(in: 1...25, using: &random)
             _ = try agency.waitForLog("apuesta_enviada", count: chunks, orAny: ["action: exit"])
             agency.signal(SIGKILL)
@@ -117,7 +117,7 @@ struct WholeDrawTests {
         try services.stop()
     }
 
-    @Test("a thousand agencies finish while one sends a byte now and then, and it finishes too")
+    @Test("a thousand agencies finish while one more sends a byte now and then; then it finishes too")
     func thousandAndOne() throws {
         let services = try Services(agencies: 1001)
         let (slow, _) = try services.join(1001)

@@ -1,9 +1,9 @@
 import TestKit
 
-/// What every one of these programs can do.
+/// An existing agency program with a protocol of its own.
 ///
-/// They are programs "that already exist": written from the description of their wire formats alone, and sharing no
-/// code with the services' side of it. They are strict: an answer that is not to the byte what they know is an error.
+/// These programs are written from the description of their wire formats alone, and share no code with the services.
+/// They are strict: an answer that differs by one byte is an error.
 protocol DialectAgency: Sendable {
     /// Sends all rows in chunks and asks for its winners.
     ///
@@ -13,34 +13,34 @@ protocol DialectAgency: Sendable {
 }
 
 extension DialectAgency {
-    /// Chunks of so many rows; none for no rows.
+    /// Cuts rows into chunks of `count`; no rows give no chunk.
     func chunks(_ rows: [[String]], of count: Int) -> [[[String]]] {
         precondition(count > 0, "chunks of \(count) bets")
         return stride(from: 0, to: rows.count, by: count).map { Array(rows[$0..<min($0 + count, rows.count)]) }
     }
 
-    /// Chunks as of a program that reads its file until a chunk is short: the last one may hold zero bets.
+    /// Cuts rows like a program that reads its file until a chunk is short: the last chunk may be empty.
     func chunksUntilShort(_ rows: [[String]], of count: Int) -> [[[String]]] {
         chunks(rows, of: count) + (rows.count.isMultiple(of: count) ? [[]] : [])
     }
 
-    /// Takes winners apart; a document is never empty.
+    /// Splits winners into documents, none of which may be empty.
     static func documents(_ text: some StringProtocol, separator: Character) throws -> [String] {
         let documents = String(text).split(separator: separator, omittingEmptySubsequences: false).map(String.init)
         guard documents.allSatisfy({ !$0.isEmpty }) else {
-            throw DialectAgencyError(expected: "documents between \(separator)", came: Array(text.utf8))
+            throw DialectAgencyError(expected: "documents separated by \(separator)", came: Array(text.utf8))
         }
         return documents
     }
 }
 
-/// An answer that one of these programs does not know.
+/// An answer that a program does not expect.
 struct DialectAgencyError: Error, CustomStringConvertible {
     let description: String
 
     init(expected: String, came bytes: [UInt8], then end: String = "") {
         let text = String(decoding: bytes, as: UTF8.self).debugDescription
-        description = "expected \(expected), came \(bytes.count) bytes \(text)\(end)"
+        description = "expected \(expected), received \(bytes.count) bytes \(text)\(end)"
     }
 }
 
@@ -51,14 +51,14 @@ extension FixedWidthInteger {
 }
 
 extension Sequence<UInt8> {
-    /// The number that these bytes are in big-endian order.
+    /// The value of these bytes in big-endian order.
     var bigEndianNumber: Int {
         reduce(0) { $0 << 8 | Int($1) }
     }
 }
 
 extension TestSocket {
-    /// Takes whatever one read with a fresh buffer brings: nothing at the service's end.
+    /// Reads once into a fresh buffer; returns nothing if the service has closed.
     func takeOnce(_ what: String, maxBytes: Int = 65_536) throws -> [UInt8] {
         do {
             return try receiveOnce(maxBytes: maxBytes)
@@ -67,7 +67,7 @@ extension TestSocket {
         }
     }
 
-    /// Takes exactly so many bytes, in however many reads.
+    /// Reads exactly `count` bytes, in any number of reads.
     func take(_ count: Int, of what: String) throws -> [UInt8] {
         var bytes: [UInt8] = []
         while bytes.count < count {
@@ -85,9 +85,9 @@ extension TestSocket {
         return bytes
     }
 
-    /// Takes one read that has to be this answer, all of it and nothing else: every reply goes out in one write.
+    /// Reads once and expects exactly this answer: every reply is sent in one write.
     ///
-    /// - Parameter isPrefix: more answers may be behind it.
+    /// - Parameter isPrefix: whether more answers may follow it.
     func expect(_ answer: [UInt8], isPrefix: Bool = false) throws {
         let what = String(decoding: answer, as: UTF8.self).debugDescription
         let bytes = try takeOnce(what)
@@ -96,7 +96,7 @@ extension TestSocket {
         }
     }
 
-    /// Waits until the service closes without another byte.
+    /// Expects the service to close without another byte.
     func expectEnd() throws {
         let bytes: [UInt8]
         do {

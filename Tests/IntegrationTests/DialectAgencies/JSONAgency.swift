@@ -2,7 +2,7 @@ import Foundation
 import Platform
 import TestKit
 
-/// Speaks `json`: bets on one port, winners on another, both connections open from its start.
+/// An agency of the `json` dialect: bets on one port, winners on another, both connections open from its start.
 struct JSONAgency: DialectAgency {
     let id: Int
     let ingest: Endpoint
@@ -24,7 +24,7 @@ struct JSONAgency: DialectAgency {
         return documents
     }
 
-    /// Sends length and body at once.
+    /// Sends length and body in one write.
     private func send(type: Int, payload: String, on socket: TestSocket) throws {
         try socket.send(frame(#"{"type_message": \#(type), "agency": "\#(id)", "payload": \#(payload)}"#))
     }
@@ -33,7 +33,7 @@ struct JSONAgency: DialectAgency {
         UInt32(text.utf8.count).bigEndianBytes + Array(text.utf8)
     }
 
-    /// A string of JSON in ASCII.
+    /// Encodes a JSON string in ASCII.
     private func quoted(_ text: String) -> String {
         let characters = text.utf16.map { unit in
             switch unit {
@@ -46,14 +46,14 @@ struct JSONAgency: DialectAgency {
         return #"""# + characters.joined() + #"""#
     }
 
-    /// Takes a frame; like the program it reads the length in one read, so it must not come split.
+    /// Reads a frame; like the program it takes one read for the length, which must arrive whole.
     private func body(_ socket: TestSocket) throws -> [UInt8] {
         let length = try socket.takeOnce("a length", maxBytes: 4)
         guard length.count == 4 else { throw DialectAgencyError(expected: "4 bytes of length at once", came: length) }
         return try socket.take(length.bigEndianNumber, of: "JSON")
     }
 
-    /// Takes the one string with all documents out of the answer.
+    /// Extracts the documents, which the answer holds in one string.
     private func documents(in answer: [UInt8]) throws -> [String] {
         let (start, end) = (Array(#"{"type_message": 2, "payload": "#.utf8), Array("}".utf8))
         guard answer.starts(with: start), answer.suffix(1) == end[...] else {

@@ -1,9 +1,9 @@
 import Platform
 import TestKit
 
-/// Speaks `lines` on one connection to the end.
+/// An agency of the `lines` dialect that uses one connection.
 ///
-/// Like the program it reads each answer once, with a fresh buffer, and takes what came for the whole answer.
+/// Like the program it reads each answer once, into a fresh buffer, and takes the bytes for the whole answer.
 struct LinesAgency: DialectAgency {
     let id: Int
     let service: Endpoint
@@ -26,7 +26,7 @@ struct LinesAgency: DialectAgency {
         Array(([kind] + lines + [""]).map { $0 + "\n" }.joined().utf8)
     }
 
-    /// Takes apart the answer to WINNERS: the documents, and three line ends.
+    /// Parses the answer to WINNERS: the documents, then three line ends.
     static func winners(_ answer: [UInt8]) throws -> [String] {
         let end = Array("\n\n\n".utf8)
         guard answer.suffix(3) == end[...] else {

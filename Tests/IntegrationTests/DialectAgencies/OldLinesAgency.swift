@@ -1,13 +1,13 @@
 import Platform
 import TestKit
 
-/// Speaks `lines` with a connection per message, as the older program of the family.
+/// An agency of the `lines` dialect with a connection per message, the older program of the family.
 ///
-/// It reads each answer once, with a fresh buffer, and lets the connection go.
+/// It reads each answer once, into a fresh buffer, and closes the connection.
 struct OldLinesAgency: DialectAgency {
     let id: Int
     let service: Endpoint
-    /// What it does before it asks for the winners again.
+    /// The wait before it asks for the winners again.
     let pause: @Sendable () throws -> Void
 
     func run(rows: [[String]], chunkBets: Int) throws -> [String] {
@@ -28,7 +28,7 @@ struct OldLinesAgency: DialectAgency {
         }
     }
 
-    /// Sends one message on a connection of its own.
+    /// Sends a message on a new connection.
     private func send(_ kind: String, _ lines: [String]) throws -> TestSocket {
         let socket = try TestSocket(service)
         try socket.send(LinesAgency.message(kind, lines))

@@ -1,15 +1,15 @@
 import Platform
 import TestKit
 
-/// Speaks `pipe` with a connection per message, as the older program of the family.
+/// An agency of the `pipe` dialect with a connection per message, the older program of the family.
 ///
-/// Its END names no agency, so that it is known by its source address. The last line of its chunks lacks the line end.
+/// Its END names no agency, so its source address identifies it. The last line of its chunks has no line end.
 struct OldPipeAgency: DialectAgency {
     let id: Int
     let service: Endpoint
-    /// The address that it comes from, for example 127.0.0.3.
+    /// The address that it connects from, for example 127.0.0.3.
     let source: String
-    /// What it does before it asks again whether there are winners.
+    /// The wait before it asks again whether there are winners.
     let pause: @Sendable () throws -> Void
 
     func run(rows: [[String]], chunkBets: Int) throws -> [String] {
@@ -32,7 +32,7 @@ struct OldPipeAgency: DialectAgency {
         }
     }
 
-    /// Sends one message on a connection of its own.
+    /// Sends a message on a new connection.
     private func send(_ text: String) throws -> TestSocket {
         let socket = try TestSocket(service, from: source)
         try socket.send(PipeAgency.frame(text))

@@ -1,7 +1,7 @@
 import Platform
 import TestKit
 
-/// Speaks `pipe` on one connection to the end.
+/// An agency of the `pipe` dialect that uses one connection.
 struct PipeAgency: DialectAgency {
     let id: Int
     let service: Endpoint
@@ -23,7 +23,7 @@ struct PipeAgency: DialectAgency {
         UInt32(text.utf8.count).bigEndianBytes + Array(text.utf8)
     }
 
-    /// Takes the answer to CON: the documents on one line.
+    /// Reads the answer to CON: the documents on one line.
     static func winners(_ socket: TestSocket) throws -> [String] {
         let length = try socket.take(4, of: "a length").bigEndianNumber
         let line = try socket.take(length, of: "winners")

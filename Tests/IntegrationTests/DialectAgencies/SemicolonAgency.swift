@@ -1,9 +1,9 @@
 import Platform
 import TestKit
 
-/// Speaks `semicolon`: frames of 8 decimal digits, everything on one connection.
+/// An agency of the `semicolon` dialect: lengths of 8 decimal digits, one connection.
 ///
-/// It gives up where the program does: 5 s for an acknowledgement, 30 s for the winners.
+/// It has the deadlines of the program: 5 s for an acknowledgement, 30 s for the winners.
 struct SemicolonAgency: DialectAgency {
     let id: Int
     let service: Endpoint
@@ -31,7 +31,7 @@ struct SemicolonAgency: DialectAgency {
         return Array((String(repeating: "0", count: 8 - digits.count) + digits + text).utf8)
     }
 
-    /// Takes a whole frame.
+    /// Reads a whole frame.
     private func body(_ socket: TestSocket) throws -> String {
         let digits = try socket.take(8, of: "a length")
         guard digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
@@ -40,7 +40,7 @@ struct SemicolonAgency: DialectAgency {
         return String(decoding: try socket.take(length, of: "winners"), as: UTF8.self)
     }
 
-    /// Fails if the answer comes, but too late for the program.
+    /// Fails if the answer arrives after the program's deadline.
     private func within<Answer>(seconds: Int, _ answer: () throws -> Answer) throws -> Answer {
         let start = ContinuousClock.now
         let result = try answer()

@@ -1,14 +1,14 @@
 import Platform
 import TestKit
 
-/// Speaks `tlv`: binary, a connection per message, and it asks for its winners until it gets them.
+/// An agency of the `tlv` dialect: binary, a connection per message; it asks for its winners until it gets them.
 struct TLVAgency: DialectAgency {
     let id: Int
     let service: Endpoint
-    /// What it does where the program waits for 2, 4, 8, … s.
+    /// The wait between questions; the program itself waits for 2, 4, 8, … s.
     let pause: @Sendable () throws -> Void
 
-    /// Of the whole message, its type and length included.
+    /// Limit of the whole message, type and length included.
     private static let maxMessageBytes = 8_193
     private static let headerBytes = 5
 
@@ -55,7 +55,7 @@ struct TLVAgency: DialectAgency {
         return payloads + [payload]
     }
 
-    /// Sends one message on a connection of its own.
+    /// Sends a message on a new connection.
     private func send(type: UInt8, payload: [UInt8]) throws -> TestSocket {
         let socket = try TestSocket(service)
         try socket.send([type] + UInt32(payload.count).bigEndianBytes + payload)

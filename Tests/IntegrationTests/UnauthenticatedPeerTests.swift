@@ -5,18 +5,18 @@ import TestKit
 import Testing
 import WireProtocol
 
-/// Peers that take what others need: each attack of the review, against the real service, beside an honest agency.
+/// Attacks of unauthenticated peers on shared resources of the real service, beside a native agency.
 ///
-/// An honest chunk beside an attack is answered within a bound far below the deadlines that the attack used to wait for.
+/// That agency's chunks must be answered within bounds far below the deadlines for which an attack used to delay them.
 @Suite(.serialized)
-struct StrangerTests {
+struct UnauthenticatedPeerTests {
     private static let small = ["ingest.bufferBytes=4194304", "ingest.maxFrameBytes=1048576"]
 
     private func pipe(_ text: String) -> [UInt8] {
         UInt32(text.utf8.count).bigEndianBytes + Array(text.utf8)
     }
 
-    /// Sends chunks of an agency that has joined, one at a time.
+    /// Sends chunks of a connected agency, one at a time.
     ///
     /// - Returns: the longest wait for an answer.
     private func honestChunks(_ socket: TestSocket, _ count: Int, from sequence: UInt32 = 1) throws -> Duration {
@@ -25,7 +25,7 @@ struct StrangerTests {
             let start = ContinuousClock.now
             try socket.send(.chunk(Samples.chunk(agency: 1, sequence: sequence + index)))
             guard case .chunkProcessed = try socket.receiveMessage() else {
-                Issue.record("the honest chunk \(sequence + index) was not processed")
+                Issue.record("chunk \(sequence + index) was not processed")
                 return .seconds(99)
             }
             longest = max(longest, start.duration(to: .now))
@@ -33,7 +33,7 @@ struct StrangerTests {
         return longest
     }
 
-    @Test("half messages of dialects hold nobody up, and are ended by what they hold")
+    @Test("half messages of dialects delay no other agency, and one that is completed is answered")
     func halfMessages() throws {
         let ports = try DialectPorts(agencies: 2, settings: Self.small)
         let (honest, _) = try ports.services.join(1)
@@ -42,7 +42,7 @@ struct StrangerTests {
         let strangers = try (0..<8).map { _ in try TestSocket(ports["pipe"]) }
         for stranger in strangers { try stranger.send(half) }
         #expect(try honestChunks(honest, 20, from: 2) < .seconds(2))
-        // The rest is taken, and what is complete is answered: nobody waits for somebody who waits.
+        // A completed message is answered: it does not wait for the memory of the other half messages.
         for stranger in strangers.prefix(1) {
             try stranger.send([UInt8](repeating: 0x20, count: 524_288))
             #expect(try !stranger.receive(12).isEmpty)
@@ -51,7 +51,7 @@ struct StrangerTests {
         try ports.services.stop()
     }
 
-    @Test("nine bytes of a stranger reserve nothing")
+    @Test("nine bytes of an unauthenticated peer reserve nothing")
     func nineBytes() throws {
         let services = try Services(agencies: 2, settings: Self.small)
         let (honest, _) = try services.join(1)
@@ -67,7 +67,7 @@ struct StrangerTests {
         try services.stop()
     }
 
-    @Test("a message as large as the whole buffer, announced by a stranger, keeps nobody waiting")
+    @Test("an announced message as large as the whole buffer delays no other agency")
     func largestMessage() throws {
         let ports = try DialectPorts(
             agencies: 2, settings: ["ingest.bufferBytes=4194304", "ingest.maxFrameBytes=4194304"])
@@ -79,7 +79,7 @@ struct StrangerTests {
         try ports.services.stop()
     }
 
-    @Test("connections of dialects take three quarters of the slots, and the rest is there for native agencies")
+    @Test("connections of dialects take at most three quarters of the limit; the rest is for native agencies")
     func slots() throws {
         let ports = try DialectPorts(agencies: 2, settings: ["ingest.queueCapacity=16"])
         let strangers = try (0..<12).map { _ in
@@ -95,7 +95,7 @@ struct StrangerTests {
         try ports.services.stop()
     }
 
-    @Test("winners that nobody takes cost a piece for each connection, however often they are asked for")
+    @Test("winners that peers request but do not read take one piece of memory per connection")
     func untakenWinners() throws {
         let ports = try DialectPorts(agencies: 1)
         let socket = try TestSocket(ports["pipe"])
@@ -112,7 +112,7 @@ struct StrangerTests {
         let senders = silent.map { socket in
             NamedThread("asker") { try? socket.send(questions) }
         }
-        // Another agency is answered meanwhile, many times over.
+        // Meanwhile another connection is answered many times.
         let taker = try TestSocket(ports["pipe"])
         for _ in 0..<200 {
             try taker.send(question)
@@ -125,7 +125,7 @@ struct StrangerTests {
         try ports.services.stop()
     }
 
-    @Test("parked consultations of peers that have gone give their slots back")
+    @Test("parked consultations of disconnected peers do not count towards the connection limit")
     func goneAndParked() throws {
         let ports = try DialectPorts(agencies: 2, settings: ["ingest.queueCapacity=8"])
         for _ in 0..<12 {
@@ -139,7 +139,7 @@ struct StrangerTests {
         try ports.services.stop()
     }
 
-    @Test("an agency that streams on its own connection is not ended from another one")
+    @Test("an agency that sends on its own connection cannot be finished from another one")
     func foreignEnds() throws {
         let ports = try DialectPorts(agencies: 1)
         let (native, _) = try ports.services.join(1)
@@ -156,7 +156,7 @@ struct StrangerTests {
     }
 
     @Test(
-        "several agencies with a connection for each message at one address: the last of their nameless ENDs ends all")
+        "agencies at one address with a connection per message: the last of their nameless ENDs finishes all")
     func namelessEnds() throws {
         let ports = try DialectPorts(agencies: 3)
         for agency in 1...3 {
@@ -166,7 +166,7 @@ struct StrangerTests {
         }
         var ends = try (0..<2).map { _ in try TestSocket(ports["pipe"]) }
         for end in ends { try end.send(pipe("END\n")) }
-        // One that gives up does not count.
+        // The END of a closed connection does not count.
         ends.removeLast().reset()
         try waitForEarlier(ports)
         #expect(!ports.services.ingest.log.contains("action: agency_finished"))
@@ -180,7 +180,7 @@ struct StrangerTests {
         try ports.services.stop()
     }
 
-    /// Blocks until the service has looked at what arrived before.
+    /// Blocks until the service has processed everything that arrived before.
     private func waitForEarlier(_ ports: DialectPorts) throws {
         for _ in 0..<20 {
             let socket = try TestSocket(ports["pipe"])
@@ -189,7 +189,7 @@ struct StrangerTests {
         }
     }
 
-    @Test("a length that counts characters stores no bet that nobody made")
+    @Test("a length that counts characters instead of bytes stores no false bet")
     func lengthsInCharacters() throws {
         let ports = try DialectPorts(agencies: 1)
         func framed(_ text: String, header: (Int) -> [UInt8]) -> [UInt8] { header(text.count) + Array(text.utf8) }
@@ -208,7 +208,7 @@ struct StrangerTests {
             try socket.send(framed(text, header: four))
             try socket.expect(pipe("REJECTED 1\n"))
         }
-        // The same without an end of the line and with a right length is a bet.
+        // The same without a line end but with the right length is a valid bet.
         for text in ["1|Áña|Luz|30904465|1999-03-17|757", "1|Ana|Luz|30904465|1999-03-17|75"] {
             let socket = try TestSocket(ports["pipe"])
             try socket.send(four(text.utf8.count) + Array(text.utf8))
@@ -219,7 +219,7 @@ struct StrangerTests {
         try ports.services.stop()
     }
 
-    @Test("repeated chunks delay their own connection and nobody else")
+    @Test("repeated chunks delay only their own connection")
     func repetitions() throws {
         let services = try Services(agencies: 5)
         let large = Samples.chunk(sequence: 1, bets: (0..<20_000).map(Samples.bet))
@@ -239,7 +239,7 @@ struct StrangerTests {
         for socket in repeaters {
             for _ in 0..<6 {
                 guard case .chunkProcessed(let processed) = try socket.receiveMessage(), processed.sequence == 1 else {
-                    Issue.record("a repetition has another answer")
+                    Issue.record("a repetition got another answer")
                     break
                 }
             }
