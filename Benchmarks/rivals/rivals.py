@@ -255,7 +255,7 @@ RIVALS = [
           lambda: output("nats-server", "--version").split("v")[-1],
           "one message for each chunk, a stream of file storage, one replica, all else its default",
           False, "written to the file, NOT fsynced. It syncs every two minutes, and this version (before 2.10) has no "
-          "sync_interval: always. What power takes away may have been acknowledged"),
+          "sync_interval: always. Power loss may destroy acknowledged messages"),
     Rival("course's kind", measure_course, needs(BUILD / "stream-load"), platform.python_version,
           "course_server.py: Python, a thread for each connection, CSV under a lock",
           False, "written to the file, NOT fsynced"),
