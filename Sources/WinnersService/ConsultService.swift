@@ -82,7 +82,7 @@ struct ConsultService {
             log(.resultWithdrawn(path: configuration.folder.result))
         case .waitingForFolder(let path):
             log(.waitingForFolder(path: path))
-        case .refused(let path, let reason):
+        case .rejected(let path, let reason):
             log(.resultRefused(path: path, reason: reason))
         }
     }

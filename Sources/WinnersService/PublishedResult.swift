@@ -13,7 +13,7 @@ struct PublishedResult {
         case withdrawn
         case progress(DrawProgress?)
         /// The file exists and is not served.
-        case refused(path: String, reason: String)
+        case rejected(path: String, reason: String)
         /// The folder of the draw does not exist or is not readable.
         case waitingForFolder(path: String)
     }
@@ -26,7 +26,7 @@ struct PublishedResult {
     /// The identity of the ledger beside the result, in hexadecimal.
     private var ledgerID: String?
     private var isTold = false
-    private var lastRefusal: String?
+    private var lastRejection: String?
     private var hasFolder = true
 
     init(folder: DrawFolder, disk: any Disk) {
@@ -73,16 +73,16 @@ struct PublishedResult {
             }
             let winners = try WinnersFile(folder.winners, of: result, on: disk)
             resultStamp = stamp
-            lastRefusal = nil
+            lastRejection = nil
             isTold = true
             changes.append(.result(result, winners))
         } catch let error as DrawResultError {
             // The file will not change by itself: it is not read again until it is replaced.
             resultStamp = stamp
             withdraw(&changes)
-            refuse("\(error)", &changes)
+            reject("\(error)", &changes)
         } catch {
-            refuse("\(error)", &changes)
+            reject("\(error)", &changes)
         }
     }
 
@@ -113,8 +113,8 @@ struct PublishedResult {
         isTold = false
     }
 
-    private mutating func refuse(_ reason: String, _ changes: inout [Change]) {
-        if lastRefusal != reason { changes.append(.refused(path: folder.result, reason: reason)) }
-        lastRefusal = reason
+    private mutating func reject(_ reason: String, _ changes: inout [Change]) {
+        if lastRejection != reason { changes.append(.rejected(path: folder.result, reason: reason)) }
+        lastRejection = reason
     }
 }

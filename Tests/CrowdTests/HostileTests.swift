@@ -34,19 +34,19 @@ struct HostileTests {
         let folder = try TemporaryFolder()
         let service = try start("bet-ingest", agencies: 50 + size, folder)
         let endpoint = try service.waitForAddress()
-        let honest = try HonestAgencies(50, endpoint)
-        _ = try honest.work(chunks: 20)
+        let regular = try HonestAgencies(50, endpoint)
+        _ = try regular.work(chunks: 20)
         var (alone, beside): ([Duration], [Duration]) = ([], [])
         for _ in 0..<3 {
             // First lets the service finish with the connections that were just opened or closed.
-            _ = try honest.work(chunks: Self.isFull ? 200 : 20)
-            alone.append(try honest.work(chunks: Self.isFull ? 100 : 20).percentile(99))
+            _ = try regular.work(chunks: Self.isFull ? 200 : 20)
+            alone.append(try regular.work(chunks: Self.isFull ? 100 : 20).percentile(99))
             let crowd = Crowd()
             #expect(crowd.connect(size, to: endpoint) == size)
             beside.append(
                 try withTrickle(crowd) {
-                    _ = try honest.work(chunks: Self.isFull ? 200 : 20)
-                    return try honest.work(chunks: Self.isFull ? 100 : 20).percentile(99)
+                    _ = try regular.work(chunks: Self.isFull ? 200 : 20)
+                    return try regular.work(chunks: Self.isFull ? 100 : 20).percentile(99)
                 })
             crowd.closeAll()
         }
@@ -105,8 +105,8 @@ struct HostileTests {
         let halfOpen = Crowd()
         let held = Self.isFull ? 10_000 : 500
         #expect(halfOpen.connect(held, to: endpoint) == held)
-        let honest = try HonestAgencies(5, endpoint)
-        _ = try honest.work(chunks: 5)
+        let regular = try HonestAgencies(5, endpoint)
+        _ = try regular.work(chunks: 5)
         let after = service.residentBytes
         try writeOutput(
             "storms: \(attempts) connection attempts, \(held) half-open connections; resident memory \(before >> 20) MB "
@@ -126,8 +126,8 @@ struct HostileTests {
             let socket = try TestSocket(ingest)
             try socket.send(.hello(Hello(agency: AgencyID(5))))
         }
-        let honest = try HonestAgencies(4, ingest)
-        _ = try honest.work(chunks: 5)
+        let regular = try HonestAgencies(4, ingest)
+        _ = try regular.work(chunks: 5)
         let asker = try TestSocket(consult)
         try asker.send(.hello(Hello(agency: AgencyID(1))))
         _ = try asker.receiveMessage()

@@ -265,7 +265,7 @@ struct AgencyProgramTests {
     }
 
     @Test("an agency unknown to the draw is rejected with 78, a missing file with 65, an unknown flag with 64")
-    func refusals() throws {
+    func rejections() throws {
         let services = try Services(agencies: 1)
         let file = try services.folder.write("bets.csv", [])
         #expect(try services.agency(2, file: file).waitForExit() == 78)

@@ -145,9 +145,9 @@ struct DataFolderTests {
                 ["--data", services.data, "--listen", "\(services.ingestAddress)", "--set", "agencies=\(agencies)"],
                 in: services.folder.path)
         }
-        let refused = try start(2)
-        #expect(try refused.waitForExit() == 78)
-        #expect(refused.log.contains("agencies is 2 and the draw was begun with 3"))
+        let rejected = try start(2)
+        #expect(try rejected.waitForExit() == 78)
+        #expect(rejected.log.contains("agencies is 2 and the draw was begun with 3"))
         try services.restartIngest()
         let (socket, _) = try services.join(3)
         try socket.send(last(3))

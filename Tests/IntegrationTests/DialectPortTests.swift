@@ -90,7 +90,7 @@ struct DialectPortTests {
     }
 
     @Test("partial messages on a dialect's port delay neither native agencies nor each other")
-    func strangers() throws {
+    func garbage() throws {
         let ports = try DialectPorts(agencies: 2, settings: ["ingest.bufferBytes=4194304"])
         var crowd: [TestSocket] = []
         for index in 0..<200 {
@@ -104,9 +104,9 @@ struct DialectPortTests {
             Issue.record("not served")
             return
         }
-        let honest = try TestSocket(ports["lines"])
-        try honest.send(Array(lines.replacing("BET\n1", with: "BET\n2").utf8))
-        try honest.expect(Array("Success :)\n\n".utf8))
+        let regular = try TestSocket(ports["lines"])
+        try regular.send(Array(lines.replacing("BET\n1", with: "BET\n2").utf8))
+        try regular.expect(Array("Success :)\n\n".utf8))
         #expect(!ports.services.ingest.log.contains("memory is short"))
         withExtendedLifetime(crowd) {}
         try ports.services.stop()
@@ -179,9 +179,9 @@ struct DialectPortTests {
         let agency = TLVLanguage()
         let good = agency.chunk([["Ana", "Luz", "30904465", "1999-03-17", "7574"]], agency: "1", isLast: false)
         let bad = agency.chunk([["Ana", "Luz", "30904465x", "1999-03-17", "7574"]], agency: "1", isLast: false)
-        let refused = try TestSocket(ports["tlv"])
-        try refused.send(bad + good)
-        try refused.expectEnd()
+        let rejected = try TestSocket(ports["tlv"])
+        try rejected.send(bad + good)
+        try rejected.expectEnd()
         let pair = try TestSocket(ports["tlv"])
         try pair.send(good + agency.consult(agency: "1"))
         #expect(try pair.receive(7) == [0, 0, 0, 3] + Array("OK\n".utf8))

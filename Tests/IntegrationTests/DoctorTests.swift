@@ -53,8 +53,8 @@ struct DoctorTests {
         let command =
             "agency doctor --dialect native --address \(services.ingestAddress) "
             + "--winners-address \(services.winnersAddress)"
-        let refused = try ShellScript(command, in: services.folder)
-        #expect(refused.code == 64 && refused.errors.contains("--yes"), "\(refused)")
+        let rejected = try ShellScript(command, in: services.folder)
+        #expect(rejected.code == 64 && rejected.errors.contains("--yes"), "\(rejected)")
         let asked = try ShellScript("echo n | script -qec '\(command)' /dev/null", in: services.folder)
         #expect(asked.code == 64 && asked.output.contains("a fresh server that nobody else uses?"), "\(asked)")
         // The connected agency was not taken over.

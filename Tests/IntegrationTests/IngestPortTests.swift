@@ -232,7 +232,7 @@ struct IngestPortTests {
     }
 
     @Test("connections beyond the connection limit are rejected with an error")
-    func ceiling() throws {
+    func connectionLimit() throws {
         let services = try Services(agencies: 2, settings: ["ingest.queueCapacity=2"])
         let first = try services.join(1)
         let second = try services.join(2)
@@ -295,9 +295,9 @@ struct IngestPortTests {
             try socket.send([0, 0x10, 0, 0, 2] + [UInt8](repeating: 0, count: 10 << 10))
             return socket
         }
-        let (honest, _) = try services.join(5)
-        try honest.send(last(5))
-        guard case .chunkProcessed = try honest.receiveMessage() else {
+        let (regular, _) = try services.join(5)
+        try regular.send(last(5))
+        guard case .chunkProcessed = try regular.receiveMessage() else {
             Issue.record("agency 5 was not served")
             return
         }

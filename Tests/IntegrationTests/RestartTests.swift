@@ -125,9 +125,9 @@ struct RestartTests {
         var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: services.ledger)))
         bytes[4096 + 90] ^= 0x10
         try Data(bytes).write(to: URL(fileURLWithPath: services.ledger))
-        let refused = try TestProgram("bet-ingest", ["--data", services.data], in: services.folder.path)
-        #expect(try refused.waitForExit() == 65)
-        #expect(refused.log.contains("bets.ledger: byte 4144: a record's checksum is wrong"))
+        let rejected = try TestProgram("bet-ingest", ["--data", services.data], in: services.folder.path)
+        #expect(try rejected.waitForExit() == 65)
+        #expect(rejected.log.contains("bets.ledger: byte 4144: a record's checksum is wrong"))
         let verified = try services.command("verify")
         #expect(verified.code == 65 && verified.errors.contains("byte 4144"))
     }
@@ -167,9 +167,9 @@ struct RestartTests {
             Issue.record("a tampered result was served")
             return
         }
-        let refused = try TestProgram(
+        let rejected = try TestProgram(
             "bet-ingest", ["--data", services.data, "--set", "agencies=1"], in: services.folder.path)
-        #expect(try refused.waitForExit() == 65)
+        #expect(try rejected.waitForExit() == 65)
     }
 
     @Test("the winners service works without the ingest service, and after a restart of its own")

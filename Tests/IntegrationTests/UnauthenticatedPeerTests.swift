@@ -19,7 +19,7 @@ struct UnauthenticatedPeerTests {
     /// Sends chunks of a connected agency, one at a time.
     ///
     /// - Returns: the longest wait for an answer.
-    private func honestChunks(_ socket: TestSocket, _ count: Int, from sequence: UInt32 = 1) throws -> Duration {
+    private func regularChunks(_ socket: TestSocket, _ count: Int, from sequence: UInt32 = 1) throws -> Duration {
         var longest = Duration.zero
         for index in 0..<UInt32(count) {
             let start = ContinuousClock.now
@@ -36,30 +36,30 @@ struct UnauthenticatedPeerTests {
     @Test("half messages of dialects delay no other agency, and one that is completed is answered")
     func halfMessages() throws {
         let ports = try DialectPorts(agencies: 2, settings: Self.small)
-        let (honest, _) = try ports.services.join(1)
-        _ = try honestChunks(honest, 1)
+        let (regular, _) = try ports.services.join(1)
+        _ = try regularChunks(regular, 1)
         let half = [0, 0x10, 0, 0] + [UInt8](repeating: 0x20, count: 524_288)
-        let strangers = try (0..<8).map { _ in try TestSocket(ports["pipe"]) }
-        for stranger in strangers { try stranger.send(half) }
-        #expect(try honestChunks(honest, 20, from: 2) < .seconds(2))
+        let peers = try (0..<8).map { _ in try TestSocket(ports["pipe"]) }
+        for peer in peers { try peer.send(half) }
+        #expect(try regularChunks(regular, 20, from: 2) < .seconds(2))
         // A completed message is answered: it does not wait for the memory of the other half messages.
-        for stranger in strangers.prefix(1) {
-            try stranger.send([UInt8](repeating: 0x20, count: 524_288))
-            #expect(try !stranger.receive(12).isEmpty)
+        for peer in peers.prefix(1) {
+            try peer.send([UInt8](repeating: 0x20, count: 524_288))
+            #expect(try !peer.receive(12).isEmpty)
         }
-        withExtendedLifetime(strangers) {}
+        withExtendedLifetime(peers) {}
         try ports.services.stop()
     }
 
     @Test("nine bytes of an unauthenticated peer reserve nothing")
     func nineBytes() throws {
         let services = try Services(agencies: 2, settings: Self.small)
-        let (honest, _) = try services.join(1)
-        let strangers = try (0..<16).map { _ in try TestSocket(services.ingestAddress) }
-        for stranger in strangers { try stranger.send([0, 0, 0, 1, 0x77, 0, 0x10, 0, 0]) }
-        #expect(try honestChunks(honest, 20) < .seconds(1))
-        for stranger in strangers {
-            guard case .error(.malformedMessage, _) = try stranger.receiveMessage() else {
+        let (regular, _) = try services.join(1)
+        let peers = try (0..<16).map { _ in try TestSocket(services.ingestAddress) }
+        for peer in peers { try peer.send([0, 0, 0, 1, 0x77, 0, 0x10, 0, 0]) }
+        #expect(try regularChunks(regular, 20) < .seconds(1))
+        for peer in peers {
+            guard case .error(.malformedMessage, _) = try peer.receiveMessage() else {
                 Issue.record("no error")
                 continue
             }
@@ -71,27 +71,27 @@ struct UnauthenticatedPeerTests {
     func largestMessage() throws {
         let ports = try DialectPorts(
             agencies: 2, settings: ["ingest.bufferBytes=4194304", "ingest.maxFrameBytes=4194304"])
-        let (honest, _) = try ports.services.join(1)
-        let stranger = try TestSocket(ports["tlv"])
-        try stranger.send([1, 0, 0x40, 0, 0] + [UInt8](repeating: 0, count: 100_000))
-        #expect(try honestChunks(honest, 20) < .seconds(4))
-        withExtendedLifetime(stranger) {}
+        let (regular, _) = try ports.services.join(1)
+        let peer = try TestSocket(ports["tlv"])
+        try peer.send([1, 0, 0x40, 0, 0] + [UInt8](repeating: 0, count: 100_000))
+        #expect(try regularChunks(regular, 20) < .seconds(4))
+        withExtendedLifetime(peer) {}
         try ports.services.stop()
     }
 
     @Test("connections of dialects take at most three quarters of the limit; the rest is for native agencies")
     func slots() throws {
         let ports = try DialectPorts(agencies: 2, settings: ["ingest.queueCapacity=16"])
-        let strangers = try (0..<12).map { _ in
-            let stranger = try TestSocket(ports["pipe"])
-            try stranger.send(pipe(" "))
-            #expect(try !stranger.receive(1).isEmpty)
-            return stranger
+        let peers = try (0..<12).map { _ in
+            let peer = try TestSocket(ports["pipe"])
+            try peer.send(pipe(" "))
+            #expect(try !peer.receive(1).isEmpty)
+            return peer
         }
         #expect(throws: TestSocket.Failure.closed) { try TestSocket(ports["pipe"]).receive(1) }
-        let (honest, _) = try ports.services.join(1)
-        _ = try honestChunks(honest, 1)
-        withExtendedLifetime(strangers) {}
+        let (regular, _) = try ports.services.join(1)
+        _ = try regularChunks(regular, 1)
+        withExtendedLifetime(peers) {}
         try ports.services.stop()
     }
 
@@ -134,8 +134,8 @@ struct UnauthenticatedPeerTests {
             socket.shutDownOutput()
             #expect(try socket.receiveToEnd().isEmpty)
         }
-        let (honest, _) = try ports.services.join(1)
-        #expect(try honestChunks(honest, 1) < .seconds(2))
+        let (regular, _) = try ports.services.join(1)
+        #expect(try regularChunks(regular, 1) < .seconds(2))
         try ports.services.stop()
     }
 
@@ -143,7 +143,7 @@ struct UnauthenticatedPeerTests {
     func foreignEnds() throws {
         let ports = try DialectPorts(agencies: 1)
         let (native, _) = try ports.services.join(1)
-        _ = try honestChunks(native, 1)
+        _ = try regularChunks(native, 1)
         let tlv = try TestSocket(ports["tlv"])
         try tlv.send([2, 0, 0, 0, 4, 0, 0, 0, 1])
         #expect(try tlv.receive(5) == [4, 0, 0, 0, 0])
@@ -151,7 +151,7 @@ struct UnauthenticatedPeerTests {
         try lines.send(Array("CONFIRMATION\n1\n\n".utf8))
         try lines.expect(Array("Error al recibir msg :(\n\n".utf8))
         try ports.services.ingest.waitForLog("agency 1 is sending on another connection")
-        #expect(try honestChunks(native, 3, from: 2) < .seconds(2))
+        #expect(try regularChunks(native, 3, from: 2) < .seconds(2))
         try ports.services.stop()
     }
 
@@ -229,13 +229,13 @@ struct UnauthenticatedPeerTests {
             _ = try socket.receiveMessage()
             return socket
         }
-        let (honest, _) = try services.join(1)
+        let (regular, _) = try services.join(1)
         let threads = repeaters.map { socket in
             NamedThread("repeater") {
                 for _ in 0..<6 { try? socket.send(.chunk(large)) }
             }
         }
-        #expect(try honestChunks(honest, 20) < .seconds(1))
+        #expect(try regularChunks(regular, 20) < .seconds(1))
         for socket in repeaters {
             for _ in 0..<6 {
                 guard case .chunkProcessed(let processed) = try socket.receiveMessage(), processed.sequence == 1 else {

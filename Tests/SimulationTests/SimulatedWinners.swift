@@ -61,7 +61,7 @@ final class SimulatedWinners {
             case .withdrawn:
                 native.withdraw()
                 dialect.withdraw()
-            case .refused, .waitingForFolder:
+            case .rejected, .waitingForFolder:
                 break
             }
         }

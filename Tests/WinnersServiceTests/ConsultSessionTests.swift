@@ -70,7 +70,7 @@ struct ConsultSessionTests {
     }
 
     @Test("an agency outside the draw is rejected")
-    func strangers() {
+    func unknownAgencies() {
         for number in [0, 6] as [UInt32] {
             var session = ConsultSession(draw: Samples.draw)
             #expect(

@@ -21,7 +21,7 @@ struct PublishedResultTests {
         case .result(let result, _): "result \(result.winningNumber)"
         case .withdrawn: "withdrawn"
         case .progress(let progress): "progress \(progress.map { "\($0.state)" } ?? "none")"
-        case .refused: "refused"
+        case .rejected: "rejected"
         case .waitingForFolder: "waiting"
         }
     }
@@ -41,7 +41,7 @@ struct PublishedResultTests {
         var damaged = result.fileBytes
         damaged[100] ^= 1
         try DurableFile.replace(folder.result, with: damaged, on: disk)
-        #expect(published.changes().map(kind) == ["refused"])
+        #expect(published.changes().map(kind) == ["rejected"])
         #expect(published.changes().isEmpty)
         try DurableFile.replace(folder.result, with: result.fileBytes, on: disk)
         #expect(published.changes().map(kind) == ["result 1"])
@@ -68,6 +68,6 @@ struct PublishedResultTests {
         var other = Samples.result(winners: [[]])
         other.draw = try #require(DrawID("other"))
         try DurableFile.replace(file, with: other.fileBytes, on: disk)
-        #expect(published.changes().map(kind) == ["refused"])
+        #expect(published.changes().map(kind) == ["rejected"])
     }
 }

@@ -47,7 +47,7 @@ struct Doctor {
     /// - Throws: ``DoctorError`` if the server cannot be reached at all.
     mutating func run() throws(DoctorError) {
         try storing()
-        try refusing()
+        try rejecting()
         try surviving()
         let stalled = try connect(settings.agencies)
         stalled.send(Array(stalled.chunk([row()]).dropLast(4)))
@@ -108,7 +108,7 @@ extension Doctor {
     }
 
     /// Sends chunks of which nothing must be stored.
-    private mutating func refusing() throws(DoctorError) {
+    private mutating func rejecting() throws(DoctorError) {
         var connection = try connect(1)
         let first = connection.store([row()])
         connection = try next(connection)
@@ -136,7 +136,7 @@ extension Doctor {
         } else {
             skip(name, "fields have lengths")
         }
-        try strangers()
+        try foreignAgencies()
         let nonsense = settings.language.nonsense
         try survive("a message of length 0 gets an answer or a close", nonsense.empty, isChunk: false)
         try survive("a message of an unknown kind is rejected", nonsense.unknown, isChunk: true)
@@ -148,7 +148,7 @@ extension Doctor {
     }
 
     /// Sends chunks of agencies that do not belong to the connection or to the draw.
-    private mutating func strangers() throws(DoctorError) {
+    private mutating func foreignAgencies() throws(DoctorError) {
         let outside = settings.agencies + 1
         var language = settings.language
         if language.greeting(agency: "\(outside)") == nil {

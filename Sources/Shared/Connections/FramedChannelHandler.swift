@@ -392,8 +392,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         }
         let activity = clock.activity(
             intake, isKnown: isKnown, isNative: isNative, waitsForMemory: ticket != nil, now: now)
-        let reason = settings.deadlines.overdue(activity, now: now, isMemoryShort: isMemoryShort)
-        guard let reason else { return }
+        guard let reason = settings.deadlines.overdue(activity, now: now, isMemoryShort: isMemoryShort) else { return }
         beginEnding()
         delegate?.expire(reason)
     }
