@@ -48,17 +48,21 @@ let package = Package(
     ],
     dependencies: [
         // Sockets and event loops: epoll, partial writes and name resolution.
-        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         // Subcommands, flags and --help.
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         // Parsing config.yaml, with line numbers and every key in it.
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         // Log levels, and the in-memory handler that the tests of log lines read.
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         // Deque: the connection queue and the frames queued in a connection.
-        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
         // SHA-256 of the sealed ledger, of result.json and of rejected chunks.
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        // Dependencies of the above, named here to fix their versions (ADR 14).
+        .package(url: "https://github.com/apple/swift-asn1", exact: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-atomics", exact: "1.3.0"),
+        .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
     ],
     targets: [
         // C shims for what the Glibc module lacks: the CRC-32C instruction, O_DIRECT, fallocate, malloc tuning.
@@ -117,6 +121,10 @@ let package = Package(
             dependencies: [
                 "AgencyLanguages", "Shell", "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol",
                 .nioConcurrencyHelpers, .logging,
+                // Not imported: without a target that names them SwiftPM warns about the packages whose versions are fixed.
+                .product(name: "Atomics", package: "swift-atomics"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Tests/TestKit",
             swiftSettings: settings

@@ -15,12 +15,9 @@ import WireProtocol
 struct HostileTests {
     private static let isFull = ProcessInfo.processInfo.environment["FAULTS"] == "full"
 
-    private func start(_ program: String, agencies: Int, _ folder: TemporaryFolder) throws -> TestProgram {
+    private func start(_ service: TestService, agencies: Int, _ folder: TemporaryFolder) throws -> TestProgram {
         _ = try DescriptorLimit.raise()
-        return try TestProgram(
-            program,
-            ["--data", folder.path + "/data", "--listen", "127.0.0.1:0", "--set", "agencies=\(agencies)"],
-            in: folder.path)
+        return try TestProgram.start(service, data: folder.path + "/data", agencies: agencies, in: folder.path)
     }
 
     private func stop(_ program: TestProgram) throws {
@@ -32,7 +29,7 @@ struct HostileTests {
     func slowCrowd() throws {
         let size = Self.isFull ? 10_000 : 300
         let folder = try TemporaryFolder()
-        let service = try start("bet-ingest", agencies: 50 + size, folder)
+        let service = try start(.ingest, agencies: 50 + size, folder)
         let endpoint = try service.waitForAddress()
         let regular = try HonestAgencies(50, endpoint)
         _ = try regular.work(chunks: 20)
@@ -88,7 +85,7 @@ struct HostileTests {
         let environment = ProcessInfo.processInfo.environment
         let attempts = environment["STORM"].flatMap(Int.init) ?? (Self.isFull ? 200_000 : 5_000)
         let folder = try TemporaryFolder()
-        let service = try start("bet-ingest", agencies: 5, folder)
+        let service = try start(.ingest, agencies: 5, folder)
         let endpoint = try service.waitForAddress()
         let before = service.residentBytes
         let claim: [UInt8] = [0xFF, 0xFF, 0xFF, 0xFF]
@@ -118,8 +115,8 @@ struct HostileTests {
     @Test("others are served despite an agency that reconnects constantly and another that consults constantly")
     func reconnections() throws {
         let folder = try TemporaryFolder()
-        let service = try start("bet-ingest", agencies: 5, folder)
-        let winners = try start("winners-service", agencies: 5, folder)
+        let service = try start(.ingest, agencies: 5, folder)
+        let winners = try start(.winners, agencies: 5, folder)
         let (ingest, consult) = (try service.waitForAddress(), try winners.waitForAddress())
         let count = Self.isFull ? 10_000 : 300
         for _ in 0..<count {

@@ -19,10 +19,8 @@ struct WaitingCrowdTests {
             draw: "default")
     ).encoded.count
 
-    private func start(_ program: String, _ folder: TemporaryFolder) throws -> TestProgram {
-        try TestProgram(
-            program, ["--data", folder.path + "/data", "--listen", "127.0.0.1:0", "--set", "agencies=1"],
-            in: folder.path)
+    private func start(_ service: TestService, _ folder: TemporaryFolder) throws -> TestProgram {
+        try TestProgram.start(service, data: folder.path + "/data", agencies: 1, in: folder.path)
     }
 
     /// Parks `size` connections.
@@ -65,7 +63,7 @@ struct WaitingCrowdTests {
     func parked() throws {
         let size = Self.isFull ? 15_000 : 500
         let folder = try TemporaryFolder()
-        let (ingest, winners) = (try start("bet-ingest", folder), try start("winners-service", folder))
+        let (ingest, winners) = (try start(.ingest, folder), try start(.winners, folder))
         let endpoint = try winners.waitForAddress()
         let before = winners.residentBytes
         let crowd = try park(size, on: endpoint)
@@ -85,8 +83,8 @@ struct WaitingCrowdTests {
     func several() throws {
         let (services, size) = (7, 15_000)
         let folder = try TemporaryFolder()
-        let ingest = try start("bet-ingest", folder)
-        let winners = try (0..<services).map { _ in try start("winners-service", folder) }
+        let ingest = try start(.ingest, folder)
+        let winners = try (0..<services).map { _ in try start(.winners, folder) }
         // A process may have 20,000 descriptors, so each crowd is a process of its own: this program again.
         let path = CommandLine.arguments[0].split(separator: "/").last.map(String.init) ?? ""
         let crowds = try winners.enumerated().map { index, service in

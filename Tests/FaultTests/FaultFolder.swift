@@ -45,9 +45,9 @@ final class FaultFolder {
         environment["LD_PRELOAD"] = Self.shim
         environment["FAULT_SHIM_FOLDER"] = path
         environment["FAULT_SHIM_TRACE"] = traces.path + "/trace"
-        let arguments = ["serve", "--data", data, "--listen", "127.0.0.1:0", "--set", "agencies=2"]
-        return try TestProgram(
-            "bet-ingest", arguments + (exitsAfterDraw ? ["--exit-after-draw"] : []), environment: environment, in: "/")
+        return try TestProgram.start(
+            .ingest, data: data, agencies: 2, arguments: exitsAfterDraw ? ["--exit-after-draw"] : [],
+            environment: environment, in: "/")
     }
 
     /// Returns the calls of the last run, and the one that failed.

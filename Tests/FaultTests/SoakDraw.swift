@@ -52,8 +52,8 @@ final class SoakDraw {
         }
         // A separate address: on 127.0.0.1 a client may take the port of a service that is down.
         let any = Endpoint(host: "127.0.0.2", port: 0)
-        winners = try Self.service("winners-service", any, folder, agencies: counts.count)
-        ingest = try Self.service("bet-ingest", any, folder, agencies: counts.count)
+        winners = try Self.service(.winners, any, folder, agencies: counts.count)
+        ingest = try Self.service(.ingest, any, folder, agencies: counts.count)
         ingestAddress = try ingest.waitForAddress()
         winnersAddress = try winners.waitForAddress()
         self.dice = dice
@@ -61,11 +61,10 @@ final class SoakDraw {
     }
 
     private static func service(
-        _ program: String, _ address: Endpoint, _ folder: TemporaryFolder, agencies: Int
+        _ service: TestService, _ address: Endpoint, _ folder: TemporaryFolder, agencies: Int
     ) throws -> TestProgram {
-        try TestProgram(
-            program, ["--data", folder.path + "/data", "--set", "agencies=\(agencies)", "--listen", "\(address)"],
-            in: folder.path)
+        try TestProgram.start(
+            service, data: folder.path + "/data", agencies: agencies, listen: "\(address)", in: folder.path)
     }
 
     private func startAgency(_ index: Int) throws -> TestProgram {
@@ -82,11 +81,11 @@ final class SoakDraw {
     }
 
     private func startIngest() throws {
-        ingest = try Self.service("bet-ingest", ingestAddress, folder, agencies: rows.count)
+        ingest = try Self.service(.ingest, ingestAddress, folder, agencies: rows.count)
     }
 
     private func startWinners() throws {
-        winners = try Self.service("winners-service", winnersAddress, folder, agencies: rows.count)
+        winners = try Self.service(.winners, winnersAddress, folder, agencies: rows.count)
     }
 }
 

@@ -27,9 +27,8 @@ struct DataFolderTests {
         let ledger = try Data(contentsOf: URL(fileURLWithPath: services.ledger))
         for removesLock in [false, true] {
             if removesLock { try FileManager.default.removeItem(atPath: services.data + "/ingest.lock") }
-            let second = try TestProgram(
-                "bet-ingest", ["--data", services.data, "--listen", "127.0.0.1:0", "--set", "agencies=2"],
-                in: services.folder.path)
+            let second = try TestProgram.start(
+                .ingest, data: services.data, agencies: 2, in: services.folder.path)
             #expect(try second.waitForExit() == 75, "\(second.log)")
         }
         #expect(try Data(contentsOf: URL(fileURLWithPath: services.ledger)) == ledger)
@@ -81,8 +80,7 @@ struct DataFolderTests {
         for name in ["bets.ledger", "winners.list", "progress.json", "result.json"] where name != trace {
             try FileManager.default.removeItem(atPath: folder + name)
         }
-        let again = try TestProgram(
-            "bet-ingest", ["--data", services.data, "--listen", "127.0.0.1:0"], in: services.folder.path)
+        let again = try TestProgram.start(.ingest, data: services.data, in: services.folder.path)
         #expect(try again.waitForExit() == 65)
         #expect(again.log.contains("bets.ledger is missing and") && again.log.contains(trace))
         #expect(!FileManager.default.fileExists(atPath: services.ledger))
@@ -91,9 +89,8 @@ struct DataFolderTests {
     @Test("a service with --expect-ledger does not create a ledger")
     func expectedLedger() throws {
         let folder = try TemporaryFolder()
-        let service = try TestProgram(
-            "bet-ingest", ["--expect-ledger", "--data", folder.path + "/data", "--listen", "127.0.0.1:0"],
-            in: folder.path)
+        let service = try TestProgram.start(
+            .ingest, data: folder.path + "/data", arguments: ["--expect-ledger"], in: folder.path)
         #expect(try service.waitForExit() == 65)
         #expect(service.log.contains("is the folder with the data mounted?"))
     }
@@ -122,9 +119,8 @@ struct DataFolderTests {
         _ = try services.ingest.waitForExit()
         try FileManager.default.removeItem(atPath: services.ledger)
         try FileManager.default.moveItem(atPath: copy, toPath: services.ledger)
-        let again = try TestProgram(
-            "bet-ingest", ["--data", services.data, "--listen", "127.0.0.1:0", "--set", "agencies=2"],
-            in: services.folder.path)
+        let again = try TestProgram.start(
+            .ingest, data: services.data, agencies: 2, in: services.folder.path)
         #expect(try again.waitForExit() == 65)
         #expect(again.log.contains("agency 1 had finished"))
     }
@@ -140,9 +136,8 @@ struct DataFolderTests {
         services.ingest.signal(SIGTERM)
         _ = try services.ingest.waitForExit()
         func start(_ agencies: Int) throws -> TestProgram {
-            try TestProgram(
-                "bet-ingest",
-                ["--data", services.data, "--listen", "\(services.ingestAddress)", "--set", "agencies=\(agencies)"],
+            try TestProgram.start(
+                .ingest, data: services.data, agencies: agencies, listen: "\(services.ingestAddress)",
                 in: services.folder.path)
         }
         let rejected = try start(2)
@@ -162,10 +157,8 @@ struct DataFolderTests {
         #expect(welcome.isFinished)
         services.winners.signal(SIGTERM)
         _ = try services.winners.waitForExit()
-        let winners = try TestProgram(
-            "winners-service",
-            ["--data", services.data, "--listen", "\(services.winnersAddress)", "--set", "agencies=1"],
-            in: services.folder.path)
+        let winners = try TestProgram.start(
+            .winners, data: services.data, agencies: 1, listen: "\(services.winnersAddress)", in: services.folder.path)
         _ = try winners.waitForAddress()
         try winners.waitForLog("action: load_result | result: success")
         guard case .winners = try services.consult(3) else {
@@ -293,9 +286,8 @@ struct DataFolderTests {
         _ = try services.ingest.waitForExit()
         try FileManager.default.moveItem(atPath: services.ledger, toPath: services.ledger + ".away")
         #expect(mkfifo(services.ledger, 0o600) == 0)
-        let again = try TestProgram(
-            "bet-ingest", ["--data", services.data, "--listen", "127.0.0.1:0", "--set", "agencies=2"],
-            in: services.folder.path)
+        let again = try TestProgram.start(
+            .ingest, data: services.data, agencies: 2, in: services.folder.path)
         #expect(try again.waitForExit() == 70)
         #expect(again.log.contains("open as a regular file"))
     }

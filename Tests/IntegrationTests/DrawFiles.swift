@@ -21,9 +21,8 @@ struct DrawFiles {
     init(bets: Int = 60, isUnfinished: Bool = false) throws {
         folder = try TemporaryFolder()
         self.bets = 2 * bets
-        let service = try TestProgram(
-            "bet-ingest",
-            ["--data", "d", "--listen", "127.0.0.1:0", "--set", "agencies=2", "--exit-after-draw"], in: folder.path)
+        let service = try TestProgram.start(
+            .ingest, data: "d", agencies: 2, arguments: ["--exit-after-draw"], in: folder.path)
         let address = try service.waitForAddress()
         for agency in 1...2 {
             let socket = try TestSocket(address)

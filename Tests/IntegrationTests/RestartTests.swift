@@ -91,12 +91,9 @@ struct RestartTests {
         services.ingest.signal(SIGKILL)
         _ = try services.ingest.waitForExit()
         try FileManager.default.removeItem(atPath: services.data + "/draws/default/result.json")
-        let again = try TestProgram(
-            "bet-ingest",
-            [
-                "serve", "--exit-after-draw", "--data", services.data, "--set", "agencies=3", "--set",
-                "draw.winningNumber=1", "--listen", "127.0.0.1:0",
-            ], in: services.folder.path)
+        let again = try TestProgram.start(
+            .ingest, data: services.data, agencies: 3, settings: ["draw.winningNumber=1"],
+            arguments: ["--exit-after-draw"], in: services.folder.path)
         #expect(try again.waitForExit() == 0, "\(again.log)")
         guard case .winners(first) = try services.consult(1) else {
             Issue.record("another outcome")
@@ -109,8 +106,7 @@ struct RestartTests {
     @Test("a second ingest service on the same data names the process that holds it, and exits with 75")
     func secondService() throws {
         let services = try Services(agencies: 1)
-        let second = try TestProgram(
-            "bet-ingest", ["--data", services.data, "--listen", "127.0.0.1:0"], in: services.folder.path)
+        let second = try TestProgram.start(.ingest, data: services.data, in: services.folder.path)
         #expect(try second.waitForExit() == 75)
         #expect(second.log.contains("is held by bet-ingest, process \(services.ingest.processID) on "))
         try services.stop()
@@ -209,10 +205,8 @@ struct RestartTests {
     @Test("an unread log delays neither the agencies nor the exit")
     func blockedLog() throws {
         let services = try Services(agencies: 1)
-        let blocked = try TestProgram(
-            "bet-ingest",
-            ["--data", services.folder.path + "/other", "--set", "agencies=1", "--listen", "127.0.0.1:0"],
-            in: services.folder.path)
+        let blocked = try TestProgram.start(
+            .ingest, data: services.folder.path + "/other", agencies: 1, in: services.folder.path)
         let address = try blocked.waitForAddress()
         blocked.stopReadingLog()
         // Each rejected HELLO logs a line of 150 bytes; a pipe holds 64 KiB.

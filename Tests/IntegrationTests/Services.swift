@@ -22,29 +22,21 @@ final class Services {
     init(agencies: Int, settings: [String] = []) throws {
         folder = try TemporaryFolder()
         self.agencies = agencies
-        self.settings = settings
         let data = folder.path + "/data"
-        winners = try Self.start("winners-service", agencies, data, settings, listen: "127.0.0.1:0", folder)
-        ingest = try Self.start("bet-ingest", agencies, data, settings, listen: "127.0.0.1:0", folder)
+        // Two event loops, even on machines with two cores.
+        self.settings = ["ingest.loops=2"] + settings
+        winners = try TestProgram.start(
+            .winners, data: data, agencies: agencies, settings: self.settings, in: folder.path)
+        ingest = try TestProgram.start(
+            .ingest, data: data, agencies: agencies, settings: self.settings, in: folder.path)
         ingestAddress = try ingest.waitForAddress()
         winnersAddress = try winners.waitForAddress()
     }
 
-    private static func start(
-        _ program: String, _ agencies: Int, _ data: String, _ settings: [String], listen: String,
-        _ folder: TemporaryFolder
-    ) throws -> TestProgram {
-        // Two event loops, even on machines with two cores.
-        let arguments = [
-            "--data", data, "--set", "agencies=\(agencies)", "--set", "ingest.loops=2", "--listen", listen,
-        ]
-        return try TestProgram(
-            program, arguments + settings.flatMap { ["--set", $0] }, in: folder.path)
-    }
-
     /// Starts the ingest service again on its previous port.
     func restartIngest() throws {
-        ingest = try Self.start("bet-ingest", agencies, data, settings, listen: "\(ingestAddress)", folder)
+        ingest = try TestProgram.start(
+            .ingest, data: data, agencies: agencies, listen: "\(ingestAddress)", settings: settings, in: folder.path)
         _ = try ingest.waitForAddress()
     }
 
@@ -56,7 +48,8 @@ final class Services {
     }
 
     func restartWinners() throws {
-        winners = try Self.start("winners-service", agencies, data, settings, listen: "\(winnersAddress)", folder)
+        winners = try TestProgram.start(
+            .winners, data: data, agencies: agencies, listen: "\(winnersAddress)", settings: settings, in: folder.path)
         _ = try winners.waitForAddress()
     }
 

@@ -71,6 +71,20 @@ struct RoomTests {
         }
     }
 
+    @Test("every package has an exact version, the same for the fuzzers")
+    func versions() throws {
+        func versions(_ manifest: String) throws -> [String: String] {
+            let text = try Repository.text(manifest)
+            let packages = text.matches(of: #/\.package\(url: "([^"]+)", exact: "([^"]+)"\)/#)
+            #expect(packages.count == text.matches(of: #/\.package\(url:/#).count, "\(manifest)")
+            return Dictionary(uniqueKeysWithValues: packages.map { (String($0.1), String($0.2)) })
+        }
+        let shipped = try versions("Package.swift")
+        for (package, version) in try versions("Fuzzing/Package.swift") {
+            #expect(shipped[package] == version, "\(package)")
+        }
+    }
+
     @Test("each folder of tests has the name of the folder of sources that it tests")
     func testFolders() throws {
         let places = [
