@@ -4,24 +4,30 @@ import WireProtocol
 
 /// The outcome of a request.
 ///
-/// It is no message and no log line yet: the connection makes both, in its protocol (`Answer`, `IngestConnection`).
+/// The connection makes a message and a log line of it, in its protocol (`Answer`, `IngestConnection`).
+///
+/// Each chunk has one, so its usual case is small and trivial to copy; the others are boxed.
 enum Decision: Sendable {
     // MARK: Made by Admission
 
     /// The connection sends for the agency from now on.
-    case joined(AgencyID, AgencyStanding, tellsStream: Bool)
+    indirect case joined(AgencyID, AgencyStanding, tellsStream: Bool)
     /// Another connection sends for the agency from now on; final.
     case superseded(AgencyID)
     /// An agency of a dialect sends on a new connection.
     case reconnected(AgencyID, storedBets: UInt64, Reconnection)
-    /// The record of a chunk is durable.
-    case recorded(RecordedChunk)
-    /// The chunk was recorded before: the answer that it had then.
-    case repeated(RecordedChunk)
+    /// The chunk is stored, or the END recorded, durably.
+    case stored(RecordedChunk)
+    /// The rejection of the chunk is recorded, durably.
+    indirect case rejected(RecordedChunk, RejectionRecord)
+    /// The chunk was recorded before: its answer then.
+    indirect case repeated(RecordedChunk, RejectionRecord?)
+    /// For the log: the bet of a stored chunk of one.
+    indirect case storedBet(Bet)
     /// Nothing of the chunk is recorded.
-    case notRecorded(NotRecorded)
+    indirect case notRecorded(NotRecorded)
     /// Chunks before this one are missing; final.
-    case gap(NotRecorded)
+    indirect case gap(NotRecorded)
     /// A chunk that there is nothing to record of.
     case nothingToRecord(isLast: Bool)
     /// The agency has finished before.
@@ -31,7 +37,7 @@ enum Decision: Sendable {
     /// The agencies of the parked ENDs have finished.
     case parkedEndFinished
     /// `isAnswered` is false if another decision answers the message.
-    case endRejected(reason: String, isAnswered: Bool)
+    indirect case endRejected(reason: String, isAnswered: Bool)
     /// Everything before the consultation is answered.
     case consult(AgencyID, waits: Bool)
     /// Everything before the question whether the draw is published is answered.
@@ -40,20 +46,20 @@ enum Decision: Sendable {
     // MARK: Made by sessions
 
     /// A message of a dialect is invalid.
-    case invalid(InvalidMessage)
+    indirect case invalid(InvalidMessage)
     /// The rest of a chunk that was rejected: not answered.
     case restOfRejected
     /// A native agency broke the protocol, or a deadline; final.
-    case failed(ErrorCode, String)
+    indirect case failed(ErrorCode, String)
     /// An agency of a dialect missed a deadline; final, without an answer.
-    case expired(AgencyID?, String)
+    indirect case expired(AgencyID?, String)
     case echo([UInt8])
     /// The peer has disconnected; final.
     case left
 
     // MARK: Made by DialectConsultations
 
-    case winners(AgencyID, WinnersFile, WinnersEntry, wasParked: Bool)
+    indirect case winners(AgencyID, WinnersFile, WinnersEntry, wasParked: Bool)
     case winnersUnreadable(reason: String)
     case consultationParked
     case notDrawnYet
@@ -85,11 +91,7 @@ struct RecordedChunk: Equatable, Sendable {
     var count: Int
     var isLast: Bool
     var firstBetIndex: UInt64
-    /// Nil for stored bets.
-    var rejection: RejectionRecord?
     var answers = Message.chunk
-    /// The bet of a stored chunk of one, if success is logged.
-    var singleBet: Bet?
 }
 
 /// A chunk of which nothing is recorded.

@@ -158,8 +158,8 @@ extension LedgerCommitter {
             switch consume entry {
             case .record(let record, let requester):
                 let firstBetIndex = ledger.append(record, time: time)
-                let recorded = record.recorded(firstBetIndex: firstBetIndex, namesBet: namesBets)
-                entries.append(.decided(.recorded(recorded), requester))
+                if namesBets, let bet = record.singleBet { entries.append(.decided(.storedBet(bet), requester)) }
+                entries.append(.decided(record.decision(firstBetIndex: firstBetIndex), requester))
             case .seal(let seal):
                 _ = ledger.append(StagedRecord(seal), time: time)
                 entries.append(.seal(seal))
@@ -176,7 +176,7 @@ extension LedgerCommitter {
             switch entry {
             case .decided(let decision, let requester):
                 requester.deliver(decision)
-                if case .recorded(let recorded) = decision, recorded.isLast { observer.agencyFinished(recorded.agency) }
+                if case .stored(let chunk) = decision, chunk.isLast { observer.agencyFinished(chunk.agency) }
             case .repeated(let repetition):
                 ledger.repetitions.append(repetition)
             case .seal(let seal):

@@ -125,7 +125,7 @@ struct OpenLedger: ~Copyable {
             preconditionFailure("agency \(agency) has no record of sequence \(chunk.sequence)")
         }
         let (header, payload) = try readRecord(at: offset)
-        var repeated = RecordedChunk(
+        let repeated = RecordedChunk(
             agency: agency, sequence: chunk.sequence, count: chunk.count, isLast: chunk.isLast,
             firstBetIndex: header.firstBetIndex)
         switch header.kind {
@@ -133,14 +133,13 @@ struct OpenLedger: ~Copyable {
             if let rejection = RejectionRecord(payload, count: header.count),
                 rejection.fingerprint == RejectionRecord.fingerprint(of: chunk)
             {
-                repeated.rejection = rejection
-                return .repeated(repeated)
+                return .repeated(repeated, rejection)
             }
         case .chunk, .lastChunk:
             let isSame =
                 chunk.isLast == (header.kind == .lastChunk) && chunk.count == header.count
                 && chunk.frame[Chunk.betsIndex...].elementsEqual(payload)
-            if isSame { return .repeated(repeated) }
+            if isSame { return .repeated(repeated, nil) }
         case .seal, .start:
             break
         }

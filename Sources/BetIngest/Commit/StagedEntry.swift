@@ -106,16 +106,17 @@ extension StagedRecord {
     }
 
     /// What the connection is told once the record is durable.
-    ///
-    /// - Parameter namesBet: whether a single bet is read from the bytes.
-    func recorded(firstBetIndex: UInt64, namesBet: Bool) -> RecordedChunk {
-        var recorded = RecordedChunk(
+    func decision(firstBetIndex: UInt64) -> Decision {
+        let recorded = RecordedChunk(
             agency: agency, sequence: sequence, count: count, isLast: kind == .lastChunk, firstBetIndex: firstBetIndex,
-            rejection: rejection, answers: answers)
-        if namesBet, count == 1, rejection == nil {
-            recorded.singleBet = BetColumns(bytes.span.extracting(payloadIndex...), count: 1).bets[0]
-        }
-        return recorded
+            answers: answers)
+        return if let rejection { .rejected(recorded, rejection) } else { .stored(recorded) }
+    }
+
+    /// The bet of a stored chunk of one.
+    var singleBet: Bet? {
+        guard count == 1, rejection == nil else { return nil }
+        return BetColumns(bytes.span.extracting(payloadIndex...), count: 1).bets[0]
     }
 }
 

@@ -51,8 +51,12 @@ extension Answer {
             self = .frame(.message(.welcome(terms.welcome(standing, tellsStream: tellsStream))))
         case .superseded(let agency):
             self = .final(.message(.error(.superseded, "another connection of agency \(agency) has taken over")))
-        case .recorded(let chunk), .repeated(let chunk):
-            self = .frame(.message(chunk.answer))
+        case .stored(let chunk):
+            self = .frame(.message(chunk.processed))
+        case .rejected(let chunk, let rejection):
+            self = .frame(.message(chunk.rejected(rejection)))
+        case .repeated(let chunk, let rejection):
+            self = .frame(.message(rejection.map(chunk.rejected) ?? chunk.processed))
         case .notRecorded(let chunk):
             self = .frame(
                 .message(
@@ -73,7 +77,7 @@ extension Answer {
     /// The answer to an agency of a dialect; nil if a decision sends nothing.
     init?(_ decision: Decision, dialect: any Dialect) {
         switch decision {
-        case .recorded(let chunk):
+        case .stored(let chunk):
             switch chunk.answers {
             case .chunk: self = .frame(.reply(.stored(isLast: chunk.isLast)))
             case .end: self = .frame(.reply(.finished))
@@ -118,15 +122,15 @@ extension Answer {
 }
 
 extension RecordedChunk {
-    /// The native answer, the first time and each time the chunk is sent again.
-    fileprivate var answer: WireProtocol.Message {
-        if let rejection {
-            return .chunkRejected(
-                ChunkRejected(
-                    sequence: sequence, code: rejection.code, betIndex: rejection.betIndex, message: rejection.message))
-        }
-        return .chunkProcessed(
-            ChunkProcessed(sequence: sequence, count: UInt16(count), firstBetIndex: firstBetIndex))
+    fileprivate var processed: WireProtocol.Message {
+        .chunkProcessed(ChunkProcessed(sequence: sequence, count: UInt16(count), firstBetIndex: firstBetIndex))
+    }
+
+    /// The answer to a rejected chunk, the first time and each time it is sent again.
+    fileprivate func rejected(_ rejection: RejectionRecord) -> WireProtocol.Message {
+        .chunkRejected(
+            ChunkRejected(
+                sequence: sequence, code: rejection.code, betIndex: rejection.betIndex, message: rejection.message))
     }
 }
 

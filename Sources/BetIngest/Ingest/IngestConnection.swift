@@ -124,9 +124,8 @@ extension IngestConnection: Requester {
     func log(_ decision: Decision) {
         let log = port.desk.log
         switch decision {
-        case .recorded(let chunk) where chunk.rejection == nil:
+        case .stored(let chunk):
             guard log.writesSuccess else { return }
-            if let bet = chunk.singleBet { log(.betStored(document: bet.document, number: bet.number)) }
             log(.betsReceived(count: chunk.count, agency: chunk.agency, sequence: chunk.sequence))
         case .winners(let agency, let file, let entry, _)
         where WinnersStream(file, entry, dialect: port.dialect) == nil:
@@ -154,10 +153,11 @@ extension IngestConnection {
             .agencyReconnected(
                 agency, peer: peer, storedBets: storedBets,
                 level: kind == .usual ? .debug : kind == .likely ? .info : .warning)
-        case .recorded(let chunk):
+        case .storedBet(let bet):
+            .betStored(document: bet.document, number: bet.number)
+        case .rejected(let chunk, let rejection):
             .betsRejected(
-                count: chunk.count, agency: chunk.agency, sequence: chunk.sequence,
-                reason: chunk.rejection?.message ?? "")
+                count: chunk.count, agency: chunk.agency, sequence: chunk.sequence, reason: rejection.message)
         case .notRecorded(let chunk), .gap(let chunk):
             isNative
                 ? .betsRejected(
