@@ -4,27 +4,27 @@ import WireProtocol
 
 /// The outcome of a request.
 ///
-/// It is no message and no log line yet: the connection makes both, in its protocol (`Answer`, `IngestConnection`).
+/// The connection derives from it the answer, in its protocol, and the log line (`Answer`, `IngestConnection`).
 enum Decision: Sendable {
     // MARK: Made by Admission
 
-    /// The connection sends for the agency from now on.
+    /// The connection is the agency's sender from now on.
     case joined(AgencyID, AgencyStanding, tellsStream: Bool)
-    /// Another connection sends for the agency from now on; final.
+    /// Another connection is the agency's sender from now on; final.
     case superseded(AgencyID)
     /// An agency of a dialect sends on a new connection.
     case reconnected(AgencyID, storedBets: UInt64, Reconnection)
     /// The record of a chunk is durable.
     case recorded(RecordedChunk)
-    /// The chunk was recorded before: the answer that it had then.
+    /// The chunk was recorded before; its answer is the same as then.
     case repeated(RecordedChunk)
     /// Nothing of the chunk is recorded.
     case notRecorded(NotRecorded)
     /// Chunks before this one are missing; final.
     case gap(NotRecorded)
-    /// A chunk that there is nothing to record of.
+    /// The chunk needs no record.
     case nothingToRecord(isLast: Bool)
-    /// The agency has finished before.
+    /// The agency had already finished.
     case finishedAlready
     /// An END that names no agency waits for others from its origin.
     case endParked
@@ -32,18 +32,18 @@ enum Decision: Sendable {
     case parkedEndFinished
     /// `isAnswered` is false if another decision answers the message.
     case endRejected(reason: String, isAnswered: Bool)
-    /// Everything before the consultation is answered.
+    /// The agency asks for its winners, and everything before the question is answered.
     case consult(AgencyID, waits: Bool)
-    /// Everything before the question whether the draw is published is answered.
+    /// The peer asks whether the draw is published, and everything before the question is answered.
     case askDrawn
 
     // MARK: Made by sessions
 
     /// A message of a dialect is invalid.
     case invalid(InvalidMessage)
-    /// The rest of a chunk that was rejected: not answered.
+    /// The rest of a rejected chunk; not answered.
     case restOfRejected
-    /// A native agency broke the protocol, or a deadline; final.
+    /// A native agency violated the protocol or missed a deadline; final.
     case failed(ErrorCode, String)
     /// An agency of a dialect missed a deadline; final, without an answer.
     case expired(AgencyID?, String)
@@ -60,18 +60,18 @@ enum Decision: Sendable {
     case drawn(Bool)
 }
 
-/// How usual it is that an agency of a dialect comes on a new connection.
+/// How expected it is that an agency of a dialect sends on a new connection.
 enum Reconnection: Sendable {
-    /// Its dialect has a connection for each message.
+    /// Its dialect opens a connection for each message.
     case usual
-    /// Its last connection carried one chunk, as those of a program with a connection for each message.
+    /// Its last connection carried one chunk, as if its program opens a connection for each message.
     case likely
     case unexpected
 }
 
 /// A chunk or END whose record is durable.
 struct RecordedChunk: Equatable, Sendable {
-    /// The message that the record answers.
+    /// The message that this decision answers.
     enum Message: Equatable, Sendable {
         case chunk
         /// The END of an agency of a dialect.
@@ -88,11 +88,11 @@ struct RecordedChunk: Equatable, Sendable {
     /// Nil for stored bets.
     var rejection: RejectionRecord?
     var answers = Message.chunk
-    /// The bet of a stored chunk of one, if success is logged.
+    /// The bet of a stored chunk with one bet, if the log names bets.
     var singleBet: Bet?
 }
 
-/// A chunk of which nothing is recorded.
+/// A chunk without a record.
 struct NotRecorded: Equatable, Sendable {
     var agency: AgencyID
     var sequence: UInt32
@@ -103,7 +103,7 @@ struct NotRecorded: Equatable, Sendable {
 
 /// A message of a dialect that its session rejected.
 struct InvalidMessage: Equatable, Sendable {
-    /// The agency that it names, or that sent on the connection before.
+    /// The agency that the message names, or else the connection's agency.
     var agency: AgencyID?
     /// The bets of a rejected chunk, valid or not; nil if the message is not a chunk.
     var bets: Int?
