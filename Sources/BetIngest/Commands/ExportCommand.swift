@@ -57,7 +57,7 @@ struct ExportCommand: ParsableCommand {
 
     /// Appends the bets of a record.
     ///
-    /// - Throws: ``LedgerError/damaged(path:offset:reason:)`` if its bytes do not hold the number of bets that it claims.
+    /// - Throws: ``LedgerError/damaged(path:offset:reason:)`` if its bytes do not hold as many bets as it claims.
     private func append(
         _ record: LedgerReader.Record, of reader: borrowing LedgerReader, to rows: inout BetRows, path: String
     ) throws(LedgerError) {

@@ -3,8 +3,9 @@ import Ledger
 import Shell
 
 extension DrawStandings {
-    /// Returns a table with a line for each agency; with more than 200 agencies, only for those that have sent something.
+    /// Returns a table with a line for each agency.
     ///
+    /// With more than 200 agencies, it lists only those that have sent something.
     /// An agency above `agencies` that has sent something is listed too.
     func table(agencies: UInt32) -> String {
         var table = TextTable(["agency", "chunks", "bets", "rejected", "state"])

@@ -22,7 +22,7 @@ struct VerifyCommand: ParsableCommand {
             let folder = configuration.folder
             let disk = PosixDisk()
             try NoLedger.check(folder, disk)
-            // Read before the ledger: a draw published while the ledger is read must not look like a result without a seal.
+            // Read before the ledger: a draw published meanwhile must not look like a result without a seal.
             let result = try DurableFile.read(folder.result, on: disk)
             let bar = ProgressBar(label: "verify", unit: "bytes")
             let contents = try LedgerContents(reading: folder.ledger, on: disk) { done, all in
@@ -56,8 +56,8 @@ struct VerifyCommand: ParsableCommand {
             throw VerifyFailure(
                 path: folder.result,
                 differences: [
-                    "it is the result of a ledger of \(published.ledgerBytes) bytes and \(published.bets) bets; this ledger "
-                        + "has no seal, so it is a different ledger or an older copy"
+                    "it is the result of a ledger of \(published.ledgerBytes) bytes and \(published.bets) bets; "
+                        + "this ledger has no seal, so it is a different ledger or an older copy"
                 ])
         }
         // Outside the data folder, in which verify changes nothing.

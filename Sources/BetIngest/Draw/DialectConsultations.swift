@@ -21,7 +21,7 @@ final class DialectConsultations: Sendable {
         var parkedOfAgency: [AgencyID: Int] = [:]
     }
 
-    /// The maximum of parked consultations for one agency: any peer may ask, and each consultation occupies a connection.
+    /// The maximum of parked consultations for one agency: any peer may ask, and each occupies a connection.
     private static let maxParkedPerAgency = 64
 
     private let state = NIOLockedValueBox(State())

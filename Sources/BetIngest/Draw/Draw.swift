@@ -73,7 +73,7 @@ struct Draw {
 
     /// Writes the winners file.
     ///
-    /// - Returns: its size and SHA-256, the list of agencies if there are few enough, and the number of all winning bets.
+    /// - Returns: its size and SHA-256, the list of agencies if it is short enough, and the number of winning bets.
     /// - Throws: ``DiskError``.
     private func write(
         _ winners: WinnerCollector, _ seal: SealRecord, _ standings: DrawStandings, ledgerID: UInt64

@@ -16,8 +16,8 @@ struct DrawRecovery: Sendable {
     ///   - expectsLedger: whether a missing ledger is an error.
     ///   - ledgerID: distinguishes a new ledger's groups from those of any other ledger.
     /// - Returns: nil after a stop.
-    /// - Throws: ``LedgerError``, ``DrawFolderFault``, ``PublishedDrawError``, or ``ConfigurationError`` if the draw has
-    ///   more agencies.
+    /// - Throws: ``LedgerError``, ``DrawFolderFault``, ``PublishedDrawError``, or ``ConfigurationError`` if the draw
+    ///   was begun with more agencies.
     init?(
         _ folder: DrawFolder, agencies: UInt32, expectsLedger: Bool = false, on disk: any Disk, time: UInt64,
         ledgerID: UInt64 = .random(in: 1...UInt64.max), isStopping: () -> Bool
@@ -73,8 +73,8 @@ struct DrawRecovery: Sendable {
 
     /// Checks that the ledger has everything that progress.json reports.
     ///
-    /// progress.json is written only after the facts that it reports are durable, so a ledger without them was restored from
-    /// a copy. An unreadable progress.json, or one of another ledger, proves nothing.
+    /// progress.json is written only after the facts that it reports are durable, so a ledger without them was restored
+    /// from a copy. An unreadable progress.json, or one of another ledger, proves nothing.
     ///
     /// - Throws: ``DrawFolderFault``.
     private static func checkNotOlder(_ folder: DrawFolder, _ contents: LedgerContents, on disk: any Disk) throws {
@@ -107,8 +107,8 @@ enum DrawFolderFault: ProgramError, Equatable, CustomStringConvertible {
         case .ledgerExpected(let path):
             "\(path) is missing and --expect-ledger was given: is the data folder mounted?"
         case .ledgerOlder(let path, let progress, let what):
-            "\(path) is older than \(progress), which says that \(what): the ledger was restored from a copy and lacks bets "
-                + "acknowledged since; restore the newer ledger, or, to accept the loss, remove \(progress)"
+            "\(path) is older than \(progress), which says that \(what): the ledger was restored from a copy and lacks "
+                + "the bets acknowledged since; restore the newer ledger, or, to accept the loss, remove \(progress)"
         }
     }
 }

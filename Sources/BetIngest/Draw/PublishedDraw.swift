@@ -13,10 +13,10 @@ struct PublishedDraw: Sendable {
         self.winners = winners
     }
 
-    /// Reads the published result of a ledger; nil if there is none.
+    /// Reads the published result of a ledger; nil if the draw is not published.
     ///
-    /// - Throws: ``PublishedDrawError`` if the result is damaged or belongs to another ledger: a person must decide whether
-    ///   to publish another one.
+    /// - Throws: ``PublishedDrawError`` if the result is damaged or belongs to another ledger: a person must decide
+    ///   whether to publish another one.
     init?(_ folder: DrawFolder, contents: LedgerContents, on disk: any Disk) throws {
         guard let bytes = try DurableFile.read(folder.result, on: disk) else { return nil }
         do throws(DrawResultError) {

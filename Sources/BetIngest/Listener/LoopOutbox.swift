@@ -4,7 +4,9 @@ import NIOConcurrencyHelpers
 import NIOCore
 import WireProtocol
 
-/// The answers in flight from the committer to one event loop, which is woken once for all answers since the last drain.
+/// The answers in flight from the committer to one event loop.
+///
+/// The loop is woken once for all answers that arrived since the last drain.
 ///
 /// Connections are served in turn, so a commit group may have one answer for each of a thousand connections that all
 /// have more chunks in flight. One write per answer then dominates the cost, so connections with more answers pending
