@@ -10,8 +10,8 @@ import WireProtocol
 
 @testable import BetIngest
 
-/// Tests that cut a draw at every call that changes the disk, in every way that power loss can leave the sectors, recover
-/// it, and cut the recovery too.
+/// Tests that cut a draw at every call that changes the disk, in every way that power loss can leave the sectors,
+/// recover it, and cut the recovery too.
 ///
 /// With `FAULTS=full` the draw is large, otherwise small.
 struct CrashPointTests {

@@ -18,7 +18,7 @@ final class LedgerAuditor {
     }
 
     private struct Sent {
-        /// The planned chunks: in the order of sequences, from 1, for a native agency; in file order for one of a dialect.
+        /// The planned chunks in file order; for a native agency the first one has sequence 1.
         var planned: [Planned]
         var isNative: Bool
         /// The first answer to each chunk of a native agency.

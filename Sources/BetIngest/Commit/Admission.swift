@@ -18,7 +18,7 @@ struct Admission {
     var awaitingOrigin: Set<AgencyID>
     /// Superseded connections that have not ended yet.
     private(set) var superseded: Set<ObjectIdentifier> = []
-    /// Whether the seal is staged: then nothing new is admitted.
+    /// Whether the seal is staged or durable: then nothing new is admitted.
     private(set) var isSealed: Bool
 
     init(standings: DrawStandings) {

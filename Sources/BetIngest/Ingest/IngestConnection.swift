@@ -16,7 +16,7 @@ import Shell
 final class IngestConnection: Sendable {
     private struct Inbox: Sendable {
         var events: Deque<ConnectionEvent> = []
-        /// Whether the connection is queued or a worker has it.
+        /// Whether the connection is queued or has its turn.
         var isQueued = false
     }
 
