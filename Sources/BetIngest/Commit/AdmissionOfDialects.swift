@@ -51,7 +51,7 @@ extension Admission {
         guard !superseded.contains(ObjectIdentifier(requester)) else { return }
         guard let agency = named else { return finishNameless(isAnswered: isAnswered, requester, &entries) }
         if let owner = owners[agency], !mayEnd(stream: owner, requester) {
-            let reason = "agency \(agency) is sending on another connection: only that connection can end its bets"
+            let reason = "agency \(agency) is sending on another connection: only that connection can finish it"
             return entries.append(.decided(.endRejected(reason: reason, isAnswered: isAnswered), requester))
         }
         let isRecorded = close(agency, answers: isAnswered ? .end : .none, requester, &entries)
