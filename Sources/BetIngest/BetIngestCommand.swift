@@ -8,17 +8,17 @@ struct BetIngestCommand: ParsableCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "bet-ingest",
-        abstract: "Takes the bets of agencies, stores them, and draws.",
+        abstract: "Receive the bets of agencies, store them, and draw the winners.",
         discussion: """
             Without a subcommand it serves: agencies connect to ingest.listen and stream their bets in chunks. \
-            A chunk is acknowledged when it would survive a power cut. When every agency has sent its \
+            A chunk is acknowledged once it would survive a power cut. When every agency has sent its \
             last chunk, the ledger is sealed and the result published in the data folder, where \
             winners-service finds it.
 
             EXAMPLES
               bet-ingest                                  serve with ./config.yaml
               bet-ingest serve --set agencies=2 --data /tmp/draw
-              bet-ingest status                           who has sent how much
+              bet-ingest status                           the progress of each agency
               bet-ingest verify                           check the ledger and the result
               bet-ingest export --output bets.csv         all bets as CSV
 

@@ -3,20 +3,20 @@ import Ledger
 import Shell
 import Storage
 
-/// The parts of the ingest service between the sockets and the disk, wired: everything but threads and ports.
+/// The wired parts of the ingest service between the sockets and the disk: everything except threads and ports.
 ///
-/// The service runs it on its threads (``RunningIngest``); the simulation steps through the same parts in one.
+/// The service runs them on several threads (``RunningIngest``); the simulation steps through them on one.
 struct IngestCore: Sendable {
-    /// What connections use: committer, consultations, queue, clock, log.
+    /// The parts that connections use.
     let desk: IngestDesk
     let budget: FrameBudget
     let worker: IngestWorker
     /// See ``DrawStandings/agencies(configured:)``.
     let agencies: UInt32
 
-    /// Opens the ledger for writing after what was read.
+    /// Opens the ledger for appending to the contents that recovery read.
     ///
-    /// - Parameter program: the version of this program, for the ledger.
+    /// - Parameter program: the version of this program; the ledger records it.
     /// - Throws: ``LedgerError``.
     init(
         configuration: ServiceConfiguration, program: String, contents: LedgerContents, published: PublishedDraw?,

@@ -4,17 +4,16 @@ import Platform
 import Shell
 import Storage
 
-/// The ingest service from start to exit: opens everything in order, waits, draws, and closes everything in the reverse
-/// order.
+/// The ingest service from start to exit: opens everything in order, serves, draws, and closes in the reverse order.
 ///
 /// Isolation: the main thread.
 struct IngestService {
     let configuration: ServiceConfiguration
     let log: EventLog
-    /// The version of this program, for the ledger.
+    /// The version of this program; the ledger records it.
     let program: String
     let exitAfterDraw: Bool
-    /// Whether a draw without a ledger is an error: the volume with the data may not be there.
+    /// Whether a draw without a ledger is an error: the volume with the data may not be mounted.
     let expectsLedger: Bool
     let inbox: MainInbox
     let disk: any Disk
@@ -22,7 +21,7 @@ struct IngestService {
 
     private var folder: DrawFolder { configuration.folder }
 
-    /// Serves until a stop signal, a fatal fault, or the draw where it is to exit after it.
+    /// Serves until a stop signal, a fatal error, or, with `exitAfterDraw`, the publication.
     ///
     /// Blocks.
     func run() throws {
@@ -52,12 +51,12 @@ struct IngestService {
         let outcome = Result { try serve(&lifecycle) }
         running.stop()
         try outcome.get()
-        if let failure = inbox.failure { throw failure }  // while everything was closed
+        if let failure = inbox.failure { throw failure }  // A commit failed while everything was closed.
     }
 
     /// Recovers the draw and opens the ports.
     ///
-    /// What recovery read ends here: the index of the chunks, once shared, would be copied at the first new one.
+    /// Releases what recovery read: a shared index of chunks would be copied when the first new chunk is appended.
     private func start() throws -> (RunningIngest, DrawLifecycle)? {
         let recovery = try DrawRecovery(
             folder, agencies: configuration.agencies, expectsLedger: expectsLedger, on: disk, time: clock()
@@ -76,7 +75,7 @@ struct IngestService {
         return (running, lifecycle)
     }
 
-    /// The main thread's loop: progress, the draw, the end.
+    /// Handles events on the main thread until the service must stop.
     private func serve(_ lifecycle: inout DrawLifecycle) throws {
         while !(lifecycle.isPublished && exitAfterDraw) {
             switch inbox.waitForNextEvent() {

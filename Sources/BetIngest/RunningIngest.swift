@@ -15,7 +15,7 @@ struct RunningIngest {
 
     /// Starts the ports, the committer and the workers.
     ///
-    /// - Throws: what keeps a port from opening. Nothing is left running then.
+    /// - Throws: if a port cannot be opened. Then nothing is left running.
     init(_ core: IngestCore, configuration: ServiceConfiguration, log: EventLog) throws {
         self.core = core
         self.log = log
@@ -30,9 +30,9 @@ struct RunningIngest {
         for port in listener.ports { log(.acceptConnections(port: port.name, address: port.listener.address)) }
     }
 
-    /// Stops accepting, lets chunks in hand become durable and be answered, closes everything.
+    /// Stops accepting, commits and answers the chunks in hand, and closes everything.
     ///
-    /// Blocks under a second.
+    /// Blocks for less than a second.
     func stop() {
         listener.stopAccepting()
         for port in listener.ports { log(.closed("port \(port.listener.address)")) }
@@ -49,7 +49,7 @@ struct RunningIngest {
 }
 
 extension ServiceConfiguration {
-    /// Port 1, and those of the dialects that carry bets.
+    /// Returns port 1 and the ports of the dialects that carry bets.
     fileprivate func ingestPorts(_ core: IngestCore) -> [(port: IngestPort, endpoint: Endpoint)] {
         let dialects = dialects.filter { !$0.isWinners }
         return ([(nil, ingest.listen)] + dialects.map { ($0.dialect, $0.endpoint) }).map { dialect, endpoint in

@@ -82,7 +82,7 @@ struct DialectPortTests {
         let endpoint = try ports.services.ingest.waitForAddress(port: "pipe")
         try ask(bet.replacing("1|Ana", with: "2|Ana"), endpoint).expect(pipe("ACK\n"))
         try ask("END\n", endpoint).expect(pipe("REJECTED 0\n"))
-        try ports.services.ingest.waitForLog("after the restart 1 have not been heard of again")
+        try ports.services.ingest.waitForLog("unfinished agencies that have not sent since the restart: 1")
         try ask(bet, endpoint).expect(pipe("ACK\n"))
         let ends = try (0..<2).map { _ in try ask("END\n", endpoint) }
         for end in ends { try end.expect(pipe("END ACK\n")) }

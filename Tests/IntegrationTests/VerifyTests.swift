@@ -57,7 +57,7 @@ struct VerifyTests {
     func wording() throws {
         let files = try DrawFiles(bets: 2)
         let output = try files.run("bet-ingest verify --data d").output
-        #expect(output.contains("result    holds: 2 winning bets on number 7574, drawn again from"), "\(output)")
+        #expect(output.contains("result    valid: 2 winning bets on number 7574, drawn again from"), "\(output)")
     }
 
     @Test("a record with a wrong bet count is damage, for export too")

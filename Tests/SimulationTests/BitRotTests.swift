@@ -9,9 +9,9 @@ import Testing
 @testable import BetIngest
 @testable import WinnersService
 
-/// Every bit of a small draw's files, flipped one at a time.
+/// Tests that flip the bits of a small draw's files, one at a time.
 ///
-/// `FAULTS=full` flips all of the ledger, else every 61st.
+/// With `FAULTS=full` they flip every bit of the ledger, otherwise every 61st.
 struct BitRotTests {
     private static let isFull = ProcessInfo.processInfo.environment["FAULTS"] == "full"
     private static let folder = DrawFolder(data: "/data", draw: Samples.draw)
@@ -20,7 +20,7 @@ struct BitRotTests {
         func send(_ answer: Answer) {}
     }
 
-    /// A published draw of two agencies, each of two chunks.
+    /// Makes a published draw of two agencies with two chunks each.
     private func draw() throws -> SimulatedDisk {
         let disk = SimulatedDisk()
         let flags = ["agencies": "2", "data": "/data", "draw.winningNumber": "7"]
@@ -45,7 +45,7 @@ struct BitRotTests {
         return disk
     }
 
-    @Test("any bit of a sealed ledger: an error, or a torn last group; never other bets, never fewer")
+    @Test("a flipped bit of a sealed ledger is an error or a torn closing group, and never changes the bets")
     func ledger() throws {
         let disk = try draw()
         let good = try #require(disk.bytes(Self.folder.ledger))
@@ -59,7 +59,7 @@ struct BitRotTests {
             flipped += 1
             do throws(LedgerError) {
                 let contents = try LedgerContents(reading: Self.folder.ledger, on: disk)
-                // Only the closing group can be taken for one that was being written: no bet is in it.
+                // Only the closing group can look like a torn group: it has no bets.
                 #expect(contents.end.tornBytes > 0 && !contents.end.isClosed, "bit \(bit) was not noticed")
                 #expect(contents.standings.standings == whole.standings.standings, "bit \(bit) changed the bets")
                 torn += 1
@@ -68,10 +68,10 @@ struct BitRotTests {
             }
         }
         try writeOutput(
-            "bit rot: \(flipped) of \(good.count * 8) bits of a ledger, \(torn) taken for a torn closing group")
+            "bit rot: \(flipped) of \(good.count * 8) bits of a ledger, \(torn) read as a torn closing group")
     }
 
-    @Test("any bit of result.json: rejected by both services")
+    @Test("a result.json with a flipped bit is rejected by both services")
     func result() throws {
         let disk = try draw()
         let good = try #require(disk.bytes(Self.folder.result))

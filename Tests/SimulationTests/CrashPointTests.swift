@@ -10,15 +10,15 @@ import WireProtocol
 
 @testable import BetIngest
 
-/// A draw cut at every call that changes the disk, in every way that power loss can leave the sectors, recovered, and the
-/// recovery cut again.
+/// Tests that cut a draw at every call that changes the disk, in every way that power loss can leave the sectors,
+/// recover it, and cut the recovery too.
 ///
-/// `FAULTS=full` takes a large draw and every cut; else a small one.
+/// With `FAULTS=full` the draw is large, otherwise small.
 struct CrashPointTests {
     private static let isFull = ProcessInfo.processInfo.environment["FAULTS"] == "full"
     private static let groups = isFull ? 120 : 3
 
-    /// Counts acknowledgements.
+    /// A sink that counts acknowledgements.
     private final class Answers: AnswerSink {
         let acknowledged = NIOLockedValueBox(0)
 
@@ -27,7 +27,7 @@ struct CrashPointTests {
         }
     }
 
-    /// The disk before a call of the reference run, and how many chunks were acknowledged then.
+    /// The disk before a call of the reference run, and the number of chunks acknowledged by then.
     private struct Point {
         var call: String
         var disk: SimulatedDisk
@@ -57,7 +57,7 @@ struct CrashPointTests {
             Self.configuration, on: disk, loop: EmbeddedEventLoop(), ledgerID: 7, clock: { 1_763_676_675_000 })
     }
 
-    /// Sends the chunks from a sequence on, in groups, to the publication.
+    /// Sends the chunks from a sequence on, in groups, until the publication.
     private func send(from sequence: Int, to ingest: SimulatedIngest, _ answers: Answers) throws {
         let connection = IngestConnection(peer: "test", port: ingest.port(nil), answers: answers)
         ingest.core.desk.committer.stage(.join(AgencyID(1), tellsStream: true), from: connection)
@@ -78,7 +78,7 @@ struct CrashPointTests {
         }
     }
 
-    /// The whole draw, and the disk before each of its calls.
+    /// Runs the whole draw and returns the disk before each of its calls.
     private func reference() throws -> (points: [Point], result: [UInt8]) {
         let disk = SimulatedDisk()
         let answers = Answers()
@@ -110,7 +110,7 @@ struct CrashPointTests {
         return SimulatedDisk.PowerLoss.allCases + torn + (1...6).map { .random(seed: $0) }
     }
 
-    /// What a recovery found: nothing is missing that was acknowledged, and nothing is there twice.
+    /// Checks that a recovery found every acknowledged chunk, and none twice.
     private func check(_ ingest: SimulatedIngest, _ acknowledged: Int, _ place: String) -> Int {
         let standing = ingest.contents.standings[AgencyID(1)]
         let stored = Int(standing.nextSequence) - 1
@@ -121,7 +121,7 @@ struct CrashPointTests {
     }
 
     @Test(
-        "cut at every call, in every way: nothing acknowledged is lost, nothing is stored twice, recovery may be cut too"
+        "after a cut at any call, and another during recovery, nothing acknowledged is lost and nothing is stored twice"
     )
     func everyCut() throws {
         let (points, result) = try reference()
@@ -136,7 +136,7 @@ struct CrashPointTests {
                 let before = disk.copy()
                 let recovered = try start(disk)
                 let stored = check(recovered, point.acknowledged, place)
-                // To the end, now and then: the same result, whenever the power went.
+                // Some runs continue to the publication: the result is the same, whenever the power failed.
                 if cuts % 53 == 0 {
                     try send(from: min(stored + 1, Self.chunks.count), to: recovered, Answers())
                     let ledger = try LedgerContents(reading: Self.configuration.folder.ledger, on: disk)

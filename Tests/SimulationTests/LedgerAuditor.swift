@@ -6,11 +6,11 @@ import WireProtocol
 
 @testable import BetIngest
 
-/// A model of what must be true, which knows what was sent and what was answered, and nothing of how the service works.
+/// A model of the service's invariants, which knows only what was sent and what was answered.
 ///
-/// Checks the invariants of ARCHITECTURE.md and docs/reliability.md; each fault names the invariant it breaks.
+/// Checks the invariants of ARCHITECTURE.md and docs/reliability.md; each fault names the invariant that it breaks.
 final class LedgerAuditor {
-    /// A chunk that an agency means to store.
+    /// A chunk that an agency plans to send.
     struct Planned {
         var bets: [Bet]
         var isBad: Bool
@@ -18,12 +18,12 @@ final class LedgerAuditor {
     }
 
     private struct Sent {
-        /// By sequence, from 1, for a native agency; for one of a dialect by its place in the file.
+        /// The planned chunks in file order; for a native agency the first one has sequence 1.
         var planned: [Planned]
         var isNative: Bool
         /// The first answer to each chunk of a native agency.
         var answers: [UInt32: Message] = [:]
-        /// How often a chunk of a dialect was sent, and acknowledged.
+        /// How often each chunk of a dialect was sent, and how often acknowledged.
         var attempts: [Int: Int] = [:]
         var acknowledged: [Int: Int] = [:]
     }
@@ -41,14 +41,14 @@ final class LedgerAuditor {
         if !condition { faults.append("invariant \(invariant): \(text())") }
     }
 
-    /// What no invariant has a number for.
+    /// Adds a fault that belongs to no numbered invariant.
     func violated(_ text: String) {
         faults.append(text)
     }
 
-    // MARK: What agencies are told
+    // MARK: Answers to agencies
 
-    /// A native agency has an answer to a chunk that it planned.
+    /// Checks and records the answer to a planned chunk of a native agency.
     func answered(_ agency: AgencyID, _ sequence: UInt32, _ message: Message) {
         guard let planned = sent[agency]?.planned[Int(sequence) - 1] else { return }
         switch message {
@@ -66,7 +66,7 @@ final class LedgerAuditor {
         sent[agency]?.answers[sequence] = message
     }
 
-    /// What WELCOME says must hold everything that was acknowledged.
+    /// Checks that WELCOME counts everything that was acknowledged.
     func welcomed(_ agency: AgencyID, _ welcome: Welcome) {
         guard let known = sent[agency] else { return }
         let highest = known.answers.keys.max() ?? 0
@@ -82,7 +82,7 @@ final class LedgerAuditor {
         check(sent[agency]?.planned[chunk].isBad == false, 3, "agency \(agency): bad chunk \(chunk) was acknowledged")
     }
 
-    /// An agency is told its winners.
+    /// Checks and records the winners that an agency gets.
     func told(_ agency: AgencyID, _ documents: [String]) {
         if let before = winners[agency] {
             check(before == documents, 5, "agency \(agency): winners \(before), then \(documents)")
@@ -91,19 +91,19 @@ final class LedgerAuditor {
         check(result != nil, 5, "agency \(agency): winners before the publication")
     }
 
-    /// Winners must not be told before this.
+    /// Records the published result, before which no winners may be sent; checks that it never changes.
     func published(_ bytes: [UInt8]?) {
         guard let bytes else {
-            check(result == nil, 4, "the published result is gone")
+            check(result == nil, 4, "the published result disappeared")
             return
         }
-        if let result { check(result == bytes, 4, "the result was published twice, and not the same") }
+        if let result { check(result == bytes, 4, "a second, different result was published") }
         result = bytes
     }
 
-    // MARK: What is stored
+    // MARK: Stored records
 
-    /// Reads the ledger and compares everything, at the end of a run.
+    /// Compares the ledger with everything that was sent and answered, at the end of a run.
     func audit(_ disk: any Disk, _ folder: DrawFolder, winningNumber: UInt16) {
         do {
             try auditLedger(disk, folder, winningNumber: winningNumber)

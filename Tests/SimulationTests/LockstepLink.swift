@@ -4,13 +4,14 @@ import WireProtocol
 
 @testable import Agency
 
-/// The link of an agency that runs on a thread of its own and only while the simulation lets it: from the answer to what it
-/// waited for until it waits again.
+/// The link of an agency that runs on its own thread in lockstep with the simulation.
 ///
-/// Isolation: the agency's thread calls the link, the simulation's thread the rest, and never both at once. Sendable is
-/// unchecked with this proof: everything is in `turn` or touched by the agency's thread only.
+/// The agency runs from the reply to its request until its next request.
+///
+/// Isolation: the agency's thread calls the link, the simulation's thread the rest, never both at once. Sendable is
+/// unchecked with this proof: everything is in `turn` or used only by the agency's thread.
 final class LockstepLink: ServiceLink, @unchecked Sendable {
-    /// What the agency waits for.
+    /// A request for which the agency waits.
     enum Request {
         case connect(Endpoint)
         case event(until: ContinuousClock.Instant)
@@ -24,7 +25,7 @@ final class LockstepLink: ServiceLink, @unchecked Sendable {
         case stop(String?)
     }
 
-    /// What the agency did on its connection since it waited last.
+    /// An action of the agency on its connection since its last request.
     enum Action {
         case send([UInt8])
         case close
@@ -38,12 +39,14 @@ final class LockstepLink: ServiceLink, @unchecked Sendable {
         var outcome: Result<[String], any Error>?
     }
 
-    /// The simulation's time 0.
+    /// The instant of the simulation's time 0.
     let start: ContinuousClock.Instant
     private let turn: Monitor<Turn>
     var random: any RandomNumberGenerator
 
-    /// - Parameter elapsed: the simulation's time now.
+    /// Makes a link.
+    ///
+    /// - Parameter elapsed: the simulation's current time.
     init(seed: UInt64, elapsed: Duration) {
         let start = ContinuousClock.now
         self.start = start
@@ -84,7 +87,7 @@ final class LockstepLink: ServiceLink, @unchecked Sendable {
         return signal
     }
 
-    /// The program's end: its winners, or what ended it.
+    /// Ends the program with its winners or with an error.
     func end(_ outcome: sending Result<[String], any Error>) {
         turn.withLock { $0.outcome = outcome }
         turn.wakeAll()
@@ -102,9 +105,9 @@ final class LockstepLink: ServiceLink, @unchecked Sendable {
 
     // MARK: The simulation's thread
 
-    /// Lets the agency run until it waits again.
+    /// Runs the agency until its next request.
     ///
-    /// - Returns: what it waits for; nil if it has ended.
+    /// - Returns: the request; nil if the agency has ended.
     func run(_ reply: Reply?, elapsed: Duration) -> Request? {
         turn.withLock { turn in
             turn.now = start + elapsed

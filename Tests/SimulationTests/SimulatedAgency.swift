@@ -2,21 +2,21 @@ import Domain
 import TestKit
 import WireProtocol
 
-/// A program of an agency: does one small thing at a time, on whatever has arrived.
+/// An agency's program, which the simulation steps.
 protocol SimulatedAgency: AnyObject {
     var connection: SimulatedConnection? { get }
-    /// It has its winners.
+    /// Whether it has its winners.
     var isDone: Bool { get }
-    /// What it is at, for messages.
+    /// A description of its state, for messages.
     var state: String { get }
 
-    /// Goes on: connects, reads what has arrived, sends.
+    /// Does one step: connects, reads what has arrived, or sends.
     func step(_ draw: SimulatedDraw)
 
-    /// Its connection breaks, or the program is killed and started again.
+    /// Breaks its connection, or kills the program, which starts again.
     func hangUp()
 
-    /// The draw is over: what still runs is ended.
+    /// Ends the program after the draw if it still runs.
     func end()
 }
 
@@ -25,9 +25,9 @@ extension SimulatedAgency {
 }
 
 extension SimulatedConnection {
-    /// The next whole message that has arrived.
+    /// Takes the next whole message that has arrived; nil if it is incomplete.
     ///
-    /// - Throws: ``MessageFault`` for bytes that are not one.
+    /// - Throws: ``MessageFault`` if the bytes are not a message.
     func takeMessage() throws(MessageFault) -> Message? {
         guard received.count >= 4 else { return nil }
         let length = received[..<4].reduce(0) { $0 << 8 | Int($1) }
@@ -38,7 +38,7 @@ extension SimulatedConnection {
     }
 }
 
-/// A native agency: windows, resumption, repeated chunks, chunks under a sequence that is taken.
+/// A native agency with a window, resumption, repeated chunks, and forged chunks with a used sequence.
 final class SimulatedNativeAgency: SimulatedAgency {
     private enum Phase {
         case sending
@@ -53,7 +53,7 @@ final class SimulatedNativeAgency: SimulatedAgency {
     private var isWelcome = false
     private var window = 1
     private var nextToSend: UInt32 = 1
-    /// Sequences in flight, and whether the chunk was another than the one that is stored under it.
+    /// The sequences in flight, and whether the chunk differs from the one planned under the sequence.
     private var inFlight: [(sequence: UInt32, isForged: Bool)] = []
     private var isAsked = false
 
@@ -122,7 +122,7 @@ final class SimulatedNativeAgency: SimulatedAgency {
             window = Int(welcome.window)
             nextToSend = welcome.nextSequence
             if welcome.isFinished { finishSending() }
-            // What it may have sent before, once more.
+            // Repeat up to three chunks.
             if nextToSend > 1, draw.chance(4) { nextToSend -= UInt32(draw.number(in: 1...Int(min(3, nextToSend - 1)))) }
         case .chunkProcessed(let processed):
             answered(processed.sequence, message, draw)
@@ -144,13 +144,13 @@ final class SimulatedNativeAgency: SimulatedAgency {
 
     private func answered(_ sequence: UInt32, _ message: Message, _ draw: SimulatedDraw) {
         guard let first = inFlight.first, first.sequence == sequence else {
-            draw.auditor.told(id, ["an answer to \(sequence) out of its turn"])
+            draw.auditor.told(id, ["an answer to \(sequence) out of order"])
             return
         }
         inFlight.removeFirst()
         if first.isForged {
             guard case .chunkRejected(let rejected) = message, rejected.code == .conflict else {
-                draw.auditor.told(id, ["a forged chunk \(sequence) was not a conflict: \(message)"])
+                draw.auditor.told(id, ["a forged chunk \(sequence) was not rejected as a conflict: \(message)"])
                 return
             }
             return
@@ -190,7 +190,7 @@ final class SimulatedNativeAgency: SimulatedAgency {
 }
 
 extension Message {
-    /// As the trace has it: without what is random by design.
+    /// Its text in the trace, without intentionally random fields.
     var traced: String {
         if case .notDrawnYet(let answer) = self { return "not drawn yet, \(answer.finishedAgencies)" }
         return "\(self)"

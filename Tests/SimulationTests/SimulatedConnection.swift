@@ -1,12 +1,13 @@
 import NIOCore
 import NIOEmbedded
 
-/// A connection over a network that delays and slices: the service's end is the shipped channel handler on an embedded
-/// loop, the client's end are the bytes that have arrived.
+/// A connection over a network that delays and splits the bytes.
 ///
-/// Isolation: one thread, as everything here.
+/// The service's side is the shipped channel handler on an embedded loop; the client's side is the received bytes.
+///
+/// Isolation: one thread.
 final class SimulatedConnection {
-    /// What the network sees of the service's channel: when it reads, and that it has ended its side.
+    /// A handler that shows the network when the service's channel reads, and when it has ended its output.
     private final class Edge: ChannelDuplexHandler {
         typealias InboundIn = ByteBuffer
         typealias OutboundIn = ByteBuffer
@@ -30,15 +31,15 @@ final class SimulatedConnection {
 
     private let channel: EmbeddedChannel
     private let edge = Edge()
-    /// On their way to the service.
+    /// The bytes in flight to the service.
     private(set) var outgoing: [UInt8] = []
-    /// On their way to the client.
+    /// The bytes in flight to the client.
     private(set) var incoming: [UInt8] = []
-    /// What the client has and has not taken.
+    /// The bytes that have arrived and that the client has not taken.
     private(set) var received: [UInt8] = []
     private var hasEndedInput = false
     private var isEndDelivered = false
-    /// The client has let it go; nothing more of it is looked at.
+    /// Whether the connection was reset; then it is ignored.
     private(set) var isGone = false
 
     init(_ handler: any ChannelHandler, loop: EmbeddedEventLoop) {
@@ -56,14 +57,14 @@ final class SimulatedConnection {
         }
     }()
 
-    /// Everything that the service will ever say here has arrived.
+    /// Whether the service has ended its output and all of it has arrived.
     var isEnded: Bool { (edge.hasEndedOutput || !channel.isActive) && incoming.isEmpty }
 
     var canDeliverOutgoing: Bool {
         channel.isActive && edge.wantsRead && (!outgoing.isEmpty || hasEndedInput && !isEndDelivered)
     }
 
-    /// For messages.
+    /// A description of its state, for messages.
     var state: String {
         "\(outgoing.count) out, \(incoming.count) in, \(received.count) received, active \(channel.isActive), gone \(isGone), ended \(edge.hasEndedOutput), fin \(hasEndedInput) \(isEndDelivered), reads \(edge.wantsRead)"
     }
@@ -71,7 +72,7 @@ final class SimulatedConnection {
     // MARK: The client
 
     func send(_ bytes: [UInt8]) {
-        // Behind its end nothing is sent.
+        // Nothing is sent after the end of input.
         if !hasEndedInput { outgoing += bytes }
     }
 
@@ -84,7 +85,7 @@ final class SimulatedConnection {
         hasEndedInput = true
     }
 
-    /// Closes both sides at once: what is under way is lost.
+    /// Closes both sides at once; bytes in flight are lost.
     func reset() {
         isGone = true
         channel.close(promise: nil)
@@ -94,7 +95,7 @@ final class SimulatedConnection {
 
     // MARK: The network
 
-    /// Some bytes arrive at the service.
+    /// Delivers some bytes, or the end of input, to the service.
     func deliverOutgoing(_ byteCount: Int) {
         guard canDeliverOutgoing else { return }
         if outgoing.isEmpty {
@@ -110,14 +111,14 @@ final class SimulatedConnection {
         if channel.isActive { channel.pipeline.read() }
     }
 
-    /// Some bytes arrive at the client.
+    /// Delivers some bytes to the client.
     func deliverIncoming(_ byteCount: Int) {
         let taken = min(byteCount, incoming.count)
         received += incoming[..<taken]
         incoming.removeFirst(taken)
     }
 
-    /// Takes over what the service has written.
+    /// Collects the bytes that the service has written.
     func collect() {
         while let buffer = try? channel.readOutbound(as: ByteBuffer.self) {
             incoming += Array(buffer.readableBytesView)

@@ -3,7 +3,7 @@ import Dialects
 import Domain
 import TestKit
 
-/// An agency of a dialect: waits for each answer, and sends again what it has no answer for.
+/// An agency of a dialect: waits for each answer, and repeats unanswered messages.
 final class SimulatedDialectAgency: SimulatedAgency {
     private enum Phase {
         case sending
@@ -18,7 +18,7 @@ final class SimulatedDialectAgency: SimulatedAgency {
     private var language: any AgencyLanguage
     private(set) var connection: SimulatedConnection?
     private var phase = Phase.sending
-    /// The chunk to send next, or sent last.
+    /// The index of the chunk to send next, or of the one in flight.
     private var next = 0
     private var question: AgencyQuestion?
 
@@ -35,7 +35,7 @@ final class SimulatedDialectAgency: SimulatedAgency {
     func hangUp() {
         connection = nil
         question = nil
-        // Programs whose end names no agency bind the new connection with a chunk: the last one, once more.
+        // Programs whose END names no agency repeat their last chunk to bind the new connection.
         let isNameless = language.name == "pipe" || language.name == "semicolon"
         if isNameless, phase == .finishing || phase == .consulting {
             phase = .sending
@@ -63,13 +63,13 @@ final class SimulatedDialectAgency: SimulatedAgency {
             receive(reply, draw)
             if language.isOneMessagePerConnection { leave() }
         case .invalid:
-            draw.auditor.told(id, ["no answer of \(language.name): \(connection.received)"])
+            draw.auditor.told(id, ["not an answer of \(language.name): \(connection.received)"])
             hangUp()
         case .needsBytes:
             guard connection.isEnded else { return }
-            let wasRefused = phase == .sending && planned[next].isBad && language.rejectionCloses
+            let wasRejected = phase == .sending && planned[next].isBad && language.rejectionCloses
             hangUp()
-            if wasRefused { advance() }
+            if wasRejected { advance() }
         }
     }
 
@@ -107,7 +107,7 @@ final class SimulatedDialectAgency: SimulatedAgency {
             draw.auditor.acknowledged(id, chunk: next)
             advance()
         case (.sending, .rejected):
-            // A bad chunk; or the agency had finished before its connection broke.
+            // The chunk is bad, or the agency had finished before its connection broke.
             advance()
         case (.finishing, .finished):
             phase = .consulting

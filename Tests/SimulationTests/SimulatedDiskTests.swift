@@ -2,9 +2,9 @@ import Storage
 import TestKit
 import Testing
 
-/// What the simulated disk forgets is what a real one may forget: names by folder, folders by the one above.
+/// Tests that the simulated disk loses what a real one may lose: names and folders whose parent folder was not synced.
 struct SimulatedDiskTests {
-    @Test("a name survives only when its own folder was synced")
+    @Test("a name survives only if its own folder was synced")
     func names() throws {
         for (synced, survives) in [("a/b", true), ("a", false), ("a/c", false)] {
             let disk = SimulatedDisk()
@@ -19,7 +19,7 @@ struct SimulatedDiskTests {
         }
     }
 
-    @Test("a folder survives only when the one above was synced, and what is in it with it")
+    @Test("a folder and its contents survive only if the parent folder was synced")
     func folders() throws {
         let disk = SimulatedDisk()
         try disk.makeOneFolder("a")
@@ -28,7 +28,7 @@ struct SimulatedDiskTests {
         #expect(disk.bytes("a/x") == nil && disk.stamp("a") == nil)
     }
 
-    @Test("a folder that was made durably, and a file that was replaced, are there after the power was lost")
+    @Test("a durably made folder and a replaced file survive power loss")
     func durable() throws {
         let disk = SimulatedDisk()
         try disk.makeFolder("a/b/c")

@@ -10,16 +10,16 @@ import TestKit
 
 @testable import BetIngest
 
-/// A whole draw in one thread: both services, agencies of all kinds, network, disk and clock.
+/// A whole draw on one thread: both services, agencies of all kinds, network, disk and clock.
 ///
-/// A seed decides everything.
+/// A seed determines everything.
 ///
-/// The scheduler picks one small step after the other: some bytes arrive, a worker takes a turn, the committer commits, an
-/// agency goes on, time passes, something breaks. Faults end after a while, and then the draw must come to its end.
+/// The scheduler picks one small step after another: bytes arrive, a worker takes a turn, the committer commits, an
+/// agency takes a step, time passes, a fault happens. The number of faults is limited, so the draw must end.
 final class SimulatedDraw {
-    /// A lie of the disk that the auditor must find out: it shows that the harness sees.
+    /// A fault that the auditor must detect, which proves that the simulation detects faults.
     enum Canary {
-        /// A sync returns and has done nothing.
+        /// A sync returns without effect.
         case syncLies
     }
 
@@ -46,7 +46,7 @@ final class SimulatedDraw {
     private var faults: Faults
     private var resultStamp: FileStamp?
     private(set) var steps = 0
-    /// Of everything that agencies heard, in its order: the same for the same seed.
+    /// A hash of every message that agencies received, in order: the same for the same seed.
     private(set) var traceHash: UInt64 = 14_695_981_039_346_656_037
 
     init(seed: UInt64, canary: Canary? = nil) throws {
@@ -62,7 +62,7 @@ final class SimulatedDraw {
         for number in 1...count { addAgency(AgencyID(UInt32(number))) }
     }
 
-    /// Those that were read already: it takes longer than most draws.
+    /// A cache, because making a configuration takes longer than most draws.
     private static let configurations = NIOLockedValueBox<[[Int]: ServiceConfiguration]>([:])
 
     private static func configuration(agencies: Int, window: Int) throws -> ServiceConfiguration {
@@ -76,14 +76,14 @@ final class SimulatedDraw {
         return configuration
     }
 
-    // MARK: What agencies use
+    // MARK: Used by agencies
 
     func number(in range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
 
-    /// One time out of so many.
+    /// Whether an event of probability 1 / `outOf` happens.
     func chance(_ outOf: Int) -> Bool { number(in: 1...outOf) == 1 }
 
-    /// What has passed since the draw began.
+    /// The time since the draw began.
     var elapsed: Duration { .milliseconds(time.withLockedValue { Int($0 - Self.startTime) }) }
 
     func trace(_ text: String) {
@@ -119,7 +119,7 @@ final class SimulatedDraw {
                 bet.number = chance(3) ? 7 : UInt16(8 + index)
                 return bet
             }
-            // The first one is good: some dialects name the agency in its bets only.
+            // The first chunk is good: some dialects name the agency only in bets.
             let isBad = index > 0 && chance(5)
             if isBad { bets[bets.count - 1].birthdate = Birthdate(packed: 19_990_230) }
             planned.append(.init(bets: bets, isBad: isBad, isLast: false))
@@ -140,7 +140,7 @@ final class SimulatedDraw {
 extension SimulatedDraw {
     /// Runs to the end of the draw.
     ///
-    /// - Returns: what was found wrong, each with its invariant; nothing where all holds.
+    /// - Returns: the faults found, each with the invariant that it breaks.
     func run(maxSteps: Int = 40_000) -> [String] {
         defer { for agency in agencies { agency.end() } }
         while agencies.contains(where: { !$0.isDone }) {
@@ -171,7 +171,7 @@ extension SimulatedDraw {
         settle()
     }
 
-    /// Lets the loops run, and takes over what was written.
+    /// Runs the loops and collects what was written.
     private func settle() {
         loop.run()
         for connection in ingestConnections { connection.collect() }
@@ -230,7 +230,7 @@ extension SimulatedDraw {
         }
     }
 
-    /// The draw has come to its end: everything is compared, once more after a last loss of power.
+    /// Audits the finished draw, and audits it again after a final power loss.
     private func end() {
         faults.isDiskArmed = false
         setPlan()
@@ -246,7 +246,7 @@ extension SimulatedDraw {
     }
 }
 
-// MARK: - What breaks
+// MARK: - Faults
 
 extension SimulatedDraw {
     private func breakSomething() {
@@ -268,7 +268,7 @@ extension SimulatedDraw {
         if faults.isDiskArmed { setPlan() }
     }
 
-    /// kill -9: what was written is in the page cache.
+    /// Kills the ingest service as `kill -9` does: its writes stay in the page cache.
     private func drop() {
         trace("kill")
         ingest = nil
@@ -284,7 +284,7 @@ extension SimulatedDraw {
         setPlan()
     }
 
-    /// A stop signal: the service ends by itself.
+    /// Stops the ingest service as a stop signal does.
     private func stop() {
         trace("stop")
         do {
@@ -297,7 +297,7 @@ extension SimulatedDraw {
         }
     }
 
-    /// The service ended with an error: what it had not synced may be gone.
+    /// Handles an error that ended the service: everything that it had not synced may be lost.
     private func die(_ error: any Error) {
         trace("exit")
         ingest = nil
@@ -309,7 +309,7 @@ extension SimulatedDraw {
         setPlan()
     }
 
-    /// The process behind connections has gone; clients see the end.
+    /// Closes all connections of a process that has ended.
     private func dropConnections(_ connections: inout [SimulatedConnection], delivers: Bool = false) {
         for connection in connections {
             if delivers, chance(2) { connection.deliverIncoming(.max) }
@@ -319,7 +319,7 @@ extension SimulatedDraw {
         connections.removeAll()
     }
 
-    /// Arms the disk: one of the next calls fails, or does less.
+    /// Arms the disk if faults are due: one of the next calls fails or writes less.
     private func setPlan() {
         if canary == .syncLies {
             disk.setPlan { $0.name == "sync" ? .lies : nil }

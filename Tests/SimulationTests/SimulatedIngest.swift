@@ -10,7 +10,7 @@ import TestKit
 
 @testable import BetIngest
 
-/// The ingest service as a process of the simulation: the shipped parts, stepped instead of run by threads.
+/// The ingest service as a process of the simulation: the shipped parts, stepped instead of run on threads.
 final class SimulatedIngest {
     let core: IngestCore
     let contents: LedgerContents
@@ -20,9 +20,9 @@ final class SimulatedIngest {
     private var lifecycle: DrawLifecycle
     private let configuration: ServiceConfiguration
 
-    /// Starts it: recovery, and whatever comes before the ports are open.
+    /// Starts the service: recovery and everything else before the ports are open.
     ///
-    /// - Throws: what ends the process.
+    /// - Throws: the error that ends the process.
     init(
         _ configuration: ServiceConfiguration, on disk: any Disk, loop: EmbeddedEventLoop, ledgerID: UInt64,
         clock: @escaping @Sendable () -> UInt64
@@ -31,7 +31,7 @@ final class SimulatedIngest {
         let recovery = try DrawRecovery(
             configuration.folder, agencies: configuration.agencies, on: disk, time: clock(), ledgerID: ledgerID,
             isStopping: { false })
-        guard let recovery else { preconditionFailure("nobody told it to stop") }
+        guard let recovery else { preconditionFailure("recovery stopped without a stop signal") }
         core = try IngestCore(
             configuration: configuration, program: "simulated", contents: recovery.contents,
             published: recovery.published, inbox: inbox, disk: disk, clock: clock, log: .silent)
@@ -57,14 +57,14 @@ final class SimulatedIngest {
         IngestPort(configuration, agencies: core.agencies, dialect: dialect, desk: core.desk)
     }
 
-    /// One turn of one worker.
+    /// Runs one turn of a worker.
     func work() {
         let queue = core.desk.queue
         guard !queue.isEmpty, let connection = queue.waitForNextConnection() else { return }
         core.worker.takeTurn(connection)
     }
 
-    /// One commit of the committer.
+    /// Commits everything that is staged.
     func commit() {
         _ = core.desk.committer.commitStaged()
     }
@@ -73,9 +73,9 @@ final class SimulatedIngest {
         ingestLoop.connections.sweep()
     }
 
-    /// One event of the main thread.
+    /// Handles one event of the main thread.
     ///
-    /// - Throws: what ends the process.
+    /// - Throws: the error that ends the process.
     func handleEvent() throws {
         switch inbox.takeNextEvent() {
         case .failed(let error)?: throw error
@@ -86,9 +86,9 @@ final class SimulatedIngest {
         }
     }
 
-    /// A stop signal: what is staged is committed and answered, then everything is closed.
+    /// Stops the service as a stop signal does: commits and answers everything staged, then closes everything.
     ///
-    /// - Throws: what went wrong at it.
+    /// - Throws: the error that ended the committer.
     func stop() throws {
         core.desk.queue.shutDown()
         core.desk.committer.stop()

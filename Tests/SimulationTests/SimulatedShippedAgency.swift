@@ -7,7 +7,7 @@ import WireProtocol
 
 @testable import Agency
 
-/// The shipped agency: checks its file, sends it and asks for its winners, on a thread in lockstep with the simulation.
+/// The shipped agency on a thread in lockstep with the simulation: checks its file, sends it and asks for its winners.
 ///
 /// It is killed and started again, and its connections break.
 final class SimulatedShippedAgency: SimulatedAgency {
@@ -21,11 +21,11 @@ final class SimulatedShippedAgency: SimulatedAgency {
     private var thread: NamedThread?
     private var request: LockstepLink.Request?
     private var runs: UInt64 = 0
-    /// The program is killed at its next step; else its connection breaks.
+    /// Whether the program is killed at its next step.
     private var isKilled = false
     private var hangUps = 0
 
-    /// Later than the services' clock: what is born between is valid here and rejected there.
+    /// Later than the services' clock: a birthdate in between is valid for the agency and rejected by the service.
     private static let today = Samples.today
     private static let unborn = Birthdate(packed: 20_260_601)
 
@@ -58,7 +58,7 @@ final class SimulatedShippedAgency: SimulatedAgency {
         configuration = try? Self.configuration(id, chunkBets)
     }
 
-    /// Those that were read already: it takes longer than most draws.
+    /// A cache, because making a configuration takes longer than most draws.
     private static let configurations = NIOLockedValueBox<[[Int]: ServiceConfiguration]>([:])
 
     private static func configuration(_ id: AgencyID, _ chunkBets: Int) throws -> ServiceConfiguration {
@@ -115,7 +115,7 @@ final class SimulatedShippedAgency: SimulatedAgency {
         run(link, nil, draw)
     }
 
-    /// What `agency send` does, without its log and its report.
+    /// Does what `agency send` does, without log and report.
     private static func program(
         _ configuration: ServiceConfiguration, _ disk: SimulatedDisk, _ link: LockstepLink
     ) throws -> [String] {
@@ -135,7 +135,7 @@ final class SimulatedShippedAgency: SimulatedAgency {
         return try consultation.run(&winners).documents
     }
 
-    /// Lets the program run until it waits again, and does what it did.
+    /// Runs the program until its next request, and performs its actions on the connection.
     private func run(_ link: LockstepLink, _ reply: LockstepLink.Reply?, _ draw: SimulatedDraw) {
         request = link.run(reply, elapsed: draw.elapsed)
         for action in link.takeActions() {
@@ -154,13 +154,13 @@ final class SimulatedShippedAgency: SimulatedAgency {
             draw.auditor.told(id, documents)
             isDone = true
         case .failure(AgencyError.deadline), .failure(AgencyError.superseded), .failure(is Stopped):
-            draw.trace("\(id) ended")  // and is run again
+            draw.trace("\(id) ended")  // The next step starts it again.
         case .failure(let error):
             draw.auditor.told(id, ["the agency ended with: \(error)"])
         }
     }
 
-    /// Kills the program: it forgets everything but its file.
+    /// Kills the program, which loses everything except its file.
     private func stop(elapsed: Duration) {
         connection = nil
         guard let link else { return }
@@ -173,9 +173,9 @@ final class SimulatedShippedAgency: SimulatedAgency {
         (thread, link, request) = (nil, nil, nil)
     }
 
-    // MARK: What it waits for
+    // MARK: Requests of the program
 
-    /// - Returns: nil if it has to wait longer.
+    /// Returns the reply to a request, or nil if the program must wait longer.
     private func reply(to request: LockstepLink.Request, _ draw: SimulatedDraw) -> LockstepLink.Reply? {
         let start = link?.start ?? .now
         switch request {
@@ -193,7 +193,7 @@ final class SimulatedShippedAgency: SimulatedAgency {
                 if let message = try connection.takeMessage() {
                     receive(message, draw)
                     guard case .notDrawnYet(var answer) = message else { return .event(.message(message)) }
-                    // Random by design, and this run must be the same each time.
+                    // The service's value is random, but the simulation must be deterministic.
                     answer.retryAfterMilliseconds = 700
                     return .event(.message(.notDrawnYet(answer)))
                 }

@@ -46,7 +46,7 @@ final class SimulatedWinners {
         return SimulatedConnection(handler, loop: loop)
     }
 
-    /// One look at the published files.
+    /// Looks at the published files once.
     func look() {
         for change in published.changes() {
             switch change {

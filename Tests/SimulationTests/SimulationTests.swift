@@ -3,7 +3,7 @@ import Shell
 import TestKit
 import Testing
 
-/// Whole draws, each decided by a seed: `SIMULATION_DRAWS` of them, from `SIMULATION_SEED` on.
+/// Tests of whole draws, each determined by a seed: `SIMULATION_DRAWS` seeds, from `SIMULATION_SEED` on.
 struct SimulationTests {
     private static let draws = Int(ProcessInfo.processInfo.environment["SIMULATION_DRAWS"] ?? "") ?? 300
     private static let firstSeed = UInt64(ProcessInfo.processInfo.environment["SIMULATION_SEED"] ?? "") ?? 1
@@ -32,7 +32,7 @@ struct SimulationTests {
         }
     }
 
-    @Test("the canary: a disk whose sync lies is found out")
+    @Test("the canary: a disk whose sync has no effect is detected")
     func canary() throws {
         let caught = try (1...100 as ClosedRange<UInt64>).filter { seed in
             try !SimulatedDraw(seed: seed, canary: .syncLies).run(maxSteps: 2000).allSatisfy { $0.hasPrefix("no end") }

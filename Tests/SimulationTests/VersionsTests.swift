@@ -8,7 +8,7 @@ import WireProtocol
 @testable import BetIngest
 @testable import WinnersService
 
-/// Files of other versions: older ones are read, and what a newer one has made is named and never cut off.
+/// Tests of files of other versions: older ones are read; records and groups of newer ones are named and never cut off.
 struct VersionsTests {
     private let folder = DrawFolder(data: "/data", draw: Samples.draw)
 
@@ -22,7 +22,7 @@ struct VersionsTests {
         try #require(try DrawRecovery(folder, agencies: agencies, on: disk, time: 1) { false })
     }
 
-    @Test("a ledger of version 1 opens, takes bets, and stays one of version 1")
+    @Test("a ledger of version 1 opens and stays one of version 1")
     func openLedger() throws {
         let disk = try disk([folder.ledger: "open.ledger"])
         let recovery = try recover(disk)
@@ -30,7 +30,7 @@ struct VersionsTests {
         #expect(recovery.contents.standings.storedBets == 48)
         let standing = recovery.contents.standings[AgencyID(4)]
         #expect(standing.rejectedBets == 2 && standing.nextSequence == 2)
-        // The rejected bets of version 1 are not known any more.
+        // Version 1 did not record the digest of rejected bets.
         #expect(standing.stream.checksum == nil && standing.stream.lastChunk == .rejected)
         #expect(recovery.contents.standings[AgencyID(1)].stream.checksum != nil)
         let configuration = try ServiceConfiguration(flags: ["data": "/data"], environment: [:], file: nil)
@@ -44,7 +44,7 @@ struct VersionsTests {
         #expect(again.standings.storedBets == 48)
     }
 
-    @Test("a result of version 1 is taken by a restart, told by winners-service, and drawn again the same")
+    @Test("a result of version 1 is accepted by a restart, served by winners-service, and the same when drawn again")
     func publishedDraw() throws {
         let disk = try disk([folder.ledger: "sealed.ledger", folder.result: "result.json"])
         let published = try #require(try recover(disk).published)
@@ -58,7 +58,7 @@ struct VersionsTests {
         #expect(published.result.isOutcome(try #require(try draw.run(seal))))
     }
 
-    @Test("a record of a kind that a newer version has made is named and not cut off as torn")
+    @Test("a record of a kind of a newer version is named and not cut off as torn")
     func newerRecord() throws {
         let (disk, end) = try ledgerBeforeLastGroup()
         let payload: [UInt8] = [1, 2, 3]
@@ -76,7 +76,7 @@ struct VersionsTests {
         try expectUnknown(disk, at: end, group.bytes + record, what: "record", fault: end + GroupHeader.byteCount)
     }
 
-    @Test("a group of a kind that a newer version has made is named and not cut off as torn")
+    @Test("a group of a kind of a newer version is named and not cut off as torn")
     func newerGroup() throws {
         let (disk, end) = try ledgerBeforeLastGroup()
         var group = GroupHeader(
@@ -84,7 +84,7 @@ struct VersionsTests {
             recordsChecksum: 0)
         group.kindCode = 9
         try expectUnknown(disk, at: end, group.bytes, what: "group", fault: end)
-        // Damage before such a group is damage, and not a torn end.
+        // Damage before such a group is reported as damage, not as a torn tail.
         var bytes = try #require(disk.bytes(folder.ledger))
         bytes[4096 + 60] ^= 1
         disk.put(folder.ledger, bytes)
@@ -99,7 +99,7 @@ struct VersionsTests {
         [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> $0) }
     }
 
-    /// A ledger with one group, and where the next one begins.
+    /// Makes a ledger with one group; returns the offset of the next group.
     private func ledgerBeforeLastGroup() throws -> (SimulatedDisk, Int) {
         let disk = SimulatedDisk()
         try LedgerWriter.create(

@@ -3,7 +3,7 @@ import WireProtocol
 
 /// Bets as rows of CSV.
 struct BetRows {
-    /// Whether a name that a spreadsheet would take for a formula gets an apostrophe in front.
+    /// Whether a name that a spreadsheet would evaluate as a formula is prefixed with an apostrophe.
     var isSpreadsheetSafe = false
     private(set) var bytes: [UInt8] = []
 
@@ -40,10 +40,10 @@ struct BetRows {
         append(field: safe.span)
     }
 
-    /// What makes a spreadsheet evaluate a cell.
+    /// The first characters of cells that a spreadsheet evaluates.
     private static let formulaStarts = Array("=+-@\t\r".utf8)
 
-    /// Quotes a field as RFC 4180 says, where it holds a comma, a quote or the end of a line.
+    /// Appends a field, quoted as in RFC 4180 if it contains a comma, a quote, CR or LF.
     private mutating func append(field: Span<UInt8>) {
         var needsQuotes = false
         for index in field.indices {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Shell
 
-/// Where the doctor went: it plays agencies.
+/// A hidden command that tells users of the old `bet-ingest doctor` to run `agency doctor`.
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Moved to agency doctor.", shouldDisplay: false)
@@ -13,8 +13,8 @@ struct DoctorCommand: ParsableCommand {
     }
 }
 
-/// The command is another program's.
+/// An error: the command is now one of another program.
 struct DoctorMoved: ProgramError, CustomStringConvertible {
     var exit: ProgramExit { .usage }
-    var description: String { "the doctor plays agencies and is now theirs: agency doctor, with the same options" }
+    var description: String { "the doctor is now a command of the agency: agency doctor, with the same options" }
 }

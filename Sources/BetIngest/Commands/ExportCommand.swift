@@ -10,9 +10,9 @@ struct ExportCommand: ParsableCommand {
         commandName: "export",
         abstract: "Write all bets as CSV.",
         discussion: """
-            One row a bet, in the order of the ledger: agency, first name, last name, document, birthdate, number. Rows \
-            end with CR LF and fields are quoted where needed, as Python's csv module writes and \
-            reads them. Takes no lock: it may run beside the service. A file is complete when it appears, \
+            One row for each bet, in the order of the ledger: agency, first name, last name, document, birthdate, \
+            number. Rows end with CR LF and fields are quoted where needed, as Python's csv module writes and \
+            reads them. Takes no lock, so it may run while the service does. A file is complete when it appears, \
             and only its owner may read it.
             """)
 
@@ -23,7 +23,7 @@ struct ExportCommand: ParsableCommand {
         help: ArgumentHelp("The file to write, or - (default: standard output).", valueName: "file"))
     var output: String?
 
-    @Flag(help: "Replace a file that exists; never one of the draw's own.")
+    @Flag(help: "Replace an existing file, but never one of the draw's files.")
     var force = false
 
     @Flag(help: "Put an apostrophe before names that begin with = + - or @, which spreadsheets evaluate.")
@@ -41,7 +41,7 @@ struct ExportCommand: ParsableCommand {
             let target = try OutputFile(output, force: force, protecting: folder)
             var rows = BetRows(isSpreadsheetSafe: spreadsheetSafe)
             while let records = try reader.nextGroup() {
-                // An exit here lets the unfinished file be removed.
+                // Leaving the scope here removes the unfinished file.
                 if let signal = stopSignal.withLock({ $0 }) { throw ExportStopped(signal: signal) }
                 for record in records where record.header.kind == .chunk || record.header.kind == .lastChunk {
                     try append(record, of: reader, to: &rows, path: folder.ledger)
@@ -57,7 +57,7 @@ struct ExportCommand: ParsableCommand {
 
     /// Appends the bets of a record.
     ///
-    /// - Throws: ``LedgerError/damaged(path:offset:reason:)`` if its bytes do not hold as many bets as it says.
+    /// - Throws: ``LedgerError/damaged(path:offset:reason:)`` if its bytes do not hold as many bets as it claims.
     private func append(
         _ record: LedgerReader.Record, of reader: borrowing LedgerReader, to rows: inout BetRows, path: String
     ) throws(LedgerError) {
@@ -75,9 +75,9 @@ struct ExportCommand: ParsableCommand {
     }
 }
 
-/// A stop signal came before the end.
+/// An error: a stop signal arrived before the end.
 struct ExportStopped: ProgramError, CustomStringConvertible {
     var signal: String
     var exit: ProgramExit { .tryLater }
-    var description: String { "\(signal): the export was stopped before its end; nothing is left in its file" }
+    var description: String { "\(signal): the export was stopped before its end; no file was written" }
 }

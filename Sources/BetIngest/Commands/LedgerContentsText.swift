@@ -3,9 +3,10 @@ import Ledger
 import Shell
 
 extension DrawStandings {
-    /// A line for each agency, for people: of few agencies all, of many those that have sent something.
+    /// Returns a table with a line for each agency.
     ///
-    /// An agency beyond `agencies` that has sent something is listed too.
+    /// With more than 200 agencies, it lists only those that have sent something.
+    /// An agency above `agencies` that has sent something is listed too.
     func table(agencies: UInt32) -> String {
         var table = TextTable(["agency", "chunks", "bets", "rejected", "state"])
         let silentOnes = agencies <= 200 ? (0..<agencies).map { AgencyID($0 + 1) } : []
@@ -26,14 +27,14 @@ extension DrawStandings {
 }
 
 extension LedgerContents {
-    /// What a ledger is, in a few lines for people.
+    /// Returns a readable summary of the ledger.
     func summary(path: String) -> String {
         let ending =
             end.tornBytes > 0
             ? "a group of \(end.tornBytes) bytes is incomplete at byte \(end.offset): it is being written, or was when "
                 + "the service died"
             : end.isClosed
-                ? "closed cleanly" : "open: no closing group, as while the service runs or after a crash"
+                ? "closed cleanly" : "open: no closing group, because the service is running or crashed"
         return """
             ledger    \(path)
             draw      \(header.draw)

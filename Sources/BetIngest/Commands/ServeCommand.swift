@@ -7,21 +7,21 @@ import Storage
 struct ServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Serve agencies until the draw and beyond (the default).")
+        abstract: "Serve agencies, before and after the draw (the default).")
 
     @OptionGroup var options: ConfigurationOptions
 
     @Option(help: ArgumentHelp("The port for agencies: short for --set ingest.listen=…", valueName: "host:port"))
     var listen: String?
 
-    @Flag(help: "End with 0 once the result is published.")
+    @Flag(help: "Exit with 0 once the result is published.")
     var exitAfterDraw = false
 
     @Flag(
-        help: "Refuse to begin a new ledger: for a draw that has begun, whose data folder may not be mounted.")
+        help: "Fail if the ledger is missing: for a draw that has begun, whose data folder may not be mounted.")
     var expectLedger = false
 
-    /// Threads besides workers and event loops: committer, log, signals, and one to spare.
+    /// The number of threads other than workers and event loops: committer, log, signals, and one spare.
     private static let otherThreads = 4
 
     func run() throws {

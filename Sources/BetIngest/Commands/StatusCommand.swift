@@ -6,8 +6,8 @@ import Storage
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Show how far each agency has come.",
-        discussion: "Reads the data folder, takes no lock, and may run beside the service.")
+        abstract: "Show the progress of each agency.",
+        discussion: "Reads the data folder. Takes no lock, so it may run while the service does.")
 
     @OptionGroup var options: ConfigurationOptions
 

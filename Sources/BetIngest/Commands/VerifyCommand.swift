@@ -7,11 +7,11 @@ import Storage
 struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Check a ledger to the last byte, and the result against it.",
+        abstract: "Check every byte of a ledger, and the result against it.",
         discussion: """
             Checks every checksum, that sequences have no gaps, and the totals of each agency; then draws again and \
-            compares with result.json. Takes no lock: it may run beside the service. Exits with 65 \
-            and what differs if something does not hold. docs/operations.md says what this proves and what it does not.
+            compares with result.json. Takes no lock, so it may run while the service does. If a check fails, prints \
+            the differences and exits with 65. docs/operations.md says what this proves and what it does not.
             """)
 
     @OptionGroup var options: ConfigurationOptions
@@ -22,7 +22,7 @@ struct VerifyCommand: ParsableCommand {
             let folder = configuration.folder
             let disk = PosixDisk()
             try NoLedger.check(folder, disk)
-            // Before the ledger: a draw that ends while the ledger is read must not look like a result without a seal.
+            // Read before the ledger: a draw published meanwhile must not look like a result without a seal.
             let result = try DurableFile.read(folder.result, on: disk)
             let bar = ProgressBar(label: "verify", unit: "bytes")
             let contents = try LedgerContents(reading: folder.ledger, on: disk) { done, all in
@@ -56,11 +56,11 @@ struct VerifyCommand: ParsableCommand {
             throw VerifyFailure(
                 path: folder.result,
                 differences: [
-                    "it is the result of a ledger of \(published.ledgerBytes) bytes and \(published.bets) bets; the ledger "
-                        + "here has no seal, so it is another one, or an older copy"
+                    "it is the result of a ledger of \(published.ledgerBytes) bytes and \(published.bets) bets; "
+                        + "this ledger has no seal, so it is a different ledger or an older copy"
                 ])
         }
-        // Written elsewhere: verify changes nothing in the data folder.
+        // Outside the data folder, in which verify changes nothing.
         let winners = SystemCall.temporaryPath("quiniela-verify-winners")
         defer { try? disk.remove(winners) }
         let draw = Draw(folder: folder, disk: disk, winnersPath: winners) { false }
@@ -74,7 +74,7 @@ struct VerifyCommand: ParsableCommand {
         }
         let count = published.winningBets
         try writeOutput(
-            "result    holds: \(count) winning \(count == 1 ? "bet" : "bets") on number "
+            "result    valid: \(count) winning \(count == 1 ? "bet" : "bets") on number "
                 + "\(published.winningNumber.fourFigures), drawn again from the ledger with the same outcome")
     }
 }

@@ -1,22 +1,22 @@
 import Ledger
 import Shell
 
-/// The result is not the one that its ledger gives.
+/// An error: the result is not the one that its ledger gives.
 struct VerifyFailure: ProgramError, CustomStringConvertible {
     var path: String
-    /// What was compared, and how it differs.
+    /// The descriptions of the differences.
     var differences: [String]
     var exit: ProgramExit { .data }
 
     var description: String {
-        "\(path) does not hold:\n"
+        "\(path) is not valid:\n"
             + differences.map { "  \($0)\n" }.joined()
-            + "The ledger verifies. Keep both files as they are; docs/operations.md says what each difference means."
+            + "The ledger is valid. Keep both files unchanged; docs/operations.md says what each difference means."
     }
 }
 
 extension DrawResult {
-    /// What this published result says differently from one that was drawn again from the ledger.
+    /// Returns the differences between this published result and one drawn again from the ledger.
     func differences(fromLedger ledger: DrawResult) -> [String] {
         var differences: [String] = []
         func compare<Value: Equatable>(_ name: String, _ own: Value, _ other: Value) {
@@ -45,12 +45,12 @@ extension DrawResult {
             compare("SHA-256 of the winners file", winnersFile.sha256, other.sha256)
             compare("bytes of the winners file", winnersFile.bytes, other.bytes)
         }
-        // Whatever this version compares nothing of by name.
+        // A difference in fields that are not compared by name.
         if differences.isEmpty, !isOutcome(ledger) { differences.append("the result is not what the ledger gives") }
         return differences
     }
 
-    /// How two lists of documents differ; nil if they do not.
+    /// Returns the difference between two lists of documents; nil if they are equal.
     private static func difference(_ own: [String], _ other: [String]) -> String? {
         guard own != other else { return nil }
         let first = zip(own, other).enumerated().first { $1.0 != $1.1 }

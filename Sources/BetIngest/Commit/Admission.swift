@@ -2,23 +2,23 @@ import Domain
 import Ledger
 import WireProtocol
 
-/// The order of the draw: everything that is durable or staged to become so, and which connection sends for which agency.
+/// The admission of requests: every record that is durable or staged, and the connection that sends for each agency.
 ///
-/// Pure; decides what each request becomes.
+/// Pure; decides on each request.
 ///
-/// Isolation: the committer's staging lock, so that decision and order of staging are one.
+/// Isolation: the committer's staging lock, so that entries are staged in the order of their decisions.
 struct Admission {
     private(set) var standings: DrawStandings
     private(set) var owners: [AgencyID: any Requester] = [:]
     /// The origins of dialect agencies' chunks.
     var senders = ChunkSenders()
-    /// ENDs that name no agency, by origin, until as many wait as agencies there have not finished.
+    /// Parked ENDs that name no agency, by origin: they wait until each unfinished agency of the origin has one.
     var waitingEnds: [String: [any Requester]] = [:]
     /// Recovered, unfinished agencies whose origin is not known yet.
     var awaitingOrigin: Set<AgencyID>
-    /// Connections that were taken over and have not ended yet.
+    /// Superseded connections that have not ended yet.
     private(set) var superseded: Set<ObjectIdentifier> = []
-    /// The seal is staged: nothing new enters.
+    /// Whether the seal is staged or durable: then nothing new is admitted.
     private(set) var isSealed: Bool
 
     init(standings: DrawStandings) {
@@ -27,9 +27,9 @@ struct Admission {
         awaitingOrigin = Set(standings.standings.filter { !$0.value.isFinished }.keys)
     }
 
-    /// Decides on a request and appends what it becomes.
+    /// Decides on a request and appends the resulting entries.
     ///
-    /// - Returns: whether the connection may have another turn; that of a repetition waits until it is answered.
+    /// - Returns: whether the connection may have another turn; after a repetition it must wait for the answer.
     mutating func apply(_ request: Request, from requester: any Requester, to entries: inout StagedEntries) -> Bool {
         switch request {
         case .join(let agency, let tellsStream):
@@ -56,14 +56,14 @@ struct Admission {
         return true
     }
 
-    /// Closes the draw: nothing new is admitted from here on.
+    /// Closes the draw: nothing new is admitted afterwards.
     mutating func seal(_ record: SealRecord, to entries: inout StagedEntries) {
         isSealed = true
         standings.apply(record)
         entries.append(.seal(record))
     }
 
-    /// Makes a connection send for the agency; the one that did before is closed.
+    /// Makes a connection the sender of an agency, and supersedes the previous one.
     mutating func takeOver(_ agency: AgencyID, _ requester: any Requester, _ entries: inout StagedEntries) {
         guard let previous = owners.updateValue(requester, forKey: agency), previous !== requester else { return }
         superseded.insert(ObjectIdentifier(previous))
@@ -81,13 +81,13 @@ struct Admission {
     private mutating func admit(
         _ checked: CheckedChunk, _ agency: AgencyID, _ requester: any Requester, _ entries: inout StagedEntries
     ) -> Bool {
-        // Taken over meanwhile: the connection gets no answer to what it had in flight.
+        // Superseded: the connection gets no answer to its chunks in flight.
         guard owners[agency] === requester else { return true }
         let chunk = checked.chunk
         func notRecorded(_ code: RejectionCode, _ reason: String) -> NotRecorded {
             NotRecorded(agency: agency, sequence: chunk.sequence, count: chunk.count, code: code, reason: reason)
         }
-        switch standings[agency].place(of: chunk.sequence) {
+        switch standings[agency].verdict(on: chunk.sequence) {
         case .repeated:
             let repetition = Repetition(
                 chunk: chunk, agency: agency, requester: requester, reservation: checked.reservation)
@@ -100,7 +100,8 @@ struct Admission {
             let next = standings[agency].nextSequence
             let reason =
                 next == .max
-                ? "agency \(agency) has used all its sequences" : "sequence \(chunk.sequence); \(next) is the next one"
+                ? "agency \(agency) has used all its sequences"
+                : "the chunk has sequence \(chunk.sequence), but the next sequence is \(next)"
             entries.append(.decided(.gap(notRecorded(.drawClosed, reason)), requester))
         case .afterLast:
             let code: RejectionCode = isSealed ? .drawClosed : .agencyFinished
@@ -111,14 +112,14 @@ struct Admission {
         return true
     }
 
-    /// The reason that nothing of an agency is admitted any more.
+    /// Returns the reason why an agency can add nothing more.
     func closedReason(_ agency: AgencyID) -> String {
-        if isSealed { return "draw closed: nothing enters a sealed ledger" }
+        if isSealed { return "draw closed: the ledger is sealed" }
         return standings[agency].isFinished
             ? "agency \(agency) has sent its last chunk" : "agency \(agency) has used all its sequences"
     }
 
-    /// Counts a chunk that has the agency's next sequence, and stages its record.
+    /// Counts a chunk with the agency's next sequence and stages its record.
     mutating func record(
         _ checked: CheckedChunk, _ agency: AgencyID, sequence: UInt32, answers message: RecordedChunk.Message,
         _ requester: any Requester, _ entries: inout StagedEntries

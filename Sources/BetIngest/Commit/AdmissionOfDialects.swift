@@ -3,19 +3,19 @@ import Ledger
 import WireProtocol
 
 extension Admission {
-    /// Decides on a chunk of a dialect: it takes the agency's next sequence, and its connection sends for the agency.
+    /// Decides on a chunk of a dialect: assigns the next sequence, and makes the connection the agency's sender.
     mutating func number(
         _ checked: CheckedChunk, _ agency: AgencyID, _ requester: any Requester, _ entries: inout StagedEntries
     ) {
-        // Another connection sends for its agency: the requests that were queued here are dropped, unanswered.
+        // Superseded: the connection's queued requests are dropped, unanswered.
         guard !superseded.contains(ObjectIdentifier(requester)) else { return }
         let standing = standings[agency]
         let count = checked.chunk.count
         if count == 0, standing.isFinished {
-            // An empty last chunk, once more: its answer was lost.
+            // A repeated empty last chunk: its answer was lost.
             return entries.append(.decided(.nothingToRecord(isLast: true), requester))
         }
-        guard !isSealed, standing.place(of: standing.nextSequence) == .next else {
+        guard !isSealed, standing.verdict(on: standing.nextSequence) == .next else {
             let rejected = NotRecorded(
                 agency: agency, sequence: standing.nextSequence, count: count, code: .drawClosed,
                 reason: closedReason(agency))
@@ -34,16 +34,16 @@ extension Admission {
         awaitingOrigin.remove(agency)
         let earlierOrigin = senders.origin(of: agency)
         senders.sent(agency, from: requester.origin, isNewConnection: isNew)
-        // The agency has moved: the ENDs that wait at its earlier origin may be enough now.
+        // The agency has moved: the parked ENDs at its earlier origin may be enough now.
         if let earlierOrigin, earlierOrigin != requester.origin { finishWaiting(at: earlierOrigin, &entries) }
         record(checked, agency, sequence: standing.nextSequence, answers: .chunk, requester, &entries)
     }
 
-    /// Decides on the end of an agency's bets: an empty last chunk, unless it has finished already.
+    /// Decides on an END: stages an empty last chunk, unless the agency has already finished.
     ///
     /// - Parameters:
-    ///   - named: nil if neither the message nor its connection names the agency; then it is one whose bets came from the
-    ///     same origin.
+    ///   - named: nil if neither the message nor its connection names the agency; then it is an agency whose bets
+    ///     arrived from the same origin.
     ///   - isAnswered: false if another decision answers the message.
     mutating func finish(
         _ named: AgencyID?, isAnswered: Bool, _ requester: any Requester, _ entries: inout StagedEntries
@@ -51,25 +51,26 @@ extension Admission {
         guard !superseded.contains(ObjectIdentifier(requester)) else { return }
         guard let agency = named else { return finishNameless(isAnswered: isAnswered, requester, &entries) }
         if let owner = owners[agency], !mayEnd(stream: owner, requester) {
-            let reason = "agency \(agency) is sending on another connection: only there it can say that all is sent"
+            let reason = "agency \(agency) is sending on another connection: only that connection can finish it"
             return entries.append(.decided(.endRejected(reason: reason, isAnswered: isAnswered), requester))
         }
         let isRecorded = close(agency, answers: isAnswered ? .end : .none, requester, &entries)
         if !isRecorded, isAnswered { entries.append(.decided(.finishedAlready, requester)) }
-        // Fewer agencies are left at its origin: the ENDs that wait there may be enough now.
+        // Fewer agencies are left at its origin: the parked ENDs may be enough now.
         if let origin = senders.origin(of: agency) { finishWaiting(at: origin, &entries) }
     }
 
-    /// Whether a connection may end an agency whose bets another connection carried: programs with a connection for each
-    /// message do, from the same origin.
+    /// Whether a connection may end the bets that another connection carried.
+    ///
+    /// Programs that open a connection for each message do so, from the same origin.
     private func mayEnd(stream owner: any Requester, _ requester: any Requester) -> Bool {
         owner === requester || !requester.origin.isEmpty && owner.origin == requester.origin
     }
 
     /// Decides on an END that names no agency.
     ///
-    /// If several agencies at its origin have not finished, it waits until as many ENDs wait as there are such agencies:
-    /// then all of them have.
+    /// If several agencies of its origin are unfinished, it is parked until there is an END for each of them: then all
+    /// of them have finished.
     private mutating func finishNameless(
         isAnswered: Bool, _ requester: any Requester, _ entries: inout StagedEntries
     ) {
@@ -78,7 +79,8 @@ extension Admission {
         }
         guard awaitingOrigin.isEmpty else {
             return reject(
-                "the message names no agency, and after the restart \(awaitingOrigin.count) have not been heard of again"
+                "the message names no agency; unfinished agencies that have not sent since the restart: "
+                    + "\(awaitingOrigin.count)"
             )
         }
         let origin = requester.origin
@@ -91,15 +93,16 @@ extension Admission {
             return
         }
         if waitingEnds[origin]?.contains(where: { $0 === requester }) == true {
-            return reject("an END of this connection waits already")
+            return reject("an END of this connection is already parked")
         }
         waitingEnds[origin, default: []].append(requester)
         entries.append(.decided(.endParked, requester))
         finishWaiting(at: origin, &entries)
     }
 
-    /// The unfinished agencies that a nameless END from an origin may end: not those that stream on a connection of their
-    /// own, which is the only one that can end them.
+    /// Returns the unfinished agencies that a nameless END from an origin may end.
+    ///
+    /// An agency that streams on its own connection is excluded: only that connection can end it.
     private func namelessAgencies(at origin: String) -> [AgencyID] {
         senders.unfinished(at: origin).filter { owners[$0] == nil || senders.sentOneChunk($0) }.sorted()
     }
@@ -125,7 +128,7 @@ extension Admission {
         awaitingOrigin.remove(agency)
         senders.finished(agency)
         let sequence = standings[agency].nextSequence
-        guard !isSealed, standings[agency].place(of: sequence) == .next else { return false }
+        guard !isSealed, standings[agency].verdict(on: sequence) == .next else { return false }
         var builder = BetColumnsBuilder()
         let last = CheckedChunk(builder.takeChunk(sequence: sequence, isLast: true), fault: nil)
         record(last, agency, sequence: sequence, answers: message, requester, &entries)

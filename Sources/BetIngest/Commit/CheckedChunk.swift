@@ -3,16 +3,16 @@ import Domain
 import Ledger
 import WireProtocol
 
-/// A chunk with the outcome of its check: what the ledger would record of it, whatever its sequence turns out to mean.
+/// A chunk with the outcome of its check: the record that it becomes if its sequence is accepted.
 ///
-/// Made on a worker's thread and outside any lock, for checksums and fingerprints take time.
+/// Made on a worker's thread outside any lock, because checksums and fingerprints take time.
 struct CheckedChunk: Sendable {
     let chunk: Chunk
-    /// The chunk's bets as they count in the agency's stream; none if its columns are malformed.
+    /// The digest of the chunk's bets for the agency's stream; empty if its columns are malformed.
     let bets: BetsDigest
     /// The record of its rejection; nil for a valid chunk.
     let rejection: RejectionRecord?
-    /// The memory of the frame that it came in.
+    /// The memory of its frame.
     let reservation: Reservation?
 
     /// Checks every bet of a native chunk.
@@ -28,7 +28,7 @@ struct CheckedChunk: Sendable {
         }
     }
 
-    /// A chunk whose check is known.
+    /// Makes a chunk whose check is already done.
     ///
     /// - Parameter fault: nil for a chunk whose columns and bets are valid.
     init(_ chunk: Chunk, fault: ChunkFault?, _ reservation: Reservation? = nil) {
@@ -40,6 +40,6 @@ struct CheckedChunk: Sendable {
         rejection = fault.map { RejectionRecord(of: chunk, fault: $0, digest: digest) }
     }
 
-    /// The bets that it adds to the agency's stream.
+    /// The number of bets that it adds to the agency's stream.
     var betCount: Int { rejection?.betCount(claimed: chunk.count) ?? chunk.count }
 }

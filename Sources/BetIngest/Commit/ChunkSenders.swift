@@ -1,6 +1,6 @@
 import Domain
 
-/// The origins of dialect agencies' chunks: they tell whose END it is if it names no agency.
+/// The origins of dialect agencies' chunks, which identify the agency of an END that names none.
 ///
 /// Pure. In memory only, one origin for each agency.
 struct ChunkSenders: Sendable {
@@ -11,14 +11,14 @@ struct ChunkSenders: Sendable {
 
     private struct Sender: Sendable {
         var origin: String
-        /// The chunks on its current or latest connection.
+        /// The number of chunks on its latest connection.
         var connectionChunks = 0
     }
 
     private var origins: [String: Origin] = [:]
     private var senders: [AgencyID: Sender] = [:]
 
-    /// Notes a chunk of an unfinished agency.
+    /// Records a chunk of an unfinished agency.
     ///
     /// - Parameter origin: dialect and address.
     mutating func sent(_ agency: AgencyID, from origin: String, isNewConnection: Bool) {
@@ -35,20 +35,22 @@ struct ChunkSenders: Sendable {
         origins[origin]?.finished.insert(agency)
     }
 
-    /// The unfinished agencies that have sent from an origin.
+    /// Returns the unfinished agencies whose latest chunk came from an origin.
     func unfinished(at origin: String) -> Set<AgencyID> {
         origins[origin]?.unfinished ?? []
     }
 
-    /// An agency at an origin that has finished: if all there have, a nameless END repeats that of one of them.
+    /// Returns a finished agency of an origin.
+    ///
+    /// If all agencies of the origin have finished, a nameless END repeats the END of one of them.
     func finishedAgency(at origin: String) -> AgencyID? {
         origins[origin]?.finished.min()
     }
 
-    /// The origin of an agency's latest chunk.
+    /// Returns the origin of an agency's latest chunk.
     func origin(of agency: AgencyID) -> String? { senders[agency]?.origin }
 
-    /// Whether the agency's latest connection carried one chunk, as those of programs with a connection for each message.
+    /// Whether the agency's latest connection carried one chunk, as if its program opens a connection for each message.
     func sentOneChunk(_ agency: AgencyID) -> Bool { senders[agency]?.connectionChunks == 1 }
 
     private mutating func leave(_ origin: String, _ agency: AgencyID) {

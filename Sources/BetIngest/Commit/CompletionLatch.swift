@@ -1,16 +1,18 @@
 private import Synchronization
 
-/// Counts agencies down to the draw and flips the done flag exactly once.
+/// A latch that counts agencies down to the draw and sets its done flag exactly once.
 ///
-/// Isolation: any thread. The decrement releases what the caller wrote before it (the durable last chunk), the flag's
-/// exchange acquires it: who sees the latch done sees every agency's end.
+/// Isolation: any thread. The decrement releases what the caller wrote before it (the durable last chunk), and the
+/// exchange of the flag acquires it: a thread that sees the flag sees every agency's last chunk.
 final class CompletionLatch: Sendable {
     private let remaining: Atomic<Int>
     private let isDone: Atomic<Bool>
     private let onDone: @Sendable () -> Void
 
+    /// Makes a latch.
+    ///
     /// - Parameters:
-    ///   - remaining: agencies that have not finished. With none the latch is done at once.
+    ///   - remaining: the number of unfinished agencies. With 0 the latch is done at once.
     ///   - onDone: called exactly once, by the thread of the last agency; must not block.
     init(remaining: Int, onDone: @escaping @Sendable () -> Void) {
         precondition(remaining >= 0, "\(remaining) agencies remain")
@@ -20,9 +22,9 @@ final class CompletionLatch: Sendable {
         if remaining == 0 { flip() }
     }
 
-    /// Counts one agency whose last chunk is durable.
+    /// Counts an agency whose last chunk is durable.
     ///
-    /// - Returns: agencies that have not finished.
+    /// - Returns: the number of unfinished agencies.
     /// - Precondition: no agency is counted twice.
     @discardableResult
     func countDown() -> Int {

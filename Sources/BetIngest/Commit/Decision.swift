@@ -4,15 +4,15 @@ import WireProtocol
 
 /// The outcome of a request.
 ///
-/// The connection makes a message and a log line of it, in its protocol (`Answer`, `IngestConnection`).
+/// The connection derives from it the answer, in its protocol, and the log line (`Answer`, `IngestConnection`).
 ///
-/// Each chunk has one, so its usual case is small and trivial to copy; the others are boxed.
+/// Every chunk has one, so the usual case is small and cheap to copy; cases with references are boxed.
 enum Decision: Sendable {
     // MARK: Made by Admission
 
-    /// The connection sends for the agency from now on.
+    /// The connection is the agency's sender from now on.
     indirect case joined(AgencyID, AgencyStanding, tellsStream: Bool)
-    /// Another connection sends for the agency from now on; final.
+    /// Another connection is the agency's sender from now on; final.
     case superseded(AgencyID)
     /// An agency of a dialect sends on a new connection.
     case reconnected(AgencyID, storedBets: UInt64, Reconnection)
@@ -28,9 +28,9 @@ enum Decision: Sendable {
     indirect case notRecorded(NotRecorded)
     /// Chunks before this one are missing; final.
     indirect case gap(NotRecorded)
-    /// A chunk that there is nothing to record of.
+    /// The chunk needs no record.
     case nothingToRecord(isLast: Bool)
-    /// The agency has finished before.
+    /// The agency had already finished.
     case finishedAlready
     /// An END that names no agency waits for others from its origin.
     case endParked
@@ -38,18 +38,18 @@ enum Decision: Sendable {
     case parkedEndFinished
     /// `isAnswered` is false if another decision answers the message.
     indirect case endRejected(reason: String, isAnswered: Bool)
-    /// Everything before the consultation is answered.
+    /// The agency asks for its winners, and everything before the question is answered.
     case consult(AgencyID, waits: Bool)
-    /// Everything before the question whether the draw is published is answered.
+    /// The peer asks whether the draw is published, and everything before the question is answered.
     case askDrawn
 
     // MARK: Made by sessions
 
     /// A message of a dialect is invalid.
     indirect case invalid(InvalidMessage)
-    /// The rest of a chunk that was rejected: not answered.
+    /// The rest of a rejected chunk; not answered.
     case restOfRejected
-    /// A native agency broke the protocol, or a deadline; final.
+    /// A native agency violated the protocol or missed a deadline; final.
     indirect case failed(ErrorCode, String)
     /// An agency of a dialect missed a deadline; final, without an answer.
     indirect case expired(AgencyID?, String)
@@ -66,18 +66,18 @@ enum Decision: Sendable {
     case drawn(Bool)
 }
 
-/// How usual it is that an agency of a dialect comes on a new connection.
+/// How expected it is that an agency of a dialect sends on a new connection.
 enum Reconnection: Sendable {
-    /// Its dialect has a connection for each message.
+    /// Its dialect opens a connection for each message.
     case usual
-    /// Its last connection carried one chunk, as those of a program with a connection for each message.
+    /// Its last connection carried one chunk, as if its program opens a connection for each message.
     case likely
     case unexpected
 }
 
 /// A chunk or END whose record is durable.
 struct RecordedChunk: Equatable, Sendable {
-    /// The message that the record answers.
+    /// The message that this decision answers.
     enum Message: Equatable, Sendable {
         case chunk
         /// The END of an agency of a dialect.
@@ -94,7 +94,7 @@ struct RecordedChunk: Equatable, Sendable {
     var answers = Message.chunk
 }
 
-/// A chunk of which nothing is recorded.
+/// A chunk without a record.
 struct NotRecorded: Equatable, Sendable {
     var agency: AgencyID
     var sequence: UInt32
@@ -105,7 +105,7 @@ struct NotRecorded: Equatable, Sendable {
 
 /// A message of a dialect that its session rejected.
 struct InvalidMessage: Equatable, Sendable {
-    /// The agency that it names, or that sent on the connection before.
+    /// The agency that the message names, or else the connection's agency.
     var agency: AgencyID?
     /// The bets of a rejected chunk, valid or not; nil if the message is not a chunk.
     var bets: Int?

@@ -3,26 +3,29 @@ import Domain
 import Ledger
 import Platform
 
-/// Group commit: workers stage, one thread appends everything staged meanwhile under one fdatasync, and only then are the
-/// decisions delivered.
+/// The committer of the ledger, with group commit.
+///
+/// Workers stage. One thread appends everything that was staged meanwhile, with one fdatasync, and only then delivers
+/// the decisions.
 ///
 /// Fields and their guards:
-/// - `staging`: its lock. Workers stage and decide in the same step, so the order of entries is the order of decisions.
-///   The committer thread takes a group of them at once.
-/// - `ledger`: its lock, held by the committer thread through a commit. Nothing else takes it before the thread has ended.
+/// - `staging`: its lock. Workers decide and stage in one step, so entries are in the order of decisions. The committer
+///   thread takes a group of them at once.
+/// - `ledger`: its lock, which the committer thread holds during a commit. No other thread takes it before the
+///   committer thread has ended.
 ///
-/// All decisions go through here, so that each is delivered after everything staged before it is durable: a WELCOME never
-/// counts a bet that power loss could take back.
+/// All decisions pass through here, so each is delivered after everything staged before it is durable: WELCOME never
+/// counts a bet that power loss could remove.
 final class LedgerCommitter: Sendable {
-    /// The rest of the service, as the committer knows it.
+    /// The committer's callbacks to the rest of the service.
     ///
-    /// Called on its thread; must not block.
+    /// Called on the committer thread; must not block.
     struct Observer: Sendable {
         /// An agency's last chunk is durable.
         var agencyFinished: @Sendable (AgencyID) -> Void
         /// The seal and its closing group are durable.
         var sealed: @Sendable (SealRecord) -> Void
-        /// A write or sync failed: nothing will ever be acknowledged again.
+        /// A write or sync failed: nothing more is acknowledged.
         var failed: @Sendable (LedgerError) -> Void
     }
 
@@ -30,7 +33,7 @@ final class LedgerCommitter: Sendable {
     private let ledger: Monitor<OpenLedger>
     private let observer: Observer
     private let clock: @Sendable () -> UInt64
-    /// Whether the bet of a chunk of one is read for the log.
+    /// Whether the bet of a chunk with one bet is decoded for the log.
     private let namesBets: Bool
 
     init(
@@ -48,15 +51,17 @@ final class LedgerCommitter: Sendable {
 // MARK: - Staging: workers and event loops, never blocking on the disk
 
 extension LedgerCommitter {
-    /// Decides on a request and stages what it becomes.
+    /// Decides on a request and stages the resulting entries.
     ///
-    /// - Returns: whether the connection may have another turn; that of a repetition has it when it is answered.
+    /// - Returns: whether the connection may have another turn; after a repetition it must wait for the answer.
     @discardableResult
     func stage(_ request: Request, from requester: any Requester) -> Bool {
         append { $0.admission.apply(request, from: requester, to: &$0.entries) } ?? true
     }
 
-    /// - Returns: nil if nothing is staged any more.
+    /// Changes the staging and wakes the committer if it was empty before.
+    ///
+    /// - Returns: nil after a stop or a failure, when nothing more is staged.
     private func append<Outcome>(_ body: (inout Staging) -> Outcome) -> Outcome? {
         let (outcome, wakes) = staging.withLock { staging -> (Outcome?, Bool) in
             guard staging.phase == .running else { return (nil, false) }
@@ -64,7 +69,7 @@ extension LedgerCommitter {
             let outcome = body(&staging)
             return (outcome, before == 0 && staging.entries.count > 0)
         }
-        // The committer alone waits here.
+        // Only the committer waits here.
         if wakes { staging.wakeAll() }
         return outcome
     }
@@ -73,9 +78,9 @@ extension LedgerCommitter {
 // MARK: - The main thread
 
 extension LedgerCommitter {
-    /// Has the ledger sealed: nothing enters it any more.
+    /// Stages the seal; nothing is admitted afterwards.
     ///
-    /// The observer is told when the seal and its closing group are durable: at once, if the ledger was found sealed.
+    /// Calls `observer.sealed` when the seal and its closing group are durable: at once if they already are.
     func seal(winningNumber: UInt16, method: String, agencies: UInt32) {
         _ = append { staging in
             guard !staging.admission.isSealed else { return }
@@ -88,7 +93,7 @@ extension LedgerCommitter {
         if let durable { observer.sealed(durable) }
     }
 
-    /// Lets the committer thread commit what is staged, close the ledger and end.
+    /// Makes the committer thread commit the staged entries, close the ledger and end.
     ///
     /// Nothing is staged afterwards.
     func stop() {
@@ -112,7 +117,7 @@ extension LedgerCommitter {
 
     /// Blocks until something is staged.
     ///
-    /// - Returns: false when there is nothing left to commit and there will not be.
+    /// - Returns: false after a stop, once nothing is left to commit.
     private func waitForStagedEntries() -> Bool {
         staging.wait { staging -> Bool? in
             if staging.entries.count > 0 { return true }
@@ -120,11 +125,11 @@ extension LedgerCommitter {
         } ?? false
     }
 
-    /// Commits everything that is staged now, and delivers its decisions.
+    /// Commits everything that is staged and delivers its decisions.
     ///
-    /// Tests and simulations call it in their own thread.
+    /// Tests and simulations call it on their own thread.
     ///
-    /// - Returns: false after a failure. Then no decision of the group is delivered: whether it is durable is not known.
+    /// - Returns: false after a failure. Then no decision of the group is delivered, because it may not be durable.
     func commitStaged() -> Bool {
         while true {
             var group = staging.withLock { $0.entries.takeGroup() }
@@ -150,7 +155,7 @@ extension LedgerCommitter {
 
     /// Appends the records of a group, and frees each frame while it is still in the cache.
     ///
-    /// - Returns: the entries, each record as the decision that is delivered when it is durable.
+    /// - Returns: the entries, with each record replaced by the decision to deliver once it is durable.
     private func append(_ group: inout StagedEntries, to ledger: inout OpenLedger, time: UInt64) -> [StagedEntry] {
         var entries: [StagedEntry] = []
         entries.reserveCapacity(group.count)
@@ -170,7 +175,9 @@ extension LedgerCommitter {
         return entries
     }
 
-    /// Delivers the decisions of a group that is durable.
+    /// Delivers the decisions of a durable group.
+    ///
+    /// - Throws: ``LedgerError`` if the closing group of a seal cannot be written.
     private func settle(_ entries: [StagedEntry], _ ledger: inout OpenLedger, time: UInt64) throws(LedgerError) {
         for entry in entries {
             switch entry {
@@ -187,18 +194,22 @@ extension LedgerCommitter {
                 preconditionFailure("a record that was not appended")
             }
         }
-        // Lines come after the answers: no agency waits for the log.
+        // Log after all answers, so that no agency waits for the log.
         for case .decided(let decision, let requester) in entries { requester.log(decision) }
     }
 
-    /// Answers one repetition, from the disk: the next group does not wait for the others.
+    /// Answers one repetition from the disk.
+    ///
+    /// The others wait for later groups, so that they do not delay the next commit.
+    ///
+    /// - Throws: ``LedgerError`` if the record cannot be read.
     private func answerRepetition(_ ledger: inout OpenLedger) throws(LedgerError) {
         guard let repetition = ledger.repetitions.popFirst() else { return }
         repetition.requester.deliver(try ledger.decision(on: repetition))
         repetition.requester.resume()
     }
 
-    /// Ends the ledger with a closing group; after a failure nothing is touched.
+    /// Ends the ledger with a closing group; does nothing after a failure.
     func close() {
         guard staging.withLock({ $0.phase != .failed }) else { return }
         do throws(LedgerError) {

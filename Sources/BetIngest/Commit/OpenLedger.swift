@@ -4,25 +4,24 @@ import Ledger
 import Storage
 import WireProtocol
 
-/// A draw's ledger while the service runs: its end, to append to, and its records, to answer repetitions from.
+/// A draw's ledger while the service runs: appends records, and reads records to answer repetitions.
 ///
-/// Isolation: under the committer's ledger lock, which the committer thread holds while it commits; nobody else waits for
-/// it.
+/// Isolation: the committer's ledger lock, which only the committer thread takes while it runs.
 struct OpenLedger: ~Copyable {
     let path: String
-    /// Open as long as the ledger: repetitions must not depend on a free descriptor.
+    /// Kept open, so that repetitions do not depend on a free descriptor.
     private let file: any DiskFile
-    /// Nil once the ledger is sealed: nothing enters it any more.
+    /// Nil once the ledger is closed: then nothing can be appended.
     private var writer: LedgerWriter?
     private var index: ChunkIndex
     private(set) var storedBets: UInt64
-    /// Durable themselves, and not answered yet.
+    /// The repetitions of durable chunks that are not answered yet.
     var repetitions: Deque<Repetition> = []
 
-    /// Opens a ledger that was read, cuts a torn group off, and finishes a seal that was interrupted before its closing
-    /// group.
+    /// Opens a ledger that recovery read, cuts off a torn group, and adds the closing group that a sealed ledger lacks.
     ///
     /// - Parameter start: recorded in a ledger that is not sealed, before anything is admitted.
+    /// - Throws: ``LedgerError``.
     init(_ path: String, contents: LedgerContents, on disk: any Disk, time: UInt64, start: StartRecord)
         throws(LedgerError)
     {
@@ -45,12 +44,12 @@ struct OpenLedger: ~Copyable {
     private static func openWriter(
         _ path: String, contents: LedgerContents, on disk: any Disk, time: UInt64, start: StartRecord
     ) throws(LedgerError) -> LedgerWriter? {
-        // Also for a sealed ledger: if the service died while it closed it, the closing group may be missing, or
-        // preallocated zeros may follow.
+        // A sealed ledger too is opened for writing: if the service died while closing it, the closing group may be
+        // missing, or preallocated zeros may follow.
         var writer = try LedgerWriter(
             path, header: contents.header, end: contents.end, stamp: contents.stamp, on: disk)
         guard contents.standings.seal != nil else {
-            // Programs that make and read version 1 do not know the record.
+            // Programs of version 1 do not know the start record.
             if contents.header.version >= 2 {
                 let bytes = start.bytes
                 let header = RecordHeader(
@@ -66,9 +65,7 @@ struct OpenLedger: ~Copyable {
         return nil
     }
 
-    /// Whether the ledger is written past the page cache.
-    ///
-    /// Nil for a sealed one, which is not written.
+    /// Whether writes bypass the page cache; nil for a sealed ledger, which is not written.
     var isDirect: Bool? {
         switch writer {
         case .some(let writer): writer.isDirect
@@ -76,14 +73,14 @@ struct OpenLedger: ~Copyable {
         }
     }
 
-    /// Makes room for the records of a group, headers included.
+    /// Makes room for the records of a group, including their headers.
     mutating func reserve(recordBytes: Int) {
         writer?.reserve(recordBytes: recordBytes)
     }
 
-    /// Appends a record to the group under way.
+    /// Appends a record to the current group.
     ///
-    /// - Returns: the bets that are stored before it.
+    /// - Returns: the number of bets stored before it.
     mutating func append(_ record: StagedRecord, time: UInt64) -> UInt64 {
         let firstBetIndex = storedBets
         let header = RecordHeader(
@@ -101,9 +98,11 @@ struct OpenLedger: ~Copyable {
         return firstBetIndex
     }
 
-    /// Makes the group under way durable.
+    /// Makes the current group durable.
     ///
     /// Blocks: one write, one fdatasync.
+    ///
+    /// - Throws: ``LedgerError``.
     mutating func commit(time: UInt64) throws(LedgerError) {
         try writer?.commit(time: time)
     }
@@ -111,14 +110,18 @@ struct OpenLedger: ~Copyable {
     /// Ends the file with a closing group.
     ///
     /// Nothing can be appended afterwards.
+    ///
+    /// - Throws: ``LedgerError``.
     mutating func close(time: UInt64) throws(LedgerError) {
         try writer?.close(time: time)
         writer = nil
     }
 
-    /// The decision on a chunk that was sent before: the one that it got, or would have got, the first time.
+    /// Returns the decision on a repeated chunk: the same as the first time, or a conflict if the chunk differs.
     ///
     /// Blocks on the disk: one or two reads.
+    ///
+    /// - Throws: ``LedgerError`` if the record cannot be read or is damaged.
     func decision(on repetition: Repetition) throws(LedgerError) -> Decision {
         let (chunk, agency) = (repetition.chunk, repetition.agency)
         guard let offset = index.offset(agency: agency, sequence: chunk.sequence) else {
@@ -161,7 +164,7 @@ struct OpenLedger: ~Copyable {
         guard let header = try? RecordHeader(bytes.span.bytes) else {
             throw .damaged(
                 path: path, offset: offset,
-                reason: "a record that was durable is not what was written")
+                reason: "a durable record differs from what was written")
         }
         return (header, Array(bytes[RecordHeader.byteCount...]))
     }

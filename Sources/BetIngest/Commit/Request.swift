@@ -1,24 +1,26 @@
 import Domain
 
-/// A request of a connection, as its session understood it.
+/// A request that a session derived from an event of its connection.
 ///
-/// ``Admission/apply(_:from:to:)`` decides what it becomes.
+/// ``Admission/apply(_:from:to:)`` decides on it.
 enum Request: Sendable {
-    /// The connection sends for the agency from now on.
+    /// Makes the connection the agency's sender.
     ///
-    /// `tellsStream`: the agency's version of the protocol has the stream's record in WELCOME.
+    /// `tellsStream`: the agency's protocol version has the stream record in WELCOME.
     case join(AgencyID, tellsStream: Bool)
     /// A chunk with the agency's own sequence.
     case chunk(CheckedChunk, AgencyID)
-    /// A chunk of a dialect, which the service numbers.
+    /// A chunk of a dialect: the service assigns its sequence.
     case unnumberedChunk(CheckedChunk, AgencyID)
     /// The agency has sent all its bets; nil if neither the message nor its connection names it.
     case finish(AgencyID?)
-    /// The agency's winners; `waits`: the answer may be given after the draw.
+    /// Asks for the agency's winners.
+    ///
+    /// `finishes`: the agency has sent all its bets. `waits`: the question may be parked until the draw.
     case consult(AgencyID, finishes: Bool, waits: Bool)
-    /// Whether the draw is published.
+    /// Asks whether the draw is published.
     case askDrawn
-    /// A decision that the session made alone: answered in turn.
+    /// A decision that the session made, delivered in order.
     case answer(Decision)
     /// The connection ends, and releases the agency.
     case leave(AgencyID?, Decision)

@@ -1,22 +1,22 @@
-/// A connection as the commit side knows it: where it comes from, and where decisions go.
+/// The committer's view of a connection: its origin, and the receiver of its decisions.
 protocol Requester: AnyObject, Sendable {
     /// For example `127.0.0.1:51234`.
     var peer: String { get }
-    /// Tells the agencies of one dialect and address from all others; empty for a native agency.
+    /// The dialect and address, which identify the connections that may be one agency's; empty for a native agency.
     var origin: String { get }
     /// Whether its agencies open a connection for each message.
     var isOneMessagePerConnection: Bool { get }
 
-    /// Sends what a decision means in the protocol of the connection.
+    /// Sends the answer that a decision has in the connection's protocol.
     ///
     /// Called in the order of the decisions, once everything decided before is durable. Must not block.
     ///
     /// Isolation: the committer thread, or the main thread for winners of parked consultations.
     func deliver(_ decision: Decision)
 
-    /// Logs a decision, after all answers of its group were delivered.
+    /// Logs a decision, after all answers of its group are delivered.
     func log(_ decision: Decision)
 
-    /// Allows the connection its next turn: its repetition is answered.
+    /// Allows the connection its next turn, after its repetition is answered.
     func resume()
 }

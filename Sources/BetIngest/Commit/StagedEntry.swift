@@ -4,14 +4,16 @@ import Domain
 import Ledger
 import WireProtocol
 
-/// An entry for the committer, in the order of decisions.
+/// An entry for the committer.
+///
+/// Entries are in the order of decisions.
 enum StagedEntry {
-    /// Goes into the ledger; becomes a decision once its bytes are in the group.
+    /// A record for the ledger; becomes a decision once its bytes are in the group.
     case record(StagedRecord, any Requester)
     case seal(SealRecord)
-    /// Delivered once everything staged before is durable.
+    /// A decision to deliver once everything staged before is durable.
     case decided(Decision, any Requester)
-    /// Answered from the ledger, after the answers of its group.
+    /// A repetition to answer from the ledger, after the answers of its group.
     case repeated(Repetition)
 
     /// The bytes that it adds to a commit group.
@@ -24,7 +26,7 @@ enum StagedEntry {
     }
 }
 
-/// Entries in their order, and the bytes of the records among them.
+/// A queue of entries, and the size of its records.
 struct StagedEntries {
     private(set) var entries: Deque<StagedEntry> = []
     private(set) var recordBytes = 0
@@ -36,9 +38,9 @@ struct StagedEntries {
         entries.append(entry)
     }
 
-    /// Removes the first entries: as many as one group holds.
+    /// Removes and returns the first entries, at most as many as fit one group.
     ///
-    /// Not more, so that the frames of a group are freed when it is committed, instead of waiting for the next ones.
+    /// The limit lets the frames of a group be freed as soon as it is committed.
     mutating func takeGroup() -> StagedEntries {
         let room = Limits.maxGroupBytes - GroupHeader.byteCount
         var group = StagedEntries()
@@ -63,11 +65,11 @@ struct StagedRecord {
     var count: Int
     var agency: AgencyID
     var sequence: UInt32
-    /// Holds the payload from `payloadIndex` on.
+    /// The payload begins at `payloadIndex`.
     var bytes: [UInt8]
     var payloadIndex: Int
     var payloadChecksum: UInt32
-    /// The memory of its bytes, released when the group has them.
+    /// The memory of its bytes, released once they are copied into the group.
     var reservation: Reservation?
     var answers = RecordedChunk.Message.chunk
     var rejection: RejectionRecord?
@@ -77,7 +79,7 @@ struct StagedRecord {
 }
 
 extension StagedRecord {
-    /// The record of a chunk that has the agency's next sequence.
+    /// Makes the record of a chunk with the agency's next sequence.
     init(_ checked: CheckedChunk, agency: AgencyID, sequence: UInt32, answers message: RecordedChunk.Message) {
         let chunk = checked.chunk
         if let rejection = checked.rejection {
@@ -94,7 +96,7 @@ extension StagedRecord {
         }
     }
 
-    /// A record of the service's own.
+    /// Makes a record of the service itself.
     init(_ kind: RecordHeader.Kind, payload: [UInt8]) {
         self.init(
             kind: kind, count: 0, agency: .none, sequence: 0, bytes: payload, payloadIndex: 0,
@@ -120,10 +122,10 @@ extension StagedRecord {
     }
 }
 
-/// A chunk that was sent before.
+/// A repeated chunk.
 ///
-/// Its connection waits for the answer, which is read from the ledger: one a group, so that repetitions delay each other
-/// first.
+/// Its connection waits for the answer, which is read from the ledger. One is answered in each group, so that
+/// repetitions delay each other rather than new chunks.
 struct Repetition {
     let chunk: Chunk
     let agency: AgencyID

@@ -1,11 +1,11 @@
-/// The state between workers and committer: admission, and the entries that wait for the committer thread.
+/// The state that workers and committer share: admission, and the entries that wait for the committer thread.
 ///
 /// Pure.
 ///
 /// Isolation: the committer's staging lock.
 struct Staging {
     enum Phase {
-        /// → `stopping` by `stop()`, → `failed` by a failed commit.
+        /// → `stopping` on `stop()`; → `failed` on a failed commit.
         case running
         /// Staged entries are still committed.
         ///
@@ -13,14 +13,14 @@ struct Staging {
         case stopping
         /// Final: the ledger is closed.
         case stopped
-        /// Final: the ledger is not touched again.
+        /// Final: the ledger is not used again.
         case failed
     }
 
     var admission: Admission
     var entries = StagedEntries()
     private(set) var phase = Phase.running
-    /// Whether the seal is durable: a ledger that was found sealed has its seal.
+    /// Whether the seal is durable, as it is if recovery found the ledger sealed.
     var isSealDurable: Bool
 
     init(admission: Admission) {
@@ -36,7 +36,7 @@ struct Staging {
         phase = .stopped
     }
 
-    /// Ends everything: staged entries are dropped.
+    /// Stops after a failure and drops the staged entries.
     mutating func fail() {
         phase = .failed
         entries = StagedEntries()

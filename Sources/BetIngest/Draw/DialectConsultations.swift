@@ -3,11 +3,11 @@ import Ledger
 import NIOConcurrencyHelpers
 import Storage
 
-/// The consultations of dialect agencies, which ask on the port on which they send: before the draw they are parked here,
-/// without a thread, and answered when it is published.
+/// The consultations of dialect agencies on the ports on which they send.
 ///
-/// Isolation: the committer thread asks, so that an answer follows those before it; the main thread publishes; a lock
-/// between them.
+/// Before the draw they are parked, without a thread, and answered when the draw is published.
+///
+/// Isolation: a lock. The committer thread consults, so that answers stay in order; the main thread publishes.
 final class DialectConsultations: Sendable {
     private struct Parked: Sendable {
         var requester: any Requester
@@ -16,17 +16,17 @@ final class DialectConsultations: Sendable {
 
     private struct State: Sendable {
         var winners: WinnersFile?
-        /// A connection that asked twice is answered twice.
+        /// Each connection's consultations: one that asked twice is answered twice.
         var parked: [ObjectIdentifier: [Parked]] = [:]
         var parkedOfAgency: [AgencyID: Int] = [:]
     }
 
-    /// Consultations that may be parked for one agency: any peer may ask for it, and each keeps a connection.
+    /// The maximum of parked consultations for one agency: any peer may ask, and each occupies a connection.
     private static let maxParkedPerAgency = 64
 
     private let state = NIOLockedValueBox(State())
 
-    /// Answers every parked consultation: the draw is published.
+    /// Publishes the draw and answers every parked consultation.
     func publish(_ published: PublishedDraw) {
         let waiting = state.withLockedValue { state in
             state.winners = published.winners
@@ -63,7 +63,7 @@ final class DialectConsultations: Sendable {
         requester.deliver(.drawn(state.withLockedValue { $0.winners != nil }))
     }
 
-    /// Drops the parked consultations of a connection that has disconnected.
+    /// Drops the parked consultations of a disconnected connection.
     func leave(_ requester: any Requester) {
         state.withLockedValue { state in
             for parked in state.parked.removeValue(forKey: ObjectIdentifier(requester)) ?? [] {
@@ -72,7 +72,9 @@ final class DialectConsultations: Sendable {
         }
     }
 
-    /// Looking an agency up is a read of 48 bytes that the page cache holds.
+    /// Answers a consultation from the winners file.
+    ///
+    /// The lookup of an agency reads 48 bytes, usually from the page cache.
     private func answer(_ file: WinnersFile, _ agency: AgencyID, _ requester: any Requester, wasParked: Bool) {
         let decision: Decision
         do throws(DiskError) {

@@ -4,7 +4,7 @@ import Ledger
 import Storage
 import WireProtocol
 
-/// The draw: over exactly the sealed ledger.
+/// The draw over exactly the sealed ledger.
 ///
 /// Memory is bounded, however many bets win.
 ///
@@ -12,20 +12,19 @@ import WireProtocol
 struct Draw {
     let folder: DrawFolder
     let disk: any Disk
-    /// Where the winners file is written; with `.runs` appended, what does not fit in memory meanwhile.
+    /// The path of the winners file to write; with `.runs` appended, the path of the temporary file for runs.
     let winnersPath: String
-    /// Asked between groups, so that a stop need not wait for a large ledger.
+    /// Called between groups, so that a stop does not wait for a large ledger.
     let isStopping: () -> Bool
 
-    /// Picks the winners from a sealed ledger, in one pass: each record is checked and counted again, and the SHA-256 is
-    /// of the very bytes that were.
+    /// Picks the winners from a sealed ledger in one pass, which checks and counts each record again and computes the
+    /// SHA-256 of the same bytes.
     ///
-    /// Durability: the winners file is durable on return, under `winnersPath`; a crash leaves part of it.
+    /// Durability: the winners file at `winnersPath` is durable on return; a crash leaves part of it.
     ///
-    /// - Parameter seal: what the ledger must end with.
-    /// - Returns: nil when it was asked to stop.
-    /// - Throws: ``LedgerError`` if the ledger is damaged or is not the sealed one: nothing is published from it;
-    ///   ``DiskError``.
+    /// - Parameter seal: the record with which the ledger must end.
+    /// - Returns: nil after a stop.
+    /// - Throws: ``LedgerError`` if the ledger is damaged or is not the sealed one; ``DiskError``.
     func run(_ seal: SealRecord) throws -> DrawResult? {
         var standings = DrawStandings(tracksDigests: false)
         var winners = WinnerCollector(path: winnersPath + ".runs", on: disk)
@@ -56,7 +55,10 @@ struct Draw {
             agencyCount: seal.agencies, winningBets: winningBets, winnersFile: file, agencies: agencies)
     }
 
-    /// - Returns: what is wrong with the record, or nil.
+    /// Checks and counts a record, and collects its winners.
+    ///
+    /// - Returns: the reason that the record is invalid, or nil.
+    /// - Throws: ``DiskError``.
     private func collect(
         _ record: RecordHeader, _ payload: Span<UInt8>, _ number: UInt16, _ standings: inout DrawStandings,
         _ winners: inout WinnerCollector
@@ -71,7 +73,8 @@ struct Draw {
 
     /// Writes the winners file.
     ///
-    /// - Returns: it, the agencies for people where there are few enough, and the winning bets of all.
+    /// - Returns: its size and SHA-256, the list of agencies if it is short enough, and the number of winning bets.
+    /// - Throws: ``DiskError``.
     private func write(
         _ winners: WinnerCollector, _ seal: SealRecord, _ standings: DrawStandings, ledgerID: UInt64
     ) throws(DiskError) -> (DrawResult.WinnersSeal, [DrawResult.Agency]?, UInt64) {
@@ -105,7 +108,7 @@ struct Draw {
 extension BetColumns {
     /// Passes the documents of the bets on a number to `body`, in the order of the chunk.
     ///
-    /// Reads the number column; the rest of the chunk only if there is a winner.
+    /// Reads the number column, and the rest of the chunk only if there is a winner.
     func forEachDocument<Failure: Error>(
         of winningNumber: UInt16, _ body: (Span<UInt8>) throws(Failure) -> Void
     ) throws(Failure) {

@@ -7,7 +7,7 @@ import Storage
 ///
 /// Each step is durable before the next one begins.
 ///
-/// Isolation: the main thread. It blocks on the disk, and on nothing else: what it waits for arrives as an event.
+/// Isolation: the main thread. It blocks only on the disk; everything else arrives as an event.
 struct DrawLifecycle {
     private let folder: DrawFolder
     private let winningNumber: UInt16
@@ -21,11 +21,11 @@ struct DrawLifecycle {
     private var progress: DrawProgress
     private(set) var isPublished: Bool
 
-    /// Continues from the ledger and the published result, and writes progress.json if it says something else.
+    /// Continues from the ledger and the published result, and writes progress.json if it differs.
     ///
     /// - Parameters:
-    ///   - winningNumber: what an unsealed ledger is sealed with.
-    ///   - isStopping: asked during the draw.
+    ///   - winningNumber: the number with which an unsealed ledger is sealed.
+    ///   - isStopping: called during the draw.
     init(
         folder: DrawFolder, winningNumber: UInt16, agencies: UInt32, recovery: DrawRecovery,
         committer: LedgerCommitter, consultations: DialectConsultations, disk: any Disk, log: EventLog,
@@ -51,23 +51,25 @@ struct DrawLifecycle {
         writeProgress()
     }
 
-    /// Agencies' last chunks have become durable.
+    /// Adds agencies whose last chunk is durable to progress.json.
     mutating func agenciesFinished(_ agencies: [AgencyID]) {
         progress.finishedAgencies = (progress.finishedAgencies + agencies).sorted()
         writeProgress()
     }
 
-    /// Every agency has finished: closes the draw, unless it is published.
+    /// Closes the draw after every agency has finished, unless it is published.
     ///
-    /// The committer tells when the seal is durable.
+    /// The committer reports when the seal is durable.
     func close() {
         guard !isPublished else { return }
         committer.seal(winningNumber: winningNumber, method: "configured", agencies: agencies)
     }
 
-    /// The ledger is sealed, durably: draws from it, and publishes.
+    /// Draws from the durably sealed ledger and publishes the result.
     ///
-    /// Nothing happens if a stop comes first: the restart continues from the seal.
+    /// If a stop arrives first, nothing is published: the restart continues from the seal.
+    ///
+    /// - Throws: ``LedgerError``, ``DiskError``, or the winners file's ``DrawResultError``.
     mutating func draw(_ seal: SealRecord) throws {
         guard !isPublished else { return }
         progress.state = .sealed
@@ -75,7 +77,7 @@ struct DrawLifecycle {
         let newWinners = folder.winners + ".new"
         let draw = Draw(folder: folder, disk: disk, winnersPath: newWinners, isStopping: isStopping)
         guard let result = try draw.run(seal) else { return }
-        // The winners first: a result never names a file that is not there.
+        // The winners first: a result never names a missing file.
         try disk.rename(newWinners, to: folder.winners)
         try disk.syncFolder(folder.path)
         try DurableFile.replace(folder.result, with: result.fileBytes, on: disk)
@@ -88,9 +90,9 @@ struct DrawLifecycle {
         log(.published(path: folder.result))
     }
 
-    /// Replaces progress.json if it says something else.
+    /// Replaces progress.json if it differs.
     ///
-    /// Nothing depends on it: a failure is logged, and tried again with the next change.
+    /// No other file depends on it: a failure is logged, and the next change retries.
     private func writeProgress() {
         do throws(DiskError) {
             let bytes = progress.fileBytes

@@ -3,21 +3,21 @@ import Ledger
 import Shell
 import Storage
 
-/// The state of a draw when the service starts: its ledger, read and checked, and its result if there is one.
+/// The state of a draw when the service starts: its checked ledger, and its result if there is one.
 struct DrawRecovery: Sendable {
     let contents: LedgerContents
     let published: PublishedDraw?
 
-    /// Reads the draw's ledger, or makes an empty one for a draw that was never begun, and its published result.
+    /// Reads the draw's ledger and its published result; creates an empty ledger for a draw that has not begun.
     ///
-    /// Blocks. Changes nothing but to make an empty ledger.
+    /// Blocks. Changes nothing else.
     ///
     /// - Parameters:
-    ///   - expectsLedger: a missing ledger is an error.
-    ///   - ledgerID: tells a new ledger's groups from those of any other.
-    /// - Returns: nil if it was told to stop.
-    /// - Throws: ``LedgerError``, ``DrawFolderFault``, ``PublishedDrawError``, or ``ConfigurationError`` if the draw has
-    ///   more agencies.
+    ///   - expectsLedger: whether a missing ledger is an error.
+    ///   - ledgerID: distinguishes a new ledger's groups from those of any other ledger.
+    /// - Returns: nil after a stop.
+    /// - Throws: ``LedgerError``, ``DrawFolderFault``, ``PublishedDrawError``, or ``ConfigurationError`` if the draw
+    ///   was begun with more agencies.
     init?(
         _ folder: DrawFolder, agencies: UInt32, expectsLedger: Bool = false, on disk: any Disk, time: UInt64,
         ledgerID: UInt64 = .random(in: 1...UInt64.max), isStopping: () -> Bool
@@ -42,9 +42,11 @@ struct DrawRecovery: Sendable {
         published = try PublishedDraw(folder, contents: contents, on: disk)
     }
 
-    /// A ledger is made once.
+    /// Checks that a draw without a ledger has not begun.
     ///
-    /// A folder with any other file of a draw has lost its ledger.
+    /// A folder with any other file of the draw has lost its ledger.
+    ///
+    /// - Throws: ``DrawFolderFault``.
     private static func checkNeverBegun(_ folder: DrawFolder, expectsLedger: Bool, on disk: any Disk) throws {
         let traces = [folder.result, folder.winners, folder.progress, folder.progress + ".new"]
         if let trace = traces.first(where: { disk.stamp($0) != nil }) {
@@ -53,23 +55,28 @@ struct DrawRecovery: Sendable {
         if expectsLedger { throw DrawFolderFault.ledgerExpected(path: folder.ledger) }
     }
 
-    /// The agencies of a sealed draw are in its seal.
+    /// Checks that an unsealed draw has not lost agencies; it may gain some.
     ///
-    /// Before, the draw may gain agencies and never lose one.
+    /// The number of agencies of a sealed draw is in its seal.
+    ///
+    /// - Throws: ``ConfigurationError``.
     private static func check(agencies: UInt32, _ standings: DrawStandings) throws(ConfigurationError) {
         guard standings.seal == nil else { return }
         let highest = standings.standings.keys.max()?.rawValue ?? 0
         let expected = max(highest, standings.expectedAgencies)
         guard agencies < expected else { return }
         throw ConfigurationError([
-            "agencies is \(agencies) and the draw was begun with \(expected): with fewer it would be drawn without some; "
+            "agencies is \(agencies) and the draw was begun with \(expected): with fewer, the draw would omit some; "
                 + "set agencies to \(expected) or more, or draw.id to another draw"
         ])
     }
 
-    /// progress.json is written after what it says is durable: a ledger that knows less was put back from an older copy.
+    /// Checks that the ledger has everything that progress.json reports.
     ///
-    /// A file that cannot be read, or is of another ledger, says nothing.
+    /// progress.json is written only after the facts that it reports are durable, so a ledger without them was restored
+    /// from a copy. An unreadable progress.json, or one of another ledger, proves nothing.
+    ///
+    /// - Throws: ``DrawFolderFault``.
     private static func checkNotOlder(_ folder: DrawFolder, _ contents: LedgerContents, on disk: any Disk) throws {
         guard let bytes = try? DurableFile.read(folder.progress, on: disk),
             let progress = DrawProgress(fileBytes: bytes),
@@ -84,7 +91,7 @@ struct DrawRecovery: Sendable {
     }
 }
 
-/// What a data folder lacks, or has that does not belong together.
+/// An error in a data folder: a file is missing, or files do not belong together.
 enum DrawFolderFault: ProgramError, Equatable, CustomStringConvertible {
     case ledgerMissing(path: String, trace: String)
     case ledgerExpected(path: String)
@@ -95,13 +102,13 @@ enum DrawFolderFault: ProgramError, Equatable, CustomStringConvertible {
     var description: String {
         switch self {
         case .ledgerMissing(let path, let trace):
-            "\(path) is missing and \(trace) is there: the draw was begun, and a new ledger would lose its bets; "
-                + "put the ledger back, or choose another draw.id"
+            "\(path) is missing and \(trace) is there: the draw has begun, and a new ledger would lose its bets; "
+                + "restore the ledger, or choose another draw.id"
         case .ledgerExpected(let path):
-            "\(path) is missing and --expect-ledger was given: is the folder with the data mounted?"
+            "\(path) is missing and --expect-ledger was given: is the data folder mounted?"
         case .ledgerOlder(let path, let progress, let what):
-            "\(path) is older than \(progress), which says that \(what): it was put back from a copy, and bets that were "
-                + "acknowledged since are not in it; put the newer ledger back, or, to accept the loss, remove \(progress)"
+            "\(path) is older than \(progress), which says that \(what): the ledger was restored from a copy and lacks "
+                + "the bets acknowledged since; restore the newer ledger, or, to accept the loss, remove \(progress)"
         }
     }
 }

@@ -3,7 +3,7 @@ import Ledger
 import Shell
 import Storage
 
-/// A published result, and the winners file that belongs to it.
+/// A published result and its winners file.
 struct PublishedDraw: Sendable {
     let result: DrawResult
     let winners: WinnersFile
@@ -13,10 +13,10 @@ struct PublishedDraw: Sendable {
         self.winners = winners
     }
 
-    /// The published result of a ledger; nil if the draw is still to be made.
+    /// Reads the published result of a ledger; nil if the draw is not published.
     ///
-    /// - Throws: ``PublishedDrawError`` for a result that is damaged, or of another ledger: publishing a second one in its
-    ///   place is a person's decision.
+    /// - Throws: ``PublishedDrawError`` if the result is damaged or belongs to another ledger: a person must decide
+    ///   whether to publish another one.
     init?(_ folder: DrawFolder, contents: LedgerContents, on disk: any Disk) throws {
         guard let bytes = try DurableFile.read(folder.result, on: disk) else { return nil }
         do throws(DrawResultError) {
@@ -37,32 +37,32 @@ struct PublishedDraw: Sendable {
 }
 
 extension DrawResult {
-    /// What the result says that the ledger does not; nil if they belong together.
+    /// Returns a contradiction between the result and a ledger; nil if they belong together.
     func difference(from contents: LedgerContents, of draw: DrawID) -> String? {
-        guard let seal = contents.standings.seal else { return "that ledger is not sealed" }
+        guard let seal = contents.standings.seal else { return "the ledger is not sealed" }
         let ledgerID = Self.text(ledgerID: contents.header.ledgerID)
-        if self.draw != draw { return "it is of draw \(self.draw), the ledger of \(draw)" }
-        if let id = self.ledgerID, id != ledgerID { return "it is of ledger \(id), this is \(ledgerID)" }
+        if self.draw != draw { return "it is of draw \(self.draw), but the ledger of draw \(draw)" }
+        if let id = self.ledgerID, id != ledgerID { return "it is of ledger \(id), but this is ledger \(ledgerID)" }
         if ledgerBytes != contents.end.offset {
-            return "it says \(ledgerBytes) bytes, the ledger has \(contents.end.offset)"
+            return "it says \(ledgerBytes) bytes, but the ledger has \(contents.end.offset)"
         }
-        if bets != seal.bets { return "it says \(bets) bets, the seal \(seal.bets)" }
+        if bets != seal.bets { return "it says \(bets) bets, but the seal \(seal.bets)" }
         if winningNumber != seal.winningNumber {
-            return "it says number \(winningNumber), the seal \(seal.winningNumber)"
+            return "it says number \(winningNumber), but the seal \(seal.winningNumber)"
         }
-        if agencyCount != seal.agencies { return "it says \(agencyCount) agencies, the seal \(seal.agencies)" }
+        if agencyCount != seal.agencies { return "it says \(agencyCount) agencies, but the seal \(seal.agencies)" }
         return nil
     }
 }
 
-/// A result that is there and is not the one of its ledger.
+/// An error: the published result is damaged or is not the result of its ledger.
 struct PublishedDrawError: ProgramError, CustomStringConvertible {
     var path: String
     var reason: String
     var exit: ProgramExit { .data }
 
     var description: String {
-        "\(path): \(reason); keep both files as they are for the auditor, and look with `bet-ingest verify`; if the ledger "
-            + "verifies, the draw can be published again from it once the result is kept elsewhere"
+        "\(path): \(reason); keep both files unchanged for the auditor, and run `bet-ingest verify`; if the ledger is "
+            + "valid, move the result elsewhere: the next start then publishes the draw again"
     }
 }

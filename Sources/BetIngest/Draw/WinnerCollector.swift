@@ -2,24 +2,27 @@ import Domain
 import Storage
 import WireProtocol
 
-/// Collects winning documents while the ledger is read, in bounded memory: what does not fit is sorted by agency and
-/// written out as a ``WinnerRun``.
+/// A collector of winning documents in bounded memory, while the ledger is read.
+///
+/// Documents that do not fit are sorted by agency and written to disk as a ``WinnerRun``.
 ///
 /// Isolation: one thread; appending may block on the disk.
 struct WinnerCollector {
-    /// Of records in memory; sorting them takes as much again.
+    /// The maximum size of the records in memory; sorting them takes the same again.
     static let maxBytes = 8 << 20
 
     private let path: String
     private let disk: any Disk
     private let maxBytes: Int
     private var records: [UInt8] = []
-    /// Agency, then position in `records`: sorted, they keep an agency's records in order.
+    /// The agency and the position in `records` of each record: the sorted keys keep an agency's records in order.
     private var keys: [UInt64] = []
     private var file: (any DiskFile)?
     private var fileRuns: [Range<Int>] = []
 
-    /// - Parameter path: of the file for runs, made only if it is needed; ``removeFile()`` removes it.
+    /// Makes an empty collector.
+    ///
+    /// - Parameter path: the file for runs, made only if needed; ``removeFile()`` removes it.
     init(path: String, on disk: any Disk, maxBytes: Int = Self.maxBytes) {
         self.path = path
         self.disk = disk
@@ -27,6 +30,8 @@ struct WinnerCollector {
     }
 
     /// Appends the document of a winning bet, in the order of the ledger.
+    ///
+    /// - Throws: ``DiskError``.
     mutating func append(_ document: Span<UInt8>, of agency: AgencyID) throws(DiskError) {
         if records.count + 32 > maxBytes { try writeRun() }
         keys.append(UInt64(agency.rawValue) << 32 | UInt64(records.count))
@@ -35,7 +40,7 @@ struct WinnerCollector {
         document.withUnsafeBufferPointer { records.append(contentsOf: $0) }
     }
 
-    /// The runs that were collected, in the order of the ledger.
+    /// Returns the collected runs, in the order of the ledger.
     func runs() -> [WinnerRun] {
         var runs: [WinnerRun] = []
         if let file { runs = fileRuns.map { WinnerRun(file, $0) } }

@@ -1,16 +1,16 @@
 import Domain
 import Storage
 
-/// Winning documents in the order of their agencies, and of one agency in the order of the ledger.
+/// A run of winning documents, sorted by agency; those of one agency are in the order of the ledger.
 ///
-/// One is what the draw collected in memory before it had to write it out; all of a draw's runs, merged, are its winners.
+/// The draw collects a run in memory before it writes it to disk. All runs of a draw, merged, are its winners.
 ///
 /// A record is the agency as `u32`, big-endian, then the document as string8.
 ///
 /// Isolation: one thread; reading blocks.
 struct WinnerRun {
     private let file: (any DiskFile)?
-    /// Where the next bytes of the file are.
+    /// The offset of the next bytes in the file.
     private var offset: Int
     private let end: Int
     private var window: [UInt8]
@@ -18,7 +18,7 @@ struct WinnerRun {
     private static let windowBytes = 64 << 10
     private static let maxRecordBytes = 4 + 1 + Limits.maxDocumentBytes
 
-    /// A run that was written to a range of a file.
+    /// Makes a run that was written to a range of a file.
     init(_ file: any DiskFile, _ range: Range<Int>) {
         self.file = file
         offset = range.lowerBound
@@ -26,7 +26,7 @@ struct WinnerRun {
         window = []
     }
 
-    /// A run in memory.
+    /// Makes a run in memory.
     init(_ records: [UInt8]) {
         file = nil
         offset = 0
@@ -34,7 +34,9 @@ struct WinnerRun {
         window = records
     }
 
-    /// The agency of the next record; nil at the end.
+    /// Returns the agency of the next record; nil at the end.
+    ///
+    /// - Throws: ``DiskError``.
     mutating func nextAgency() throws(DiskError) -> AgencyID? {
         if window.count - index < Self.maxRecordBytes, let file, offset < end {
             window.removeSubrange(..<index)
@@ -47,7 +49,7 @@ struct WinnerRun {
         return AgencyID(window[index..<index + 4].reduce(0) { $0 << 8 | UInt32($1) })
     }
 
-    /// Passes the document of the record whose agency ``nextAgency()`` told, its length included, to `body`.
+    /// Passes the document of the record that ``nextAgency()`` found, including its length, to `body`.
     mutating func takeDocument<Failure: Error>(_ body: (ArraySlice<UInt8>) throws(Failure) -> Void) throws(Failure) {
         let start = index + 4
         index = start + 1 + Int(window[start])

@@ -3,11 +3,11 @@ import Ledger
 import Storage
 import WireProtocol
 
-/// Writes a winners file: the entries of all agencies and their documents, each region from its start to its end.
+/// A writer of a winners file: the entries of all agencies and their documents, each region in order.
 ///
 /// Isolation: one thread; blocks on the disk. Memory is two buffers.
 struct WinnersFileWriter {
-    /// Bytes that are appended to one region of the file.
+    /// A buffer for bytes appended to one region of the file.
     private struct Region {
         var offset: Int
         var buffer: [UInt8] = []
@@ -30,7 +30,9 @@ struct WinnersFileWriter {
     private var documents: Region
     private var winners: UInt64 = 0
 
-    /// Makes the file, which may replace one.
+    /// Creates the file or replaces an existing one.
+    ///
+    /// - Throws: ``DiskError``.
     init(_ path: String, agencies: UInt32, on disk: any Disk) throws(DiskError) {
         file = try disk.open(path, .replace)
         self.agencies = agencies
@@ -38,12 +40,13 @@ struct WinnersFileWriter {
         documents = Region(offset: WinnersHeader.byteCount + WinnersEntry.byteCount * Int(agencies))
     }
 
-    /// Appends the next agency, with what the runs have of it.
+    /// Appends the next agency and its documents from the runs.
     ///
-    /// Call it for 1, 2, 3 … in this order.
+    /// Call it for agencies 1, 2, 3 … in this order.
     ///
-    /// - Parameter listed: told each document of a draw that is small enough for people.
-    /// - Returns: its winning bets.
+    /// - Parameter listed: called with each document.
+    /// - Returns: the number of its winning bets.
+    /// - Throws: ``DiskError``.
     mutating func append(
         _ agency: AgencyID, _ standing: AgencyStanding, from runs: inout [WinnerRun],
         listed: (ArraySlice<UInt8>) -> Void
@@ -72,6 +75,7 @@ struct WinnersFileWriter {
     /// Writes the header and makes the file durable.
     ///
     /// - Returns: its size and SHA-256.
+    /// - Throws: ``DiskError``.
     mutating func finish(winningNumber: UInt16, ledgerID: UInt64) throws(DiskError) -> DrawResult.WinnersSeal {
         try entries.flush(to: file)
         try documents.flush(to: file)

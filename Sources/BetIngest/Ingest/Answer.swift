@@ -4,7 +4,7 @@ import Domain
 import Ledger
 import WireProtocol
 
-/// What leaves on a connection.
+/// An answer that a connection sends.
 enum Answer: Equatable, Sendable {
     enum Content: Equatable, Sendable {
         case nothing
@@ -12,25 +12,25 @@ enum Answer: Equatable, Sendable {
         case message(Message)
         /// On a dialect's connection.
         case reply(DialectReply)
-        /// On a dialect's connection: winners, of any number.
+        /// On a dialect's connection: any number of winners.
         case winners(WinnersStream)
     }
 
-    /// Answers the oldest frame without an answer.
+    /// The answer to the oldest unanswered frame.
     case frame(Content)
-    /// The oldest frame without an answer is parked: its answer comes after the draw, or with other ENDs.
+    /// The oldest unanswered frame is parked: it is answered after the draw, or together with other ENDs.
     case parked
-    /// Answers a frame that was parked.
+    /// The answer to a parked frame.
     case parkedFrame(Content)
-    /// The connection's final answer; it answers no frame.
+    /// The connection's final message; it answers no frame.
     case final(Content)
 
-    /// What an answer shows about its peer.
+    /// The trust in its peer that an answer establishes.
     enum Trust: Sendable {
         case none
-        /// It is welcomed.
+        /// The peer is welcomed.
         case known
-        /// A chunk of it is stored.
+        /// A chunk of the peer is stored.
         case proven
     }
 
@@ -44,7 +44,7 @@ enum Answer: Equatable, Sendable {
 }
 
 extension Answer {
-    /// The answer to a native agency; nil if a decision sends nothing.
+    /// Makes the answer to a native agency; nil if the decision sends nothing.
     init?(_ decision: Decision, terms: WelcomeTerms) {
         switch decision {
         case .joined(_, let standing, let tellsStream):
@@ -74,7 +74,7 @@ extension Answer {
         }
     }
 
-    /// The answer to an agency of a dialect; nil if a decision sends nothing.
+    /// Makes the answer to an agency of a dialect; nil if the decision sends nothing.
     init?(_ decision: Decision, dialect: any Dialect) {
         switch decision {
         case .stored(let chunk):
@@ -134,7 +134,7 @@ extension RecordedChunk {
     }
 }
 
-/// The service's side of WELCOME, the same for every agency.
+/// The fields of WELCOME that are the same for every agency.
 struct WelcomeTerms: Sendable {
     let draw: DrawID
     let maxFrameBytes: Int
@@ -149,10 +149,10 @@ struct WelcomeTerms: Sendable {
     }
 }
 
-/// The way of answers to a connection: a socket's event loop, or a test.
+/// The receiver of a connection's answers: a socket's event loop, or a test.
 protocol AnswerSink: AnyObject, Sendable {
-    /// Takes an answer; never blocks.
+    /// Enqueues an answer; never blocks.
     ///
-    /// Answers leave in the order in which they are sent.
+    /// The peer receives answers in the order of the calls.
     func send(_ answer: Answer)
 }

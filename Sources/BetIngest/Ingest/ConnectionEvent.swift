@@ -1,12 +1,14 @@
 import Connections
 import WireProtocol
 
-/// What happened on a connection, in its order.
+/// An event on a connection.
+///
+/// Events are handled in the order in which they happened.
 enum ConnectionEvent: Sendable {
     case frame(Frame)
-    /// The bytes that follow are not a frame.
+    /// The next bytes are not a valid frame.
     case invalidFrame(FrameFault)
-    /// HELLO, a frame or anything at all did not arrive in time.
+    /// A deadline expired: for HELLO, for a frame or for any input.
     case expired(String)
     /// The peer has disconnected.
     case ended

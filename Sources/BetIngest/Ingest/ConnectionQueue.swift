@@ -1,10 +1,10 @@
 import DequeModule
 import Platform
 
-/// The blocking queue between the event loops, which put connections whose next chunk is whole, and the workers, which
+/// The blocking queue between the event loops, which put connections with a whole next chunk, and the workers, which
 /// take them.
 ///
-/// First in, first out; a connection stands in it once at most.
+/// First in, first out; each connection is queued at most once.
 ///
 /// Isolation: any thread. Bounded: the listener admits no more connections than `capacity`, so it never overflows.
 final class ConnectionQueue: Sendable {
@@ -20,9 +20,9 @@ final class ConnectionQueue: Sendable {
         self.capacity = capacity
     }
 
-    /// Puts connections at the back.
+    /// Appends connections.
     ///
-    /// Never blocks. After a shutdown nothing happens.
+    /// Never blocks. Does nothing after a shutdown.
     ///
     /// - Precondition: fewer than `capacity` connections are waiting.
     func put(_ ready: [IngestConnection]) {
@@ -35,7 +35,7 @@ final class ConnectionQueue: Sendable {
         if ready.count == 1 { monitor.wakeOne() } else { monitor.wakeAll() }
     }
 
-    /// Waits for the connection at the front.
+    /// Waits for a connection and removes the first one.
     ///
     /// Blocks; workers only.
     ///
@@ -48,12 +48,12 @@ final class ConnectionQueue: Sendable {
         return next ?? nil
     }
 
-    /// Nobody waits: a worker that asked now would block.
+    /// Whether no connection is queued.
     var isEmpty: Bool { monitor.withLock(\.connections.isEmpty) }
 
-    /// Lets every waiting worker go.
+    /// Ends the wait of every worker and drops the queued connections.
     ///
-    /// What still waits was never acknowledged and will be sent again.
+    /// Their chunks were never acknowledged, so the agencies send them again.
     func shutDown() {
         monitor.withLock { state in
             state.isShutDown = true

@@ -3,7 +3,7 @@ import Dialects
 import Domain
 import WireProtocol
 
-/// A connection of a dialect: which agency sends on it, and whether that has finished.
+/// The state of a dialect's connection: its agency, and whether the agency has finished.
 struct DialectSession: IngestSession {
     private let dialect: any Dialect
     private let agencies: UInt32
@@ -11,11 +11,11 @@ struct DialectSession: IngestSession {
     private var hasSpoken = false
     /// The agency whose chunks arrived on this connection.
     private var agency: AgencyID?
-    /// Whether the agency has said here that it has finished.
+    /// Whether the agency has finished on this connection.
     private var hasFinished = false
     /// Whether the last chunk was rejected and may have been cut short: then bytes that are not a message are its rest.
     private var mayRestFollow = false
-    /// Final: later events are dropped.
+    /// Whether later events are dropped; final.
     private var isClosed = false
 
     init(_ dialect: any Dialect, agencies: UInt32) {
@@ -44,18 +44,18 @@ struct DialectSession: IngestSession {
         case .frame(let frame):
             hasSpoken = true
             if frame.isCutShort {
-                let reason = "the message is longer than its length says: it must count bytes, not characters"
+                let reason = "the message is longer than its length header: the header must count bytes, not characters"
                 return receive(.badChunk(nil, BadChunk(count: 1, badBets: 1, reason: reason)))
             }
             return receive(dialect.request(frame.bytes, today: today), frame.reservation)
         }
     }
 
-    /// Takes what the dialect has read from a frame.
+    /// Handles a request that the dialect decoded from a frame.
     mutating func receive(_ request: DialectRequest, _ reservation: Reservation? = nil) -> Request? {
         if isClosed { return nil }
         if case .unknown(let reason) = request {
-            // The rest of a chunk that was answered already.
+            // The rest of a chunk that is already answered.
             return mayRestFollow ? .answer(.restOfRejected) : reject(reason: reason)
         }
         mayRestFollow = false
@@ -69,7 +69,7 @@ struct DialectSession: IngestSession {
             return .unnumberedChunk(CheckedChunk(chunk, fault: nil, reservation), agency)
         case .badChunk(let named, let chunk):
             mayRestFollow = chunk.mayHaveRest
-            // The agency of rejected bets is known all the same: an END that follows is this agency's.
+            // Rejected bets also name the agency: an END that follows is this agency's.
             if fault(of: named) == nil { agency = agency ?? named }
             return reject(named ?? agency, bets: chunk.count, bad: chunk.badBets, reason: chunk.reason)
         case .finish(let named):
@@ -79,7 +79,7 @@ struct DialectSession: IngestSession {
             return .finish(agency)
         case .consult(let named, let consultation):
             guard let agency = named ?? agency else {
-                return reject(reason: "no bets came on this connection: whose winners?")
+                return reject(reason: "the message names no agency, and no bets arrived on this connection")
             }
             if let fault = fault(of: agency) { return reject(agency, reason: fault) }
             hasFinished = hasFinished || consultation.finishes
@@ -94,7 +94,7 @@ struct DialectSession: IngestSession {
         }
     }
 
-    /// The reason that a message of this agency does not belong here; nil if it does.
+    /// Returns the reason that a message of an agency is invalid on this connection; nil if it is valid.
     private func fault(of named: AgencyID?) -> String? {
         guard let named else { return nil }
         if let fault = named.fault(agencies: agencies) { return fault }
@@ -105,7 +105,7 @@ struct DialectSession: IngestSession {
     private mutating func reject(
         _ agency: AgencyID? = nil, bets: Int? = nil, bad: Int = 0, reason: String
     ) -> Request {
-        // Bytes that follow must not be stored, because their answer could not be sent.
+        // Later bets must not be stored, because their answer could not be sent.
         isClosed = dialect.next(after: .rejected(badBets: bad, reason: reason)) == .close
         return .answer(.invalid(InvalidMessage(agency: agency, bets: bets, badBets: bad, reason: reason)))
     }

@@ -7,16 +7,16 @@ import Logging
 import NIOConcurrencyHelpers
 import Shell
 
-/// One connection to the ingest port, between its event loop, the workers and the committer.
+/// A connection to the ingest port, shared by its event loop, the workers and the committer.
 ///
 /// Fields and their guards:
-/// - `inbox`: its lock. The event loop appends; the worker whose turn it is takes.
-/// - `session`: its lock, never contended: the worker whose turn it is touches it, and `Inbox.isQueued` gives out one turn
-///   at a time; the event loop touches it only if no turn is given out.
+/// - `inbox`: its lock. The event loop appends; the worker that has the turn takes.
+/// - `session`: its lock, never contended. The worker that has the turn uses it, and `Inbox.isQueued` allows one turn
+///   at a time; the event loop uses it only while there is no turn.
 final class IngestConnection: Sendable {
     private struct Inbox: Sendable {
         var events: Deque<ConnectionEvent> = []
-        /// The connection is in the queue or with a worker.
+        /// Whether the connection is queued or has its turn.
         var isQueued = false
     }
 
@@ -39,9 +39,9 @@ final class IngestConnection: Sendable {
 // MARK: - The event loop
 
 extension IngestConnection {
-    /// Handles an event of an unknown peer, whose answer waits for nothing.
+    /// Handles an event of an unknown peer on the event loop, because its answer depends on nothing else.
     ///
-    /// - Returns: false if the event has to go to a worker.
+    /// - Returns: false if a worker must handle the event.
     func handleImmediately(_ event: ConnectionEvent) -> Bool {
         guard inbox.withLockedValue({ !$0.isQueued && $0.events.isEmpty }) else { return false }
         let today = port.desk.today
@@ -64,7 +64,7 @@ extension IngestConnection {
 
     /// Appends an event.
     ///
-    /// - Returns: whether the connection has to be put into the queue: it has a turn to take and is not queued yet.
+    /// - Returns: whether the caller must queue the connection: it was not queued yet.
     func append(_ event: ConnectionEvent) -> Bool {
         inbox.withLockedValue { inbox in
             inbox.events.append(event)
@@ -74,12 +74,12 @@ extension IngestConnection {
     }
 }
 
-// MARK: - The worker whose turn it is
+// MARK: - The worker that has the turn
 
 extension IngestConnection {
     /// Handles the next event.
     ///
-    /// - Returns: whether the turn ends here; else it ends when the committer has answered (``resume()``).
+    /// - Returns: whether the turn ends here; otherwise it ends when the committer has answered (``resume()``).
     func takeTurn() -> Bool {
         guard let event = inbox.withLockedValue({ $0.events.popFirst() }) else { return true }
         let today = port.desk.today
@@ -89,7 +89,7 @@ extension IngestConnection {
 
     /// Ends a turn.
     ///
-    /// - Returns: whether there are more events, and the connection goes to the back of the queue.
+    /// - Returns: whether there are more events: then the caller must queue the connection again.
     func endTurn() -> Bool {
         inbox.withLockedValue { inbox in
             inbox.isQueued = !inbox.events.isEmpty
@@ -98,7 +98,7 @@ extension IngestConnection {
     }
 }
 
-// MARK: - The committer thread, and the main thread when it publishes
+// MARK: - The committer thread, and the main thread for parked consultations
 
 extension IngestConnection: Requester {
     var isOneMessagePerConnection: Bool { port.dialect?.isOneMessagePerConnection == true }
@@ -141,7 +141,7 @@ extension IngestConnection: Requester {
 }
 
 extension IngestConnection {
-    /// The line of a decision; nil if it has none.
+    /// Returns the log line of a decision; nil if it has none.
     private func line(of decision: Decision) -> Shell.LogEvent? {
         let isNative = port.dialect == nil
         return switch decision {

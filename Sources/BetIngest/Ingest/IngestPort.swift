@@ -7,19 +7,21 @@ import WireProtocol
 
 /// The properties that all connections to one port share.
 final class IngestPort: Sendable {
-    /// As log lines name it: `ingest`, or the dialect.
+    /// The name in log lines: `ingest`, or the dialect.
     let name: String
-    /// The configuration's key for its endpoint.
+    /// The configuration key of its endpoint.
     let key: String
-    /// Their protocol; nil for the native one.
+    /// The protocol; nil for the native one.
     let dialect: (any Dialect)?
     /// Framing, window, sizes and deadlines.
     let framing: FramedSettings
-    /// The state in which each of them begins.
+    /// The initial state of each connection.
     let session: any IngestSession
     let desk: IngestDesk
 
-    /// - Parameter agencies: the number of the draw's agencies.
+    /// Makes the properties of a port.
+    ///
+    /// - Parameter agencies: the number of agencies in the draw.
     init(_ configuration: ServiceConfiguration, agencies: UInt32, dialect: (any Dialect)?, desk: IngestDesk) {
         self.dialect = dialect
         self.desk = desk

@@ -4,13 +4,13 @@ import Domain
 ///
 /// Pure. A value for each connection.
 protocol IngestSession: Sendable {
-    /// Takes the next event of the connection.
+    /// Handles the next event of the connection.
     ///
     /// - Parameter today: birthdates after it are in the future.
-    /// - Returns: nil if nothing follows from it.
+    /// - Returns: nil if the event requires nothing.
     mutating func receive(_ event: ConnectionEvent, today: Birthdate) -> Request?
 
-    /// Whether an event can be handled on the event loop: the peer is unknown, so its answer waits for nothing, and reading
-    /// the event takes no time.
+    /// Whether the event loop can handle an event: the peer is unknown, so its answer depends on nothing else, and
+    /// decoding the event is fast.
     func isImmediate(_ event: ConnectionEvent) -> Bool
 }

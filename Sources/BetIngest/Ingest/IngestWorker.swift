@@ -1,8 +1,8 @@
-/// A worker's turn: one event of one connection, checked and staged.
+/// A worker: takes one event of one connection at a time, checks it and stages it.
 ///
-/// It waits for the queue and for nothing else: answers leave after the commit, without it.
+/// It waits only for the queue: the committer delivers the answers.
 ///
-/// Isolation: each worker thread runs ``run()`` of the same value; it has no state of its own.
+/// Isolation: each worker thread calls ``run()`` on the same value, which has no mutable state.
 struct IngestWorker: Sendable {
     let queue: ConnectionQueue
 
@@ -13,7 +13,7 @@ struct IngestWorker: Sendable {
         }
     }
 
-    /// One event of one connection; then the connection goes to the back of the queue.
+    /// Handles one event of a connection; queues the connection again if it may continue and has more events.
     func takeTurn(_ connection: IngestConnection) {
         if connection.takeTurn() { connection.resume() }
     }

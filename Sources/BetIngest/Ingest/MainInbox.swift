@@ -2,7 +2,7 @@ import Domain
 import Ledger
 import Platform
 
-/// What the main thread waits for.
+/// The events that the main thread waits for.
 ///
 /// Isolation: any thread posts; the main thread waits.
 final class MainInbox: Sendable {
@@ -46,16 +46,16 @@ final class MainInbox: Sendable {
         post { $0.finished.append(agency) }
     }
 
-    /// Blocks until something has happened; what is most urgent comes first.
+    /// Blocks until there is an event; returns the most urgent one first.
     ///
-    /// A failure or a stop stays.
+    /// A failure or a stop stays in the inbox.
     func waitForNextEvent() -> Event {
         let event = monitor.wait { Self.takeEvent(&$0) }
         guard let event else { preconditionFailure("a wait without a deadline ended") }
         return event
     }
 
-    /// What has happened, without waiting for it.
+    /// Returns the most urgent event, or nil, without waiting.
     func takeNextEvent() -> Event? {
         monitor.withLock { Self.takeEvent(&$0) }
     }
@@ -78,13 +78,13 @@ final class MainInbox: Sendable {
         return nil
     }
 
-    /// The name of the stop signal that has come.
+    /// The name of the stop signal that arrived.
     var stopSignal: String? { monitor.withLock(\.stopSignal) }
 
-    /// What ended the committer, if something did.
+    /// The error that ended the committer, if any.
     var failure: LedgerError? { monitor.withLock(\.failure) }
 
-    /// A stop signal or a failure has come.
+    /// Whether a stop signal or a failure has arrived.
     var isStopping: Bool {
         monitor.withLock { $0.stopSignal != nil || $0.failure != nil }
     }

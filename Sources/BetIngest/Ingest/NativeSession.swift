@@ -2,10 +2,10 @@ import Connections
 import Domain
 import WireProtocol
 
-/// A connection of the native protocol.
+/// The state of a native connection.
 struct NativeSession: IngestSession {
     private enum State: Sendable {
-        /// → `streaming` by HELLO; → `closed` by anything else.
+        /// → `streaming` on HELLO; → `closed` on anything else.
         case awaitingHello
         /// → `closed`.
         case streaming(AgencyID)
@@ -55,13 +55,13 @@ struct NativeSession: IngestSession {
             return .chunk(CheckedChunk(chunk, today: today, reservation), agency)
         case (_, .consultWinners):
             return close(
-                with: .failed(.unexpectedMessage, "winners are told by the winners service, on its own port"))
+                with: .failed(.unexpectedMessage, "the winners service answers consultations, on its own port"))
         default:
             return close(with: .failed(.unexpectedMessage, "only chunks are expected after HELLO"))
         }
     }
 
-    /// - Returns: the agency's release, with the final decision.
+    /// Closes the session and releases its agency.
     private mutating func close(with decision: Decision) -> Request {
         defer { state = .closed }
         if case .streaming(let agency) = state { return .leave(agency, decision) }

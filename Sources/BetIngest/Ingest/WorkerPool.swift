@@ -12,7 +12,7 @@ struct WorkerPool: Sendable {
 
     /// Blocks until every worker has ended its turn.
     ///
-    /// Shut the queue down first.
+    /// Shut down the queue first.
     func join() {
         for thread in threads { thread.join() }
     }

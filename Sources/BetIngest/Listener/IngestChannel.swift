@@ -3,7 +3,7 @@ import Dialects
 import NIOCore
 import WireProtocol
 
-/// A connection to the ingest service, seen from its socket: frames go to the workers, answers come from the outbox.
+/// The socket side of a connection to the ingest service: hands frames to the workers, gets answers from the outbox.
 ///
 /// Isolation: its event loop; ``send(_:)`` from any thread.
 final class IngestChannel: FramedConnectionDelegate {
@@ -11,7 +11,7 @@ final class IngestChannel: FramedConnectionDelegate {
     private var connection: IngestConnection?
     private var hasEnded = false
 
-    /// Makes the handler of a connection, and what it tells its frames.
+    /// Makes the handler of a connection and its delegate.
     ///
     /// - Parameter peer: for example `127.0.0.1:51234`.
     static func handler(loop: IngestLoop, port: IngestPort, peer: String, slot: ConnectionSlot?) -> FramedChannelHandler
@@ -61,7 +61,7 @@ final class IngestChannel: FramedConnectionDelegate {
     }
 }
 
-/// The answers' way to one socket.
+/// The answer sink of one socket.
 final class AgencyChannel: AnswerSink {
     let handler: NIOLoopBound<FramedChannelHandler>
     let dialect: (any Dialect)?

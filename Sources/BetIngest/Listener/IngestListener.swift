@@ -5,7 +5,7 @@ import Platform
 import Shell
 import WireProtocol
 
-/// The ports of the ingest service: port 1, and one for each dialect that is switched on.
+/// The ports of the ingest service: port 1, and one for each enabled dialect.
 struct IngestListener {
     let ports: [(name: String, listener: Listener)]
     private let loops: EventLoops<IngestLoop>
@@ -15,8 +15,8 @@ struct IngestListener {
     ///
     /// Blocks until they are open.
     ///
-    /// - Parameter count: event loops; nil: one for two cores.
-    /// - Throws: ``ListenFailure``. Nothing is left open then.
+    /// - Parameter count: the number of event loops; nil: one for each two cores.
+    /// - Throws: ``ListenFailure``. Then nothing is left open.
     init(
         _ ports: [(port: IngestPort, endpoint: Endpoint)], loops count: Int?, connections: ConnectionCount,
         queue: ConnectionQueue, budget: FrameBudget, log: EventLog
@@ -50,14 +50,14 @@ struct IngestListener {
 
     /// Closes the ports.
     ///
-    /// Connections stay. Blocks until they are closed.
+    /// Connections stay open. Blocks until the ports are closed.
     func stopAccepting() {
         for (_, listener) in ports { listener.stopAccepting() }
     }
 
     /// Tells every connection that the service stops, and ends the loops.
     ///
-    /// Blocks up to half a second.
+    /// Blocks for up to half a second.
     func close() {
         loops.onEachLoop { $0.closeAll() }
         connections.waitForNone()

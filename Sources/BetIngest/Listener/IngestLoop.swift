@@ -3,7 +3,7 @@ import NIOCore
 import Shell
 import WireProtocol
 
-/// What the ingest service keeps for one event loop: its connections, and those of them that became ready in this tick.
+/// The ingest service's state for one event loop: its connections, and those that became ready in the current tick.
 ///
 /// Isolation: its event loop only.
 final class IngestLoop {
@@ -24,7 +24,7 @@ final class IngestLoop {
         outbox = LoopOutbox(eventLoop: eventLoop)
     }
 
-    /// Puts a connection into the queue at the end of this tick, together with all others that become ready in it.
+    /// Queues a connection at the end of the current tick, together with all others that become ready in it.
     func handOver(_ connection: IngestConnection) {
         if ready.isEmpty {
             eventLoop.assumeIsolated().execute { [self] in
@@ -37,10 +37,10 @@ final class IngestLoop {
     }
 
     func report(_ fault: WinnersFault, peer: String) {
-        log(.messageFailed(peer: peer, reason: "its winners cannot be told: \(fault)"))
+        log(.messageFailed(peer: peer, reason: "its winners cannot be sent: \(fault)"))
     }
 
-    /// Tells every native agency that the service stops, and closes.
+    /// Tells every native agency that the service stops, and closes the connections.
     func closeAll() {
         connections.forEach { $0.finish(with: Message.shuttingDown.encoded) }
     }

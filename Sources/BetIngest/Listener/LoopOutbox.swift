@@ -4,23 +4,25 @@ import NIOConcurrencyHelpers
 import NIOCore
 import WireProtocol
 
-/// Answers in flight from the committer to one event loop, which is woken once for all that arrived since it last looked.
+/// The answers in flight from the committer to one event loop.
 ///
-/// Connections are served in turn, so a commit group has one answer for each of a thousand connections that all have more
-/// chunks in flight. One write per answer then dominates the cost, so connections with more answers pending than
-/// collected are flushed later: 8 answers take about 4 writes.
+/// The loop is woken once for all answers that arrived since the last drain.
+///
+/// Connections are served in turn, so a commit group may have one answer for each of a thousand connections that all
+/// have more chunks in flight. One write per answer then dominates the cost, so connections with more answers pending
+/// than collected are flushed later: 8 answers take about 4 writes.
 ///
 /// Isolation: any thread appends, and encodes; the event loop drains.
 final class LoopOutbox: Sendable {
-    /// From so many answered connections on, some wait.
+    /// The number of answered connections from which flushes may be postponed.
     private static let manyConnections = 64
 
     private struct State: Sendable {
-        /// Of all native answers, one after the other.
+        /// The encoded answers, in order.
         var bytes: [UInt8] = []
         var entries: [Entry] = []
 
-        /// Keeps the memory of usual groups for the next one.
+        /// Empties the state; keeps its memory for the next group, unless the group was unusually large.
         mutating func removeAll() {
             bytes.removeAll(keepingCapacity: bytes.capacity <= 1 << 20)
             entries.removeAll(keepingCapacity: entries.capacity <= 1 << 14)
@@ -29,14 +31,14 @@ final class LoopOutbox: Sendable {
 
     private struct Entry: Sendable {
         var channel: AgencyChannel
-        /// Of its bytes, which begin where the one before ends.
+        /// The end of its bytes, which begin at the end of the previous entry.
         var endIndex: Int
-        /// Instead of bytes: a list of winners, which may be long.
+        /// A possibly long list of winners, instead of bytes.
         var winners: WinnersStream?
         var outcome: Outcome
     }
 
-    /// What an answer means to its connection, beside its bytes.
+    /// The effect of an answer on its connection, besides its bytes.
     private struct Outcome: Sendable {
         var ending = AnswerOutput.Ending.none
         var isFrameAnswered = true
@@ -46,9 +48,9 @@ final class LoopOutbox: Sendable {
     }
 
     private struct LoopState {
-        /// Emptied, for its memory: the next answers go where the last ones were.
+        /// The drained state: its memory is reused for the next answers.
         var drained = State()
-        /// Have answers that are not sent yet.
+        /// The handlers with answers that are not flushed yet.
         var unflushed: [FramedChannelHandler] = []
     }
 
@@ -72,7 +74,7 @@ final class LoopOutbox: Sendable {
         if isFirst { eventLoop.execute { self.drain() } }
     }
 
-    /// Appends the bytes of an answer; one that the peer's language has no words for has none.
+    /// Appends the bytes of an answer, if the peer's protocol can express it.
     private func encode(_ answer: Answer, for dialect: (any Dialect)?, into bytes: inout [UInt8], _ entry: inout Entry)
     {
         entry.outcome.trust = answer.trust
@@ -109,7 +111,7 @@ final class LoopOutbox: Sendable {
         entry.outcome.ending = next == .close ? .afterLast : next == .closeWhenQuiet ? .whenQuiet : .none
     }
 
-    /// Hands the answers to their handlers and flushes each connection once, or leaves it for the next time.
+    /// Hands the answers to their handlers, and flushes each connection once or postpones it to the next drain.
     private func drain() {
         loopState.withValue { loop in
             state.withLockedValue { swap(&loop.drained, &$0) }
@@ -131,7 +133,7 @@ final class LoopOutbox: Sendable {
             loop.drained.removeAll()
             let areMany = loop.unflushed.count >= Self.manyConnections
             loop.unflushed.removeAll { handler in
-                // Not in a dialect, where a frame need not have an answer.
+                // Never postponed in a dialect, where a frame need not have an answer.
                 if areMany, handler.isNative, handler.expectsMoreThanCollected { return false }
                 handler.flush()
                 return true

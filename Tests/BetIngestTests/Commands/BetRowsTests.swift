@@ -6,7 +6,7 @@ import WireProtocol
 @testable import BetIngest
 
 struct BetRowsTests {
-    @Test("rows are what a csv.writer writes: CR LF, quotes where needed, numbers without zeros")
+    @Test("rows are as Python's csv.writer writes them: CR LF, quotes where needed, numbers without leading zeros")
     func rows() {
         let bets = [
             Bet(

@@ -4,13 +4,13 @@ import Testing
 
 @testable import BetIngest
 
-/// Where agencies of dialects send from.
+/// Tests of the origins of dialect agencies.
 struct ChunkSendersTests {
     private let one = AgencyID(1)
     private let two = AgencyID(2)
 
-    @Test("an unfinished agency is at the place of its last chunk only")
-    func places() {
+    @Test("an unfinished agency is listed only at the origin of its last chunk")
+    func origins() {
         var senders = ChunkSenders()
         #expect(senders.unfinished(at: "a") == [])
         senders.sent(one, from: "a", isNewConnection: true)
@@ -21,7 +21,7 @@ struct ChunkSendersTests {
         #expect(senders.origin(of: two) == "b")
     }
 
-    @Test("an agency that has finished is remembered at its place, for an END that is repeated")
+    @Test("a finished agency is remembered at its origin, for a repeated END")
     func finished() {
         var senders = ChunkSenders()
         senders.sent(one, from: "a", isNewConnection: true)
@@ -30,7 +30,7 @@ struct ChunkSendersTests {
         #expect(senders.unfinished(at: "a") == [] && senders.finishedAgency(at: "a") == one)
     }
 
-    @Test("programs with a connection for each message are known by their one chunk")
+    @Test("programs with a connection for each message are recognised by their one chunk")
     func oneChunk() {
         var senders = ChunkSenders()
         #expect(!senders.sentOneChunk(one))

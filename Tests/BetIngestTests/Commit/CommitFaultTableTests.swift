@@ -6,12 +6,12 @@ import WireProtocol
 
 @testable import BetIngest
 
-/// Every step of a commit fails, in two variants: it had no effect, or it had its effect and failed all the same.
+/// Tests in which every step of a commit fails, with and without its effect.
 ///
-/// Then the power goes, in every way, and the service starts again.
+/// Then the power fails, in every way, and the service starts again.
 ///
-/// Goal: what was acknowledged is there, once; what was not is there whole or not at all; nothing was acknowledged in the
-/// failed group; the agency that goes on ends with every chunk stored once.
+/// Goal: every acknowledged chunk is stored once; every other group is stored whole or not at all; nothing of the
+/// failed group is acknowledged; after the agency resumes, every chunk is stored once.
 struct CommitFaultTableTests {
     struct Row: Sendable, CustomTestStringConvertible {
         var step: Int
@@ -23,7 +23,7 @@ struct CommitFaultTableTests {
         }
     }
 
-    /// A commit into fresh space: allocate, write, sync.
+    /// The steps of a commit into new space: allocate, write, sync.
     static let rows: [Row] = (0..<3).flatMap { step in
         [false, true].flatMap { isPersisted in
             SimulatedDisk.PowerLoss.allCases.map { Row(step: step, isPersisted: isPersisted, loss: $0) }
@@ -40,7 +40,7 @@ struct CommitFaultTableTests {
         #expect(first.committer.commitStaged())
         #expect(sink.summary == ["welcome 1", "ok 1", "ok 2"])
 
-        // The group that fails. Its commit preallocates, because it goes beyond the first step of 1 MiB.
+        // The group that fails. Its commit preallocates, because it exceeds the first step of 1 MiB.
         let large = Samples.chunk(sequence: 3, bets: (0..<45_000).map(Samples.bet))
         first.stage(large, 1, connection)
         first.stage(chunks[3], 1, connection)
@@ -53,7 +53,7 @@ struct CommitFaultTableTests {
         #expect(first.failureCount == 1)
         #expect(sink.summary == ["welcome 1", "ok 1", "ok 2"])
 
-        // Nothing is taken any more, and nothing is touched.
+        // Nothing more is accepted, and the disk is not used.
         let callCount = disk.calls.count
         first.stage(chunks[4], 1, connection)
         #expect(first.committer.commitStaged())
@@ -67,11 +67,11 @@ struct CommitFaultTableTests {
             Issue.record("no welcome")
             return
         }
-        // All of the group or nothing of it.
+        // The group is stored whole or not at all.
         #expect(welcome.nextSequence == 3 || welcome.nextSequence == 5)
         if row.isPersisted, row.step > 0 { #expect(welcome.nextSequence == 5) }
 
-        // The agency sends everything that it has no answer for.
+        // The agency sends every unanswered chunk again.
         for chunk in [large] + chunks[3...] { second.stage(chunk, 1, again) }
         second.committer.stop()
         second.committer.run()

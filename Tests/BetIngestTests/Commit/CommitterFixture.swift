@@ -9,7 +9,7 @@ import WireProtocol
 
 @testable import BetIngest
 
-/// Answers that a connection got, in order.
+/// A sink that records the answers of a connection, in order.
 final class RecordingSink: AnswerSink {
     private let answers = NIOLockedValueBox<[Answer]>([])
 
@@ -31,7 +31,7 @@ final class RecordingSink: AnswerSink {
         answers.withLockedValue { $0.contains { if case .final = $0 { true } else { false } } }
     }
 
-    /// `ok 1`, `no 2 invalidBet`, `welcome 3`, `error superseded`.
+    /// The messages in short, for example `ok 1`, `no 2 invalidBet`, `welcome 3`, `error superseded`.
     var summary: [String] {
         messages.map { message in
             switch message {
@@ -45,14 +45,14 @@ final class RecordingSink: AnswerSink {
     }
 }
 
-/// A committer over a simulated disk, stepped by the test's own thread.
+/// A committer on a simulated disk, stepped by the test's thread.
 final class CommitterFixture: Sendable {
     static let folder = DrawFolder(data: "data", draw: Samples.draw)
 
     let disk: SimulatedDisk
     let committer: LedgerCommitter
     let desk: IngestDesk
-    /// A native port of 100 agencies.
+    /// A native port for 100 agencies.
     let port: IngestPort
     let budget = FrameBudget(byteCount: 1 << 24, maxFrameBytes: 1 << 22)
     private let finished = NIOLockedValueBox<[AgencyID]>([])
@@ -65,7 +65,7 @@ final class CommitterFixture: Sendable {
     var durableSeals: [SealRecord] { seals.withLockedValue { $0 } }
     var failureCount: Int { failures.withLockedValue { $0.count } }
 
-    /// Opens the ledger of the disk, or makes one where there is none.
+    /// Opens the disk's ledger, or creates one.
     init(disk: SimulatedDisk = SimulatedDisk()) throws {
         self.disk = disk
         let path = Self.folder.ledger
@@ -92,12 +92,12 @@ final class CommitterFixture: Sendable {
         port = IngestPort(configuration, agencies: 100, dialect: nil, desk: desk)
     }
 
-    /// A connection that has not said HELLO.
+    /// Makes a connection that has not sent HELLO.
     func connection(_ peer: String = "test", answers: any AnswerSink = RecordingSink()) -> IngestConnection {
         IngestConnection(peer: peer, port: port, answers: answers)
     }
 
-    /// A connection that has said HELLO.
+    /// Makes a connection that has sent HELLO.
     func join(_ agency: UInt32) -> (IngestConnection, RecordingSink) {
         let sink = RecordingSink()
         let connection = connection(answers: sink)
@@ -115,14 +115,14 @@ final class CommitterFixture: Sendable {
         if !committer.stage(.chunk(checked, AgencyID(agency)), from: connection) { _ = committer.commitStaged() }
     }
 
-    /// What the ledger holds for anybody who reads it now.
+    /// Reads the ledger's current contents.
     func contents() throws -> LedgerContents {
         try LedgerContents(reading: Self.folder.ledger, on: disk)
     }
 }
 
 extension ConnectionEvent {
-    /// A whole frame.
+    /// Returns the event of a whole frame.
     static func frame(of message: Message) -> ConnectionEvent {
         .frame(Frame(Array(message.encoded[Limits.frameLengthBytes...])))
     }

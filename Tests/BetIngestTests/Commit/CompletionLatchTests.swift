@@ -5,7 +5,7 @@ import Testing
 @testable import BetIngest
 
 struct CompletionLatchTests {
-    @Test("a thousand agencies that finish at once flip the flag exactly once")
+    @Test("a thousand agencies that finish concurrently set the flag exactly once")
     func once() {
         let flips = Monitor(0)
         let latch = CompletionLatch(remaining: 1000, onDone: { flips.withLock { $0 += 1 } })
@@ -18,7 +18,7 @@ struct CompletionLatchTests {
         #expect(flips.withLock { $0 } == 1)
     }
 
-    @Test("the flag flips with the last agency and not before")
+    @Test("the last agency sets the flag, no earlier one")
     func last() {
         let flips = Monitor(0)
         let latch = CompletionLatch(remaining: 3, onDone: { flips.withLock { $0 += 1 } })
@@ -29,7 +29,7 @@ struct CompletionLatchTests {
         #expect(flipsAfterEach == [0, 0, 1])
     }
 
-    @Test("with no agency left it is done at once")
+    @Test("a latch without unfinished agencies is done at once")
     func none() {
         let flips = Monitor(0)
         _ = CompletionLatch(remaining: 0, onDone: { flips.withLock { $0 += 1 } })

@@ -11,11 +11,11 @@ import WireProtocol
 
 @testable import BetIngest
 
-/// What several threads saw, with one clock for all of them, and a pure checker of it.
+/// Tests of histories: several threads record their operations with a common clock, and a pure checker checks them.
 ///
-/// The ledger is an append-only log: positions in it must agree with the order in which things really happened.
+/// The ledger is an append-only log: positions in it must agree with the real order of operations.
 struct HistoryTests {
-    /// One chunk of one agency, from its hand-over to its answer.
+    /// A chunk of an agency, from its hand-over to its answer.
     struct Operation: Sendable {
         var agency: AgencyID
         var sequence: UInt32
@@ -26,7 +26,7 @@ struct HistoryTests {
         var answer: Message
     }
 
-    /// Puts every answer into the history, and lets its agency go on.
+    /// A sink that records every answer with its tick and wakes the waiting agency.
     private final class Recorder: AnswerSink {
         let clock: Clock
         let answers = Monitor<[(tick: Int, message: Message)]>([])
@@ -52,7 +52,7 @@ struct HistoryTests {
         func tick() -> Int { ticks.add(1, ordering: .sequentiallyConsistent).newValue }
     }
 
-    /// Everything that is wrong with a history; nothing where all holds.
+    /// Returns everything that is wrong with a history.
     static func faults(_ history: [Operation], storedBets: UInt64) -> [String] {
         var faults: [String] = []
         let stored = history.compactMap { operation -> (operation: Operation, first: UInt64)? in
@@ -66,7 +66,8 @@ struct HistoryTests {
         }
         let total = stored.reduce(0) { $0 + UInt64($1.operation.count) }
         if total != storedBets { faults.append("\(total) bets were acknowledged, \(storedBets) are stored") }
-        // What ended before another began lies before it: the latest beginning so far must never be behind a later end.
+        // An operation that ended before another began must have the lower position: no operation may end before the
+        // latest beginning among those at lower positions.
         var latestBegin = 0
         for (operation, first) in stored {
             if operation.ended < latestBegin {
@@ -81,7 +82,7 @@ struct HistoryTests {
         return faults
     }
 
-    @Test("threads that send side by side agree with the ledger about the order of things")
+    @Test("concurrent senders agree with the ledger about the order of their chunks")
     func threads() throws {
         let agencies = 6
         let chunks = 60
@@ -117,7 +118,7 @@ struct HistoryTests {
         #expect(core.budget.availableBytes == configuration.ingest.bufferBytes)
     }
 
-    /// Sends chunks with a window of four, and waits for their answers.
+    /// Sends chunks with a window of four and waits for their answers.
     private static func send(
         _ agency: AgencyID, chunks: Int, _ core: IngestCore, _ port: IngestPort, _ clock: Clock
     ) -> [Operation] {
@@ -157,7 +158,7 @@ struct HistoryTests {
         return operations
     }
 
-    @Test("the checker finds what is wrong")
+    @Test("the checker finds faults")
     func checker() {
         func operation(_ agency: UInt32, _ sequence: UInt32, first: UInt64, begun: Int, ended: Int) -> Operation {
             let processed = ChunkProcessed(sequence: sequence, count: 2, firstBetIndex: first)
@@ -174,7 +175,7 @@ struct HistoryTests {
         var overlapping = good
         overlapping[1] = operation(2, 1, first: 1, begun: 2, ended: 4)
         #expect(!Self.faults(overlapping, storedBets: 6).isEmpty)
-        // The third began when the second had ended, and lies before it.
+        // The third began after the second had ended, but has a lower position.
         let reordered = [
             good[0], operation(2, 1, first: 4, begun: 2, ended: 4), operation(3, 1, first: 2, begun: 5, ended: 6),
         ]

@@ -48,16 +48,16 @@ struct LedgerCommitterTests {
         let fixture = try CommitterFixture()
         let (connection, sink) = fixture.join(1)
         let stored = Samples.chunk(agency: 1, sequence: 1)
-        let refused = Samples.chunk(agency: 1, sequence: 2)
+        let rejected = Samples.chunk(agency: 1, sequence: 2)
         let fault = ChunkFault.bet(index: 1, .documentCharacter)
         fixture.stage(stored, 1, connection)
-        fixture.stage(refused, 1, connection, fault: fault)
-        // Before it is durable and after.
+        fixture.stage(rejected, 1, connection, fault: fault)
+        // Repeat it before it is durable, and after.
         fixture.stage(stored, 1, connection)
         #expect(fixture.committer.commitStaged())
         let before = fixture.disk.bytes(CommitterFixture.folder.ledger)
         fixture.stage(stored, 1, connection)
-        fixture.stage(refused, 1, connection)
+        fixture.stage(rejected, 1, connection)
         fixture.stage(Samples.chunk(agency: 9, sequence: 1), 1, connection)
         fixture.stage(Samples.chunk(agency: 9, sequence: 2), 1, connection)
         fixture.stage(Samples.chunk(agency: 1, sequence: 1, isLast: true), 1, connection)
@@ -73,7 +73,7 @@ struct LedgerCommitterTests {
         #expect(fixture.budget.availableBytes == 1 << 24)
     }
 
-    @Test("a gap closes the connection, and what comes behind it is dropped")
+    @Test("a gap closes the connection, and later chunks are dropped")
     func gap() throws {
         let fixture = try CommitterFixture()
         let (connection, sink) = fixture.join(1)
@@ -86,7 +86,7 @@ struct LedgerCommitterTests {
         #expect(fixture.budget.availableBytes == 1 << 24)
     }
 
-    @Test("a second connection takes over; what the first still sends is dropped, what it had staged is stored")
+    @Test("a second connection supersedes the first, whose staged chunks are stored and whose later chunks are dropped")
     func takeover() throws {
         let fixture = try CommitterFixture()
         let (old, oldSink) = fixture.join(1)
@@ -99,7 +99,7 @@ struct LedgerCommitterTests {
         #expect(oldSink.isClosed)
         #expect(newSink.summary == ["welcome 2", "ok 2"])
         #expect(try fixture.contents().standings.storedBets == 10)
-        // The old connection's end does not take the agency from the new one.
+        // The end of the old connection does not release the agency.
         fixture.committer.stage(.leave(AgencyID(1), .left), from: old)
         fixture.stage(Samples.chunk(agency: 1, sequence: 3), 1, new)
         #expect(fixture.committer.commitStaged())
@@ -120,24 +120,24 @@ struct LedgerCommitterTests {
         #expect(fixture.durableSeals.isEmpty)
         #expect(committer.commitStaged())
         #expect(fixture.durableSeals.map(\.winningNumber) == [7574])
-        // Asked again, it says so again, and writes nothing.
+        // Sealing again reports the same seal and writes nothing.
         committer.seal(winningNumber: 1, method: "configured", agencies: 1)
         #expect(fixture.durableSeals.map(\.winningNumber) == [7574, 7574])
         let sealed = fixture.disk.bytes(CommitterFixture.folder.ledger)
         fixture.stage(Samples.chunk(agency: 1, sequence: 2), 1, connection)
         fixture.stage(last, 1, connection)
-        let (stranger, strangerSink) = fixture.join(2)
-        fixture.stage(Samples.chunk(agency: 2, sequence: 1), 2, stranger)
-        fixture.stage(Samples.chunk(agency: 2, sequence: 2), 2, stranger)
+        let (late, lateSink) = fixture.join(2)
+        fixture.stage(Samples.chunk(agency: 2, sequence: 1), 2, late)
+        fixture.stage(Samples.chunk(agency: 2, sequence: 2), 2, late)
         committer.stop()
         committer.run()
         #expect(sink.summary == ["welcome 1", "ok 1", "no 2 agencyFinished", "no 2 drawClosed", "ok 1"])
-        #expect(strangerSink.summary == ["welcome 1", "no 1 drawClosed", "no 2 drawClosed"])
+        #expect(lateSink.summary == ["welcome 1", "no 1 drawClosed", "no 2 drawClosed"])
         #expect(fixture.disk.bytes(CommitterFixture.folder.ledger) == sealed)
         #expect(try fixture.contents().end.isClosed)
     }
 
-    @Test("WELCOME says what is recorded, so that a file can be compared with it, also after a restart")
+    @Test("WELCOME has the stream record to compare a file with, also after a restart")
     func streamRecord() throws {
         let first = try CommitterFixture()
         let (connection, _) = first.join(1)
@@ -170,7 +170,7 @@ struct LedgerCommitterTests {
         var session = NativeSession(draw: Samples.draw, agencies: 5)
         let hello = Message.hello(Hello(version: 1, agency: AgencyID(1)))
         guard case .join(_, let tellsStream)? = session.receive(.frame(of: hello), today: Samples.today) else {
-            Issue.record("HELLO of version 1 is not welcome")
+            Issue.record("HELLO of version 1 was not accepted")
             return
         }
         fixture.committer.stage(.join(AgencyID(1), tellsStream: tellsStream), from: connection)
@@ -181,7 +181,7 @@ struct LedgerCommitterTests {
         #expect(streams == [true, false])
     }
 
-    @Test("a group larger than a group may be is split, and every answer still comes in order")
+    @Test("staged chunks above the maximum group size are split into groups, and the answers stay in order")
     func largeGroups() throws {
         let fixture = try CommitterFixture()
         let (connection, sink) = fixture.join(1)
@@ -197,7 +197,7 @@ struct LedgerCommitterTests {
         #expect(try fixture.contents().standings.storedBets == 300_000)
     }
 
-    @Test("a restart finds everything, and goes on where the stream stood")
+    @Test("a restart finds everything and resumes at the recorded position")
     func restart() throws {
         let first = try CommitterFixture()
         let (connection, _) = first.join(1)

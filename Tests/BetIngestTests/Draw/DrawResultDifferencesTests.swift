@@ -5,7 +5,7 @@ import Testing
 
 @testable import BetIngest
 
-/// What `verify` says of a result that is not its ledger's.
+/// Tests of the differences that `verify` reports between a result and its ledger.
 struct DrawResultDifferencesTests {
     private let ledger = DrawResult(
         draw: Samples.draw, ledgerID: 1, winningNumber: 7, method: "configured", bets: 9, ledgerBytes: 8192,
@@ -23,7 +23,7 @@ struct DrawResultDifferencesTests {
         return result.differences(fromLedger: ledger)
     }
 
-    @Test("the same result has none, nor has one of version 1, which says less")
+    @Test("the same result has no differences, nor has one of version 1, which has fewer fields")
     func same() {
         #expect(differences { _ in }.isEmpty)
         #expect(
@@ -34,7 +34,7 @@ struct DrawResultDifferencesTests {
             }.isEmpty)
     }
 
-    @Test("each field that differs is named with both values")
+    @Test("each different field is named with both values")
     func fields() {
         #expect(
             differences { $0.winningNumber = 12 } == ["winning number: the result says 0012, the ledger gives 0007"])
@@ -49,7 +49,7 @@ struct DrawResultDifferencesTests {
         #expect(differences { $0.version = 3 } == ["the result is not what the ledger gives"])
     }
 
-    @Test("of winners the first difference is named")
+    @Test("the first difference between winners is named")
     func winners() {
         #expect(
             differences { $0.agencies?[0].winners?[1] = "9" } == [

@@ -7,7 +7,7 @@ import WireProtocol
 @testable import BetIngest
 
 struct DrawTests {
-    /// A sealed ledger of two agencies.
+    /// Makes a sealed ledger of three agencies, of which the third has no bets.
     private func sealedLedger(winningNumber: UInt16) throws -> CommitterFixture {
         let fixture = try CommitterFixture()
         let (first, _) = fixture.join(1)
@@ -20,8 +20,8 @@ struct DrawTests {
         }
         let bets = [bet("A1", 7), bet("A2", 8), bet("A3", 7)]
         fixture.stage(Samples.chunk(sequence: 1, bets: bets), 1, first)
-        let refused = Samples.chunk(sequence: 2, bets: [bet("A4", 7)])
-        fixture.stage(refused, 1, first, fault: .bet(index: 0, .documentCharacter))
+        let rejected = Samples.chunk(sequence: 2, bets: [bet("A4", 7)])
+        fixture.stage(rejected, 1, first, fault: .bet(index: 0, .documentCharacter))
         fixture.stage(Samples.chunk(sequence: 3, bets: [bet("A1", 7)], isLast: true), 1, first)
         fixture.stage(Samples.chunk(sequence: 1, bets: [bet("B1", 9)], isLast: true), 2, second)
         let (third, _) = fixture.join(3)
@@ -38,7 +38,7 @@ struct DrawTests {
         try #require(try fixture.contents().standings.seal)
     }
 
-    @Test("each agency has its own winners, in the order of the ledger, and none is not one")
+    @Test("each agency has its own winners, in the order of the ledger, or an empty list")
     func winners() throws {
         let fixture = try sealedLedger(winningNumber: 7)
         let draw = Draw(
@@ -52,7 +52,7 @@ struct DrawTests {
         #expect(result.ledgerBytes == fixture.disk.bytes(CommitterFixture.folder.ledger)?.count)
     }
 
-    @Test("the number of the seal decides, and a stop ends a draw without a result")
+    @Test("the seal's number decides, and a stop ends a draw without a result")
     func stop() throws {
         let fixture = try sealedLedger(winningNumber: 9)
         let seal = try seal(fixture)
@@ -79,7 +79,7 @@ struct DrawTests {
         #expect(throws: LedgerError.self) { try draw.run(seal) }
     }
 
-    @Test("a restart takes only the result, and the winners file, of the ledger beside it")
+    @Test("a restart accepts only the result and the winners file of the ledger beside them")
     func published() throws {
         let fixture = try sealedLedger(winningNumber: 7)
         let (folder, disk) = (CommitterFixture.folder, fixture.disk)

@@ -9,11 +9,11 @@ import WireProtocol
 
 @testable import BetIngest
 
-/// Winners in bounded memory: however often the collector writes out, the file is the same, and is told in pieces.
+/// Tests of winners in bounded memory: the file does not depend on the number of runs, and is sent in pieces.
 struct WinnerCollectorTests {
     private static let agencies: UInt32 = 7
 
-    /// Winners of random agencies in a random order, each document unique.
+    /// Returns winners of random agencies, each with a unique document.
     private func winners(seed: UInt64, count: Int) -> [(AgencyID, String)] {
         var random = SeededGenerator(seed: seed)
         return (0..<count).map { index in
@@ -48,7 +48,7 @@ struct WinnerCollectorTests {
         #expect(small.bytes("runs") == nil, "the file for runs is removed")
     }
 
-    @Test("each agency is told its own winners in the order of the ledger, in pieces, in every language")
+    @Test("each agency gets its own winners in the order of the ledger, in pieces, in every protocol")
     func streams() throws {
         let winners = winners(seed: 6, count: 20_000)
         let disk = SimulatedDisk()
@@ -75,13 +75,13 @@ struct WinnerCollectorTests {
                     #expect(try documents(bytes) == expected)
                 }
             }
-            // A document that is no u32 has no words in tlv.
+            // The tlv dialect can express only documents that are u32 numbers.
             let isTold = WinnersStream(file, entry, dialect: TLVDialect()) != nil
             #expect(isTold == expected.allSatisfy { UInt32($0) != nil })
         }
     }
 
-    /// The documents of all INFORM_AGENCY_WINNERS of an answer; only the last says that no more follow.
+    /// Returns the documents of all INFORM_AGENCY_WINNERS of an answer; checks `hasMore` of each.
     private func documents(_ bytes: [UInt8]) throws -> [String] {
         var (documents, start): ([String], Int) = ([], 0)
         while start < bytes.count {
@@ -95,7 +95,7 @@ struct WinnerCollectorTests {
         return documents
     }
 
-    @Test("winners that are not what was published are not told to their end")
+    @Test("winners that changed after the publication are not sent completely")
     func damaged() throws {
         let disk = SimulatedDisk()
         let seal = try write(winners(seed: 7, count: 5000), maxBytes: 1 << 20, on: disk)

@@ -13,7 +13,7 @@ struct ConnectionQueueTests {
 
     private func connection(_ peer: String) -> IngestConnection { fixture.connection(peer) }
 
-    @Test("connections are served in turn: after one item, back of the queue")
+    @Test("connections are served in turn: after one event a connection goes to the back of the queue")
     func fairness() {
         let queue = ConnectionQueue(capacity: 10)
         let connections = ["a", "b", "c"].map(connection)
@@ -30,8 +30,8 @@ struct ConnectionQueueTests {
         #expect(order == "abcabcabc")
     }
 
-    @Test("a connection asks for one place in the queue, however much it holds")
-    func onePlace() {
+    @Test("a connection is queued at most once, however many events it has")
+    func queuedOnce() {
         let connection = connection("a")
         #expect(connection.append(.ended))
         #expect(!connection.append(.ended))
@@ -44,7 +44,7 @@ struct ConnectionQueueTests {
         #expect(connection.append(.ended))
     }
 
-    @Test("a shutdown lets every waiting worker go")
+    @Test("a shutdown ends the wait of every worker")
     func shutDown() {
         let queue = ConnectionQueue(capacity: 10)
         let threads = (0..<4).map { number in

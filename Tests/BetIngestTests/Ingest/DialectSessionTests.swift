@@ -7,7 +7,7 @@ import WireProtocol
 
 @testable import BetIngest
 
-/// What a connection of a dialect may say, and for whom.
+/// Tests of the requests that a dialect's connection may make, and for which agency.
 struct DialectSessionTests {
     private static let chunk = Samples.chunk(agency: 1, sequence: 0)
     private static let bad = BadChunk(count: 3, badBets: 2, reason: "bet 1: no")
@@ -48,8 +48,8 @@ struct DialectSessionTests {
             ])
     }
 
-    @Test("agencies that are not of the draw are refused")
-    func strangers() {
+    @Test("agencies outside the draw are rejected")
+    func foreignAgencies() {
         let zero = AgencyID(0)
         #expect(
             walk([
@@ -58,7 +58,7 @@ struct DialectSessionTests {
             ]) == ["rejected 3, logged"] + ["rejected 3, logged"] + Array(repeating: "rejected 0, logged", count: 3))
     }
 
-    @Test("a chunk of zero bets is stored without a record; a last one has one")
+    @Test("an empty chunk is answered as stored without a record; an empty last chunk has a record")
     func zeroBets() {
         let empty = Samples.chunk(sequence: 0, bets: [])
         let last = Samples.chunk(sequence: 0, bets: [], isLast: true)
@@ -67,20 +67,20 @@ struct DialectSessionTests {
                 == ["stored", "stored", "number 0 of 1"])
     }
 
-    @Test("a bad chunk is answered with its bad bets and the connection goes on, where the dialect has an error")
+    @Test("a bad chunk is answered with its bad bets, and the connection continues if the dialect has an error reply")
     func badChunk() {
         let requests: [DialectRequest] = [.badChunk(one, Self.bad), .chunk(one, Self.chunk)]
         for dialect in [SemicolonDialect(), LinesDialect(), PipeDialect()] as [any Dialect] {
             #expect(walk(in: dialect, requests) == ["rejected 2, logged", "number 3 of 1"])
         }
-        // Closed without a word: nothing behind it may be stored.
+        // Closed without an answer: nothing after the chunk may be stored.
         for dialect in [TLVDialect(), JSONDialect()] as [any Dialect] {
             #expect(walk(in: dialect, requests) == ["rejected 2, logged", "ignore"])
         }
     }
 
-    @Test("a refused chunk names the agency of its connection: the END behind it is that agency's")
-    func refusedNames() {
+    @Test("a rejected chunk binds the connection to its agency: the next END is that agency's")
+    func rejectedNames() {
         #expect(
             walk([.badChunk(one, Self.bad), .finish(nil), .chunk(two, Self.chunk)])
                 == ["rejected 2, logged", "finish 1", "rejected 3, logged"])
@@ -97,7 +97,7 @@ struct DialectSessionTests {
                 == ["rejected 2, logged", "silence", "silence", "number 3 of 1", "rejected 0, logged"])
     }
 
-    @Test("a consultation waits always, never, or once the connection has said that all is sent")
+    @Test("a consultation waits always, never, or only after the agency has finished on the connection")
     func waiting() {
         #expect(
             walk([.consult(one, .init(wait: .afterFinish)), .finish(one), .consult(one, .init(wait: .afterFinish))])
@@ -106,7 +106,7 @@ struct DialectSessionTests {
         #expect(walk([.finish(nil), .askDrawn, .echo([10])]) == ["finish ?", "ask drawn", "echo"])
     }
 
-    @Test("garbage and deadlines close, and a hang-up lets go of the agency", arguments: [true, false])
+    @Test("bad frames and deadlines close the connection, and a hang-up releases the agency", arguments: [true, false])
     func ends(_ hasSent: Bool) {
         for event in [.invalidFrame(.header), .expired("late")] as [ConnectionEvent] {
             var session = DialectSession(PipeDialect(), agencies: 5)

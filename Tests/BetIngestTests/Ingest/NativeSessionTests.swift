@@ -6,7 +6,7 @@ import WireProtocol
 
 @testable import BetIngest
 
-/// Every state of the session × every event.
+/// Tests of every session state with every event.
 struct NativeSessionTests {
     private static let chunk = Samples.chunk(agency: 1, sequence: 1)
     private static let events: [ConnectionEvent] = [
@@ -36,7 +36,7 @@ struct NativeSessionTests {
         #expect(Self.events.allSatisfy(session.isImmediate))
     }
 
-    @Test("before HELLO nothing else is taken")
+    @Test("before HELLO anything else is rejected")
     func awaitingHello() {
         let actions = Self.events.map { event in
             var session = NativeSession(draw: Samples.draw, agencies: 5)
@@ -49,7 +49,7 @@ struct NativeSessionTests {
             ])
     }
 
-    @Test("after HELLO chunks are taken")
+    @Test("after HELLO chunks are accepted")
     func streaming() {
         let actions = Self.events.map { event in
             var session = NativeSession(draw: Samples.draw, agencies: 5)
@@ -63,7 +63,7 @@ struct NativeSessionTests {
             ])
     }
 
-    @Test("after a failure everything is ignored, whatever it was")
+    @Test("after any failure everything is ignored")
     func closed() {
         for first in Self.events.dropFirst() {
             for second in Self.events {
@@ -75,19 +75,19 @@ struct NativeSessionTests {
     }
 
     @Test(
-        "a HELLO of another version, agency, draw or with a token is refused",
+        "a HELLO with another version, agency or draw, or with a token, is rejected",
         arguments: [
             (Hello(version: 3, agency: AgencyID(1)), ErrorCode.unsupportedVersion),
             (Hello(agency: AgencyID(0)), .unknownAgency), (Hello(agency: AgencyID(6)), .unknownAgency),
             (Hello(agency: AgencyID(1), draw: "other"), .unknownDraw),
             (Hello(agency: AgencyID(1), token: "t"), .tokenNotAccepted),
         ])
-    func refusedHello(_ hello: Hello, _ code: ErrorCode) {
+    func rejectedHello(_ hello: Hello, _ code: ErrorCode) {
         var session = NativeSession(draw: Samples.draw, agencies: 5)
         guard
             case .leave(nil, .failed(let found, _))? = session.receive(.frame(of: .hello(hello)), today: Samples.today)
         else {
-            Issue.record("\(hello) was not refused")
+            Issue.record("\(hello) was not rejected")
             return
         }
         #expect(found == code)

@@ -2,7 +2,7 @@ import Foundation
 import Platform
 import Testing
 
-/// A data race on purpose: `make tsan` must catch it, so that its silence about the rest is known to mean something.
+/// A deliberate data race that `make tsan` must catch: this proves that the sanitizer works.
 struct RaceCanaryTests {
     private final class Unguarded: @unchecked Sendable {
         var value = 0
@@ -10,7 +10,7 @@ struct RaceCanaryTests {
 
     @Test(
         "the canary: two threads write one variable",
-        .enabled(if: ProcessInfo.processInfo.environment["TSAN_CANARY"] == "1", "skipped: only make tsan lets it race"))
+        .enabled(if: ProcessInfo.processInfo.environment["TSAN_CANARY"] == "1", "skipped: only make tsan runs it"))
     func race() {
         let unguarded = Unguarded()
         let threads = (0..<2).map { number in

@@ -9,7 +9,7 @@ import WireProtocol
 
 @testable import BetIngest
 
-/// The socket side of a connection on an embedded event loop, whose turns the test gives.
+/// Tests of a connection's socket side on an embedded event loop, which the test steps.
 struct IngestChannelTests {
     private let eventLoop = EmbeddedEventLoop()
     private let fixture: CommitterFixture
@@ -24,7 +24,7 @@ struct IngestChannelTests {
             budget: FrameBudget(byteCount: 1 << 20, maxFrameBytes: 1 << 18), log: .silent)
     }
 
-    @Test("a connection that closes with its final answer in flight goes once, and the others stay")
+    @Test("a connection that closes with its final answer in flight is removed once, and the others stay")
     func closesWithAnswerInFlight() throws {
         let (loop, port) = (makeLoop(), fixture.port)
         let handlers = (0..<2).map { IngestChannel.handler(loop: loop, port: port, peer: "\($0)", slot: nil) }
@@ -37,7 +37,7 @@ struct IngestChannelTests {
         #expect(try channels[1].readOutbound(as: ByteBuffer.self) == ByteBuffer(bytes: Message.shuttingDown.encoded))
     }
 
-    @Test("a closed connection keeps its slot until nothing has an answer for it")
+    @Test("a closed connection keeps its slot until its pending answers are delivered")
     func slotOfWhatIsStillAnswered() throws {
         let count = ConnectionCount(max: 1, maxPerAddress: 1)
         let channel = EmbeddedChannel(loop: eventLoop)
@@ -60,7 +60,7 @@ struct IngestChannelTests {
         #expect(count.admit(channel) != nil)
     }
 
-    @Test("an error for an unknown peer leaves without queue, worker and committer")
+    @Test("an error for an unknown peer is sent without queue, worker or committer")
     func unknownPeer() throws {
         let channel = EmbeddedChannel(loop: eventLoop)
         try channel.pipeline.syncOperations.addHandler(

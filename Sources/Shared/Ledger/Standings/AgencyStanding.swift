@@ -19,8 +19,8 @@ package struct AgencyStanding: Equatable, Sendable {
     /// Makes the standing of an agency without records.
     package init() {}
 
-    /// The position of a sequence relative to the recorded chunks.
-    package enum Place: Equatable, Sendable {
+    /// The relation of a sequence to the recorded chunks.
+    package enum SequenceVerdict: Equatable, Sendable {
         case next
         /// The chunk is recorded already.
         case repeated
@@ -29,7 +29,7 @@ package struct AgencyStanding: Equatable, Sendable {
         case afterLast
     }
 
-    package func place(of sequence: UInt32) -> Place {
+    package func verdict(on sequence: UInt32) -> SequenceVerdict {
         // The highest sequence is never accepted, so there is always a next one.
         if sequence == 0 || sequence > nextSequence || sequence == .max { return isFinished ? .afterLast : .gap }
         if sequence < nextSequence { return .repeated }
@@ -41,7 +41,7 @@ package struct AgencyStanding: Equatable, Sendable {
     /// - Parameters:
     ///   - count: the number of its bets; 0 for malformed columns.
     ///   - bets: the digest of its bets; nil if unknown.
-    /// - Precondition: `place(of:)` of its sequence is `next`.
+    /// - Precondition: `verdict(on:)` its sequence is `next`.
     package mutating func apply(_ kind: RecordHeader.Kind, count: Int, bets: BetsDigest?) {
         precondition(!isFinished, "a finished agency takes no chunk")
         nextSequence += 1

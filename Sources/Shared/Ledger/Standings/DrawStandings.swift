@@ -69,7 +69,7 @@ package struct DrawStandings: Sendable {
             if tracksDigests { bets = BetsDigest(columns) }
         }
         let standing = self[record.agency]
-        guard standing.place(of: record.sequence) == .next else {
+        guard standing.verdict(on: record.sequence) == .next else {
             return "agency \(record.agency) has sequence \(record.sequence), but "
                 + (standing.isFinished
                     ? "it has finished" : "\(standing.nextSequence) is expected")
