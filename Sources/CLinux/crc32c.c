@@ -112,15 +112,16 @@ static uint32_t powers[64];
 
 #if defined(__x86_64__)
 #include <wmmintrin.h>
-/// powers[k] × x^-32: the CRC instruction that reduces the product multiplies it by x^32.
-static uint32_t reduced_powers[64];
+/// reduced_powers[k][n] is x^(8 × n × 256^k - 32): a multiplication for each byte of a count. The CRC instruction that
+/// reduces the product multiplies it by x^32.
+static uint32_t reduced_powers[sizeof(size_t)][256];
 static int use_carryless;
 
 __attribute__((target("sse4.2,pclmul"))) static uint32_t append_zero_bytes_carryless(uint32_t crc, size_t count) {
-    for (int k = 0; count != 0; count >>= 1, k++) {
-        if (!(count & 1)) continue;
+    for (int k = 0; count != 0; count >>= 8, k++) {
+        if (!(count & 255)) continue;
         __m128i product = _mm_clmulepi64_si128(
-            _mm_cvtsi32_si128((int)reduced_powers[k]), _mm_cvtsi32_si128((int)crc), 0);
+            _mm_cvtsi32_si128((int)reduced_powers[k][count & 255]), _mm_cvtsi32_si128((int)crc), 0);
         crc = (uint32_t)_mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(product) << 1);
     }
     return crc;
@@ -141,7 +142,13 @@ static void fill_powers(void) {
         if (exponent & 1) inverse = multiply(inverse, factor);
         factor = multiply(factor, factor);
     }
-    for (int k = 0; k < 64; k++) reduced_powers[k] = multiply(powers[k], inverse);
+    for (size_t k = 0; k < sizeof(size_t); k++) {
+        uint32_t product = inverse;
+        for (int n = 0; n < 256; n++) {
+            reduced_powers[k][n] = product;
+            product = multiply(product, powers[8 * k]);
+        }
+    }
     use_carryless = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul");
 #endif
 }

@@ -41,9 +41,10 @@ int clinux_fallocate(int fd, int64_t offset, int64_t length) { return fallocate(
 
 void clinux_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 
-void clinux_return_large_blocks(void) {
+void clinux_tune_malloc(void) {
 #ifdef M_MMAP_THRESHOLD
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 4 << 20);
 #endif
 }
 

@@ -92,7 +92,7 @@ struct DataFolderTests {
         let service = try TestProgram.start(
             .ingest, data: folder.path + "/data", arguments: ["--expect-ledger"], in: folder.path)
         #expect(try service.waitForExit() == 65)
-        #expect(service.log.contains("is the folder with the data mounted?"))
+        #expect(service.log.contains("is the data folder mounted?"))
     }
 
     @Test("a ledger older than progress.json is rejected as a copy")

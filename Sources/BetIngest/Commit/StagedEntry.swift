@@ -107,7 +107,7 @@ extension StagedRecord {
         self.init(.seal, payload: seal.bytes)
     }
 
-    /// What the connection is told once the record is durable.
+    /// Makes the decision to deliver once the record is durable.
     func decision(firstBetIndex: UInt64) -> Decision {
         let recorded = RecordedChunk(
             agency: agency, sequence: sequence, count: count, isLast: kind == .lastChunk, firstBetIndex: firstBetIndex,

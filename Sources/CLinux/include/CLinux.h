@@ -42,7 +42,10 @@ void clinux_name_thread(const char *name);
 ///
 /// Otherwise glibc raises that limit with each large block freed, up to 32 MiB. A lower limit is slower: at 256 KiB,
 /// mapping each frame anew took half of the service's time.
-void clinux_return_large_blocks(void);
+///
+/// Also makes each arena keep up to 4 MiB of freed memory at its end, as much as the frames of some dozens of chunks: with
+/// glibc's 128 KiB their pages are released and faulted in again and again.
+void clinux_tune_malloc(void);
 
 /// Releases the mapped pages of the program's file, at any moment; pages that are used again are mapped again from the
 /// page cache. Most of a program's code runs only once, at its start. Breakpoints set before by a debugger are lost.

@@ -39,19 +39,16 @@ package enum BetRules {
     ///
     /// Such characters end lines, control terminals and separate the fields of other formats. No name contains one.
     package static func hasControlCharacter(_ bytes: Span<UInt8>) -> Bool {
-        guard !bytes.isEmpty else { return false }
-        var found: UInt8 = isControl(bytes[unchecked: 0])
-        // Branch-free, so that the compiler vectorizes the loop.
-        for index in 1..<bytes.count {
-            let (before, byte) = (bytes[unchecked: index &- 1], bytes[unchecked: index])
-            found |= isControl(byte) | ((before == 0xC2 ? 1 : 0) & (byte < 0xA0 ? 1 : 0))
+        // Branch-free, so that the compiler vectorizes the loop: bit 0 is a control character of ASCII, bit 1 the first
+        // byte of U+0080 to U+00BF, which names rarely contain.
+        var found: UInt8 = 0
+        for index in bytes.indices {
+            let byte = bytes[unchecked: index]
+            found |= (byte < 0x20 ? 1 : 0) | (byte == 0x7F ? 1 : 0) | (byte == 0xC2 ? 2 : 0)
         }
-        return found != 0
-    }
-
-    /// Returns 1 for an ASCII control character, otherwise 0.
-    private static func isControl(_ byte: UInt8) -> UInt8 {
-        (byte < 0x20 ? 1 : 0) | (byte == 0x7F ? 1 : 0)
+        guard found == 2 else { return found != 0 }
+        for index in 1..<bytes.count where bytes[index - 1] == 0xC2 && bytes[index] < 0xA0 { return true }
+        return false
     }
 
     /// Whether bytes are valid UTF-8.

@@ -16,7 +16,7 @@ package enum SystemCall {
     ///
     /// A service calls this first.
     package static func returnLargeBlocks() {
-        clinux_return_large_blocks()
+        clinux_tune_malloc()
     }
 
     /// Removes from memory the pages of the program's file that only starting needed: 4 to 5 of 16 MB.

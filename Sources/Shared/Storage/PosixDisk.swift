@@ -34,9 +34,13 @@ package struct PosixDisk: Disk {
             return try open(path, .readWrite)  // a file system without O_DIRECT
         }
         guard fd >= 0 else { throw DiskError(call: "open", path: path, errno: errno) }
-        let file = PosixFile(fd: fd, path: path, isDirect: mode == .readWriteDirect)
         var status = stat()
-        guard fstat(fd, &status) == 0 else { throw DiskError(call: "fstat", path: path, errno: errno) }
+        guard fstat(fd, &status) == 0 else {
+            let code = errno
+            close(fd)
+            throw DiskError(call: "fstat", path: path, errno: code)
+        }
+        let file = PosixFile(fd: fd, path: path, isDirect: mode == .readWriteDirect, status)
         let kind = status.st_mode & S_IFMT
         guard kind == S_IFREG else {
             throw DiskError(call: "open as a regular file", path: path, errno: kind == S_IFDIR ? EISDIR : EINVAL)
@@ -86,8 +90,11 @@ private final class PosixFile: DiskFile {
     let isDirect: Bool
     private let fd: Int32
     private let path: String
+    /// Not reused for another file while this one is open.
+    private let (device, inode): (dev_t, ino_t)
 
-    init(fd: Int32, path: String, isDirect: Bool) {
+    init(fd: Int32, path: String, isDirect: Bool, _ status: stat) {
+        (device, inode) = (status.st_dev, status.st_ino)
         self.fd = fd
         self.path = path
         self.isDirect = isDirect
@@ -136,10 +143,12 @@ private final class PosixFile: DiskFile {
     }
 
     func namedStamp() throws(DiskError) -> FileStamp? {
-        var (open, named) = (stat(), stat())
-        guard fstat(fd, &open) == 0 else { throw failure("fstat") }
-        guard stat(path, &named) == 0, open.st_dev == named.st_dev, open.st_ino == named.st_ino else { return nil }
-        return FileStamp(open)
+        var named = stat()
+        guard stat(path, &named) == 0 else {
+            if errno == ENOENT || errno == ENOTDIR { return nil }
+            throw failure("stat")
+        }
+        return named.st_dev == device && named.st_ino == inode ? FileStamp(named) : nil
     }
 
     private func failure(_ call: String) -> DiskError {
