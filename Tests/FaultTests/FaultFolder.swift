@@ -31,18 +31,12 @@ final class FaultFolder {
         }
     }
 
-    /// The path of the shim, beside the programs.
-    private static let shim: String = {
-        let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
-        return URL(fileURLWithPath: bundle).deletingLastPathComponent().path + "/libFaultShim.so"
-    }()
-
     /// Starts the service with traced calls.
     func serve(_ fault: Fault? = nil, exitsAfterDraw: Bool = true) throws -> TestProgram {
-        try #require(FileManager.default.fileExists(atPath: Self.shim), "\(Self.shim) was not built")
+        try #require(FileManager.default.fileExists(atPath: TestProgram.faultShim), "\(TestProgram.faultShim) was not built")
         try? FileManager.default.removeItem(atPath: traces.path + "/trace")
         var environment = fault?.environment ?? [:]
-        environment["LD_PRELOAD"] = Self.shim
+        environment["LD_PRELOAD"] = TestProgram.faultShim
         environment["FAULT_SHIM_FOLDER"] = path
         environment["FAULT_SHIM_TRACE"] = traces.path + "/trace"
         return try TestProgram.start(

@@ -24,7 +24,7 @@ package struct ShellScript: CustomStringConvertible {
         process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
         var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("QUINIELA_") }
         variables["PATH"] = TestProgram.folder + ":" + (variables["PATH"] ?? "/usr/bin:/bin")
-        variables["SHIM"] = TestProgram.folder + "/libFaultShim.so"
+        variables["SHIM"] = TestProgram.faultShim
         variables.merge(environment) { $1 }
         process.environment = variables
         process.standardInput = FileHandle.nullDevice

@@ -39,6 +39,9 @@ package final class TestProgram: Sendable {
         return URL(fileURLWithPath: bundle).deletingLastPathComponent().path
     }()
 
+    /// The library that tests load into a program with LD_PRELOAD (Tests/CFaultShim).
+    package static let faultShim = folder + "/libFaultShim.so"
+
     /// Starts a program.
     ///
     /// - Parameters:
