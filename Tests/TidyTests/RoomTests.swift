@@ -71,6 +71,33 @@ struct RoomTests {
         }
     }
 
+    /// The folders of bet-ingest that each folder may use.
+    private static let folders: [String: Set<String>] = [
+        "Commit": [], "Draw": ["Commit"], "Ingest": ["Commit", "Draw"], "Listener": ["Commit", "Draw", "Ingest"],
+    ]
+
+    @Test("arrows between the folders of bet-ingest go one way")
+    func ingestFolders() throws {
+        var files: [(folder: String, path: String, text: String)] = []
+        var folderOfType: [String: String] = [:]
+        for path in Repository.files(below: "Sources/BetIngest", ending: ".swift") {
+            let folder = String(path.split(separator: "/")[2])
+            guard Self.folders[folder] != nil else { continue }
+            let text = try Repository.text(path).replacing(#/\/\/.*/#, with: "")
+            files.append((folder, path, text))
+            for match in text.matches(of: #/(?m)^(?:final )?(?:struct|class|enum|protocol) ([A-Z]\w+)/#) {
+                folderOfType[String(match.1)] = folder
+            }
+        }
+        #expect(Set(files.map(\.folder)) == Set(Self.folders.keys) && folderOfType.count > 20)
+        for (folder, path, text) in files {
+            for word in Set(text.matches(of: #/(?:^|[^.\w])([A-Z]\w+)/#).map { String($0.1) }) {
+                guard let other = folderOfType[word], other != folder else { continue }
+                #expect(Self.folders[folder]?.contains(other) == true, "\(path) in \(folder) uses \(word) of \(other)")
+            }
+        }
+    }
+
     @Test("every package has an exact version, the same for the fuzzers")
     func versions() throws {
         func versions(_ manifest: String) throws -> [String: String] {
