@@ -289,6 +289,6 @@ struct DataFolderTests {
         let again = try TestProgram.start(
             .ingest, data: services.data, agencies: 2, in: services.folder.path)
         #expect(try again.waitForExit() == 70)
-        #expect(again.log.contains("open as a regular file"))
+        #expect(again.log.contains("bets.ledger is not a regular file"))
     }
 }

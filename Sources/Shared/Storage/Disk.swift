@@ -175,8 +175,12 @@ package struct DiskError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     package var description: String {
-        "\(call) \(path): \(SystemCall.errorText(errno))"
+        if call == Self.openRegular, errno == EINVAL { return "\(path) is not a regular file" }
+        return "\(call) \(path): \(SystemCall.errorText(errno))"
     }
+
+    /// The call of a file that is not a regular one.
+    static let openRegular = "open as a regular file"
 }
 
 extension DiskError {

@@ -43,7 +43,7 @@ package struct PosixDisk: Disk {
         let file = PosixFile(fd: fd, path: path, isDirect: mode == .readWriteDirect, status)
         let kind = status.st_mode & S_IFMT
         guard kind == S_IFREG else {
-            throw DiskError(call: "open as a regular file", path: path, errno: kind == S_IFDIR ? EISDIR : EINVAL)
+            throw DiskError(call: DiskError.openRegular, path: path, errno: kind == S_IFDIR ? EISDIR : EINVAL)
         }
         return file
     }
