@@ -1,5 +1,6 @@
 import Domain
 import FuzzKit
+import Storage
 import WireProtocol
 
 /// The result of reading a line.

@@ -1,4 +1,5 @@
 import FuzzKit
+import Platform
 import Shell
 
 /// Parses `key=value` lines, as flags or variables.

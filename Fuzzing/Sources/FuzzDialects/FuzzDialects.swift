@@ -13,7 +13,7 @@ private let dialect: any Dialect = {
     if name == "list" {
         // For scripts/fuzz.
         for dialect in DialectRegistry.all { puts(dialect.name) }
-        fflush(stdout)
+        fflush(nil)
         _exit(0)  // exit would be reported as a crash
     }
     guard let found = DialectRegistry.all.first(where: { $0.name == name }) else {

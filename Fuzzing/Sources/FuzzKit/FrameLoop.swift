@@ -1,4 +1,4 @@
-import WireProtocol
+package import WireProtocol
 
 extension Framing {
     /// Splits a whole stream of bytes into frames, and returns the fault that ends them, if any.

@@ -1,4 +1,4 @@
-import Storage
+package import Storage
 
 /// One file in memory.
 ///

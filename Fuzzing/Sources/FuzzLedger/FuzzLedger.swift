@@ -1,4 +1,5 @@
 import FuzzKit
+import Ledger
 
 private let sealed = DamagedLedger(.sealed)
 private let open = DamagedLedger(.open)
