@@ -26,7 +26,8 @@ struct Grammar {
 
     private func semicolon(_ frame: [UInt8]) -> Rows? {
         let lines = text(frame)
-        guard let head = lines.first.map({ split($0, 59) }), head.count == 2,
+        // Without its last newline the message may have been cut short.
+        guard frame.last == 10, let head = lines.first.map({ split($0, 59) }), head.count == 2,
             let agency = number(head[0]), number(head[1]) == UInt32(lines.count - 1)
         else { return nil }
         let rows = lines.dropFirst().map { split($0, 59) }
