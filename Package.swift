@@ -30,6 +30,7 @@ extension Target.Dependency {
     static let logging = product(name: "Logging", package: "swift-log")
     static let inMemoryLogging = product(name: "InMemoryLogging", package: "swift-log")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let yams = product(name: "Yams", package: "Yams")
 }
 
 /// The rooms, as dependencies of the tests.
@@ -89,13 +90,13 @@ let package = Package(
             [
                 "CLinux", "Dialects", "Domain", "Ledger", "Platform", "Storage", .nioConcurrencyHelpers,
                 .argumentParser,
-                .logging, .product(name: "Yams", package: "Yams"),
+                .logging, .yams,
             ]),
         .executableTarget(
             name: "BetIngest",
             dependencies: [
                 "Shell", "Connections", "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol",
-                "Version", .nioCore, .nioConcurrencyHelpers, .deque, .argumentParser, .logging, .crypto,
+                "Version", .nioCore, .nioConcurrencyHelpers, .deque, .argumentParser, .logging, .crypto, .yams,
             ],
             swiftSettings: settings
         ),

@@ -29,6 +29,7 @@ extension Target.Dependency {
     static let logging = product(name: "Logging", package: "swift-log")
     static let inMemoryLogging = product(name: "InMemoryLogging", package: "swift-log")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let yams = product(name: "Yams", package: "Yams")
 }
 
 /// A fuzzer: an executable without `main`, which libFuzzer provides.
@@ -67,7 +68,7 @@ let package = Package(
             [
                 "CLinux", "Dialects", "Domain", "Ledger", "Platform", "Storage", .nioConcurrencyHelpers,
                 .argumentParser,
-                .logging, .product(name: "Yams", package: "Yams"),
+                .logging, .yams,
             ]),
         .target(name: "FuzzKit", dependencies: ["Domain", "Storage", "WireProtocol"], swiftSettings: settings),
         fuzzer("FuzzFrames", ["Dialects", "WireProtocol"]),

@@ -28,7 +28,8 @@ struct BetIngestCommand: ParsableCommand {
             """,
         version: ProgramVersion.text,
         subcommands: [
-            ServeCommand.self, VerifyCommand.self, ExportCommand.self, StatusCommand.self, DoctorCommand.self,
+            ServeCommand.self, VerifyCommand.self, ExportCommand.self, StatusCommand.self, CalendarCommand.self,
+            DoctorCommand.self,
         ],
         defaultSubcommand: ServeCommand.self
     )

@@ -1,0 +1,115 @@
+/// A day of the calendar, without a time zone.
+struct CalendarDay: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// Days since 1970-01-01.
+    let number: Int
+
+    init(number: Int) {
+        self.number = number
+    }
+
+    /// Reads `yyyy-mm-dd`; nil for other text and for days that do not exist.
+    init?(_ text: String) {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.map(\.utf8.count) == [4, 2, 2], let year = Int(parts[0]), let month = Int(parts[1]),
+            let day = Int(parts[2]), text.utf8.allSatisfy({ $0 == UInt8(ascii: "-") || 0x30...0x39 ~= $0 }),
+            (1...12).contains(month), day >= 1
+        else { return nil }
+        self.init(year: year, month: month, day: day)
+        guard self.parts == (year, month, day) else { return nil }
+    }
+
+    /// Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`.
+    init(year: Int, month: Int, day: Int) {
+        let shifted = month <= 2 ? year - 1 : year
+        let era = (shifted >= 0 ? shifted : shifted - 399) / 400
+        let yearOfEra = shifted - era * 400
+        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+        number = era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+    }
+
+    /// Source: as above, `civil_from_days`.
+    var parts: (year: Int, month: Int, day: Int) {
+        let days = number + 719_468
+        let era = (days >= 0 ? days : days - 146_096) / 146_097
+        let dayOfEra = days - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let shiftedMonth = (5 * dayOfYear + 2) / 153
+        let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
+        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shiftedMonth + 2) / 5 + 1)
+    }
+
+    var weekday: Weekday { Weekday.allCases[((number + 3) % 7 + 7) % 7] }
+
+    func adding(days: Int) -> CalendarDay { CalendarDay(number: number + days) }
+
+    var description: String {
+        let (year, month, day) = parts
+        func padded(_ value: Int, _ width: Int) -> String {
+            String(repeating: "0", count: max(0, width - String(value).count)) + String(value)
+        }
+        return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
+    }
+
+    static func < (left: CalendarDay, right: CalendarDay) -> Bool { left.number < right.number }
+}
+
+/// A day of the week, as calendars name it.
+enum Weekday: Int, CaseIterable, Sendable {
+    case monday, tuesday, wednesday, thursday, friday, saturday, sunday
+
+    /// `mon` … `sun`.
+    var short: String { String("\(self)".prefix(3)) }
+
+    /// Reads `mon`, `mon-sat` or `sat,sun`; nil for other text. A range may pass the end of the week.
+    static func days(_ text: String) -> Set<Weekday>? {
+        var days: Set<Weekday> = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { name in
+                allCases.first { $0.short == name.trimmingSpaces }
+            }
+            switch (ends.count, ends.first ?? nil, ends.last ?? nil) {
+            case (1...2, let first?, let last?):
+                var day = first.rawValue
+                days.insert(first)
+                while day != last.rawValue {
+                    day = (day + 1) % 7
+                    days.insert(allCases[day])
+                }
+            default: return nil
+            }
+        }
+        return days
+    }
+}
+
+/// A time of the day, without a time zone.
+struct TimeOfDay: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// 0 … 1439.
+    let minutes: Int
+
+    /// Reads `hh:mm`; nil for other text.
+    init?(_ text: String) {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.map(\.utf8.count) == [2, 2], let hour = Int(parts[0]), let minute = Int(parts[1]),
+            (0...23).contains(hour), (0...59).contains(minute), !text.contains("+"), !text.contains("-")
+        else { return nil }
+        minutes = hour * 60 + minute
+    }
+
+    var description: String {
+        let (hour, minute) = (minutes / 60, minutes % 60)
+        return (hour < 10 ? "0" : "") + "\(hour):" + (minute < 10 ? "0" : "") + "\(minute)"
+    }
+
+    static func < (left: TimeOfDay, right: TimeOfDay) -> Bool { left.minutes < right.minutes }
+}
+
+extension Substring {
+    fileprivate var trimmingSpaces: Substring {
+        var text = self
+        while text.first == " " { text = text.dropFirst() }
+        while text.last == " " { text = text.dropLast() }
+        return text
+    }
+}
