@@ -4,7 +4,7 @@ import PackageDescription
 // A package of its own, so that nobody who builds Quiniela builds this. `make bench-quick` builds and runs it.
 //
 // All programs are C, so that what is measured is the service: a generator must be cheaper than anything it measures,
-// and the receiver is the limit that this machine sets to any language. What consultations are measured beside is in
+// and the receiver is the limit that this machine sets to any language. The program that consultations are compared with is in
 // Swift, and a package of its own, Echo: it needs swift-nio, which takes minutes to build.
 let settings: [CSetting] = [.headerSearchPath("../measure"), .unsafeFlags(["-O2", "-Wall", "-Wextra"])]
 

@@ -20,14 +20,9 @@ extension Target {
 }
 
 extension Target.Dependency {
-    static let nioCore = product(name: "NIOCore", package: "swift-nio")
-    static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
-    static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
     static let nioConcurrencyHelpers = product(name: "NIOConcurrencyHelpers", package: "swift-nio")
-    static let deque = product(name: "DequeModule", package: "swift-collections")
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
     static let logging = product(name: "Logging", package: "swift-log")
-    static let inMemoryLogging = product(name: "InMemoryLogging", package: "swift-log")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let yams = product(name: "Yams", package: "Yams")
 }
@@ -45,7 +40,6 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
-        .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
     ],
     targets: [
         .target(name: "CLinux"),
@@ -57,12 +51,6 @@ let package = Package(
         .room("AgencyLanguages", ["Domain", "WireProtocol"]),
         .room("Storage", ["Platform", "CLinux"]),
         .room("Ledger", ["Domain", "Platform", "Storage", "WireProtocol", .crypto]),
-        .room(
-            "Connections",
-            [
-                "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol", .nioCore, .nioPosix,
-                .nioConcurrencyHelpers, .deque,
-            ]),
         .room(
             "Shell",
             [

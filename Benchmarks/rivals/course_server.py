@@ -53,7 +53,7 @@ class Server:
                 writer.writerow([bet.agency, bet.first_name, bet.last_name, bet.document, bet.birthdate, bet.number])
 
     def receive(self, client, count):
-        """Exactly so many bytes, or None when the client has gone."""
+        """Returns exactly n bytes, or None when the client has disconnected."""
         data = b""
         while len(data) < count:
             part = client.recv(count - len(data))

@@ -4,7 +4,7 @@
     rivals.py [CHUNK_BYTES CONNECTIONS WINDOW SECONDS]      each once (8192 5 8 1.5), as a table
 
 Benchmarks/rivals/setup must have run. Every rival is started for its measurement, in a folder of its own, on a port of
-127.0.0.1, and killed after it. What it has stored is counted before, and must be what it has acknowledged.
+127.0.0.1, and killed after it. Its stored bets are counted before, and must equal the acknowledged ones.
 
 RIVALS is for bench.py. A rival's measure(chunk_bytes, connections, window, seconds, folder) gives what quiniela-load prints.
 Its `connections` says what it really uses where that is not what was asked for: each rival gets the form it is fastest in.
@@ -115,7 +115,7 @@ def postgres_programs():
 
 
 def postgres_user():
-    """It refuses to run as root."""
+    """It does not run as root."""
     if os.geteuid() != 0:
         return {}
     return {"user": "postgres", "group": pwd.getpwnam("postgres").pw_gid, "extra_groups": []}

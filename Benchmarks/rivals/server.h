@@ -1,4 +1,4 @@
-// What a rival's server has used, all its processes together.
+// The resources that a rival's server has used, all its processes together.
 #pragma once
 #include "measure.h"
 

@@ -27,7 +27,7 @@ typedef struct {
     size_t headCount;
     char *body;  // with all that follows it; connections share it where no agency is in it
     size_t bodyCount;
-    size_t sent;                // bytes of the request under way
+    size_t sent;                // bytes of the current request
     uint32_t inFlight;          // chunks sent, at least in part, and not answered
     uint64_t begun[maxWindow];  // when each of them was, a ring
     uint32_t oldest;            // of the ring
@@ -40,7 +40,7 @@ typedef struct {
 static Kind kind;
 static uint32_t betCount, answersPerChunk = 1;
 
-// What quiniela-load sends: the columns of the bets, and the end of line that Redis and NATS want behind them.
+// The content of quiniela-load: the columns of the bets, and the end of line that Redis and NATS want after them.
 static char *encodeColumns(size_t *count) {
     *count = (size_t)betCount * betBytes;
     char *columns = malloc(*count + 3), *at = columns;

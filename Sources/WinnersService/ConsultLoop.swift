@@ -76,7 +76,7 @@ final class ConsultLoop {
 
     func report(_ fault: WinnersFault, agency: AgencyID?) {
         let whose = agency.map { "the winners of agency \($0)" } ?? "winners"
-        log(.resultRefused(path: "winners.list", reason: "\(whose) cannot be sent: \(fault)"))
+        log(.resultRejected(path: "winners.list", reason: "\(whose) cannot be sent: \(fault)"))
     }
 
     /// - Parameter waitMilliseconds: the longest wait; nil for no limit.

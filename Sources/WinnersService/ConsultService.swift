@@ -83,7 +83,7 @@ struct ConsultService {
         case .waitingForFolder(let path):
             log(.waitingForFolder(path: path))
         case .rejected(let path, let reason):
-            log(.resultRefused(path: path, reason: reason))
+            log(.resultRejected(path: path, reason: reason))
         }
     }
 }

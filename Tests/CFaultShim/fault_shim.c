@@ -44,7 +44,7 @@ __attribute__((constructor)) static void start(void) {
     is_active = folder != NULL;
     const char *clock = getenv("FAULT_SHIM_CLOCK");
     if (clock) clock_seconds = atol(clock), has_clock = 1;
-    // What libfaketime does: the environment moves, and Swift's runtime no longer finds the arguments before it.
+    // As libfaketime does: the environment moves, and Swift's runtime no longer finds the arguments before it.
     if (getenv("FAULT_SHIM_SETENV")) setenv("FAULT_SHIM_SET", "1", 1);
 }
 

@@ -174,7 +174,7 @@ struct DialectPortTests {
     }
 
     @Test("tlv: nothing after a rejected chunk is stored, and two messages in one segment are read as two")
-    func tlvRefusal() throws {
+    func tlvRejection() throws {
         let ports = try DialectPorts(agencies: 1)
         let agency = TLVLanguage()
         let good = agency.chunk([["Ana", "Luz", "30904465", "1999-03-17", "7574"]], agency: "1", isLast: false)

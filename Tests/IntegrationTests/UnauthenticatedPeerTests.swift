@@ -33,13 +33,20 @@ struct UnauthenticatedPeerTests {
         return longest
     }
 
-    @Test("half messages of dialects delay no other agency, and one that is completed is answered")
-    func halfMessages() throws {
+    @Test(
+        "half messages of dialects delay no other agency, and one that is completed is answered",
+        arguments: [false, true])
+    func halfMessages(_ beginsWithEmptyChunk: Bool) throws {
         let ports = try DialectPorts(agencies: 2, settings: Self.small)
         let (regular, _) = try ports.services.join(1)
         _ = try regularChunks(regular, 1)
         let half = [0, 0x10, 0, 0] + [UInt8](repeating: 0x20, count: 524_288)
         let peers = try (0..<8).map { _ in try TestSocket(ports["pipe"]) }
+        // The answer to a chunk without bets is an ACK, but nothing of the peer is stored.
+        for peer in peers where beginsWithEmptyChunk {
+            try peer.send([0, 0, 0, 0])
+            #expect(try !peer.receive(8).isEmpty)
+        }
         for peer in peers { try peer.send(half) }
         #expect(try regularChunks(regular, 20, from: 2) < .seconds(2))
         // A completed message is answered: it does not wait for the memory of the other half messages.

@@ -23,7 +23,7 @@ struct CrashPointTests {
         let acknowledged = NIOLockedValueBox(0)
 
         func send(_ answer: Answer) {
-            if case .frame(.message(.chunkProcessed)) = answer { acknowledged.withLockedValue { $0 += 1 } }
+            if case .frame(.message(.chunkProcessed), _) = answer { acknowledged.withLockedValue { $0 += 1 } }
         }
     }
 

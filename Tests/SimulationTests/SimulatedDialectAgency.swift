@@ -36,11 +36,16 @@ final class SimulatedDialectAgency: SimulatedAgency {
         connection = nil
         question = nil
         // Programs whose END names no agency repeat their last chunk to bind the new connection.
-        let isNameless = language.name == "pipe" || language.name == "semicolon"
+        let isNameless = end(agency: "1") == end(agency: "2")
         if isNameless, phase == .finishing || phase == .consulting {
             phase = .sending
             next = planned.lastIndex { !$0.isBad } ?? 0
         }
+    }
+
+    private func end(agency: String) -> [UInt8] {
+        var language = language
+        return language.finish(agency: agency) ?? language.consult(agency: agency)
     }
 
     func step(_ draw: SimulatedDraw) {

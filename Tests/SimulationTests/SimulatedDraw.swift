@@ -69,7 +69,7 @@ final class SimulatedDraw {
         if let known = configurations.withLockedValue({ $0[[agencies, window]] }) { return known }
         let flags = [
             "agencies": "\(agencies)", "ingest.window": "\(window)", "draw.winningNumber": "7", "data": "/data",
-            "ingest.bufferBytes": "\(Limits.maxFrameBytesCeiling)", "ingest.maxFrameBytes": "65536",
+            "ingest.bufferBytes": "\(Limits.largestMaxFrameBytes)", "ingest.maxFrameBytes": "65536",
         ]
         let configuration = try ServiceConfiguration(flags: flags, environment: [:], file: nil)
         configurations.withLockedValue { $0[[agencies, window]] = configuration }

@@ -53,6 +53,12 @@ final class SimulatedIngest {
         return SimulatedConnection(handler, loop: loop)
     }
 
+    deinit {
+        core.desk.queue.shutDown()
+        core.desk.committer.abandon()
+        core.desk.consultations.abandon()
+    }
+
     func port(_ dialect: (any Dialect)?) -> IngestPort {
         IngestPort(configuration, agencies: core.agencies, dialect: dialect, desk: core.desk)
     }

@@ -1,4 +1,4 @@
-// What every generator shares: the clock, the times of the answers, how many bets a chunk has, what a process has used, the
+// Shared by the generators: the clock, the times of the answers, how many bets a chunk has, what a process has used, the
 // line of JSON. One header, so that figures mean the same whoever printed them.
 //
 // Define _GNU_SOURCE before anything is included.

@@ -20,7 +20,7 @@ enum { requestBytes = 9, maxWindow = 1024, maxAnswerBytes = 65540, readBytes = 1
 
 typedef struct {
     int fd;
-    size_t partBytes;           // that have come of an answer that is not whole
+    size_t partBytes;           // received of an incomplete answer
     uint32_t head;              // the oldest in `begun`
     uint64_t begun[maxWindow];  // when each consultation in flight was sent, a ring
 } Connection;
@@ -71,13 +71,13 @@ static int join(int port, uint32_t agency) {
 
 static void ask(Connection *connection, uint32_t window, uint32_t count) {
     uint64_t time = now();
-    // The free places of the ring are those behind the ones in flight, which are as many as were just answered.
+    // The free places of the ring are those after the ones in flight, which are as many as were just answered.
     for (uint32_t index = 0; index < count; index++)
         connection->begun[(connection->head + window - count + index) % maxWindow] = time;
     sendRequests(connection->fd, count);
 }
 
-// Takes the answers that have come, and asks as many times again.
+// Takes the received answers, and asks as many times again.
 static void receive(Connection *connection, uint32_t window) {
     ssize_t received = recv(connection->fd, input, sizeof input, MSG_DONTWAIT);
     if (received < 0 && errno == EAGAIN) return;

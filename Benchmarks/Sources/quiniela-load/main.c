@@ -2,7 +2,7 @@
 //
 //   quiniela-load PORT CONNECTIONS WINDOW CHUNK_BYTES SECONDS [RATE] [PID] [CHUNKS]
 //
-// With CHUNKS every connection sends so many instead of for SECONDS, and its last one says so: then its agency has finished.
+// With CHUNKS every connection sends that many instead of for SECONDS, and its last one says so: then its agency has finished.
 // Closed loop: every connection keeps WINDOW chunks unacknowledged. With a RATE (chunks a second over all connections) it is
 // an open loop: chunks are due at fixed times, and a time counts from when the chunk was due, so that waiting is not left out.
 // PID: the service's, for its CPU time and peak memory. One line of JSON comes out. One thread, epoll.
@@ -26,7 +26,7 @@ typedef struct {
     uint32_t sequence;       // of the next chunk
     uint32_t inFlight;       // sent, at least in part, and not answered
     uint32_t due;            // open loop: chunks that should have been sent
-    size_t sent;             // bytes of the chunk under way
+    size_t sent;             // bytes of the current chunk
     uint64_t begun[maxWindow];  // when each chunk in flight was due, a ring
     uint32_t head;
     uint64_t dueTimes[maxWindow];  // open loop: of the chunks in `due`, a ring
@@ -77,7 +77,7 @@ static int join(int port, uint32_t agency, uint32_t *sequence) {
         if (more <= 0) fail("welcome", strerror(errno));
         count += more;
     }
-    if (welcome[4] != 0x81) fail("join", "an answer that is no WELCOME");
+    if (welcome[4] != 0x81) fail("join", "not a WELCOME");
     memcpy(sequence, welcome + 5, 4);
     *sequence = ntohl(*sequence);
     return fd;
@@ -134,7 +134,7 @@ static bool receive(Connection *connection, uint64_t time) {
     if (count <= 0) fail("receive", "the service closed");
     size_t bytes = connection->answered + (size_t)count, at = 0;
     for (; bytes - at >= answerBytes; at += answerBytes) {
-        if (connection->answers[at + 4] != 0x82) fail("receive", "an answer that is no CHUNK_PROCESSED");
+        if (connection->answers[at + 4] != 0x82) fail("receive", "not a CHUNK_PROCESSED");
         record(time - connection->begun[connection->head % maxWindow]);
         connection->head++;
         connection->inFlight--;

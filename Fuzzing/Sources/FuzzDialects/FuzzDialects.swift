@@ -132,7 +132,7 @@ private func checkChunk(_ chunk: Chunk, agency: AgencyID?, frame: [UInt8]) -> [S
 
 /// Decodes the request of the only message in a stream.
 private func request(in stream: [UInt8]) -> DialectRequest {
-    let (frames, fault) = dialect.framing.frames(in: stream, maxFrameBytes: Limits.maxFrameBytesCeiling)
+    let (frames, fault) = dialect.framing.frames(in: stream, maxFrameBytes: Limits.largestMaxFrameBytes)
     require(fault == nil && frames.count == 1, "\(shown(stream)) is \(frames.count) messages")
     return dialect.request(frames[0], today: today)
 }
@@ -219,7 +219,7 @@ private func checkRows(_ input: inout FuzzInput) {
 /// Decodes the first message; others may follow it if an empty field ends a message.
 private func request(in stream: [UInt8], orFirst: Bool) -> DialectRequest {
     guard orFirst else { return request(in: stream) }
-    let frames = dialect.framing.frames(in: stream, maxFrameBytes: Limits.maxFrameBytesCeiling).frames
+    let frames = dialect.framing.frames(in: stream, maxFrameBytes: Limits.largestMaxFrameBytes).frames
     require(!frames.isEmpty, "\(shown(stream)) is not a message")
     return dialect.request(frames[0], today: today)
 }

@@ -233,7 +233,7 @@ struct BetSender {
         case .invalidBet:
             if !sent.isRepeated { totals.rejected += sent.count }
             let reason = "rejected by the service (\(rejection.code)): \(rejection.message)"
-            log(.betsRefused(count: sent.count, sequence: sent.sequence, reason: reason))
+            log(.betsRejectedByService(count: sent.count, sequence: sent.sequence, reason: reason))
             try stream.report(sent.start, count: sent.count, to: rejected) { bet in
                 bet == Int(rejection.betIndex) ? reason : "in one chunk with a bet that was \(reason)"
             }

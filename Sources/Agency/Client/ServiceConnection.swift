@@ -62,7 +62,7 @@ private final class MessageHandler: ChannelInboundHandler {
 
     private let mailbox: Mailbox
     private let number: Int
-    private var decoder = FrameDecoder(maxFrameBytes: Limits.maxFrameBytesCeiling)
+    private var decoder = FrameDecoder(maxFrameBytes: Limits.largestMaxFrameBytes)
 
     init(mailbox: Mailbox, number: Int) {
         self.mailbox = mailbox

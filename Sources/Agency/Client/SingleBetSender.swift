@@ -81,7 +81,7 @@ struct SingleBetSender {
         case .agencyFinished, .drawClosed: return AgencyError.notAdmitted(rejection.message)
         case .conflict: return AgencyError.conflict(sequence: rejection.sequence)
         case .invalidBet, .malformedChunk:
-            log(.betsRefused(count: 1, sequence: rejection.sequence, reason: rejection.message))
+            log(.betsRejectedByService(count: 1, sequence: rejection.sequence, reason: rejection.message))
             return BetRejected(reason: rejection.message)
         default:
             return AgencyError.notStored(sequence: rejection.sequence, rejection.code, rejection.message)

@@ -102,7 +102,7 @@ extension Doctor {
             if outcome.isStored { winners[1, default: []].append(long[2]) }
             add("a document of 11 digits is stored", outcome.isStored, outcome)
         } else {
-            add("a document of 11 digits, which an answer cannot carry, is rejected", isRefusal(outcome), outcome)
+            add("a document of 11 digits, which an answer cannot carry, is rejected", isRejection(outcome), outcome)
         }
         hasSplitAnswer = hasSplitAnswer || connection.hasSplitAnswer
     }
@@ -115,7 +115,7 @@ extension Doctor {
         var wrong = row()
         wrong[4] = "10000"
         let bad = connection.store([winner(of: nil), wrong])
-        add("a chunk with one invalid bet is rejected", bad.isRefusal(in: settings.language, bets: 1), bad)
+        add("a chunk with one invalid bet is rejected", bad.isRejection(in: settings.language, bets: 1), bad)
         if settings.language.rejectionCloses { connection = try connect(1) }
         connection = try next(connection)
         let last = connection.store([row()])
@@ -125,14 +125,14 @@ extension Doctor {
         var nameless = winner(of: nil)
         nameless[0] = ""
         let empty = try connect(1).store([nameless])
-        add("an empty name is rejected", isRefusal(empty), empty)
+        add("an empty name is rejected", isRejection(empty), empty)
 
         let name = "a separator inside a name does not shift the fields"
         var split = winner(of: nil)
         if let separator = settings.language.separator {
             split[0] = "Ana" + separator + "Belén"
             let outcome = try connect(1).store([split])
-            add(name, isRefusal(outcome), outcome)
+            add(name, isRejection(outcome), outcome)
         } else {
             skip(name, "fields have lengths")
         }
@@ -153,7 +153,7 @@ extension Doctor {
         var language = settings.language
         if language.greeting(agency: "\(outside)") == nil {
             let outcome = try connect(outside).store([row()])
-            add("agency \(outside) of \(settings.agencies) is rejected", isRefusal(outcome), outcome)
+            add("agency \(outside) of \(settings.agencies) is rejected", isRejection(outcome), outcome)
         } else {
             skip("agency \(outside) of \(settings.agencies) is rejected", "it gets no further than its greeting")
         }
@@ -165,12 +165,12 @@ extension Doctor {
             _ = connection.store([row()])
             connection.send(language.chunk([winner(of: nil)], agency: "2", isLast: false))
             let outcome = connection.read(.chunk)
-            add(name, isRefusal(outcome), outcome)
+            add(name, isRejection(outcome), outcome)
         }
     }
 
-    private func isRefusal(_ outcome: DoctorConnection.Outcome) -> Bool {
-        outcome.isRefusal(in: settings.language)
+    private func isRejection(_ outcome: DoctorConnection.Outcome) -> Bool {
+        outcome.isRejection(in: settings.language)
     }
 
     /// Sends bytes on a new connection.
@@ -178,7 +178,7 @@ extension Doctor {
         let connection = try connect(1)
         connection.send(bytes)
         let outcome = connection.read(.chunk)
-        add(name, isRefusal(outcome) || !isChunk && (outcome.isStored || outcome == .closed), outcome)
+        add(name, isRejection(outcome) || !isChunk && (outcome.isStored || outcome == .closed), outcome)
     }
 
     /// Closes a connection inside a message; the next agency must be served.

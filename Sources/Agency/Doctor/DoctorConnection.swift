@@ -21,7 +21,7 @@ final class DoctorConnection {
         /// Whether nothing was stored and the server reported so in the language's way.
         ///
         /// - Parameter bets: the number of invalid bets, for languages that report it.
-        func isRefusal(in language: any AgencyLanguage, bets: Int = 0) -> Bool {
+        func isRejection(in language: any AgencyLanguage, bets: Int = 0) -> Bool {
             switch self {
             case .reply(.rejected(let badBets, _)): badBets == 0 || bets == 0 || badBets == bets
             case .closed: language.rejectionCloses

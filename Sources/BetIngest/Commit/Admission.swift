@@ -39,7 +39,7 @@ struct Admission {
         case .chunk(let checked, let agency):
             return admit(checked, agency, requester, &entries)
         case .unnumberedChunk(let checked, let agency):
-            number(checked, agency, requester, &entries)
+            admitUnnumbered(checked, agency, requester, &entries)
         case .finish(let agency):
             finish(agency, isAnswered: true, requester, &entries)
         case .consult(let agency, let finishes, let waits):
@@ -50,7 +50,7 @@ struct Admission {
         case .answer(let decision):
             entries.append(.decided(decision, requester))
         case .leave(let agency, let decision):
-            leave(agency, requester)
+            release(agency, requester)
             entries.append(.decided(decision, requester))
         }
         return true
@@ -70,7 +70,13 @@ struct Admission {
         entries.append(.decided(.superseded(agency), previous))
     }
 
-    private mutating func leave(_ agency: AgencyID?, _ requester: any Requester) {
+    /// Releases every connection: nothing is delivered any more.
+    mutating func releaseAll() {
+        owners = [:]
+        waitingEnds = [:]
+    }
+
+    private mutating func release(_ agency: AgencyID?, _ requester: any Requester) {
         if let agency, owners[agency] === requester { owners[agency] = nil }
         superseded.remove(ObjectIdentifier(requester))
         if let waiting = waitingEnds[requester.origin]?.filter({ $0 !== requester }) {
@@ -107,7 +113,7 @@ struct Admission {
             let code: RejectionCode = isSealed ? .drawClosed : .agencyFinished
             entries.append(.decided(.notRecorded(notRecorded(code, closedReason(agency))), requester))
         case .next:
-            record(checked, agency, sequence: chunk.sequence, answers: .chunk, requester, &entries)
+            stageRecord(checked, agency, sequence: chunk.sequence, answers: .chunk, requester, &entries)
         }
         return true
     }
@@ -120,7 +126,7 @@ struct Admission {
     }
 
     /// Counts a chunk with the agency's next sequence and stages its record.
-    mutating func record(
+    mutating func stageRecord(
         _ checked: CheckedChunk, _ agency: AgencyID, sequence: UInt32, answers message: RecordedChunk.Message,
         _ requester: any Requester, _ entries: inout StagedEntries
     ) {

@@ -4,7 +4,7 @@ import WireProtocol
 
 extension Admission {
     /// Decides on a chunk of a dialect: assigns the next sequence, and makes the connection the agency's sender.
-    mutating func number(
+    mutating func admitUnnumbered(
         _ checked: CheckedChunk, _ agency: AgencyID, _ requester: any Requester, _ entries: inout StagedEntries
     ) {
         // Superseded: the connection's queued requests are dropped, unanswered.
@@ -36,7 +36,7 @@ extension Admission {
         senders.sent(agency, from: requester.origin, isNewConnection: isNew)
         // The agency has moved: the parked ENDs at its earlier origin may be enough now.
         if let earlierOrigin, earlierOrigin != requester.origin { finishWaiting(at: earlierOrigin, &entries) }
-        record(checked, agency, sequence: standing.nextSequence, answers: .chunk, requester, &entries)
+        stageRecord(checked, agency, sequence: standing.nextSequence, answers: .chunk, requester, &entries)
     }
 
     /// Decides on an END: stages an empty last chunk, unless the agency has already finished.
@@ -49,12 +49,12 @@ extension Admission {
         _ named: AgencyID?, isAnswered: Bool, _ requester: any Requester, _ entries: inout StagedEntries
     ) {
         guard !superseded.contains(ObjectIdentifier(requester)) else { return }
-        guard let agency = named else { return finishNameless(isAnswered: isAnswered, requester, &entries) }
+        guard let agency = named else { return finishNameless(requester, &entries) }
         if let owner = owners[agency], !mayEnd(stream: owner, requester) {
             let reason = "agency \(agency) is sending on another connection: only that connection can finish it"
             return entries.append(.decided(.endRejected(reason: reason, isAnswered: isAnswered), requester))
         }
-        let isRecorded = close(agency, answers: isAnswered ? .end : .none, requester, &entries)
+        let isRecorded = stageEnd(agency, answers: isAnswered ? .end : .none, requester, &entries)
         if !isRecorded, isAnswered { entries.append(.decided(.finishedAlready, requester)) }
         // Fewer agencies are left at its origin: the parked ENDs may be enough now.
         if let origin = senders.origin(of: agency) { finishWaiting(at: origin, &entries) }
@@ -71,11 +71,9 @@ extension Admission {
     ///
     /// If several agencies of its origin are unfinished, it is parked until there is an END for each of them: then all
     /// of them have finished.
-    private mutating func finishNameless(
-        isAnswered: Bool, _ requester: any Requester, _ entries: inout StagedEntries
-    ) {
+    private mutating func finishNameless(_ requester: any Requester, _ entries: inout StagedEntries) {
         func reject(_ reason: String) {
-            entries.append(.decided(.endRejected(reason: reason, isAnswered: isAnswered), requester))
+            entries.append(.decided(.endRejected(reason: reason, isAnswered: true), requester))
         }
         guard awaitingOrigin.isEmpty else {
             return reject(
@@ -86,11 +84,9 @@ extension Admission {
         let origin = requester.origin
         guard !namelessAgencies(at: origin).isEmpty else {
             guard senders.finishedAgency(at: origin) != nil else {
-                let address = requester.peer[..<(requester.peer.lastIndex(of: ":") ?? requester.peer.endIndex)]
-                return reject("the message names no agency, and none has sent bets from \(address)")
+                return reject("the message names no agency, and none has sent bets from \(requester.address)")
             }
-            if isAnswered { entries.append(.decided(.finishedAlready, requester)) }
-            return
+            return entries.append(.decided(.finishedAlready, requester))
         }
         if waitingEnds[origin]?.contains(where: { $0 === requester }) == true {
             return reject("an END of this connection is already parked")
@@ -113,7 +109,7 @@ extension Admission {
         guard waiting.count >= agencies.count else { return }
         waitingEnds[origin] = nil
         for (agency, requester) in zip(agencies, waiting) {
-            _ = close(agency, answers: .none, requester, &entries)
+            _ = stageEnd(agency, answers: .none, requester, &entries)
         }
         for requester in waiting { entries.append(.decided(.parkedEndFinished, requester)) }
     }
@@ -121,7 +117,7 @@ extension Admission {
     /// Stages an agency's empty last chunk.
     ///
     /// - Returns: false if the agency has finished or the draw is closed.
-    private mutating func close(
+    private mutating func stageEnd(
         _ agency: AgencyID, answers message: RecordedChunk.Message, _ requester: any Requester,
         _ entries: inout StagedEntries
     ) -> Bool {
@@ -131,7 +127,7 @@ extension Admission {
         guard !isSealed, standings[agency].verdict(on: sequence) == .next else { return false }
         var builder = BetColumnsBuilder()
         let last = CheckedChunk(builder.takeChunk(sequence: sequence, isLast: true), fault: nil)
-        record(last, agency, sequence: sequence, answers: message, requester, &entries)
+        stageRecord(last, agency, sequence: sequence, answers: message, requester, &entries)
         return true
     }
 }

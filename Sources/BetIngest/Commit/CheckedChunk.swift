@@ -12,6 +12,10 @@ struct CheckedChunk: Sendable {
     let bets: BetsDigest
     /// The record of its rejection; nil for a valid chunk.
     let rejection: RejectionRecord?
+    /// The bytes that hold the payload of its record from `payloadIndex` on, and the payload's checksum.
+    let recordBytes: [UInt8]
+    let payloadIndex: Int
+    let payloadChecksum: UInt32
     /// The memory of its frame.
     let reservation: Reservation?
 
@@ -37,7 +41,12 @@ struct CheckedChunk: Sendable {
         let isMalformed = fault?.rejection.code == .malformedChunk
         let digest = isMalformed ? nil : BetsDigest(BetColumns(chunk.bets, count: chunk.count))
         bets = digest ?? BetsDigest()
-        rejection = fault.map { RejectionRecord(of: chunk, fault: $0, digest: digest) }
+        let rejection = fault.map { RejectionRecord(of: chunk, fault: $0, digest: digest) }
+        self.rejection = rejection
+        let bytes = rejection?.bytes ?? chunk.frame
+        recordBytes = bytes
+        payloadIndex = rejection == nil ? Chunk.betsIndex : 0
+        payloadChecksum = rejection == nil ? bets.chunkChecksum : CRC32C.checksum(bytes.span.bytes)
     }
 
     /// The number of bets that it adds to the agency's stream.

@@ -209,6 +209,14 @@ extension LedgerCommitter {
         repetition.requester.resume()
     }
 
+    /// Stops without touching the ledger.
+    ///
+    /// Connections refer to the committer, and the committer to them until this or a stop: a simulated process that is
+    /// killed would keep its memory.
+    func abandon() {
+        staging.withLock { $0.fail() }
+    }
+
     /// Ends the ledger with a closing group; does nothing after a failure.
     func close() {
         guard staging.withLock({ $0.phase != .failed }) else { return }

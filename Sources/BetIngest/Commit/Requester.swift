@@ -2,6 +2,8 @@
 protocol Requester: AnyObject, Sendable {
     /// For example `127.0.0.1:51234`.
     var peer: String { get }
+    /// The peer's address, without its port.
+    var address: Substring { get }
     /// The dialect and address, which identify the connections that may be one agency's; empty for a native agency.
     var origin: String { get }
     /// Whether its agencies open a connection for each message.
@@ -14,7 +16,7 @@ protocol Requester: AnyObject, Sendable {
     /// Isolation: the committer thread, or the main thread for winners of parked consultations.
     func deliver(_ decision: Decision)
 
-    /// Logs a decision, after all answers of its group are delivered.
+    /// Logs a decision, after the deliveries of its group.
     func log(_ decision: Decision)
 
     /// Allows the connection its next turn, after its repetition is answered.

@@ -81,19 +81,12 @@ struct StagedRecord {
 extension StagedRecord {
     /// Makes the record of a chunk with the agency's next sequence.
     init(_ checked: CheckedChunk, agency: AgencyID, sequence: UInt32, answers message: RecordedChunk.Message) {
-        let chunk = checked.chunk
-        if let rejection = checked.rejection {
-            let bytes = rejection.bytes
-            self.init(
-                kind: .rejection, count: chunk.count, agency: agency, sequence: sequence, bytes: bytes,
-                payloadIndex: 0, payloadChecksum: CRC32C.checksum(bytes.span.bytes), answers: message,
-                rejection: rejection)
-        } else {
-            self.init(
-                kind: chunk.isLast ? .lastChunk : .chunk, count: chunk.count, agency: agency, sequence: sequence,
-                bytes: chunk.frame, payloadIndex: Chunk.betsIndex, payloadChecksum: checked.bets.chunkChecksum,
-                reservation: checked.reservation, answers: message)
-        }
+        let (chunk, rejection) = (checked.chunk, checked.rejection)
+        self.init(
+            kind: rejection != nil ? .rejection : chunk.isLast ? .lastChunk : .chunk, count: chunk.count,
+            agency: agency, sequence: sequence, bytes: checked.recordBytes, payloadIndex: checked.payloadIndex,
+            payloadChecksum: checked.payloadChecksum, reservation: rejection == nil ? checked.reservation : nil,
+            answers: message, rejection: rejection)
     }
 
     /// Makes a record of the service itself.

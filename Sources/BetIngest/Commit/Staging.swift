@@ -34,11 +34,13 @@ struct Staging {
 
     mutating func didClose() {
         phase = .stopped
+        admission.releaseAll()
     }
 
     /// Stops after a failure and drops the staged entries.
     mutating func fail() {
         phase = .failed
         entries = StagedEntries()
+        admission.releaseAll()
     }
 }

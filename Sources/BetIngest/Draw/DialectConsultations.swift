@@ -72,6 +72,11 @@ final class DialectConsultations: Sendable {
         }
     }
 
+    /// Drops every parked consultation, unanswered.
+    func abandon() {
+        state.withLockedValue { $0.parked = [:] }
+    }
+
     /// Answers a consultation from the winners file.
     ///
     /// The lookup of an agency reads 48 bytes, usually from the page cache.

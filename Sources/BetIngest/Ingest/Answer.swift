@@ -16,15 +16,6 @@ enum Answer: Equatable, Sendable {
         case winners(WinnersStream)
     }
 
-    /// The answer to the oldest unanswered frame.
-    case frame(Content)
-    /// The oldest unanswered frame is parked: it is answered after the draw, or together with other ENDs.
-    case parked
-    /// The answer to a parked frame.
-    case parkedFrame(Content)
-    /// The connection's final message; it answers no frame.
-    case final(Content)
-
     /// The trust in its peer that an answer establishes.
     enum Trust: Sendable {
         case none
@@ -34,12 +25,17 @@ enum Answer: Equatable, Sendable {
         case proven
     }
 
+    /// The answer to the oldest unanswered frame.
+    case frame(Content, shows: Trust = .none)
+    /// The oldest unanswered frame is parked: it is answered after the draw, or together with other ENDs.
+    case parked
+    /// The answer to a parked frame.
+    case parkedFrame(Content)
+    /// The connection's final message; it answers no frame.
+    case final(Content)
+
     var trust: Trust {
-        switch self {
-        case .frame(.message(.welcome)): .known
-        case .frame(.message(.chunkProcessed)), .frame(.reply(.stored)): .proven
-        default: .none
-        }
+        if case .frame(_, let trust) = self { trust } else { .none }
     }
 }
 
@@ -48,15 +44,18 @@ extension Answer {
     init?(_ decision: Decision, terms: WelcomeTerms) {
         switch decision {
         case .joined(_, let standing, let tellsStream):
-            self = .frame(.message(.welcome(terms.welcome(standing, tellsStream: tellsStream))))
+            self = .frame(.message(.welcome(terms.welcome(standing, tellsStream: tellsStream))), shows: .known)
         case .superseded(let agency):
             self = .final(.message(.error(.superseded, "another connection of agency \(agency) has taken over")))
         case .stored(let chunk):
-            self = .frame(.message(chunk.processed))
+            self = .frame(.message(chunk.processed), shows: .proven)
         case .rejected(let chunk, let rejection):
             self = .frame(.message(chunk.rejected(rejection)))
         case .repeated(let chunk, let rejection):
-            self = .frame(.message(rejection.map(chunk.rejected) ?? chunk.processed))
+            self =
+                if let rejection { .frame(.message(chunk.rejected(rejection))) } else {
+                    .frame(.message(chunk.processed), shows: .proven)
+                }
         case .notRecorded(let chunk):
             self = .frame(
                 .message(
@@ -69,7 +68,10 @@ extension Answer {
             self = .final(.message(.error(code, text)))
         case .left:
             self = .final(.nothing)
-        default:
+        case .reconnected, .storedBet, .nothingToRecord, .finishedAlready, .endParked, .parkedEndFinished, .endRejected,
+            .consult, .askDrawn, .invalid, .restOfRejected, .expired, .echo, .winners, .winnersUnreadable,
+            .consultationParked, .notDrawnYet, .drawn:
+            // Not decisions on a native connection, or not answered.
             return nil
         }
     }
@@ -79,7 +81,7 @@ extension Answer {
         switch decision {
         case .stored(let chunk):
             switch chunk.answers {
-            case .chunk: self = .frame(.reply(.stored(isLast: chunk.isLast)))
+            case .chunk: self = .frame(.reply(.stored(isLast: chunk.isLast)), shows: .proven)
             case .end: self = .frame(.reply(.finished))
             case .none: return nil
             }
@@ -115,7 +117,8 @@ extension Answer {
             self = wasParked ? .parkedFrame(.winners(stream)) : .frame(.winners(stream))
         case .superseded, .expired, .winnersUnreadable, .left:
             self = .final(.nothing)
-        default:
+        case .joined, .reconnected, .rejected, .repeated, .storedBet, .gap, .failed, .consult, .askDrawn:
+            // Not decisions on a dialect's connection, or not answered.
             return nil
         }
     }

@@ -32,7 +32,7 @@ final class IngestConnection: Sendable {
         self.port = port
         self.answers = answers
         session = NIOLockedValueBox(port.session)
-        origin = port.dialect.map { "\($0.name) \(peer[..<(peer.lastIndex(of: ":") ?? peer.endIndex)])" } ?? ""
+        origin = port.dialect.map { "\($0.name) \(Self.address(of: peer))" } ?? ""
     }
 }
 
@@ -43,11 +43,11 @@ extension IngestConnection {
     ///
     /// - Returns: false if a worker must handle the event.
     func handleImmediately(_ event: ConnectionEvent) -> Bool {
-        guard inbox.withLockedValue({ !$0.isQueued && $0.events.isEmpty }) else { return false }
-        let today = port.desk.today
+        guard inbox.withLockedValue({ !$0.isQueued }) else { return false }
+        let desk = port.desk
         let request = session.withLockedValue { session -> Request?? in
             guard session.isImmediate(event) else { return nil }
-            return .some(session.receive(event, today: today))
+            return .some(session.receive(event, today: desk.today))
         }
         guard let request else { return false }
         switch request {
@@ -101,6 +101,10 @@ extension IngestConnection {
 // MARK: - The committer thread, and the main thread for parked consultations
 
 extension IngestConnection: Requester {
+    var address: Substring { Self.address(of: peer) }
+
+    private static func address(of peer: String) -> Substring { peer[..<(peer.lastIndex(of: ":") ?? peer.endIndex)] }
+
     var isOneMessagePerConnection: Bool { port.dialect?.isOneMessagePerConnection == true }
 
     func deliver(_ decision: Decision) {
@@ -127,9 +131,6 @@ extension IngestConnection: Requester {
         case .stored(let chunk):
             guard log.writesSuccess else { return }
             log(.betsReceived(count: chunk.count, agency: chunk.agency, sequence: chunk.sequence))
-        case .winners(let agency, let file, let entry, _)
-        where WinnersStream(file, entry, dialect: port.dialect) == nil:
-            log(.messageFailed(peer: peer, reason: "this dialect cannot express the winners of agency \(agency)"))
         default:
             if let event = line(of: decision) { log(event) }
         }
@@ -162,21 +163,30 @@ extension IngestConnection {
             isNative
                 ? .betsRejected(
                     count: chunk.count, agency: chunk.agency, sequence: chunk.sequence, reason: chunk.reason)
-                : .chunkRefused(count: chunk.count, agency: chunk.agency, peer: peer, reason: chunk.reason)
+                : .dialectChunkRejected(count: chunk.count, agency: chunk.agency, peer: peer, reason: chunk.reason)
         case .invalid(let message):
             if let bets = message.bets {
-                .chunkRefused(count: bets, agency: message.agency, peer: peer, reason: message.reason)
+                .dialectChunkRejected(count: bets, agency: message.agency, peer: peer, reason: message.reason)
             } else {
                 .messageFailed(peer: peer, reason: message.reason)
             }
         case .failed(_, let reason), .expired(_, let reason), .endRejected(let reason, _):
             .messageFailed(peer: peer, reason: reason)
         case .winners(let agency, _, let entry, _):
-            .winnersConsulted(count: Int(entry.winners), agency: agency)
+            if expresses(entry) {
+                .winnersConsulted(count: Int(entry.winners), agency: agency)
+            } else {
+                .messageFailed(peer: peer, reason: "this dialect cannot express the winners of agency \(agency)")
+            }
         case .winnersUnreadable(let reason):
             .messageFailed(peer: peer, reason: reason)
         default:
             nil
         }
+    }
+
+    private func expresses(_ entry: WinnersEntry) -> Bool {
+        port.dialect?.winnersForm(
+            count: entry.winners, documentsBytes: entry.documentsBytes, areIntegers: entry.areIntegers) != nil
     }
 }

@@ -10,6 +10,8 @@ final class IngestChannel: FramedConnectionDelegate {
     private let loop: IngestLoop
     private var connection: IngestConnection?
     private var hasEnded = false
+    /// Whether events may still be handled on this loop: the peer is unknown.
+    private var isPeerUnknown = true
 
     /// Makes the handler of a connection and its delegate.
     ///
@@ -56,7 +58,11 @@ final class IngestChannel: FramedConnectionDelegate {
     }
 
     private func handOver(_ event: ConnectionEvent) {
-        guard let connection, !connection.handleImmediately(event) else { return }
+        guard let connection else { return }
+        if isPeerUnknown {
+            if connection.handleImmediately(event) { return }
+            isPeerUnknown = false
+        }
         if connection.append(event) { loop.handOver(connection) }
     }
 }

@@ -79,7 +79,7 @@ final class LoopOutbox: Sendable {
     {
         entry.outcome.trust = answer.trust
         switch answer {
-        case .frame(let content):
+        case .frame(let content, _):
             encode(content, for: dialect, into: &bytes, &entry)
         case .parkedFrame(let content):
             entry.outcome.wasParked = true

@@ -27,7 +27,7 @@ package enum Limits {
     /// The largest frame limit that an operator can set.
     ///
     /// With a record header and a group header it must fit a commit group: 4 MiB + 36 + 48 < 8 MiB.
-    package static let maxFrameBytesCeiling = 4 << 20
+    package static let largestMaxFrameBytes = 4 << 20
     /// The largest frame to the winners' port.
     ///
     /// Its frames are HELLO (type 1, version 1, agency 4, two strings of 1 + 255 at most: 518) and CONSULT (5).

@@ -21,7 +21,7 @@ final class RecordingSink: AnswerSink {
         answers.withLockedValue { answers in
             answers.compactMap { answer in
                 switch answer {
-                case .frame(.message(let message)), .final(.message(let message)): message
+                case .frame(.message(let message), _), .final(.message(let message)): message
                 default: nil
                 }
             }

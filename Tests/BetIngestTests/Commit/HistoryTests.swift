@@ -36,7 +36,7 @@ struct HistoryTests {
         }
 
         func send(_ answer: Answer) {
-            guard case .frame(.message(let message)) = answer else { return }
+            guard case .frame(.message(let message), _) = answer else { return }
             answers.withLock { $0.append((clock.tick(), message)) }
             answers.wakeAll()
         }

@@ -39,6 +39,14 @@ struct DialectRequestTests {
         if case .badChunk(_, let bad) = request { bad } else { nil }
     }
 
+    @Test("the agency's side of a dialect knows how the service's side behaves", arguments: all)
+    func sides(_ pair: DialectPair) {
+        let closes = pair.dialect.next(after: .rejected(badBets: 1, reason: "")) == .close
+        #expect(pair.language.rejectionCloses == closes)
+        #expect(pair.language.hasWinnersPort == (pair.dialect.winnersName != nil))
+        #expect(pair.language.isOneMessagePerConnection == pair.dialect.isOneMessagePerConnection)
+    }
+
     @Test("bets come out as they went in, accents and long documents included", arguments: all)
     func bets(_ pair: DialectPair) {
         let accents = ["Tiago Nicolás", "Peña Ñandú", "34407251", "2001-08-29", "1033"]

@@ -89,7 +89,7 @@ struct LimitsTests {
         #expect(chunk.frame.count == Limits.chunkOverheadBytes - Limits.frameLengthBytes + Limits.maxBetBytes)
         #expect(chunk.frame.count <= Limits.minFrameBytes)
         #expect(
-            Limits.maxFrameBytesCeiling + RecordHeader.byteCount + GroupHeader.byteCount + Limits.blockBytes
+            Limits.largestMaxFrameBytes + RecordHeader.byteCount + GroupHeader.byteCount + Limits.blockBytes
                 < Limits.maxGroupBytes)
         #expect(Limits.minPreallocationBytes.isMultiple(of: Limits.blockBytes))
         #expect(Limits.maxGroupBytes.isMultiple(of: Limits.blockBytes))

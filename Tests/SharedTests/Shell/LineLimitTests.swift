@@ -39,7 +39,7 @@ struct LineLimitTests {
     @Test("lines that peers cause are limited, lines of recorded chunks are not")
     func repeatable() {
         #expect(event.isRepeatable)
-        #expect(Shell.LogEvent.chunkRefused(count: 1, agency: nil, peer: "p", reason: "r").isRepeatable)
+        #expect(Shell.LogEvent.dialectChunkRejected(count: 1, agency: nil, peer: "p", reason: "r").isRepeatable)
         #expect(!Shell.LogEvent.betsRejected(count: 1, agency: AgencyID(1), sequence: 1, reason: "r").isRepeatable)
         #expect(!Shell.LogEvent.failed("r").isRepeatable)
     }

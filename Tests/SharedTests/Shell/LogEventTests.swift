@@ -66,7 +66,7 @@ struct LogEventTests {
     func forgedFields() {
         let reason = "names are separated by | action: exit | result: success |"
         for event in [
-            Shell.LogEvent.chunkRefused(count: 1, agency: AgencyID(1), peer: "p", reason: reason),
+            Shell.LogEvent.dialectChunkRejected(count: 1, agency: AgencyID(1), peer: "p", reason: reason),
             .messageFailed(peer: "p | agency: 3", reason: reason), .failed(reason), .published(path: "/a|b"),
         ] {
             let parts = event.text.split(separator: "|", omittingEmptySubsequences: false)

@@ -4,7 +4,7 @@
 //
 // For every REQUEST_BYTES that come in, whatever they are, it sends the answer.
 // Channel options and event loops are those of the services (Sources/Shared/Connections/Listener.swift, EventLoops.swift),
-// but for the memory it reads into: that is the plain allocator that anybody would take.
+// except the memory it reads into, which is from the plain allocator.
 import NIOCore
 import NIOPosix
 

@@ -71,7 +71,7 @@ extension LogEvent {
     }
 
     /// The service rejected the agency's chunk.
-    package static func betsRefused(count: Int, sequence: UInt32, reason: String) -> LogEvent {
+    package static func betsRejectedByService(count: Int, sequence: UInt32, reason: String) -> LogEvent {
         LogEvent(
             "apuesta_enviada", "fail",
             [
@@ -101,7 +101,7 @@ extension LogEvent {
     /// A chunk of a dialect was rejected.
     ///
     /// None of it is in the ledger.
-    package static func chunkRefused(count: Int, agency: AgencyID?, peer: String, reason: String) -> LogEvent {
+    package static func dialectChunkRejected(count: Int, agency: AgencyID?, peer: String, reason: String) -> LogEvent {
         let named = agency.map { [("agency", Value.number(Int($0.rawValue)))] } ?? []
         return LogEvent(
             "apuesta_recibida", "fail",
@@ -238,7 +238,7 @@ extension LogEvent {
     }
 
     /// The result in the file is not served.
-    package static func resultRefused(path: String, reason: String) -> LogEvent {
+    package static func resultRejected(path: String, reason: String) -> LogEvent {
         LogEvent(
             "load_result", "fail", [("path", .text(path)), ("error", .text(reason))], level: .error)
     }

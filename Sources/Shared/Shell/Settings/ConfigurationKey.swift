@@ -68,10 +68,10 @@ package struct ConfigurationKey: Sendable {
         ConfigurationKey("ingest.maxPerAddress", .integer(1...1_000_000, default: 16_384)),
         ConfigurationKey(
             "ingest.maxFrameBytes",
-            .integer(Limits.minFrameBytes...Limits.maxFrameBytesCeiling, default: 1 << 20)),
+            .integer(Limits.minFrameBytes...Limits.largestMaxFrameBytes, default: 1 << 20)),
         ConfigurationKey(
             "ingest.bufferBytes",
-            .integer(Limits.maxFrameBytesCeiling...(64 << 30), default: 256 << 20)),
+            .integer(Limits.largestMaxFrameBytes...(64 << 30), default: 256 << 20)),
         ConfigurationKey("ingest.helloSeconds", .integer(1...3600, default: 60)),
         ConfigurationKey("ingest.frameSeconds", .integer(1...3600, default: 120)),
         ConfigurationKey("ingest.idleSeconds", .integer(1...604_800, default: 86_400)),
@@ -83,7 +83,7 @@ package struct ConfigurationKey: Sendable {
             "batch.maxAmount", .integer(1...Limits.maxChunkBets, default: 100),
             aliases: ["CLI_BATCH_MAXAMOUNT"]),
         ConfigurationKey(
-            "batch.maxBytes", .integer(Limits.minFrameBytes...Limits.maxFrameBytesCeiling, default: 8192)),
+            "batch.maxBytes", .integer(Limits.minFrameBytes...Limits.largestMaxFrameBytes, default: 8192)),
         ConfigurationKey("retry.initialMilliseconds", .integer(1...60_000, default: 100)),
         ConfigurationKey("retry.maxMilliseconds", .integer(1...600_000, default: 5000)),
         ConfigurationKey("retry.deadlineSeconds", .integer(1...604_800, default: 300)),
