@@ -68,9 +68,9 @@ package enum Limits {
     /// A 128 kbit/s link meets it.
     package static let minProgressBytes = 32 << 10
 
-    /// The first part of a dialect's frame, reserved without waiting.
+    /// The first part of a frame of a peer without a stored chunk, which needs no reservation.
     ///
-    /// Agencies of a dialect do not send HELLO, so an announced length alone must not take memory from others. The first
+    /// HELLO proves nothing yet, so an announced length alone must not take memory from others. The first
     /// part holds the largest message of `tlv`, 8,198 bytes.
     package static let firstFrameBytes = 9 << 10
 
