@@ -61,7 +61,9 @@ enum Weekday: Int, CaseIterable, Sendable {
     /// `mon` … `sun`.
     var short: String { String("\(self)".prefix(3)) }
 
-    /// Reads `mon`, `mon-sat` or `sat,sun`; nil for other text. A range may pass the end of the week.
+    /// Reads `mon`, `mon-sat` or `sat,sun`; nil for other text.
+    ///
+    /// A range may pass the end of the week.
     static func days(_ text: String) -> Set<Weekday>? {
         var days: Set<Weekday> = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
