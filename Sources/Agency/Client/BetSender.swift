@@ -22,8 +22,8 @@ struct BetSender {
     private struct InFlight {
         var sequence: UInt32
         var isLast: Bool
-        var start: BetStream.Place
-        var end: BetStream.Place
+        var start: BetStream.Checkpoint
+        var end: BetStream.Checkpoint
         /// Whether WELCOME counts it already: it was sent again only for its answer.
         var isRepeated = false
 
@@ -126,7 +126,7 @@ struct BetSender {
     private mutating func nextChunk(_ sequence: UInt32, hasSentLast: Bool) throws -> Chunk? {
         if var again = repeats.first {
             let packed = try stream.nextChunk(sequence: again.sequence, count: again.count, isLast: again.isLast)
-            guard stream.place.digest == again.end.digest else {
+            guard stream.checkpoint.digest == again.end.digest else {
                 throw stream.change("its bets differ from those that were sent")
             }
             again.isRepeated = true
@@ -138,7 +138,7 @@ struct BetSender {
         guard sequence < .max else { throw AgencyError.noSequenceLeft }
         let packed = try stream.nextChunk(sequence: sequence)
         inFlight.append(
-            InFlight(sequence: sequence, isLast: packed.chunk.isLast, start: packed.start, end: stream.place))
+            InFlight(sequence: sequence, isLast: packed.chunk.isLast, start: packed.start, end: stream.checkpoint))
         return packed.chunk
     }
 
@@ -160,22 +160,22 @@ struct BetSender {
         }
         let sent = Array(inFlight) + Array(repeats)
         (inFlight, repeats) = ([], [])
-        let places = [stream.place] + sent.flatMap { [$0.start, $0.end] }
-        if let place = places.last(where: { isRecorded($0, welcome) }) {
+        let checkpoints = [stream.checkpoint] + sent.flatMap { [$0.start, $0.end] }
+        if let place = checkpoints.last(where: { isRecorded($0, welcome) }) {
             repeats = recorded(sent, welcome)
             stream.seek(to: repeats.first?.start ?? place)
         } else {
             try compare(welcome)
         }
-        if !hasResumed { bar.resume(at: stream.place.position.byteOffset, count: 0) }
+        if !hasResumed { bar.resume(at: stream.checkpoint.position.byteOffset, count: 0) }
         hasResumed = true
     }
 
     /// Whether exactly the bets before this place of the stream are recorded.
-    private func isRecorded(_ place: BetStream.Place, _ welcome: Welcome) -> Bool {
-        guard place.bets == totals.recorded else { return false }
-        guard place.bets > 0, let checksum = welcome.stream?.checksum else { return true }
-        return place.digest.checksum == checksum
+    private func isRecorded(_ checkpoint: BetStream.Checkpoint, _ welcome: Welcome) -> Bool {
+        guard checkpoint.bets == totals.recorded else { return false }
+        guard checkpoint.bets > 0, let checksum = welcome.stream?.checksum else { return true }
+        return checkpoint.digest.checksum == checksum
     }
 
     /// The chunks that are recorded but whose answers did not arrive: up to the one before the next sequence.

@@ -6,7 +6,7 @@ import WireProtocol
 /// Isolation: one thread; reading blocks.
 struct BetStream {
     /// A position between two bets of the file, and the digest of the bets before it.
-    struct Place: Equatable {
+    struct Checkpoint: Equatable {
         var position: BetFileReader.Position
         var digest: BetsDigest
 
@@ -16,7 +16,7 @@ struct BetStream {
     /// A chunk and the position of its first bet.
     struct Packed {
         var chunk: Chunk
-        var start: Place
+        var start: Checkpoint
     }
 
     /// The result of checking the whole file.
@@ -39,7 +39,7 @@ struct BetStream {
     var path: String { reader.file.path }
     var fileBytes: Int { reader.file.stamp.size }
     /// The position of the next chunk's first bet, or of invalid lines before it.
-    var place: Place { Place(position: waiting?.start ?? reader.position, digest: digest) }
+    var checkpoint: Checkpoint { Checkpoint(position: waiting?.start ?? reader.position, digest: digest) }
 
     /// Limits chunks to the service's frame size, including the length field.
     mutating func limitChunks(toBytes bytes: Int) {
@@ -51,7 +51,7 @@ struct BetStream {
     /// - Throws: ``BetFileChange`` instead of the last chunk, if the file has changed since the check; ``DiskError``;
     ///   ``Stopped``.
     mutating func nextChunk(sequence: UInt32) throws -> Packed {
-        var start = place
+        var start = checkpoint
         if let (bet, _) = waiting {
             waiting = nil
             packer.add(bet, of: reader)
@@ -79,7 +79,7 @@ struct BetStream {
     ///
     /// - Throws: ``BetFileChange`` if the file has fewer bets; ``DiskError``; ``Stopped``.
     mutating func nextChunk(sequence: UInt32, count: Int, isLast: Bool) throws -> Packed {
-        let start = place
+        let start = checkpoint
         while packer.count < count {
             guard let row = try reader.nextRow() else { throw change("it has fewer bets than were sent") }
             if case .bet(let bet) = row { packer.add(bet, of: reader) }
@@ -88,10 +88,10 @@ struct BetStream {
     }
 
     /// Continues at a position that was read before.
-    mutating func seek(to place: Place) {
+    mutating func seek(to checkpoint: Checkpoint) {
         rewind()
-        reader.seek(to: place.position)
-        digest = place.digest
+        reader.seek(to: checkpoint.position)
+        digest = checkpoint.digest
     }
 
     /// Seeks to just after the first `bets` valid bets, reading from the file's start.
@@ -113,7 +113,7 @@ struct BetStream {
     /// Reads them from the file again.
     ///
     /// - Parameter reason: returns the reason for the bet with this index in the chunk.
-    func report(_ start: Place, count: Int, to report: RowReport, reason: (Int) -> String) throws {
+    func report(_ start: Checkpoint, count: Int, to report: RowReport, reason: (Int) -> String) throws {
         var again = reader
         again.seek(to: start.position)
         var bet = 0
@@ -141,7 +141,7 @@ struct BetStream {
     /// The error for a file that has changed.
     func change(_ what: String) -> BetFileChange { BetFileChange(path: path, what: what) }
 
-    private mutating func take(_ sequence: UInt32, isLast: Bool, _ start: Place) -> Packed {
+    private mutating func take(_ sequence: UInt32, isLast: Bool, _ start: Checkpoint) -> Packed {
         let chunk = packer.takeChunk(sequence: sequence, isLast: isLast)
         digest.append(BetsDigest(BetColumns(chunk.bets, count: chunk.count)))
         return Packed(chunk: chunk, start: start)

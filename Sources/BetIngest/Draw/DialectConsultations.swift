@@ -37,12 +37,14 @@ final class DialectConsultations: Sendable {
             return state.parked
         }
         for parked in waiting.values.joined() {
-            answer(published.winners, parked.agency, parked.requester, wasParked: true)
+            let decision = Self.decision(published.winners, parked.agency, wasParked: true)
+            parked.requester.deliver(decision)
+            parked.requester.log(decision)
         }
     }
 
     /// Answers a consultation, or parks it.
-    func consult(_ agency: AgencyID, from requester: any Requester, waits: Bool) {
+    func consult(_ agency: AgencyID, from requester: any Requester, waits: Bool) -> Decision {
         let (winners, isParked) = state.withLockedValue { state -> (WinnersFile?, Bool) in
             guard state.winners == nil, waits, state.parkedOfAgency[agency, default: 0] < Self.maxParkedPerAgency else {
                 return (state.winners, false)
@@ -51,17 +53,12 @@ final class DialectConsultations: Sendable {
             state.parkedOfAgency[agency, default: 0] += 1
             return (nil, true)
         }
-        if let winners {
-            answer(winners, agency, requester, wasParked: false)
-        } else {
-            requester.deliver(isParked ? .consultationParked : .notDrawnYet)
-        }
+        return winners.map { Self.decision($0, agency, wasParked: false) }
+            ?? (isParked ? .consultationParked : .notDrawnYet)
     }
 
     /// Answers whether the draw is published.
-    func askDrawn(from requester: any Requester) {
-        requester.deliver(.drawn(state.withLockedValue { $0.winners != nil }))
-    }
+    func askDrawn() -> Decision { .drawn(state.withLockedValue { $0.winners != nil }) }
 
     /// Drops the parked consultations of a disconnected connection.
     func leave(_ requester: any Requester) {
@@ -80,14 +77,11 @@ final class DialectConsultations: Sendable {
     /// Answers a consultation from the winners file.
     ///
     /// The lookup of an agency reads 48 bytes, usually from the page cache.
-    private func answer(_ file: WinnersFile, _ agency: AgencyID, _ requester: any Requester, wasParked: Bool) {
-        let decision: Decision
+    private static func decision(_ file: WinnersFile, _ agency: AgencyID, wasParked: Bool) -> Decision {
         do throws(DiskError) {
-            decision = .winners(agency, file, try file.entry(agency), wasParked: wasParked)
+            return .winners(agency, file, try file.entry(agency), wasParked: wasParked)
         } catch {
-            decision = .winnersUnreadable(reason: "its winners cannot be read: \(error)")
+            return .winnersUnreadable(reason: "its winners cannot be read: \(error)")
         }
-        requester.deliver(decision)
-        requester.log(decision)
     }
 }

@@ -110,9 +110,9 @@ extension IngestConnection: Requester {
     func deliver(_ decision: Decision) {
         switch decision {
         case .consult(let agency, let waits):
-            return port.desk.consultations.consult(agency, from: self, waits: waits)
+            return consulted(port.desk.consultations.consult(agency, from: self, waits: waits))
         case .askDrawn:
-            return port.desk.consultations.askDrawn(from: self)
+            return consulted(port.desk.consultations.askDrawn())
         case .left:
             port.desk.consultations.leave(self)
         default:
@@ -123,6 +123,12 @@ extension IngestConnection: Requester {
                 Answer(decision, terms: port.desk.terms)
             }
         if let answer { answers.send(answer) }
+    }
+
+    /// Delivers what a question became at its turn.
+    private func consulted(_ decision: Decision) {
+        deliver(decision)
+        log(decision)
     }
 
     func log(_ decision: Decision) {

@@ -83,7 +83,7 @@ struct BetStreamTests {
         stream.seek(to: second.start)
         let again = try stream.nextChunk(sequence: 2, count: second.chunk.count, isLast: false)
         #expect(again.chunk == second.chunk && again.start.bets == 60)
-        #expect(stream.place.bets == third.start.bets && stream.place.digest == third.start.digest)
+        #expect(stream.checkpoint.bets == third.start.bets && stream.checkpoint.digest == third.start.digest)
         #expect(bets([try stream.nextChunk(sequence: 3).chunk])[0] == bets([third.chunk])[0])
     }
 
