@@ -1,3 +1,4 @@
+import AgencyLanguages
 import Dialects
 import Platform
 import TestKit
