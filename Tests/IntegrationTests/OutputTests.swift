@@ -136,6 +136,15 @@ struct OutputTests {
         #expect(script.errors.contains("data/agency-3.csv exists; --force replaces it"))
     }
 
+    @Test("the status of a draw that has not begun is an object too")
+    func emptyStatus() throws {
+        let outcome = try ShellScript(
+            "bet-ingest status --output json --data d --set agencies=3", in: TemporaryFolder())
+        #expect(
+            outcome.output == #"{"agencies":[],"bets":0,"draw":"default","expectedAgencies":3,"finishedAgencies":0,"#
+                + #""state":"none"}"# + "\n", "\(outcome)")
+    }
+
     @Test("an export can be made safe for spreadsheets")
     func spreadsheet() throws {
         let files = try DrawFiles(bets: 1)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Domain
 import Ledger
 import Shell
 import Storage
@@ -11,24 +12,34 @@ struct StatusCommand: ParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
 
+    @Option(help: "text, or json for programs: every agency, without a limit.")
+    var output: StatusFormat = .text
+
+    enum StatusFormat: String, ExpressibleByArgument {
+        case text, json
+    }
+
     func run() throws {
         try ProgramExit.run {
             let configuration = try options.load()
             let folder = configuration.folder
             let disk = PosixDisk()
             guard try DurableFile.exists(folder.ledger, on: disk) else {
-                try writeOutput("draw \(folder.draw): nothing yet (no \(folder.ledger))")
+                let nothing = DrawStatus(folder.draw, .none, DrawStandings(), agencies: configuration.agencies)
+                try writeOutput(
+                    output == .json ? nothing.json() : "draw \(folder.draw): nothing yet (no \(folder.ledger))")
                 return
             }
             let contents = try LedgerContents(reading: folder.ledger, on: disk)
             let isPublished = try DurableFile.exists(folder.result, on: disk)
-            let state =
-                isPublished ? "published" : contents.standings.seal == nil ? "open" : "sealed"
             let agencies = contents.standings.agencies(configured: configuration.agencies)
-            let finished = contents.standings.finishedAgencies.count
+            let state: DrawStatus.State =
+                isPublished ? .published : contents.standings.seal == nil ? .open : .sealed
+            let status = DrawStatus(folder.draw, state, contents.standings, agencies: agencies)
+            if output == .json { return try writeOutput(status.json()) }
             try writeOutput(
-                "draw \(folder.draw): \(state), \(finished) of \(agencies) agencies "
-                    + "finished, \(contents.standings.storedBets) bets")
+                "draw \(folder.draw): \(state.rawValue), \(status.finishedAgencies) of \(agencies) agencies "
+                    + "finished, \(status.bets) bets")
             try writeOutput(contents.standings.table(agencies: agencies))
         }
     }

@@ -55,7 +55,13 @@ extension Admission {
             return entries.append(.decided(.endRejected(reason: reason, isAnswered: isAnswered), requester))
         }
         let isRecorded = stageEnd(agency, answers: isAnswered ? .end : .none, requester, &entries)
-        if !isRecorded, isAnswered { entries.append(.decided(.finishedAlready, requester)) }
+        if !isRecorded, isAnswered {
+            // An agency that has used all sequences can take no record, not even of its end.
+            let decision: Decision =
+                standings[agency].isFinished
+                ? .finishedAlready : .endRejected(reason: closedReason(agency), isAnswered: true)
+            entries.append(.decided(decision, requester))
+        }
         // Fewer agencies are left at its origin: the parked ENDs may be enough now.
         if let origin = senders.origin(of: agency) { finishWaiting(at: origin, &entries) }
     }
