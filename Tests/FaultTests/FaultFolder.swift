@@ -33,7 +33,8 @@ final class FaultFolder {
 
     /// Starts the service with traced calls.
     func serve(_ fault: Fault? = nil, exitsAfterDraw: Bool = true) throws -> TestProgram {
-        try #require(FileManager.default.fileExists(atPath: TestProgram.faultShim), "\(TestProgram.faultShim) was not built")
+        let shim = TestProgram.faultShim
+        try #require(FileManager.default.fileExists(atPath: shim), "\(shim) was not built")
         try? FileManager.default.removeItem(atPath: traces.path + "/trace")
         var environment = fault?.environment ?? [:]
         environment["LD_PRELOAD"] = TestProgram.faultShim
