@@ -1,4 +1,5 @@
-// Counts what a program asks of malloc. Its total is written to FAULT_SHIM_ALLOCATIONS when the program ends.
+// Counts what a program asks of malloc. Its total is written to FAULT_SHIM_ALLOCATIONS when the program ends. With
+// FAULT_SHIM_ALLOCATION_BYTES only allocations of at least this size count.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -12,15 +13,25 @@ extern void *__libc_memalign(size_t, size_t);
 
 static atomic_ulong allocations;
 
-static void count(void) { atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed); }
+// Set once by the constructor.
+static size_t least_bytes;
 
-void *malloc(size_t size) { return count(), __libc_malloc(size); }
-void *calloc(size_t number, size_t size) { return count(), __libc_calloc(number, size); }
-void *realloc(void *pointer, size_t size) { return count(), __libc_realloc(pointer, size); }
-void *aligned_alloc(size_t alignment, size_t size) { return count(), __libc_memalign(alignment, size); }
+__attribute__((constructor)) static void start_counting(void) {
+    const char *least = getenv("FAULT_SHIM_ALLOCATION_BYTES");
+    if (least) least_bytes = strtoul(least, NULL, 10);
+}
+
+static void count(size_t size) {
+    if (size >= least_bytes) atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
+}
+
+void *malloc(size_t size) { return count(size), __libc_malloc(size); }
+void *calloc(size_t number, size_t size) { return count(number * size), __libc_calloc(number, size); }
+void *realloc(void *pointer, size_t size) { return count(size), __libc_realloc(pointer, size); }
+void *aligned_alloc(size_t alignment, size_t size) { return count(size), __libc_memalign(alignment, size); }
 
 int posix_memalign(void **pointer, size_t alignment, size_t size) {
-    count();
+    count(size);
     *pointer = __libc_memalign(alignment, size);
     return *pointer ? 0 : ENOMEM;
 }

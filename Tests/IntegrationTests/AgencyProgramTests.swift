@@ -264,6 +264,17 @@ struct AgencyProgramTests {
         try services.stop()
     }
 
+    @Test("a file without a valid line finishes no agency, even with --skip-invalid")
+    func noValidLine() throws {
+        let services = try Services(agencies: 1)
+        let file = try services.folder.write("bets.csv", Array("bad\nworse\n".utf8))
+        let agency = try services.agency(1, file: file, arguments: ["--skip-invalid"])
+        #expect(try agency.waitForExit() == 65)
+        #expect(agency.log.contains("2 of 2 lines are invalid, and nothing was sent"))
+        #expect(try services.command("status").output.contains("0 of 1 agencies finished"))
+        try services.stop()
+    }
+
     @Test("an agency unknown to the draw is rejected with 78, a missing file with 65, an unknown flag with 64")
     func rejections() throws {
         let services = try Services(agencies: 1)

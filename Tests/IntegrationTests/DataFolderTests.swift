@@ -66,6 +66,17 @@ struct DataFolderTests {
         #expect(services.ingest.log.contains("was removed, replaced, truncated or modified by another program"))
     }
 
+    @Test("SIGTERM after the draw's folder was removed ends a service with 70, because its ledger cannot be closed")
+    func stopWithoutFolder() throws {
+        let services = try Services(agencies: 2)
+        try sendChunk(services, 1)
+        try FileManager.default.removeItem(atPath: services.data + "/draws")
+        services.ingest.signal(SIGTERM)
+        #expect(try services.ingest.waitForExit() == 70)
+        #expect(services.ingest.log.contains("was removed, replaced, truncated or modified by another program"))
+        #expect(!FileManager.default.fileExists(atPath: services.ledger))
+    }
+
     @Test(
         "a draw that has lost its ledger is not started anew", arguments: ["progress.json", "result.json"])
     func missingLedger(_ trace: String) throws {

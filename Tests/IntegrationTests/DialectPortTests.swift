@@ -112,6 +112,16 @@ struct DialectPortTests {
         try ports.services.stop()
     }
 
+    @Test("echo: a line without its end is not echoed, and the peer's end of input closes the connection at once")
+    func incompleteLine() throws {
+        let ports = try DialectPorts(agencies: 1, settings: ["ingest.frameSeconds=3600", "ingest.helloSeconds=3600"])
+        let socket = try TestSocket(ports["echo"], receiveSeconds: 10)
+        try socket.send(Array("hola".utf8))
+        socket.shutDownOutput()
+        #expect(try socket.receiveToEnd().isEmpty)
+        try ports.services.stop()
+    }
+
     @Test("a superseded connection stores nothing more, whatever it has sent")
     func takenOver() throws {
         let ports = try DialectPorts(agencies: 1)

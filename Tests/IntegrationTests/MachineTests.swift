@@ -181,6 +181,64 @@ struct MachineTests {
         #expect(try service.waitForExit() == 0)
     }
 
+    @Test("winners-service without free descriptors logs it, and serves again afterwards")
+    func noDescriptorsForWinners() throws {
+        let folder = try TemporaryFolder()
+        let service = try start(folder, program: "winners-service")
+        let address = try service.waitForAddress()
+        let first = try ShellScript("prlimit --pid \(service.processID) --nofile=20:4096", in: folder)
+        #expect(first.code == 0, "\(first)")
+        let crowd = try (0..<20).map { _ in try TestSocket(address) }
+        try service.waitForLog(
+            "WARNING  action: accept_connections | result: fail | port: winners | error: Too many open files")
+        let second = try ShellScript("prlimit --pid \(service.processID) --nofile=4096:4096", in: folder)
+        #expect(second.code == 0, "\(second)")
+        guard case .welcome = try TestSocket.welcomed(address) else {
+            Issue.record("no WELCOME: \(service.log)")
+            return
+        }
+        withExtendedLifetime(crowd) {}
+        service.signal(SIGTERM)
+        #expect(try service.waitForExit() == 0)
+    }
+
+    @Test("a service that finds no free descriptor for a file tries again")
+    func noDescriptorForFile() throws {
+        let folder = try TemporaryFolder()
+        // The first open of the ledger drops it from the page cache; the second reads it.
+        let (call, trace) = ("open data/draws/default/bets.ledger 2", folder.path + "/trace")
+        let service = try TestProgram.start(
+            .ingest, data: folder.path + "/data", agencies: 2,
+            environment: [
+                "LD_PRELOAD": TestProgram.faultShim, "FAULT_SHIM_FOLDER": folder.path, "FAULT_SHIM_TRACE": trace,
+                "FAULT_SHIM_CALL": call, "FAULT_SHIM_EFFECT": "before", "FAULT_SHIM_ERRNO": "\(EMFILE)",
+            ], in: folder.path)
+        try service.waitForLog("accept_connections", orAny: ["action: exit"])
+        service.signal(SIGTERM)
+        #expect(try service.waitForExit() == 0, "\(service.log)")
+        #expect(try String(contentsOfFile: trace, encoding: .utf8).contains("! \(call)\n"))
+    }
+
+    @Test(
+        "winners-service on a folder that it may not read says so once, and stops as usual",
+        .enabled(if: canRunAsOther))
+    func forbiddenFolder() throws {
+        let folder = try TemporaryFolder()
+        let data = folder.path + "/d"
+        try FileManager.default.createDirectory(atPath: data + "/draws/default", withIntermediateDirectories: true)
+        for (path, mode) in [(folder.path, 0o755), (data, 0)] as [(String, mode_t)] { #expect(chmod(path, mode) == 0) }
+        let asOther = ["/usr/bin/setpriv", "--reuid=61234", "--regid=61234", "--clear-groups"]
+        let command = (getuid() == 0 ? asOther : []) + ["\(TestProgram.folder)/winners-service"]
+        let service = try TestProgram(
+            command[0], command[1...] + ["--data", data, "--listen", "127.0.0.1:0"], in: folder.path)
+        try service.waitForLog(
+            "WARNING  action: load_result | result: in_progress | path: \(data)/draws/default | "
+                + "error: the folder does not exist or is not readable")
+        service.signal(SIGTERM)
+        #expect(try service.waitForExit() == 0)
+        #expect(chmod(data, 0o700) == 0)
+    }
+
     /// Reads the CPU time of a process, in hundredths of a second.
     private static func ticks(_ processID: Int32) throws -> Int {
         let fields =

@@ -24,6 +24,28 @@ struct OutputTests {
         #expect(closed.code == 70 && closed.errors.contains("Broken pipe (EPIPE)"), "\(closed)")
     }
 
+    @Test("an agency whose outcome cannot be written ends with exit code 70 and the reason")
+    func fullDiskOfAgency() throws {
+        let ports = try DialectPorts(agencies: 1)
+        let services = ports.services
+        _ = try services.folder.write("bets.csv", Array("Ana,Paz,30904465,1999-03-17,7574\n".utf8))
+        let variables = [
+            "NOMBRE": "Ana", "APELLIDO": "Paz", "DOCUMENTO": "30904465", "NACIMIENTO": "1999-03-17", "NUMERO": "7574",
+            "QUINIELA_INGEST_ADDRESS": "\(services.ingestAddress)",
+            "QUINIELA_WINNERS_ADDRESS": "\(services.winnersAddress)",
+        ]
+        for command in [
+            "agency bet --id 1", "agency --id 1 --file bets.csv", "agency winners --id 1",
+            "agency doctor --yes --dialect echo --address \(ports["echo"])",
+        ] {
+            let full = try ShellScript("\(command) >/dev/full", in: services.folder, environment: variables)
+            #expect(full.code == 70 && full.errors.contains("No space left on device (ENOSPC)"), "\(command): \(full)")
+        }
+        // The work itself was done.
+        #expect(try services.exportedRows() == ["1,Ana,Paz,30904465,1999-03-17,7574"])
+        try services.stop()
+    }
+
     private static let files = Result { try DrawFiles() }
 
     @Test("a usage error ends with exit code 64, even if standard error cannot be written")

@@ -58,6 +58,23 @@ struct UnauthenticatedPeerTests {
         try ports.services.stop()
     }
 
+    @Test("a message of newlines takes no more memory than one of a single line, because its lines are not collected")
+    func newlines() throws {
+        let ports = try DialectPorts(agencies: 1)
+        let socket = try TestSocket(ports["pipe"])
+        func peak(_ text: Character, badBets: Int) throws -> Int {
+            try socket.send(pipe(String(repeating: text, count: 1 << 19)))
+            let answer = pipe("REJECTED \(badBets)\n")
+            #expect(try socket.receive(answer.count) == answer)
+            return ports.services.ingest.peakResidentBytes
+        }
+        let oneLine = try peak(" ", badBets: 1)
+        let lines = try peak("\n", badBets: 1 << 19)
+        // The positions of its lines would take 8 MiB.
+        #expect(lines - oneLine < 4 << 20, "\(oneLine) bytes became \(lines)")
+        try ports.services.stop()
+    }
+
     @Test("nine bytes of an unauthenticated peer reserve nothing")
     func nineBytes() throws {
         let services = try Services(agencies: 2, settings: Self.small)

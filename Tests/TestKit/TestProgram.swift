@@ -110,10 +110,15 @@ package final class TestProgram: Sendable {
     }
 
     /// The process's resident memory.
-    package var residentBytes: Int {
+    package var residentBytes: Int { bytes(of: "VmRSS:") }
+
+    /// The largest resident memory that the process has had.
+    package var peakResidentBytes: Int { bytes(of: "VmHWM:") }
+
+    private func bytes(of field: String) -> Int {
         // Neither mapped nor cached: the kernel generates the file for each read.
         let text = (try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8)) ?? ""
-        for line in text.split(separator: "\n") where line.hasPrefix("VmRSS:") {
+        for line in text.split(separator: "\n") where line.hasPrefix(field) {
             return (Int(line.split(separator: " ").dropFirst().first ?? "") ?? 0) << 10
         }
         return 0

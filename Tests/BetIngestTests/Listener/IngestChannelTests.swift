@@ -1,4 +1,5 @@
 import Connections
+import Dialects
 import Domain
 import NIOCore
 import NIOEmbedded
@@ -70,6 +71,25 @@ struct IngestChannelTests {
         let bytes = try #require(try channel.readOutbound(as: ByteBuffer.self))
         #expect(try Message(frame: Array(bytes.readableBytesView.dropFirst(4))).isError)
         #expect(fixture.desk.queue.isEmpty)
+    }
+
+    @Test("a line of the echo port without its end is not echoed, and ends its connection after ingest.frameSeconds")
+    func incompleteLine() throws {
+        let flags = ["ingest.frameSeconds": "7"]
+        let configuration = try ServiceConfiguration(flags: flags, environment: [:], file: nil)
+        let port = IngestPort(configuration, agencies: 1, dialect: EchoDialect(), desk: fixture.desk)
+        let loop = makeLoop()
+        let channel = EmbeddedChannel(
+            handler: IngestChannel.handler(loop: loop, port: port, peer: "test", slot: nil), loop: eventLoop)
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        try channel.writeInbound(ByteBuffer(string: "hola"))
+        for (seconds, isActive) in [(6, true), (1, false)] as [(Int64, Bool)] {
+            eventLoop.advanceTime(by: .seconds(seconds))
+            loop.connections.sweep()
+            eventLoop.run()
+            #expect(channel.isActive == isActive)
+        }
+        while let buffer = try channel.readOutbound(as: ByteBuffer.self) { #expect(buffer.readableBytes == 0) }
     }
 }
 

@@ -1,5 +1,8 @@
 import Domain
+import Glibc
 import Ledger
+import Shell
+import Storage
 import TestKit
 import Testing
 import WireProtocol
@@ -55,6 +58,33 @@ struct LedgerWriterTests {
         try writer.close(time: 1)
         disk.setPlan { _ in nil }
         #expect(try LedgerFixture.read(disk.bytes(LedgerFixture.path) ?? []).end.isClosed)
+    }
+
+    @Test(
+        "if there is no room to preallocate, groups are written without; only a group that does not fit is an error",
+        arguments: [EFBIG, ENOSPC, EDQUOT])
+    func noRoom(_ errno: Int32) throws {
+        let disk = SimulatedDisk()
+        try LedgerWriter.create(at: LedgerFixture.path, header: LedgerFixture.header, on: disk)
+        var writer = try LedgerWriter(LedgerFixture.path, header: LedgerFixture.header, end: Self.end, on: disk)
+        let payload: [UInt8] = [1, 2, 3]
+        disk.setPlan { $0.name == "allocate" ? .failsAndIsNotPersisted(errno: errno) : nil }
+        for _ in 1...2 {
+            _ = writer.append(Self.record(payload), payload: payload.span.bytes)
+            try writer.commit(time: 1)
+        }
+        #expect(disk.calls.count { $0.hasPrefix("allocate") } == 1)
+        let (groups, _) = try LedgerFixture.read(disk.bytes(LedgerFixture.path) ?? [])
+        #expect(groups == [[payload], [payload]])
+        disk.setPlan { $0.name == "write" ? .failsAndIsNotPersisted(errno: errno) : nil }
+        _ = writer.append(Self.record(payload), payload: payload.span.bytes)
+        var failure: LedgerError?
+        do throws(LedgerError) { try writer.commit(time: 1) } catch { failure = error }
+        guard case .disk(let error)? = failure else {
+            Issue.record("\(String(describing: failure))")
+            return
+        }
+        #expect(error.errno == errno && ProgramExit(for: LedgerError.disk(error)) == .internal)
     }
 
     @Test("opening syncs the ledger that recovery has read, even if nothing is cut off")
