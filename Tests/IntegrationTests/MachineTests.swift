@@ -202,11 +202,17 @@ struct MachineTests {
         #expect(try service.waitForExit() == 0)
     }
 
-    @Test("a service that finds no free descriptor for a file tries again")
-    func noDescriptorForFile() throws {
+    @Test(
+        "a service that finds no free descriptor for a file tries again",
+        arguments: [
+            // The first open of the ledger drops it from the page cache; the second reads it.
+            "open data/draws/default/bets.ledger 1", "open data/draws/default/bets.ledger 2",
+            // To sync the folder.
+            "open data/draws/default 1",
+        ])
+    func noDescriptorForFile(_ call: String) throws {
         let folder = try TemporaryFolder()
-        // The first open of the ledger drops it from the page cache; the second reads it.
-        let (call, trace) = ("open data/draws/default/bets.ledger 2", folder.path + "/trace")
+        let trace = folder.path + "/trace"
         let service = try TestProgram.start(
             .ingest, data: folder.path + "/data", agencies: 2,
             environment: [

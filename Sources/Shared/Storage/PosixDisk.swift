@@ -14,21 +14,11 @@ package struct PosixDisk: Disk {
             case .readWrite: O_RDWR
             case .replace: O_RDWR | O_CREAT | O_EXCL
             }
-        func attempt() throws(DiskError) -> CInt {
-            var fd: CInt
-            repeat {
-                // Before each attempt: an interrupted one may have created the file.
-                if mode == .replace { try remove(path) }
-                // Non-blocking: opening a FIFO would wait for its other end, with the stop signals blocked.
-                fd = Glibc.open(path, flags | O_CLOEXEC | O_NONBLOCK, 0o600)
-            } while fd < 0 && errno == EINTR
-            return fd
-        }
-        var fd = try attempt()
-        // Connections that are being rejected hold the last descriptors for a moment.
-        for _ in 0..<100 where fd < 0 && (errno == EMFILE || errno == ENFILE) {
-            usleep(10_000)
-            fd = try attempt()
+        let fd = try Self.descriptor { () throws(DiskError) in
+            // Before each attempt: an interrupted one may have created the file.
+            if mode == .replace { try remove(path) }
+            // Non-blocking: opening a FIFO would wait for its other end, with the stop signals blocked.
+            return Glibc.open(path, flags | O_CLOEXEC | O_NONBLOCK, 0o600)
         }
         if fd < 0, errno == EINVAL, mode == .readWriteDirect {
             return try open(path, .readWrite)  // a file system without O_DIRECT
@@ -48,6 +38,20 @@ package struct PosixDisk: Disk {
         return file
     }
 
+    /// Opens, again after an interruption, and for a second if no descriptor is free: connections that are being rejected hold
+    /// the last ones for a moment.
+    private static func descriptor(_ open: () throws(DiskError) -> CInt) throws(DiskError) -> CInt {
+        var waits = 0
+        while true {
+            let fd = try open()
+            if fd >= 0 { return fd }
+            if errno == EINTR { continue }
+            guard errno == EMFILE || errno == ENFILE, waits < 100 else { return fd }
+            waits += 1
+            usleep(10_000)
+        }
+    }
+
     package func remove(_ path: String) throws(DiskError) {
         guard unlink(path) == 0 || errno == ENOENT else { throw DiskError(call: "unlink", path: path, errno: errno) }
     }
@@ -59,14 +63,16 @@ package struct PosixDisk: Disk {
     }
 
     package func syncFolder(_ path: String) throws(DiskError) {
-        let fd = SystemCall.retryingInterrupted { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        let fd = try Self.descriptor { () throws(DiskError) in Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         guard fd >= 0 else { throw DiskError(call: "open", path: path, errno: errno) }
         defer { close(fd) }
         guard fsync(fd) == 0 else { throw DiskError(call: "fsync", path: path, errno: errno) }
     }
 
     package func forgetCached(_ path: String) throws(DiskError) {
-        let fd = SystemCall.retryingInterrupted { Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
+        let fd = try Self.descriptor { () throws(DiskError) in
+            Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        }
         guard fd >= 0 else { throw DiskError(call: "open", path: path, errno: errno) }
         defer { close(fd) }
         posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED)  // a file system without it has no such cache
