@@ -72,7 +72,7 @@ extension BetColumns {
     // The scans below have no branches and no index checks, so that the compiler vectorizes them. `checkLayout` has
     // verified that the bytes they read are in the chunk.
 
-    private func sum(_ range: Range<Int>) -> Int {
+    func sum(_ range: Range<Int>) -> Int {
         let lengths = bytes.extracting(range)
         var sum: UInt32 = 0  // at most 65,535 lengths of one byte
         for index in lengths.indices { sum &+= UInt32(lengths[unchecked: index]) }

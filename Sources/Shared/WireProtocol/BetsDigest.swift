@@ -24,8 +24,8 @@ package struct BetsDigest: Equatable, Sendable {
     /// - Precondition: `checkLayout()` of the columns succeeds.
     package init(_ bets: borrowing BetColumns) {
         count = UInt32(bets.count)
-        for index in 6 * bets.count..<7 * bets.count { firstNamesBytes &+= UInt32(bets.bytes[index]) }
-        for index in 7 * bets.count..<8 * bets.count { lastNamesBytes &+= UInt32(bets.bytes[index]) }
+        firstNamesBytes = UInt32(bets.sum(6 * bets.count..<7 * bets.count))
+        lastNamesBytes = UInt32(bets.sum(7 * bets.count..<8 * bets.count))
         documentsBytes = UInt32(bets.bytes.count - bets.textIndex) - firstNamesBytes - lastNamesBytes
         let columns = bets.bytes.bytes
         var start = 0
