@@ -206,7 +206,7 @@ extension LedgerCommitter {
     private func answerRepetition(_ ledger: inout OpenLedger) throws(LedgerError) {
         guard let repetition = ledger.repetitions.popFirst() else { return }
         repetition.requester.deliver(try ledger.decision(on: repetition))
-        repetition.requester.resume()
+        repetition.requester.finishTurn()
     }
 
     /// Stops without touching the ledger.

@@ -1,4 +1,6 @@
 /// The committer's view of a connection: its origin, and the receiver of its decisions.
+///
+/// A reference and not an id, so that delivering a decision needs no table of connections.
 protocol Requester: AnyObject, Sendable {
     /// For example `127.0.0.1:51234`.
     var peer: String { get }
@@ -19,6 +21,6 @@ protocol Requester: AnyObject, Sendable {
     /// Logs a decision, after the deliveries of its group.
     func log(_ decision: Decision)
 
-    /// Allows the connection its next turn, after its repetition is answered.
-    func resume()
+    /// Ends the turn that a repetition kept: it is answered.
+    func finishTurn()
 }

@@ -79,7 +79,7 @@ extension IngestConnection {
 extension IngestConnection {
     /// Handles the next event.
     ///
-    /// - Returns: whether the turn ends here; otherwise it ends when the committer has answered (``resume()``).
+    /// - Returns: whether the turn ends here; otherwise it ends when the committer has answered (``finishTurn()``).
     func takeTurn() -> Bool {
         guard let event = inbox.withLockedValue({ $0.events.popFirst() }) else { return true }
         let today = port.desk.today
@@ -142,7 +142,7 @@ extension IngestConnection: Requester {
         }
     }
 
-    func resume() {
+    func finishTurn() {
         if endTurn() { port.desk.queue.put([self]) }
     }
 }

@@ -15,6 +15,6 @@ struct IngestWorker: Sendable {
 
     /// Handles one event of a connection; queues the connection again if it may continue and has more events.
     func takeTurn(_ connection: IngestConnection) {
-        if connection.takeTurn() { connection.resume() }
+        if connection.takeTurn() { connection.finishTurn() }
     }
 }
