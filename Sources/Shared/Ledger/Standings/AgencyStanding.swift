@@ -12,7 +12,8 @@ package struct AgencyStanding: Equatable, Sendable {
     package private(set) var isFinished = false
     private var lastChunk = StreamRecord.LastChunk.none
     private var lastCount: UInt16 = 0
-    private var lastChecksum: UInt32 = 0
+    /// Of the last chunk's bets; nil if there is none, or if it is not known.
+    private var lastBets: BetsDigest?
     /// The digest of all recorded bets; nil after a rejection of version 1, which has no digest.
     private var digest: BetsDigest? = BetsDigest()
 
@@ -47,7 +48,7 @@ package struct AgencyStanding: Equatable, Sendable {
         nextSequence += 1
         lastChunk = kind == .rejection ? .rejected : .stored
         lastCount = UInt16(count)
-        lastChecksum = bets?.checksum ?? 0
+        lastBets = bets
         if let bets { digest?.append(bets) } else { digest = nil }
         switch kind {
         case .chunk: storedBets += UInt64(count)
@@ -62,6 +63,6 @@ package struct AgencyStanding: Equatable, Sendable {
     /// The record that WELCOME carries, for the agency to compare its file with.
     package var stream: StreamRecord {
         StreamRecord(
-            lastChunk: lastChunk, lastCount: lastCount, lastChecksum: lastChecksum, checksum: digest?.checksum)
+            lastChunk: lastChunk, lastCount: lastCount, lastChecksum: lastBets?.checksum ?? 0, checksum: digest?.checksum)
     }
 }
