@@ -63,6 +63,7 @@ package struct AgencyStanding: Equatable, Sendable {
     /// The record that WELCOME carries, for the agency to compare its file with.
     package var stream: StreamRecord {
         StreamRecord(
-            lastChunk: lastChunk, lastCount: lastCount, lastChecksum: lastBets?.checksum ?? 0, checksum: digest?.checksum)
+            lastChunk: lastChunk, lastCount: lastCount, lastChecksum: lastBets?.checksum ?? 0,
+            checksum: digest?.checksum)
     }
 }
