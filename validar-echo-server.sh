@@ -6,7 +6,8 @@
 set -eu
 message="Testing Message From SH"
 
-answer=$(printf '%s\n' "$message" | "$(dirname "$0")/scripts/containers" netcat ingest 12356) || answer=
+# A netcat that ends without reading leaves printf with a broken pipe: the answer says enough.
+answer=$(printf '%s\n' "$message" 2>/dev/null | "$(dirname "$0")/scripts/containers" netcat ingest 12356) || answer=
 if [ "$answer" = "$message" ]; then
   echo "action: test_echo_server | result: success"
 else

@@ -12,7 +12,7 @@ package struct AgencyStanding: Equatable, Sendable {
     package private(set) var isFinished = false
     private var lastChunk = StreamRecord.LastChunk.none
     private var lastCount: UInt16 = 0
-    /// Of the last chunk's bets; nil if there is none, or if it is not known.
+    /// The digest of the last chunk's bets; nil before the first chunk, and if it is not known.
     private var lastBets: BetsDigest?
     /// The digest of all recorded bets; nil after a rejection of version 1, which has no digest.
     private var digest: BetsDigest? = BetsDigest()
