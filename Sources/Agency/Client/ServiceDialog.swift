@@ -74,7 +74,8 @@ struct ServiceDialog {
             } catch let failure as ConnectionFailure {
                 guard lastAnswer.duration(to: start) < deadline else {
                     throw AgencyError.deadline(
-                        deadline, lastFailure: failure.reason, unacknowledged: unacknowledged(), rerun)
+                        deadline, lastFailure: "\(endpoint): \(failure.reason)", unacknowledged: unacknowledged(), rerun
+                    )
                 }
                 let delay = retry.nextDelay(using: &link.random)
                 log(

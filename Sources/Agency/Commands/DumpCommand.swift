@@ -23,13 +23,16 @@ struct DumpCommand: ParsableCommand {
         ["Tiago Nicolás", "Rivera", "34407251", "2001-08-29", "1033"],
     ]
 
+    /// Checks the name of the dialect.
+    func validate() throws {
+        guard LanguageRegistry.language(dialect) == nil else { return }
+        let names = LanguageRegistry.all.map(\.name).joined(separator: ", ")
+        throw ValidationError("--dialect \(dialect): one of \(names) is expected")
+    }
+
     func run() throws {
         try ProgramExit.run {
-            guard var language = LanguageRegistry.language(dialect) else {
-                throw ValidationError(
-                    "--dialect \(dialect): one of \(LanguageRegistry.all.map(\.name).joined(separator: ", ")) is expected"
-                )
-            }
+            guard var language = LanguageRegistry.language(dialect) else { return }
             let messages: [(name: String, bytes: [UInt8]?)] = [
                 ("hello", language.greeting(agency: "1")),
                 ("chunk", language.chunk(Self.rows, agency: "1", isLast: false)),

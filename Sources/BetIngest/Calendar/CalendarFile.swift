@@ -32,7 +32,8 @@ struct CalendarFile {
             faults.append("\(path): \(error)")
             return nil
         }
-        guard let root, let fields = fields(root, "the file", ["timeZone", "openDays", "draws", "exceptions"]) else {
+        guard let root, let fields = fields(root, "the top level", ["timeZone", "openDays", "draws", "exceptions"])
+        else {
             if root == nil { faults.append("\(path): the file is empty") }
             return nil
         }
@@ -41,16 +42,24 @@ struct CalendarFile {
             Int(text).flatMap { (0...7).contains($0) ? $0 : nil }
         }
         let rules = rules(root, fields["draws"])
-        let exceptions = exceptions(fields["exceptions"], draws: Set(rules.map(\.name)))
+        let exceptions = exceptions(fields["exceptions"], draws: names(fields["draws"]))
         guard let zone else { return nil }
         return DrawCalendar(timeZone: zone, openDays: openDays ?? 0, rules: rules, exceptions: exceptions)
     }
 
     // MARK: Draws
 
+    /// The names of the draws, those of faulty ones too.
+    private func names(_ node: Node?) -> Set<String> {
+        guard case .mapping(let mapping)? = node else { return [] }
+        return Set(mapping.compactMap(\.key.string))
+    }
+
     private mutating func rules(_ root: Node, _ node: Node?) -> [DrawCalendar.Rule] {
         guard case .mapping(let mapping)? = node, !mapping.isEmpty else {
-            fault(node ?? root, "draws must be names with days, opens, closes and number")
+            let expected = "names of draws, each with days, opens, closes and number, are expected"
+            fault(
+                node ?? root, node == nil ? "draws is missing; \(expected)" : "draws is empty or not keys; \(expected)")
             return []
         }
         return mapping.compactMap { key, value in

@@ -14,8 +14,8 @@ struct CalendarPlanCommand: ParsableCommand {
         commandName: "plan",
         abstract: "Print the draws of the coming days, in local time and UTC.",
         discussion: """
-            Reads calendar.yaml: draws by weekday, exceptions by date (docs/operations.md, "Calendar"). Every fault of the \
-            file is reported with its line, and every draw whose times daylight saving skips or repeats with its day.
+            Reads calendar.yaml: draws by weekday, exceptions by date (docs/operations.md, "Calendar"). A fault of the file \
+            is reported with its line; a time that daylight saving skips or repeats, with its day.
 
             EXAMPLE
               bet-ingest calendar plan --days 30 --file calendar.yaml
@@ -46,7 +46,9 @@ struct CalendarPlanCommand: ParsableCommand {
     func run() throws {
         try ProgramExit.run {
             guard let bytes = FileManager.default.contents(atPath: file) else {
-                throw ConfigurationError(["\(file): the file does not exist or cannot be read"])
+                throw ConfigurationError([
+                    "\(file): the file does not exist or cannot be read; --file names the calendar (docs/operations.md has an example)"
+                ])
             }
             let calendar = try CalendarFile.read(path: file, text: String(decoding: bytes, as: UTF8.self))
             let zone: TimeZoneRules

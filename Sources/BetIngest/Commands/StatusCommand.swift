@@ -27,7 +27,10 @@ struct StatusCommand: ParsableCommand {
             guard try DurableFile.exists(folder.ledger, on: disk) else {
                 let nothing = DrawStatus(folder.draw, .none, DrawStandings(), agencies: configuration.agencies)
                 try writeOutput(
-                    output == .json ? nothing.json() : "draw \(folder.draw): nothing yet (no \(folder.ledger))")
+                    output == .json
+                        ? nothing.json()
+                        : "draw \(folder.draw): nothing yet (no \(folder.ledger)), or --data and --draw name another folder"
+                )
                 return
             }
             let contents = try LedgerContents(reading: folder.ledger, on: disk)

@@ -183,7 +183,6 @@ extension LedgerCommitter {
             switch entry {
             case .decided(let decision, let requester):
                 requester.deliver(decision)
-                if case .stored(let chunk) = decision, chunk.isLast { observer.agencyFinished(chunk.agency) }
             case .repeated(let repetition):
                 ledger.repetitions.append(repetition)
             case .seal(let seal):
@@ -195,7 +194,10 @@ extension LedgerCommitter {
             }
         }
         // Log after all answers, so that no agency waits for the log.
-        for case .decided(let decision, let requester) in entries { requester.log(decision) }
+        for case .decided(let decision, let requester) in entries {
+            requester.log(decision)
+            if case .stored(let chunk) = decision, chunk.isLast { observer.agencyFinished(chunk.agency) }
+        }
     }
 
     /// Answers one repetition from the disk.

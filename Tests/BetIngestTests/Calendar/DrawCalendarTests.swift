@@ -71,7 +71,7 @@ struct DrawCalendarTests {
             ("date: 2026-12-25", "date: 2026-02-30", "date is \"2026-02-30\"; yyyy-mm-dd is expected"),
             ("cancelled: true, ", "", "an exception is either cancelled: true, or has opens or closes"),
             (", reason: Navidad", "", "reason is missing; a reason is expected"),
-            ("exceptions:", "exception:", "unknown key exception in the file"),
+            ("exceptions:", "exception:", "unknown key exception in the top level"),
             ("timeZone: America/Argentina/Buenos_Aires\n", "", "timeZone is missing"),
         ])
     func faults(_ old: String, _ new: String, _ fault: String) {

@@ -76,7 +76,8 @@ extension EventLog {
             throw code
         } catch {
             let exit = ProgramExit(for: error)
-            self(.failed("\(error)"))
+            // A line for each fault: a line break would be escaped.
+            for fault in (error as? ConfigurationError)?.faults ?? ["\(error)"] { self(.failed(fault)) }
             end(exit.rawValue)
             throw exit.code
         }
