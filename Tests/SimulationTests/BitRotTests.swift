@@ -71,6 +71,16 @@ struct BitRotTests {
             "bit rot: \(flipped) of \(good.count * 8) bits of a ledger, \(torn) read as a torn closing group")
     }
 
+    @Test("bytes after the end of a sealed ledger are damage, whatever they are", arguments: [1, 600, 9000])
+    func appended(_ count: Int) throws {
+        let disk = try draw()
+        let good = try #require(disk.bytes(Self.folder.ledger))
+        disk.put(Self.folder.ledger, good + [UInt8](repeating: 0xA5, count: count))
+        #expect(throws: LedgerError.self) { try LedgerContents(reading: Self.folder.ledger, on: disk) }
+        disk.put(Self.folder.ledger, good)
+        #expect(throws: Never.self) { try LedgerContents(reading: Self.folder.ledger, on: disk) }
+    }
+
     @Test("a result.json with a flipped bit is rejected by both services")
     func result() throws {
         let disk = try draw()
