@@ -66,6 +66,22 @@ struct DrawTests {
         #expect(try stopped.run(seal) == nil)
     }
 
+    @Test("a ledger that does not end with the draw's seal gives no result", arguments: 0..<4)
+    func otherSeal(_ change: Int) throws {
+        let fixture = try sealedLedger(winningNumber: 7)
+        var seal = try seal(fixture)
+        switch change {
+        case 0: seal.winningNumber = 8
+        case 1: seal.bets += 1
+        case 2: seal.agencies += 1
+        default: seal.method = "other"
+        }
+        let draw = Draw(
+            folder: CommitterFixture.folder, disk: fixture.disk, winnersPath: CommitterFixture.folder.winners
+        ) { false }
+        #expect(throws: LedgerError.self) { try draw.run(seal) }
+    }
+
     @Test("a damaged ledger gives no result")
     func damage() throws {
         let fixture = try sealedLedger(winningNumber: 7)
