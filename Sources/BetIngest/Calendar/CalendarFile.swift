@@ -42,7 +42,7 @@ struct CalendarFile {
             Int(text).flatMap { (0...7).contains($0) ? $0 : nil }
         }
         let rules = rules(root, fields["draws"])
-        let exceptions = exceptions(fields["exceptions"], draws: names(fields["draws"]))
+        let exceptions = exceptions(fields["exceptions"], draws: names(fields["draws"]), rules)
         guard let zone else { return nil }
         return DrawCalendar(timeZone: zone, openDays: openDays ?? 0, rules: rules, exceptions: exceptions)
     }
@@ -100,13 +100,30 @@ struct CalendarFile {
 
     // MARK: Exceptions
 
-    private mutating func exceptions(_ node: Node?, draws: Set<String>) -> [DrawCalendar.Exception] {
+    private mutating func exceptions(
+        _ node: Node?, draws: Set<String>, _ rules: [DrawCalendar.Rule]
+    ) -> [DrawCalendar.Exception] {
         guard let node else { return [] }
         guard case .sequence(let sequence) = node else {
             fault(node, "exceptions must be a list")
             return []
         }
-        return sequence.compactMap { exception($0, draws: draws) }
+        return sequence.compactMap { node in
+            let exception = exception(node, draws: draws)
+            if let exception { check(exception, node, rules) }
+            return exception
+        }
+    }
+
+    /// A date without a draw is more likely a mistake than an exception.
+    private mutating func check(_ exception: DrawCalendar.Exception, _ node: Node, _ rules: [DrawCalendar.Rule]) {
+        let weekday = exception.date.weekday
+        let concerned = rules.filter { exception.draw == nil || exception.draw == $0.name }
+        guard !concerned.isEmpty, !concerned.contains(where: { $0.days.contains(weekday) }) else { return }
+        fault(
+            node,
+            "\(exception.date) is a \(weekday), on which \(exception.draw ?? "no draw") is\(exception.draw == nil ? "" : " not") drawn"
+        )
     }
 
     private mutating func exception(_ node: Node, draws: Set<String>) -> DrawCalendar.Exception? {

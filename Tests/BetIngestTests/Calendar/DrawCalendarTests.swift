@@ -69,6 +69,8 @@ struct DrawCalendarTests {
             ("saturday:", "sunday:", "draws.nocturna is not drawn on sunday"),
             ("draw: nocturna", "draw: matutina", "draw is \"matutina\"; all or one of nocturna, previa is expected"),
             ("date: 2026-12-25", "date: 2026-02-30", "date is \"2026-02-30\"; yyyy-mm-dd is expected"),
+            ("date: 2026-12-25", "date: 2026-12-27", "2026-12-27 is a sunday, on which no draw is drawn"),
+            ("date: 2026-12-24", "date: 2026-12-27", "2026-12-27 is a sunday, on which nocturna is not drawn"),
             ("cancelled: true, ", "", "an exception is either cancelled: true, or has opens or closes"),
             (", reason: Navidad", "", "reason is missing; a reason is expected"),
             ("exceptions:", "exception:", "unknown key exception in the top level"),
