@@ -12,8 +12,6 @@ enum Answer: Equatable, Sendable {
         case message(Message)
         /// On a dialect's connection.
         case reply(DialectReply)
-        /// On a dialect's connection: any number of winners.
-        case winners(WinnersStream)
     }
 
     /// The trust in its peer that an answer establishes.
@@ -30,7 +28,9 @@ enum Answer: Equatable, Sendable {
     /// The oldest unanswered frame is parked: it is answered after the draw, or together with other ENDs.
     case parked
     /// The answer to a parked frame.
-    case parkedFrame(Content)
+    case parkedReply(DialectReply)
+    /// The answer to a consultation, parked or not: any number of winners.
+    case winners(WinnersStream, wasParked: Bool)
     /// The connection's final message; it answers no frame.
     case final(Content)
 
@@ -94,7 +94,7 @@ extension Answer {
         case .endParked, .consultationParked:
             self = .parked
         case .parkedEndFinished:
-            self = .parkedFrame(.reply(.finished))
+            self = .parkedReply(.finished)
         case .endRejected(let reason, let isAnswered):
             guard isAnswered else { return nil }
             self = .frame(.reply(.rejected(badBets: 0, reason: reason)))
@@ -114,7 +114,7 @@ extension Answer {
                 self = .final(.nothing)
                 return
             }
-            self = wasParked ? .parkedFrame(.winners(stream)) : .frame(.winners(stream))
+            self = .winners(stream, wasParked: wasParked)
         case .superseded, .expired, .winnersUnreadable, .left:
             self = .final(.nothing)
         case .joined, .reconnected, .rejected, .repeated, .storedBet, .gap, .failed, .consult, .askDrawn:

@@ -81,9 +81,13 @@ final class LoopOutbox: Sendable {
         switch answer {
         case .frame(let content, _):
             encode(content, for: dialect, into: &bytes, &entry)
-        case .parkedFrame(let content):
+        case .parkedReply(let reply):
             entry.outcome.wasParked = true
-            encode(content, for: dialect, into: &bytes, &entry)
+            encode(.reply(reply), for: dialect, into: &bytes, &entry)
+        case .winners(let stream, let wasParked):
+            entry.outcome.wasParked = wasParked
+            entry.winners = stream
+            entry.outcome.ending = Self.ending(dialect?.nextAfterWinners ?? .stay)
         case .parked:
             entry.outcome.isParked = true
         case .final(let content):
@@ -104,11 +108,16 @@ final class LoopOutbox: Sendable {
             guard let dialect else { break }
             dialect.encode(reply, into: &bytes)
             next = dialect.next(after: reply)
-        case .winners(let stream):
-            entry.winners = stream
-            next = dialect?.nextAfterWinners ?? .stay
         }
-        entry.outcome.ending = next == .close ? .afterLast : next == .closeWhenQuiet ? .whenQuiet : .none
+        entry.outcome.ending = Self.ending(next)
+    }
+
+    private static func ending(_ next: DialectReply.Next) -> AnswerOutput.Ending {
+        switch next {
+        case .stay: .none
+        case .closeWhenQuiet: .whenQuiet
+        case .close: .afterLast
+        }
     }
 
     /// Hands the answers to their handlers, and flushes each connection once or postpones it to the next drain.
