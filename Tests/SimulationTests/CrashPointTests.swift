@@ -160,6 +160,18 @@ struct CrashPointTests {
         #expect(cuts > 100 && recoveryCuts > cuts)
     }
 
+    @Test("after a failed sync, the next start does not read from the page cache what the disk may not have")
+    func failedSync() throws {
+        let disk = SimulatedDisk()
+        let ingest = try start(disk)
+        disk.setPlan { $0.name == "sync" ? .failsAndIsNotPersisted(errno: EIO) : nil }
+        let answers = Answers()
+        #expect(throws: LedgerError.self) { try send(from: 1, to: ingest, answers) }
+        #expect(answers.acknowledged.withLockedValue { $0 } == 0)
+        disk.setPlan { _ in nil }
+        #expect(check(try start(disk), 0, "after a failed sync") == 0)
+    }
+
     private func winners(_ bytes: [UInt8]) throws -> [String]? {
         try DrawResult(fileBytes: bytes).agencies?.first?.winners
     }

@@ -101,6 +101,17 @@ struct LedgerReaderTests {
         #expect(end.tornBytes > 0)
     }
 
+    @Test("a group that stands where another number belongs is not read")
+    func repeatedGroup() throws {
+        let ledger = try LedgerFixture(groupCount: 2, isClosed: false)
+        var bytes = ledger.bytes
+        let first = ledger.ends[0]..<ledger.ends[1]
+        bytes.replaceSubrange(first.upperBound..<first.upperBound + first.count, with: bytes[first])
+        let (groups, end) = try LedgerFixture.read(bytes)
+        #expect(groups == [ledger.groups[0]])
+        #expect(end.tornBytes > 0)
+    }
+
     @Test("a file that is not a ledger is rejected")
     func noLedger() {
         #expect(throws: LedgerError.badHeader(path: LedgerFixture.path, reason: "this is not a Quiniela ledger")) {

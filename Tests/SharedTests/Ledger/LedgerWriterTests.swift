@@ -97,6 +97,20 @@ struct LedgerWriterTests {
         #expect(!disk.calls.contains("truncate bets.ledger"))
     }
 
+    @Test("opening cuts off a torn group before it syncs")
+    func tornGroup() throws {
+        let ledger = try LedgerFixture(groupCount: 2, isClosed: false)
+        var bytes = ledger.bytes
+        bytes[ledger.ends[1] + GroupHeader.byteCount] ^= 1
+        ledger.disk.put(LedgerFixture.path, bytes)
+        let end = try LedgerFixture.read(bytes).end
+        #expect(end.offset == ledger.ends[1] && end.tornBytes > 0)
+        ledger.disk.setPlan { _ in nil }
+        _ = try LedgerWriter(LedgerFixture.path, header: LedgerFixture.header, end: end, on: ledger.disk)
+        #expect(ledger.bytes.count == end.offset)
+        #expect(ledger.disk.calls.suffix(2) == ["truncate bets.ledger", "sync bets.ledger"])
+    }
+
     @Test("closing releases preallocated space, and later groups may follow")
     func closing() throws {
         let ledger = try LedgerFixture(groupCount: 1, isClosed: true)
