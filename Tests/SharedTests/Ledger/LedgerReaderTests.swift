@@ -101,7 +101,7 @@ struct LedgerReaderTests {
         #expect(end.tornBytes > 0)
     }
 
-    @Test("a group that stands where another number belongs is not read")
+    @Test("a group whose number is not the next one is not read")
     func repeatedGroup() throws {
         let ledger = try LedgerFixture(groupCount: 2, isClosed: false)
         var bytes = ledger.bytes
