@@ -27,15 +27,14 @@ package final class FileLock: Sendable {
         let end = ContinuousClock.now + deadline
         while true {
             let fd = try Self.open(path)
-            let code = SystemCall.retryingInterrupted({ flock(fd, LOCK_EX | LOCK_NB) }) == 0 ? 0 : errno
-            // If the file was removed or replaced since it was opened, this lock excludes nobody.
-            if code == 0, Self.isNamed(fd, path) {
+            let code = Self.lock(fd, at: path)
+            if code == 0 {
                 self.fd = fd
                 break
             }
             let holder = Self.readHolder(fd)
             close(fd)
-            if code == 0 { continue }
+            if code == ESTALE { continue }
             guard code == EWOULDBLOCK else { throw .disk(DiskError(call: "flock", path: path, errno: code)) }
             guard ContinuousClock.now < end, !isStopping() else { throw .held(path: path, holder: holder) }
             usleep(20_000)
@@ -56,6 +55,16 @@ package final class FileLock: Sendable {
         let fd = SystemCall.retryingInterrupted { Glibc.open(path, flags, 0o600) }
         guard fd >= 0 else { throw .disk(DiskError(call: "open", path: path, errno: errno)) }
         return fd
+    }
+
+    /// Locks an open file if its path still names it.
+    ///
+    /// The lock of a file that was removed or replaced since it was opened excludes nobody.
+    ///
+    /// - Returns: 0, `ESTALE` if the path names another file or none, or the error number of `flock`.
+    static func lock(_ fd: Int32, at path: String) -> Int32 {
+        guard SystemCall.retryingInterrupted({ flock(fd, LOCK_EX | LOCK_NB) }) == 0 else { return errno }
+        return isNamed(fd, path) ? 0 : ESTALE
     }
 
     private static func isNamed(_ fd: Int32, _ path: String) -> Bool {

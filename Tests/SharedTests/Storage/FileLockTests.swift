@@ -1,8 +1,9 @@
 import Glibc
 import Platform
-import Storage
 import TestKit
 import Testing
+
+@testable import Storage
 
 struct FileLockTests {
     @Test("two locks in one process exclude each other, and the second names the holder")
@@ -60,6 +61,19 @@ extension FileLockTests {
             try FileLock(path, holder: "the third", deadline: .zero)
         }
         withExtendedLifetime((first, second)) {}
+    }
+
+    @Test("a file that is removed or replaced between its opening and its locking is not locked")
+    func replacedAfterOpening() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/lock"
+        let fd = open(path, O_RDWR | O_CREAT, 0o600)
+        defer { close(fd) }
+        #expect(FileLock.lock(fd, at: path) == 0)
+        #expect(unlink(path) == 0)
+        #expect(FileLock.lock(fd, at: path) == ESTALE)
+        _ = try FileLock(path, holder: "the replacement", deadline: .zero)
+        #expect(FileLock.lock(fd, at: path) == ESTALE)
     }
 
     @Test("if the file is replaced during the wait, the new file is locked")
