@@ -3,20 +3,17 @@ import Ledger
 import Shell
 import Storage
 
-/// The wired parts of the ingest service between the sockets and the disk: everything except threads and ports.
+/// The ingest service except threads and ports.
 ///
 /// The service runs them on several threads (``RunningIngest``); the simulation steps through them on one.
 struct IngestCore: Sendable {
-    /// The parts that connections use.
     let desk: IngestDesk
     let budget: FrameBudget
     let worker: IngestWorker
     /// See ``DrawStandings/agencies(configured:)``.
     let agencies: UInt32
 
-    /// Opens the ledger for appending to the contents that recovery read.
-    ///
-    /// - Parameter program: the version of this program; the ledger records it.
+    /// Opens the ledger for appending; it records the version `program`.
     /// - Throws: ``LedgerError``.
     init(
         configuration: ServiceConfiguration, program: String, contents: LedgerContents, published: PublishedDraw?,

@@ -4,13 +4,13 @@ import Platform
 import Shell
 import Storage
 
-/// The ingest service from start to exit: opens everything in order, serves, draws, and closes in the reverse order.
+/// The ingest service from start to exit.
 ///
 /// Isolation: the main thread.
 struct IngestService {
     let configuration: ServiceConfiguration
     let log: EventLog
-    /// The version of this program; the ledger records it.
+    /// The program's version, which the ledger records.
     let program: String
     let exitAfterDraw: Bool
     /// Whether a draw without a ledger is an error: the volume with the data may not be mounted.
@@ -21,7 +21,7 @@ struct IngestService {
 
     private var folder: DrawFolder { configuration.folder }
 
-    /// Serves until a stop signal, a fatal error, or, with `exitAfterDraw`, the publication.
+    /// Serves until a stop signal, a fatal error, or the publication with `exitAfterDraw`.
     ///
     /// Blocks.
     func run() throws {
@@ -54,8 +54,6 @@ struct IngestService {
         if let failure = inbox.failure { throw failure }  // A commit failed while everything was closed.
     }
 
-    /// Recovers the draw and opens the ports.
-    ///
     /// Releases what recovery read: a shared index of chunks would be copied when the first new chunk is appended.
     private func start() throws -> (RunningIngest, DrawLifecycle)? {
         let recovery = try DrawRecovery(
@@ -75,7 +73,6 @@ struct IngestService {
         return (running, lifecycle)
     }
 
-    /// Handles events on the main thread until the service must stop.
     private func serve(_ lifecycle: inout DrawLifecycle) throws {
         while !(lifecycle.isPublished && exitAfterDraw) {
             switch inbox.waitForNextEvent() {

@@ -13,7 +13,7 @@ struct RunningIngest {
     private let ledger: String
     private let log: EventLog
 
-    /// Starts the ports, the committer and the workers.
+    /// Starts ports, committer and workers.
     ///
     /// - Throws: if a port cannot be opened. Then nothing is left running.
     init(_ core: IngestCore, configuration: ServiceConfiguration, log: EventLog) throws {
@@ -49,7 +49,7 @@ struct RunningIngest {
 }
 
 extension ServiceConfiguration {
-    /// Returns port 1 and the ports of the dialects that carry bets.
+    /// Returns port 1 and the dialects that carry bets.
     fileprivate func ingestPorts(_ core: IngestCore) -> [(port: IngestPort, endpoint: Endpoint)] {
         let dialects = dialects.filter { !$0.isWinners }
         return ([(nil, ingest.listen)] + dialects.map { ($0.dialect, $0.endpoint) }).map { dialect, endpoint in

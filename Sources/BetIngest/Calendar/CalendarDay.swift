@@ -54,11 +54,10 @@ struct CalendarDay: Hashable, Comparable, Sendable, CustomStringConvertible {
     static func < (left: CalendarDay, right: CalendarDay) -> Bool { left.number < right.number }
 }
 
-/// A day of the week, as calendars name it.
+/// A day of the week.
 enum Weekday: Int, CaseIterable, Sendable {
     case monday, tuesday, wednesday, thursday, friday, saturday, sunday
 
-    /// `mon` … `sun`.
     var short: String { String("\(self)".prefix(3)) }
 
     /// Reads `mon`, `mon-sat` or `sat,sun`; nil for other text.

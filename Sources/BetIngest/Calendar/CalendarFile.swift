@@ -49,7 +49,7 @@ struct CalendarFile {
 
     // MARK: Draws
 
-    /// The names of the draws, those of faulty ones too.
+    /// Includes the names of faulty draws.
     private func names(_ node: Node?) -> Set<String> {
         guard case .mapping(let mapping)? = node else { return [] }
         return Set(mapping.compactMap(\.key.string))
@@ -150,7 +150,7 @@ struct CalendarFile {
 
     // MARK: Nodes
 
-    /// The values of a mapping by key; nil, with a fault, if the node is not a mapping.
+    /// Nil, with a fault, if the node is not a mapping.
     private mutating func fields(_ node: Node, _ place: String, _ keys: [String]) -> [String: Node]? {
         guard case .mapping(let mapping) = node else {
             fault(node, "\(place) must be keys with values: \(keys.joined(separator: ", "))")

@@ -12,7 +12,6 @@ struct DrawCalendar: Equatable, Sendable {
         case entered
     }
 
-    /// Opening and cut-off of one draw.
     struct Times: Equatable, Sendable {
         var opens: TimeOfDay
         var closes: TimeOfDay
@@ -23,7 +22,6 @@ struct DrawCalendar: Equatable, Sendable {
         var days: Set<Weekday>
         var times: Times
         var number: Number
-        /// Times of single weekdays.
         var timesOfDay: [Weekday: Times] = [:]
     }
 
@@ -42,11 +40,9 @@ struct DrawCalendar: Equatable, Sendable {
     var timeZone: String
     /// Draws open this many days before their date, at their opening time.
     var openDays: Int
-    /// In the order of the file.
     var rules: [Rule]
     var exceptions: [Exception]
 
-    /// One draw of the calendar, with local times.
     struct Draw: Equatable, Sendable {
         var id: DrawID
         var date: CalendarDay
@@ -78,7 +74,7 @@ struct DrawCalendar: Equatable, Sendable {
     }
 }
 
-/// The reason that a day of a calendar cannot be planned.
+/// A fault of a day.
 enum CalendarFault: Error, Equatable, Sendable, CustomStringConvertible {
     case order(DrawID, DrawCalendar.Times)
     case zone(DrawID, TimeZoneFault)

@@ -1,4 +1,4 @@
-/// The draws of some days, with instants.
+/// The draws of some days.
 struct DrawPlan: Sendable {
     struct Draw: Sendable {
         var draw: DrawCalendar.Draw

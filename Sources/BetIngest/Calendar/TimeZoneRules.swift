@@ -51,7 +51,7 @@ struct TimeZoneRules {
         return instant
     }
 
-    /// The day that it is in the zone.
+    /// Returns the day in the zone.
     ///
     /// - Parameter now: milliseconds since 1970.
     func today(_ now: UInt64) -> CalendarDay {
@@ -60,14 +60,14 @@ struct TimeZoneRules {
         return CalendarDay(year: Int(local.tm_year) + 1900, month: Int(local.tm_mon) + 1, day: Int(local.tm_mday))
     }
 
-    /// An instant as local time, for example `2026-12-24 18:50 -03`.
+    /// For example `2026-12-24 18:50 -03`.
     func text(_ instant: Int) -> String {
         var (seconds, local) = (time_t(instant), tm())
         localtime_r(&seconds, &local)
         return Self.text(&local, "%Y-%m-%d %H:%M %Z")
     }
 
-    /// An instant as RFC 3339 in UTC, for example `2026-12-24T21:50:00Z`.
+    /// RFC 3339, for example `2026-12-24T21:50:00Z`.
     static func utc(_ instant: Int) -> String {
         var (seconds, parts) = (time_t(instant), tm())
         gmtime_r(&seconds, &parts)

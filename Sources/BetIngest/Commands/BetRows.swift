@@ -7,9 +7,7 @@ struct BetRows {
     var isSpreadsheetSafe = false
     private(set) var bytes: [UInt8] = []
 
-    /// Appends a row for each bet of a chunk.
-    ///
-    /// Text is copied as bytes.
+    /// Appends a row for each bet; text is copied as bytes.
     mutating func append(_ columns: borrowing BetColumns, agency: AgencyID) {
         var cursor = BetTextCursor(columns)
         let prefix = Array("\(agency),".utf8)
@@ -40,10 +38,9 @@ struct BetRows {
         append(field: safe.span)
     }
 
-    /// The first characters of cells that a spreadsheet evaluates.
     private static let formulaStarts = Array("=+-@\t\r".utf8)
 
-    /// Appends a field, quoted as in RFC 4180 if it contains a comma, a quote, CR or LF.
+    /// Appends a field, quoted as in RFC 4180.
     private mutating func append(field: Span<UInt8>) {
         var needsQuotes = false
         for index in field.indices {

@@ -66,7 +66,6 @@ struct CalendarPlanCommand: ParsableCommand {
 }
 
 extension DrawPlan {
-    /// A table of the draws, one row each.
     func table(_ zone: TimeZoneRules) -> String {
         var table = TextTable(["draw", "day", "opens", "closes", "opens UTC", "closes UTC", "number", "exception"])
         for planned in draws {
@@ -83,7 +82,7 @@ extension DrawPlan {
         return table.text
     }
 
-    /// One object with all draws.
+    /// Returns one JSON object.
     func json(_ zone: TimeZoneRules) throws -> String {
         struct Row: Encodable {
             var draw, date, opens, closes, number: String

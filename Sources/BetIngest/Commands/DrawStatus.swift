@@ -5,7 +5,7 @@ import Ledger
 /// The state of a draw for programs: `bet-ingest status --output json`.
 struct DrawStatus: Encodable {
     enum State: String, Encodable {
-        /// There is no ledger yet.
+        /// There is no ledger.
         case none
         case open
         case sealed
@@ -42,7 +42,7 @@ struct DrawStatus: Encodable {
         }
     }
 
-    /// Encodes the status as one line.
+    /// Encodes one line.
     ///
     /// - Throws: never; strings and integers can be encoded.
     func json() throws -> String {

@@ -3,9 +3,8 @@ import Ledger
 import Shell
 
 extension DrawStandings {
-    /// Returns a table with a line for each agency.
+    /// Returns a table of the agencies: with more than 200, only those that have sent something.
     ///
-    /// With more than 200 agencies, it lists only those that have sent something.
     /// An agency above `agencies` that has sent something is listed too.
     func table(agencies: UInt32) -> String {
         var table = TextTable(["agency", "chunks", "bets", "rejected", "state"])
@@ -27,7 +26,6 @@ extension DrawStandings {
 }
 
 extension LedgerContents {
-    /// Returns a readable summary of the ledger.
     func summary(path: String) -> String {
         let ending =
             end.tornBytes > 0

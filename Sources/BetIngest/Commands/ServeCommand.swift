@@ -21,7 +21,7 @@ struct ServeCommand: ParsableCommand {
         help: "Fail if the ledger is missing: for a draw that has begun, whose data folder may not be mounted.")
     var expectLedger = false
 
-    /// The number of threads other than workers and event loops: committer, log, signals, and one spare.
+    /// The threads of committer, log and signals, and one spare.
     private static let otherThreads = 4
 
     func run() throws {

@@ -4,7 +4,6 @@ import Shell
 /// An error: the result is not the one that its ledger gives.
 struct VerifyFailure: ProgramError, CustomStringConvertible {
     var path: String
-    /// The descriptions of the differences.
     var differences: [String]
     var exit: ProgramExit { .data }
 
@@ -50,7 +49,6 @@ extension DrawResult {
         return differences
     }
 
-    /// Returns the difference between two lists of documents; nil if they are equal.
     private static func difference(_ own: [String], _ other: [String]) -> String? {
         guard own != other else { return nil }
         let first = zip(own, other).enumerated().first { $1.0 != $1.1 }

@@ -2,9 +2,9 @@ import Domain
 import Ledger
 import WireProtocol
 
-/// The admission of requests: every record that is durable or staged, and the connection that sends for each agency.
+/// The decisions on requests: records durable or staged, and the connection that sends for each agency.
 ///
-/// Pure; decides on each request.
+/// Pure.
 ///
 /// Isolation: the committer's staging lock, so that entries are staged in the order of their decisions.
 struct Admission {
@@ -16,9 +16,9 @@ struct Admission {
     var waitingEnds: [String: [any Requester]] = [:]
     /// Recovered, unfinished agencies whose origin is not known yet.
     var awaitingOrigin: Set<AgencyID>
-    /// Superseded connections that have not ended yet.
+    /// Superseded connections that have not ended.
     private(set) var superseded: Set<ObjectIdentifier> = []
-    /// Whether the seal is staged or durable: then nothing new is admitted.
+    /// Whether the seal is staged or durable.
     private(set) var isSealed: Bool
 
     init(standings: DrawStandings) {
@@ -27,7 +27,7 @@ struct Admission {
         awaitingOrigin = Set(standings.standings.filter { !$0.value.isFinished }.keys)
     }
 
-    /// Decides on a request and appends the resulting entries.
+    /// Decides on a request.
     ///
     /// - Returns: whether the connection may have another turn; after a repetition it must wait for the answer.
     mutating func apply(_ request: Request, from requester: any Requester, to entries: inout StagedEntries) -> Bool {
@@ -56,14 +56,14 @@ struct Admission {
         return true
     }
 
-    /// Closes the draw: nothing new is admitted afterwards.
+    /// Stages the seal: nothing new is admitted afterwards.
     mutating func seal(_ record: SealRecord, to entries: inout StagedEntries) {
         isSealed = true
         standings.apply(record)
         entries.append(.seal(record))
     }
 
-    /// Makes a connection the sender of an agency, and supersedes the previous one.
+    /// Supersedes the agency's previous sender.
     mutating func takeOver(_ agency: AgencyID, _ requester: any Requester, _ entries: inout StagedEntries) {
         guard let previous = owners.updateValue(requester, forKey: agency), previous !== requester else { return }
         superseded.insert(ObjectIdentifier(previous))
@@ -87,7 +87,7 @@ struct Admission {
     private mutating func admit(
         _ checked: CheckedChunk, _ agency: AgencyID, _ requester: any Requester, _ entries: inout StagedEntries
     ) -> Bool {
-        // Superseded: the connection gets no answer to its chunks in flight.
+        // Its chunks in flight get no answer.
         guard owners[agency] === requester else { return true }
         let chunk = checked.chunk
         func notRecorded(_ code: RejectionCode, _ reason: String) -> NotRecorded {
@@ -118,14 +118,13 @@ struct Admission {
         return true
     }
 
-    /// Returns the reason why an agency can add nothing more.
+    /// Returns why an agency can add nothing more.
     func closedReason(_ agency: AgencyID) -> String {
         if isSealed { return "draw closed: the ledger is sealed" }
         return standings[agency].isFinished
             ? "agency \(agency) has sent its last chunk" : "agency \(agency) has used all its sequences"
     }
 
-    /// Counts a chunk with the agency's next sequence and stages its record.
     mutating func stageRecord(
         _ checked: CheckedChunk, _ agency: AgencyID, sequence: UInt32, answers message: RecordedChunk.Message,
         _ requester: any Requester, _ entries: inout StagedEntries

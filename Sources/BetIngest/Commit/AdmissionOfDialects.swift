@@ -3,7 +3,7 @@ import Ledger
 import WireProtocol
 
 extension Admission {
-    /// Decides on a chunk of a dialect: assigns the next sequence, and makes the connection the agency's sender.
+    /// Assigns the next sequence, and makes the connection the agency's sender.
     mutating func admitUnnumbered(
         _ checked: CheckedChunk, _ agency: AgencyID, _ requester: any Requester, _ entries: inout StagedEntries
     ) {
@@ -39,7 +39,7 @@ extension Admission {
         stageRecord(checked, agency, sequence: standing.nextSequence, answers: .chunk, requester, &entries)
     }
 
-    /// Decides on an END: stages an empty last chunk, unless the agency has already finished.
+    /// Stages an empty last chunk, unless the agency has already finished.
     ///
     /// - Parameters:
     ///   - named: nil if neither the message nor its connection names the agency; then it is an agency whose bets
@@ -75,8 +75,7 @@ extension Admission {
 
     /// Decides on an END that names no agency.
     ///
-    /// If several agencies of its origin are unfinished, it is parked until there is an END for each of them: then all
-    /// of them have finished.
+    /// If several agencies of its origin are unfinished, it is parked until there is an END for each of them.
     private mutating func finishNameless(_ requester: any Requester, _ entries: inout StagedEntries) {
         func reject(_ reason: String) {
             entries.append(.decided(.endRejected(reason: reason, isAnswered: true), requester))
@@ -120,9 +119,7 @@ extension Admission {
         for requester in waiting { entries.append(.decided(.parkedEndFinished, requester)) }
     }
 
-    /// Stages an agency's empty last chunk.
-    ///
-    /// - Returns: false if the agency has finished or the draw is closed.
+    /// Returns false if the agency has finished or the draw is closed.
     private mutating func stageEnd(
         _ agency: AgencyID, answers message: RecordedChunk.Message, _ requester: any Requester,
         _ entries: inout StagedEntries

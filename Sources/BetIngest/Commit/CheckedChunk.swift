@@ -3,16 +3,16 @@ import Domain
 import Ledger
 import WireProtocol
 
-/// A chunk with the outcome of its check: the record that it becomes if its sequence is accepted.
+/// A checked chunk: the record that it becomes if its sequence is accepted.
 ///
 /// Made on a worker's thread outside any lock, because checksums and fingerprints take time.
 struct CheckedChunk: Sendable {
     let chunk: Chunk
-    /// The digest of the chunk's bets for the agency's stream; empty if its columns are malformed.
+    /// The digest of the chunk's bets; empty if its columns are malformed.
     let bets: BetsDigest
-    /// The record of its rejection; nil for a valid chunk.
+    /// Nil for a valid chunk.
     let rejection: RejectionRecord?
-    /// The bytes that hold the payload of its record from `payloadIndex` on, and the payload's checksum.
+    /// The bytes with the record's payload from `payloadIndex` on, and the payload's checksum.
     let recordBytes: [UInt8]
     let payloadIndex: Int
     let payloadChecksum: UInt32
@@ -32,9 +32,7 @@ struct CheckedChunk: Sendable {
         }
     }
 
-    /// Makes a chunk whose check is already done.
-    ///
-    /// - Parameter fault: nil for a chunk whose columns and bets are valid.
+    /// Makes a checked chunk; `fault` is nil if its columns and bets are valid.
     init(_ chunk: Chunk, fault: ChunkFault?, _ reservation: Reservation? = nil) {
         self.reservation = reservation
         self.chunk = chunk
@@ -49,6 +47,5 @@ struct CheckedChunk: Sendable {
         payloadChecksum = rejection == nil ? bets.chunkChecksum : CRC32C.checksum(bytes.span.bytes)
     }
 
-    /// The number of bets that it adds to the agency's stream.
     var betCount: Int { rejection?.betCount(claimed: chunk.count) ?? chunk.count }
 }

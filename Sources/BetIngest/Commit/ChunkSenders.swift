@@ -2,7 +2,7 @@ import Domain
 
 /// The origins of dialect agencies' chunks, which identify the agency of an END that names none.
 ///
-/// Pure. In memory only, one origin for each agency.
+/// Pure. In memory only.
 struct ChunkSenders: Sendable {
     private struct Origin: Sendable {
         var unfinished: Set<AgencyID> = []
@@ -11,7 +11,7 @@ struct ChunkSenders: Sendable {
 
     private struct Sender: Sendable {
         var origin: String
-        /// The number of chunks on its latest connection.
+        /// The chunks on its latest connection.
         var connectionChunks = 0
     }
 
@@ -35,22 +35,18 @@ struct ChunkSenders: Sendable {
         origins[origin]?.finished.insert(agency)
     }
 
-    /// Returns the unfinished agencies whose latest chunk came from an origin.
     func unfinished(at origin: String) -> Set<AgencyID> {
         origins[origin]?.unfinished ?? []
     }
 
-    /// Returns a finished agency of an origin.
-    ///
-    /// If all agencies of the origin have finished, a nameless END repeats the END of one of them.
+    /// Returns the finished agency whose END a nameless END repeats, if all agencies of the origin have finished.
     func finishedAgency(at origin: String) -> AgencyID? {
         origins[origin]?.finished.min()
     }
 
-    /// Returns the origin of an agency's latest chunk.
     func origin(of agency: AgencyID) -> String? { senders[agency]?.origin }
 
-    /// Whether the agency's latest connection carried one chunk, as if its program opens a connection for each message.
+    /// Whether the agency's program seems to open a connection for each message.
     func sentOneChunk(_ agency: AgencyID) -> Bool { senders[agency]?.connectionChunks == 1 }
 
     private mutating func leave(_ origin: String, _ agency: AgencyID) {

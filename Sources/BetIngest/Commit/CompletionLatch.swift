@@ -1,6 +1,6 @@
 private import Synchronization
 
-/// A latch that counts agencies down to the draw and sets its done flag exactly once.
+/// A latch that counts agencies down to the draw.
 ///
 /// Isolation: any thread. The decrement releases what the caller wrote before it (the durable last chunk), and the
 /// exchange of the flag acquires it: a thread that sees the flag sees every agency's last chunk.
@@ -9,11 +9,9 @@ final class CompletionLatch: Sendable {
     private let isDone: Atomic<Bool>
     private let onDone: @Sendable () -> Void
 
-    /// Makes a latch.
+    /// Makes a latch; with 0 `remaining` agencies it is done at once.
     ///
-    /// - Parameters:
-    ///   - remaining: the number of unfinished agencies. With 0 the latch is done at once.
-    ///   - onDone: called exactly once, by the thread of the last agency; must not block.
+    /// - Parameter onDone: called exactly once, by the thread of the last agency; must not block.
     init(remaining: Int, onDone: @escaping @Sendable () -> Void) {
         precondition(remaining >= 0, "\(remaining) agencies remain")
         self.remaining = Atomic(remaining)

@@ -4,7 +4,7 @@ import WireProtocol
 
 /// The outcome of a request.
 ///
-/// The connection derives from it the answer, in its protocol, and the log line (`Answer`, `IngestConnection`).
+/// The connection derives its answer and log line from it (`Answer`, `IngestConnection`).
 ///
 /// Every chunk has one, so the usual case is small and cheap to copy; cases with references are boxed.
 enum Decision: Sendable {
@@ -16,21 +16,19 @@ enum Decision: Sendable {
     case superseded(AgencyID)
     /// An agency of a dialect sends on a new connection.
     case reconnected(AgencyID, storedBets: UInt64, Reconnection)
-    /// The chunk is stored, or the END recorded, durably.
+    /// Stored or recorded durably.
     case stored(RecordedChunk)
-    /// The rejection of the chunk is recorded, durably.
+    /// Recorded durably.
     indirect case rejected(RecordedChunk, RejectionRecord)
     /// The chunk was recorded before: its answer then.
     indirect case repeated(RecordedChunk, RejectionRecord?)
     /// For the log: the bet of a stored chunk of one.
     indirect case storedBet(Bet)
-    /// Nothing of the chunk is recorded.
     indirect case notRecorded(NotRecorded)
     /// Chunks before this one are missing; final.
     indirect case gap(NotRecorded)
     /// The chunk needs no record.
     case nothingToRecord(isLast: Bool)
-    /// The agency had already finished.
     case finishedAlready
     /// An END that names no agency waits for others from its origin.
     case endParked
@@ -45,7 +43,6 @@ enum Decision: Sendable {
 
     // MARK: Made by sessions
 
-    /// A message of a dialect is invalid.
     indirect case invalid(InvalidMessage)
     /// The rest of a rejected chunk; not answered.
     case restOfRejected
@@ -94,7 +91,7 @@ struct RecordedChunk: Equatable, Sendable {
     var answers = Message.chunk
 }
 
-/// A chunk without a record.
+/// A chunk that was not recorded.
 struct NotRecorded: Equatable, Sendable {
     var agency: AgencyID
     var sequence: UInt32
@@ -111,6 +108,6 @@ struct InvalidMessage: Equatable, Sendable {
     var bets: Int?
     var badBets = 0
     var reason: String
-    /// Whether the connection is closed with the answer.
+    /// Whether the answer closes the connection.
     var isFinal = false
 }

@@ -5,12 +5,10 @@ import Platform
 
 /// The committer of the ledger, with group commit.
 ///
-/// Workers stage. One thread appends everything that was staged meanwhile, with one fdatasync, and only then delivers
-/// the decisions.
+/// Workers stage. One thread appends everything staged, with one fdatasync, and only then delivers the decisions.
 ///
 /// Fields and their guards:
-/// - `staging`: its lock. Workers decide and stage in one step, so entries are in the order of decisions. The committer
-///   thread takes a group of them at once.
+/// - `staging`: its lock. Workers decide and stage in one step, so entries are in the order of decisions.
 /// - `ledger`: its lock, which the committer thread holds during a commit. No other thread takes it before the
 ///   committer thread has ended.
 ///
@@ -21,7 +19,6 @@ final class LedgerCommitter: Sendable {
     ///
     /// Called on the committer thread; must not block.
     struct Observer: Sendable {
-        /// An agency's last chunk is durable.
         var agencyFinished: @Sendable (AgencyID) -> Void
         /// The seal and its closing group are durable.
         var sealed: @Sendable (SealRecord) -> Void
@@ -94,8 +91,6 @@ extension LedgerCommitter {
     }
 
     /// Makes the committer thread commit the staged entries, close the ledger and end.
-    ///
-    /// Nothing is staged afterwards.
     func stop() {
         staging.withLock { $0.stop() }
         staging.wakeAll()
@@ -106,8 +101,6 @@ extension LedgerCommitter {
 
 extension LedgerCommitter {
     /// Commits groups until `stop()` or a failure.
-    ///
-    /// The body of the committer thread.
     func run() {
         while waitForStagedEntries() {
             guard commitStaged() else { return }
@@ -115,9 +108,7 @@ extension LedgerCommitter {
         close()
     }
 
-    /// Blocks until something is staged.
-    ///
-    /// - Returns: false after a stop, once nothing is left to commit.
+    /// Blocks until something is staged; false after a stop, once nothing is left to commit.
     private func waitForStagedEntries() -> Bool {
         staging.wait { staging -> Bool? in
             if staging.entries.count > 0 { return true }
@@ -125,9 +116,7 @@ extension LedgerCommitter {
         } ?? false
     }
 
-    /// Commits everything that is staged and delivers its decisions.
-    ///
-    /// Tests and simulations call it on their own thread.
+    /// Commits everything staged; tests and simulations call it on their own thread.
     ///
     /// - Returns: false after a failure. Then no decision of the group is delivered, because it may not be durable.
     func commitStaged() -> Bool {
@@ -193,7 +182,7 @@ extension LedgerCommitter {
                 preconditionFailure("a record that was not appended")
             }
         }
-        // Log after all answers, so that no agency waits for the log.
+        // Last, so that no agency waits for the log.
         for case .decided(let decision, let requester) in entries {
             requester.log(decision)
             if case .stored(let chunk) = decision, chunk.isLast { observer.agencyFinished(chunk.agency) }

@@ -4,18 +4,18 @@ import Ledger
 import Storage
 import WireProtocol
 
-/// A draw's ledger while the service runs: appends records, and reads records to answer repetitions.
+/// A draw's ledger while the service runs.
 ///
 /// Isolation: the committer's ledger lock, which only the committer thread takes while it runs.
 struct OpenLedger: ~Copyable {
     let path: String
     /// Kept open, so that repetitions do not depend on a free descriptor.
     private let file: any DiskFile
-    /// Nil once the ledger is closed: then nothing can be appended.
+    /// Nil once the ledger is closed.
     private var writer: LedgerWriter?
     private var index: ChunkIndex
     private(set) var storedBets: UInt64
-    /// The repetitions of durable chunks that are not answered yet.
+    /// Those that are not answered yet.
     var repetitions: Deque<Repetition> = []
 
     /// Opens a ledger that recovery read, cuts off a torn group, and adds the closing group that a sealed ledger lacks.
@@ -73,14 +73,12 @@ struct OpenLedger: ~Copyable {
         }
     }
 
-    /// Makes room for the records of a group, including their headers.
+    /// Makes room for a group's records with their headers.
     mutating func reserve(recordBytes: Int) {
         writer?.reserve(recordBytes: recordBytes)
     }
 
-    /// Appends a record to the current group.
-    ///
-    /// - Returns: the number of bets stored before it.
+    /// Appends a record and returns the number of bets stored before it.
     mutating func append(_ record: StagedRecord, time: UInt64) -> UInt64 {
         let firstBetIndex = storedBets
         let header = RecordHeader(
@@ -108,8 +106,6 @@ struct OpenLedger: ~Copyable {
     }
 
     /// Ends the file with a closing group.
-    ///
-    /// Nothing can be appended afterwards.
     ///
     /// - Throws: ``LedgerError``.
     mutating func close(time: UInt64) throws(LedgerError) {

@@ -1,8 +1,6 @@
 import Domain
 
 /// A request that a session derived from an event of its connection.
-///
-/// ``Admission/apply(_:from:to:)`` decides on it.
 enum Request: Sendable {
     /// Makes the connection the agency's sender.
     ///
@@ -14,13 +12,10 @@ enum Request: Sendable {
     case unnumberedChunk(CheckedChunk, AgencyID)
     /// The agency has sent all its bets; nil if neither the message nor its connection names it.
     case finish(AgencyID?)
-    /// Asks for the agency's winners.
-    ///
     /// `finishes`: the agency has sent all its bets. `waits`: the question may be parked until the draw.
     case consult(AgencyID, finishes: Bool, waits: Bool)
-    /// Asks whether the draw is published.
     case askDrawn
-    /// A decision that the session made, delivered in order.
+    /// Made by the session, delivered in order.
     case answer(Decision)
     /// The connection ends, and releases the agency.
     case leave(AgencyID?, Decision)

@@ -4,11 +4,9 @@ import Domain
 import Ledger
 import WireProtocol
 
-/// An entry for the committer.
-///
-/// Entries are in the order of decisions.
+/// An entry for the committer, in the order of decisions.
 enum StagedEntry {
-    /// A record for the ledger; becomes a decision once its bytes are in the group.
+    /// A record; becomes a decision once its bytes are in the group.
     case record(StagedRecord, any Requester)
     case seal(SealRecord)
     /// A decision to deliver once everything staged before is durable.
@@ -16,7 +14,6 @@ enum StagedEntry {
     /// A repetition to answer from the ledger, after the answers of its group.
     case repeated(Repetition)
 
-    /// The bytes that it adds to a commit group.
     var recordBytes: Int {
         switch self {
         case .record(let record, _): record.recordBytes
@@ -26,7 +23,7 @@ enum StagedEntry {
     }
 }
 
-/// A queue of entries, and the size of its records.
+/// A queue of entries.
 struct StagedEntries {
     private(set) var entries: Deque<StagedEntry> = []
     private(set) var recordBytes = 0
@@ -38,9 +35,7 @@ struct StagedEntries {
         entries.append(entry)
     }
 
-    /// Removes and returns the first entries, at most as many as fit one group.
-    ///
-    /// The limit lets the frames of a group be freed as soon as it is committed.
+    /// Takes at most as many entries as fit one group, so that its frames are freed as soon as it is committed.
     mutating func takeGroup() -> StagedEntries {
         let room = Limits.maxGroupBytes - GroupHeader.byteCount
         var group = StagedEntries()
@@ -65,11 +60,10 @@ struct StagedRecord {
     var count: Int
     var agency: AgencyID
     var sequence: UInt32
-    /// The payload begins at `payloadIndex`.
     var bytes: [UInt8]
     var payloadIndex: Int
     var payloadChecksum: UInt32
-    /// The memory of its bytes, released once they are copied into the group.
+    /// Released once the bytes are copied into the group.
     var reservation: Reservation?
     var answers = RecordedChunk.Message.chunk
     var rejection: RejectionRecord?
@@ -79,7 +73,6 @@ struct StagedRecord {
 }
 
 extension StagedRecord {
-    /// Makes the record of a chunk with the agency's next sequence.
     init(_ checked: CheckedChunk, agency: AgencyID, sequence: UInt32, answers message: RecordedChunk.Message) {
         let (chunk, rejection) = (checked.chunk, checked.rejection)
         self.init(
@@ -108,21 +101,18 @@ extension StagedRecord {
         return if let rejection { .rejected(recorded, rejection) } else { .stored(recorded) }
     }
 
-    /// The bet of a stored chunk of one.
     var singleBet: Bet? {
         guard count == 1, rejection == nil else { return nil }
         return BetColumns(bytes.span.extracting(payloadIndex...), count: 1).bets[0]
     }
 }
 
-/// A repeated chunk.
+/// A repeated chunk, whose connection waits for the answer.
 ///
-/// Its connection waits for the answer, which is read from the ledger. One is answered in each group, so that
-/// repetitions delay each other rather than new chunks.
+/// One is answered in each group, so that repetitions delay each other rather than new chunks.
 struct Repetition {
     let chunk: Chunk
     let agency: AgencyID
     let requester: any Requester
-    /// The memory of its frame.
     let reservation: Reservation?
 }

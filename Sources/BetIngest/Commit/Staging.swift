@@ -1,4 +1,4 @@
-/// The state that workers and committer share: admission, and the entries that wait for the committer thread.
+/// Admission, and the entries that wait for the committer thread.
 ///
 /// Pure.
 ///
@@ -7,9 +7,7 @@ struct Staging {
     enum Phase {
         /// → `stopping` on `stop()`; → `failed` on a failed commit.
         case running
-        /// Staged entries are still committed.
-        ///
-        /// → `stopped`, → `failed`.
+        /// Staged entries are still committed. → `stopped`, → `failed`.
         case stopping
         /// Final: the ledger is closed.
         case stopped
@@ -20,7 +18,7 @@ struct Staging {
     var admission: Admission
     var entries = StagedEntries()
     private(set) var phase = Phase.running
-    /// Whether the seal is durable, as it is if recovery found the ledger sealed.
+    /// Also true if recovery found the ledger sealed.
     var isSealDurable: Bool
 
     init(admission: Admission) {
@@ -37,7 +35,6 @@ struct Staging {
         admission.releaseAll()
     }
 
-    /// Stops after a failure and drops the staged entries.
     mutating func fail() {
         phase = .failed
         entries = StagedEntries()

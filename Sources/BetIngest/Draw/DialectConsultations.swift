@@ -3,9 +3,7 @@ import Ledger
 import NIOConcurrencyHelpers
 import Storage
 
-/// The consultations of dialect agencies on the ports on which they send.
-///
-/// Before the draw they are parked, without a thread, and answered when the draw is published.
+/// The consultations of dialect agencies, parked without a thread until the draw is published.
 ///
 /// Isolation: a lock. The committer thread consults, so that answers stay in order; the main thread publishes.
 final class DialectConsultations: Sendable {
@@ -16,17 +14,16 @@ final class DialectConsultations: Sendable {
 
     private struct State: Sendable {
         var winners: WinnersFile?
-        /// Each connection's consultations: one that asked twice is answered twice.
+        /// One answer for each question: a connection that asked twice is answered twice.
         var parked: [ObjectIdentifier: [Parked]] = [:]
         var parkedOfAgency: [AgencyID: Int] = [:]
     }
 
-    /// The maximum of parked consultations for one agency: any peer may ask, and each occupies a connection.
+    /// A limit, because any peer may ask, and each occupies a connection.
     private static let maxParkedPerAgency = 64
 
     private let state = NIOLockedValueBox(State())
 
-    /// Publishes the draw and answers every parked consultation.
     func publish(_ published: PublishedDraw) {
         let waiting = state.withLockedValue { state in
             state.winners = published.winners
@@ -43,7 +40,6 @@ final class DialectConsultations: Sendable {
         }
     }
 
-    /// Answers a consultation, or parks it.
     func consult(_ agency: AgencyID, from requester: any Requester, waits: Bool) -> Decision {
         let (winners, isParked) = state.withLockedValue { state -> (WinnersFile?, Bool) in
             guard state.winners == nil, waits, state.parkedOfAgency[agency, default: 0] < Self.maxParkedPerAgency else {
@@ -57,10 +53,8 @@ final class DialectConsultations: Sendable {
             ?? (isParked ? .consultationParked : .notDrawnYet)
     }
 
-    /// Answers whether the draw is published.
     func askDrawn() -> Decision { .drawn(state.withLockedValue { $0.winners != nil }) }
 
-    /// Drops the parked consultations of a disconnected connection.
     func leave(_ requester: any Requester) {
         state.withLockedValue { state in
             for parked in state.parked.removeValue(forKey: ObjectIdentifier(requester)) ?? [] {
@@ -69,14 +63,11 @@ final class DialectConsultations: Sendable {
         }
     }
 
-    /// Drops every parked consultation, unanswered.
     func abandon() {
         state.withLockedValue { $0.parked = [:] }
     }
 
-    /// Answers a consultation from the winners file.
-    ///
-    /// The lookup of an agency reads 48 bytes, usually from the page cache.
+    /// Reads an agency's 48 bytes, usually from the page cache.
     private static func decision(_ file: WinnersFile, _ agency: AgencyID, wasParked: Bool) -> Decision {
         do throws(DiskError) {
             return .winners(agency, file, try file.entry(agency), wasParked: wasParked)

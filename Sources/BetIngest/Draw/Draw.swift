@@ -4,21 +4,18 @@ import Ledger
 import Storage
 import WireProtocol
 
-/// The draw over exactly the sealed ledger.
-///
-/// Memory is bounded, however many bets win.
+/// The draw over exactly the sealed ledger, in bounded memory.
 ///
 /// Isolation: one thread, the main thread of the service; blocks.
 struct Draw {
     let folder: DrawFolder
     let disk: any Disk
-    /// The path of the winners file to write; with `.runs` appended, the path of the temporary file for runs.
+    /// The temporary file for runs has `.runs` appended.
     let winnersPath: String
     /// Called between groups, so that a stop does not wait for a large ledger.
     let isStopping: () -> Bool
 
-    /// Picks the winners from a sealed ledger in one pass, which checks and counts each record again and computes the
-    /// SHA-256 of the same bytes.
+    /// Picks the winners in one pass, which checks and counts each record again and computes the ledger's SHA-256.
     ///
     /// Durability: the winners file at `winnersPath` is durable on return; a crash leaves part of it.
     ///
@@ -106,7 +103,7 @@ struct Draw {
 }
 
 extension BetColumns {
-    /// Passes the documents of the bets on a number to `body`, in the order of the chunk.
+    /// Passes the winning documents to `body`, in the order of the chunk.
     ///
     /// Reads the number column, and the rest of the chunk only if there is a winner.
     func forEachDocument<Failure: Error>(

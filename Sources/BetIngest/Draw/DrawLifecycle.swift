@@ -13,7 +13,6 @@ struct DrawLifecycle {
     private let winningNumber: UInt16
     private let committer: LedgerCommitter
     private let consultations: DialectConsultations
-    /// The agencies of the draw.
     private let agencies: UInt32
     private let disk: any Disk
     private let log: EventLog
@@ -21,11 +20,7 @@ struct DrawLifecycle {
     private var progress: DrawProgress
     private(set) var isPublished: Bool
 
-    /// Continues from the ledger and the published result, and writes progress.json if it differs.
-    ///
-    /// - Parameters:
-    ///   - winningNumber: the number with which an unsealed ledger is sealed.
-    ///   - isStopping: called during the draw.
+    /// Continues from the ledger and the result; `winningNumber` is for an unsealed ledger.
     init(
         folder: DrawFolder, winningNumber: UInt16, agencies: UInt32, recovery: DrawRecovery,
         committer: LedgerCommitter, consultations: DialectConsultations, disk: any Disk, log: EventLog,
@@ -51,15 +46,12 @@ struct DrawLifecycle {
         writeProgress()
     }
 
-    /// Adds agencies whose last chunk is durable to progress.json.
     mutating func agenciesFinished(_ agencies: [AgencyID]) {
         progress.finishedAgencies = (progress.finishedAgencies + agencies).sorted()
         writeProgress()
     }
 
-    /// Closes the draw after every agency has finished, unless it is published.
-    ///
-    /// The committer reports when the seal is durable.
+    /// Seals the ledger; the committer reports when the seal is durable.
     func close() {
         guard !isPublished else { return }
         committer.seal(winningNumber: winningNumber, method: "configured", agencies: agencies)
@@ -90,9 +82,7 @@ struct DrawLifecycle {
         log(.published(path: folder.result))
     }
 
-    /// Replaces progress.json if it differs.
-    ///
-    /// No other file depends on it: a failure is logged, and the next change retries.
+    /// Replaces progress.json; a failure is logged, because no other file depends on it, and the next change retries.
     private func writeProgress() {
         do throws(DiskError) {
             let bytes = progress.fileBytes

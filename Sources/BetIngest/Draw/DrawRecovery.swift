@@ -3,7 +3,7 @@ import Ledger
 import Shell
 import Storage
 
-/// The state of a draw when the service starts: its checked ledger, and its result if there is one.
+/// A draw when the service starts: its checked ledger, and its result if there is one.
 struct DrawRecovery: Sendable {
     let contents: LedgerContents
     let published: PublishedDraw?
@@ -42,9 +42,7 @@ struct DrawRecovery: Sendable {
         published = try PublishedDraw(folder, contents: contents, on: disk)
     }
 
-    /// Checks that a draw without a ledger has not begun.
-    ///
-    /// A folder with any other file of the draw has lost its ledger.
+    /// Checks that no other file of the draw exists: such a folder has lost its ledger.
     ///
     /// - Throws: ``DrawFolderFault``.
     private static func checkNeverBegun(_ folder: DrawFolder, expectsLedger: Bool, on disk: any Disk) throws {
@@ -91,7 +89,7 @@ struct DrawRecovery: Sendable {
     }
 }
 
-/// An error in a data folder: a file is missing, or files do not belong together.
+/// A fault of a data folder: a file is missing, or files do not belong together.
 enum DrawFolderFault: ProgramError, Equatable, CustomStringConvertible {
     case ledgerMissing(path: String, trace: String)
     case ledgerExpected(path: String)

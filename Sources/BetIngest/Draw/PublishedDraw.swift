@@ -13,7 +13,7 @@ struct PublishedDraw: Sendable {
         self.winners = winners
     }
 
-    /// Reads the published result of a ledger; nil if the draw is not published.
+    /// Reads a ledger's result; nil if the draw is not published.
     ///
     /// - Throws: ``PublishedDrawError`` if the result is damaged or belongs to another ledger: a person must decide
     ///   whether to publish another one.
@@ -37,7 +37,7 @@ struct PublishedDraw: Sendable {
 }
 
 extension DrawResult {
-    /// Returns a contradiction between the result and a ledger; nil if they belong together.
+    /// Returns a contradiction; nil if the result and the ledger belong together.
     func difference(from contents: LedgerContents, of draw: DrawID) -> String? {
         guard let seal = contents.standings.seal else { return "the ledger is not sealed" }
         let ledgerID = Self.text(ledgerID: contents.header.ledgerID)

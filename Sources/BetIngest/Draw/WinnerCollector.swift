@@ -2,7 +2,7 @@ import Domain
 import Storage
 import WireProtocol
 
-/// A collector of winning documents in bounded memory, while the ledger is read.
+/// A collector of winning documents in bounded memory.
 ///
 /// Documents that do not fit are sorted by agency and written to disk as a ``WinnerRun``.
 ///
@@ -15,21 +15,19 @@ struct WinnerCollector {
     private let disk: any Disk
     private let maxBytes: Int
     private var records: [UInt8] = []
-    /// The agency and the position in `records` of each record: the sorted keys keep an agency's records in order.
+    /// Agency and position in `records`: sorted, they keep an agency's records in order.
     private var keys: [UInt64] = []
     private var file: (any DiskFile)?
     private var fileRuns: [Range<Int>] = []
 
-    /// Makes an empty collector.
-    ///
-    /// - Parameter path: the file for runs, made only if needed; ``removeFile()`` removes it.
+    /// Makes a collector; the file for runs is made only if needed, and ``removeFile()`` removes it.
     init(path: String, on disk: any Disk, maxBytes: Int = Self.maxBytes) {
         self.path = path
         self.disk = disk
         self.maxBytes = maxBytes
     }
 
-    /// Appends the document of a winning bet, in the order of the ledger.
+    /// Appends a document, in the order of the ledger.
     ///
     /// - Throws: ``DiskError``.
     mutating func append(_ document: Span<UInt8>, of agency: AgencyID) throws(DiskError) {
@@ -40,14 +38,14 @@ struct WinnerCollector {
         document.withUnsafeBufferPointer { records.append(contentsOf: $0) }
     }
 
-    /// Returns the collected runs, in the order of the ledger.
+    /// Returns the runs, in the order of the ledger.
     func runs() -> [WinnerRun] {
         var runs: [WinnerRun] = []
         if let file { runs = fileRuns.map { WinnerRun(file, $0) } }
         return runs + [WinnerRun(sorted)]
     }
 
-    /// Removes the file for runs, if one was made.
+    /// Removes the file for runs, if made.
     func removeFile() throws(DiskError) {
         if file != nil { try disk.remove(path) }
     }

@@ -3,14 +3,11 @@ import Storage
 
 /// A run of winning documents, sorted by agency; those of one agency are in the order of the ledger.
 ///
-/// The draw collects a run in memory before it writes it to disk. All runs of a draw, merged, are its winners.
-///
 /// A record is the agency as `u32`, big-endian, then the document as string8.
 ///
 /// Isolation: one thread; reading blocks.
 struct WinnerRun {
     private let file: (any DiskFile)?
-    /// The offset of the next bytes in the file.
     private var offset: Int
     private let end: Int
     private var window: [UInt8]
@@ -18,7 +15,6 @@ struct WinnerRun {
     private static let windowBytes = 64 << 10
     private static let maxRecordBytes = 4 + 1 + Limits.maxDocumentBytes
 
-    /// Makes a run that was written to a range of a file.
     init(_ file: any DiskFile, _ range: Range<Int>) {
         self.file = file
         offset = range.lowerBound
@@ -26,7 +22,6 @@ struct WinnerRun {
         window = []
     }
 
-    /// Makes a run in memory.
     init(_ records: [UInt8]) {
         file = nil
         offset = 0
@@ -34,7 +29,7 @@ struct WinnerRun {
         window = records
     }
 
-    /// Returns the agency of the next record; nil at the end.
+    /// Returns the next agency; nil at the end.
     ///
     /// - Throws: ``DiskError``.
     mutating func nextAgency() throws(DiskError) -> AgencyID? {
@@ -49,7 +44,7 @@ struct WinnerRun {
         return AgencyID(window[index..<index + 4].reduce(0) { $0 << 8 | UInt32($1) })
     }
 
-    /// Passes the document of the record that ``nextAgency()`` found, including its length, to `body`.
+    /// Passes the document that ``nextAgency()`` found, with its length.
     mutating func takeDocument<Failure: Error>(_ body: (ArraySlice<UInt8>) throws(Failure) -> Void) throws(Failure) {
         let start = index + 4
         index = start + 1 + Int(window[start])

@@ -3,11 +3,10 @@ import Ledger
 import Storage
 import WireProtocol
 
-/// A writer of a winners file: the entries of all agencies and their documents, each region in order.
+/// A writer of a winners file: entries and documents, each region in order.
 ///
 /// Isolation: one thread; blocks on the disk. Memory is two buffers.
 struct WinnersFileWriter {
-    /// A buffer for bytes appended to one region of the file.
     private struct Region {
         var offset: Int
         var buffer: [UInt8] = []
@@ -30,7 +29,7 @@ struct WinnersFileWriter {
     private var documents: Region
     private var winners: UInt64 = 0
 
-    /// Creates the file or replaces an existing one.
+    /// Creates or replaces the file.
     ///
     /// - Throws: ``DiskError``.
     init(_ path: String, agencies: UInt32, on disk: any Disk) throws(DiskError) {
@@ -40,9 +39,7 @@ struct WinnersFileWriter {
         documents = Region(offset: WinnersHeader.byteCount + WinnersEntry.byteCount * Int(agencies))
     }
 
-    /// Appends the next agency and its documents from the runs.
-    ///
-    /// Call it for agencies 1, 2, 3 … in this order.
+    /// Appends an agency and its documents; call it for 1, 2, 3 … in order.
     ///
     /// - Parameter listed: called with each document.
     /// - Returns: the number of its winning bets.
@@ -87,7 +84,6 @@ struct WinnersFileWriter {
         return DrawResult.WinnersSeal(bytes: documents.offset, sha256: try WinnersFile.sha256(of: file))
     }
 
-    /// Whether a document is a u32 without leading zeros.
     private static func isInteger(_ document: ArraySlice<UInt8>) -> Bool {
         let text = String(decoding: document, as: UTF8.self)
         return UInt32(text).map(String.init) == text

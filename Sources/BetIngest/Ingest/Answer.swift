@@ -8,13 +8,10 @@ import WireProtocol
 enum Answer: Equatable, Sendable {
     enum Content: Equatable, Sendable {
         case nothing
-        /// On a native connection.
         case message(Message)
-        /// On a dialect's connection.
         case reply(DialectReply)
     }
 
-    /// The trust in its peer that an answer establishes.
     enum Trust: Sendable {
         case none
         /// The peer is welcomed.
@@ -25,9 +22,8 @@ enum Answer: Equatable, Sendable {
 
     /// The answer to the oldest unanswered frame.
     case frame(Content, shows: Trust = .none)
-    /// The oldest unanswered frame is parked: it is answered after the draw, or together with other ENDs.
+    /// The frame is answered after the draw, or together with other ENDs.
     case parked
-    /// The answer to a parked frame.
     case parkedReply(DialectReply)
     /// The answer to a consultation, parked or not: any number of winners.
     case winners(WinnersStream, wasParked: Bool)
@@ -40,7 +36,7 @@ enum Answer: Equatable, Sendable {
 }
 
 extension Answer {
-    /// Makes the answer to a native agency; nil if the decision sends nothing.
+    /// Fails if the decision sends nothing.
     init?(_ decision: Decision, terms: WelcomeTerms) {
         switch decision {
         case .joined(_, let standing, let tellsStream):
@@ -76,7 +72,7 @@ extension Answer {
         }
     }
 
-    /// Makes the answer to an agency of a dialect; nil if the decision sends nothing.
+    /// Fails if the decision sends nothing.
     init?(_ decision: Decision, dialect: any Dialect) {
         switch decision {
         case .stored(let chunk):
@@ -129,7 +125,7 @@ extension RecordedChunk {
         .chunkProcessed(ChunkProcessed(sequence: sequence, count: UInt16(count), firstBetIndex: firstBetIndex))
     }
 
-    /// The answer to a rejected chunk, the first time and each time it is sent again.
+    /// The answer each time the chunk is sent.
     fileprivate func rejected(_ rejection: RejectionRecord) -> WireProtocol.Message {
         .chunkRejected(
             ChunkRejected(
@@ -137,7 +133,7 @@ extension RecordedChunk {
     }
 }
 
-/// The fields of WELCOME that are the same for every agency.
+/// The fields of WELCOME.
 struct WelcomeTerms: Sendable {
     let draw: DrawID
     let maxFrameBytes: Int

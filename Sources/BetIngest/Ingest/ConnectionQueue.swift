@@ -20,9 +20,7 @@ final class ConnectionQueue: Sendable {
         self.capacity = capacity
     }
 
-    /// Appends connections.
-    ///
-    /// Never blocks. Does nothing after a shutdown.
+    /// Appends connections without blocking; does nothing after a shutdown.
     ///
     /// - Precondition: fewer than `capacity` connections are waiting.
     func put(_ ready: [IngestConnection]) {
@@ -35,9 +33,7 @@ final class ConnectionQueue: Sendable {
         if ready.count == 1 { monitor.wakeOne() } else { monitor.wakeAll() }
     }
 
-    /// Waits for a connection and removes the first one.
-    ///
-    /// Blocks; workers only.
+    /// Blocks a worker until a connection is queued, and removes it.
     ///
     /// - Returns: nil after a shutdown.
     func waitForNextConnection() -> IngestConnection? {
@@ -48,10 +44,9 @@ final class ConnectionQueue: Sendable {
         return next ?? nil
     }
 
-    /// Whether no connection is queued.
     var isEmpty: Bool { monitor.withLock(\.connections.isEmpty) }
 
-    /// Ends the wait of every worker and drops the queued connections.
+    /// Ends every wait and drops the queued connections.
     ///
     /// Their chunks were never acknowledged, so the agencies send them again.
     func shutDown() {

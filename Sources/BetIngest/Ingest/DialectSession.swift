@@ -3,19 +3,18 @@ import Dialects
 import Domain
 import WireProtocol
 
-/// The state of a dialect's connection: its agency, and whether the agency has finished.
+/// The state of a dialect's connection.
 struct DialectSession: IngestSession {
     private let dialect: any Dialect
     private let agencies: UInt32
-    /// Whether a frame has arrived.
     private var hasSpoken = false
     /// The agency whose chunks arrived on this connection.
     private var agency: AgencyID?
     /// Whether the agency has finished on this connection.
     private var hasFinished = false
-    /// Whether the last chunk was rejected and may have been cut short: then bytes that are not a message are its rest.
+    /// Whether the last chunk was rejected and may have been cut short.
     private var mayRestFollow = false
-    /// Whether later events are dropped; final.
+    /// Final: later events are dropped.
     private var isClosed = false
 
     init(_ dialect: any Dialect, agencies: UInt32) {
@@ -51,11 +50,9 @@ struct DialectSession: IngestSession {
         }
     }
 
-    /// Handles a request that the dialect decoded from a frame.
     mutating func receive(_ request: DialectRequest, _ reservation: Reservation? = nil) -> Request? {
         if isClosed { return nil }
         if case .unknown(let reason) = request {
-            // The rest of a chunk that is already answered.
             return mayRestFollow ? .answer(.restOfRejected) : reject(reason: reason)
         }
         mayRestFollow = false
@@ -94,7 +91,7 @@ struct DialectSession: IngestSession {
         }
     }
 
-    /// Returns the reason that a message of an agency is invalid on this connection; nil if it is valid.
+    /// Returns nil if the message is valid on this connection.
     private func fault(of named: AgencyID?) -> String? {
         guard let named else { return nil }
         if let fault = named.fault(agencies: agencies) { return fault }

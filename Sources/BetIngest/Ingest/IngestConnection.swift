@@ -39,7 +39,7 @@ final class IngestConnection: Sendable {
 // MARK: - The event loop
 
 extension IngestConnection {
-    /// Handles an event of an unknown peer on the event loop, because its answer depends on nothing else.
+    /// Handles an event of an unknown peer, whose answer depends on nothing else.
     ///
     /// - Returns: false if a worker must handle the event.
     func handleImmediately(_ event: ConnectionEvent) -> Bool {
@@ -62,9 +62,7 @@ extension IngestConnection {
         return true
     }
 
-    /// Appends an event.
-    ///
-    /// - Returns: whether the caller must queue the connection: it was not queued yet.
+    /// Returns whether the caller must queue the connection.
     func append(_ event: ConnectionEvent) -> Bool {
         inbox.withLockedValue { inbox in
             inbox.events.append(event)
@@ -77,9 +75,7 @@ extension IngestConnection {
 // MARK: - The worker that has the turn
 
 extension IngestConnection {
-    /// Handles the next event.
-    ///
-    /// - Returns: whether the turn ends here; otherwise it ends when the committer has answered (``finishTurn()``).
+    /// Returns whether the turn ends here, or later when the committer has answered (``finishTurn()``).
     func takeTurn() -> Bool {
         guard let event = inbox.withLockedValue({ $0.events.popFirst() }) else { return true }
         let today = port.desk.today
@@ -87,9 +83,7 @@ extension IngestConnection {
         return port.desk.committer.stage(request, from: self)
     }
 
-    /// Ends a turn.
-    ///
-    /// - Returns: whether there are more events: then the caller must queue the connection again.
+    /// Returns whether there are more events: then the caller must queue the connection again.
     func endTurn() -> Bool {
         inbox.withLockedValue { inbox in
             inbox.isQueued = !inbox.events.isEmpty
@@ -125,7 +119,6 @@ extension IngestConnection: Requester {
         if let answer { answers.send(answer) }
     }
 
-    /// Delivers what a question became at its turn.
     private func consulted(_ decision: Decision) {
         deliver(decision)
         log(decision)
@@ -148,7 +141,6 @@ extension IngestConnection: Requester {
 }
 
 extension IngestConnection {
-    /// Returns the log line of a decision; nil if it has none.
     private func line(of decision: Decision) -> Shell.LogEvent? {
         let isNative = port.dialect == nil
         return switch decision {

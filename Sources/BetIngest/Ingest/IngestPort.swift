@@ -5,23 +5,19 @@ import Ledger
 import Shell
 import WireProtocol
 
-/// The properties that all connections to one port share.
+/// The settings of all connections to one port.
 final class IngestPort: Sendable {
     /// The name in log lines: `ingest`, or the dialect.
     let name: String
-    /// The configuration key of its endpoint.
+    /// The configuration key.
     let key: String
-    /// The protocol; nil for the native one.
+    /// Nil for the native protocol.
     let dialect: (any Dialect)?
-    /// Framing, window, sizes and deadlines.
     let framing: FramedSettings
     /// The initial state of each connection.
     let session: any IngestSession
     let desk: IngestDesk
 
-    /// Makes the properties of a port.
-    ///
-    /// - Parameter agencies: the number of agencies in the draw.
     init(_ configuration: ServiceConfiguration, agencies: UInt32, dialect: (any Dialect)?, desk: IngestDesk) {
         self.dialect = dialect
         self.desk = desk

@@ -1,8 +1,8 @@
 import Domain
 
-/// The state of one connection's protocol: events in, requests out.
+/// The state of one connection's protocol.
 ///
-/// Pure. A value for each connection.
+/// Pure.
 protocol IngestSession: Sendable {
     /// Handles the next event of the connection.
     ///
@@ -10,7 +10,7 @@ protocol IngestSession: Sendable {
     /// - Returns: nil if the event requires nothing.
     mutating func receive(_ event: ConnectionEvent, today: Birthdate) -> Request?
 
-    /// Whether the event loop can handle an event: the peer is unknown, so its answer depends on nothing else, and
+    /// Whether the event loop can handle it: the peer is unknown, so its answer depends on nothing else, and
     /// decoding the event is fast.
     func isImmediate(_ event: ConnectionEvent) -> Bool
 }

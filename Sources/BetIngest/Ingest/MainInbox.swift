@@ -55,7 +55,7 @@ final class MainInbox: Sendable {
         return event
     }
 
-    /// Returns the most urgent event, or nil, without waiting.
+    /// Returns nil instead of waiting.
     func takeNextEvent() -> Event? {
         monitor.withLock { Self.takeEvent(&$0) }
     }
@@ -78,13 +78,11 @@ final class MainInbox: Sendable {
         return nil
     }
 
-    /// The name of the stop signal that arrived.
     var stopSignal: String? { monitor.withLock(\.stopSignal) }
 
     /// The error that ended the committer, if any.
     var failure: LedgerError? { monitor.withLock(\.failure) }
 
-    /// Whether a stop signal or a failure has arrived.
     var isStopping: Bool {
         monitor.withLock { $0.stopSignal != nil || $0.failure != nil }
     }

@@ -1,6 +1,6 @@
 import Platform
 
-/// A fixed number of worker threads, named `ingest-0` and up.
+/// Worker threads, named `ingest-0` and up.
 struct WorkerPool: Sendable {
     private let threads: [NamedThread]
 

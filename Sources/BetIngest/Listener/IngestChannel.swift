@@ -3,19 +3,16 @@ import Dialects
 import NIOCore
 import WireProtocol
 
-/// The socket side of a connection to the ingest service: hands frames to the workers, gets answers from the outbox.
+/// The socket side of a connection to the ingest service.
 ///
 /// Isolation: its event loop; ``send(_:)`` from any thread.
 final class IngestChannel: FramedConnectionDelegate {
     private let loop: IngestLoop
     private var connection: IngestConnection?
     private var hasEnded = false
-    /// Whether events may still be handled on this loop: the peer is unknown.
     private var isPeerUnknown = true
 
-    /// Makes the handler of a connection and its delegate.
-    ///
-    /// - Parameter peer: for example `127.0.0.1:51234`.
+    /// Makes a connection's handler; `peer` is for example `127.0.0.1:51234`.
     static func handler(loop: IngestLoop, port: IngestPort, peer: String, slot: ConnectionSlot?) -> FramedChannelHandler
     {
         let handler = FramedChannelHandler(loop: loop.connections, settings: port.framing, slot: slot)

@@ -55,7 +55,7 @@ struct IngestListener {
         for (_, listener) in ports { listener.stopAccepting() }
     }
 
-    /// Tells every connection that the service stops, and ends the loops.
+    /// Tells every connection that the service stops.
     ///
     /// Blocks for up to half a second.
     func close() {

@@ -3,7 +3,7 @@ import NIOCore
 import Shell
 import WireProtocol
 
-/// The ingest service's state for one event loop: its connections, and those that became ready in the current tick.
+/// The connections of one event loop, and those that became ready in the current tick.
 ///
 /// Isolation: its event loop only.
 final class IngestLoop {
@@ -40,7 +40,6 @@ final class IngestLoop {
         log(.messageFailed(peer: peer, reason: "its winners cannot be sent: \(fault)"))
     }
 
-    /// Tells every native agency that the service stops, and closes the connections.
     func closeAll() {
         connections.forEach { $0.finish(with: Message.shuttingDown.encoded) }
     }

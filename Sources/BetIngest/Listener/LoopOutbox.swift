@@ -18,11 +18,10 @@ final class LoopOutbox: Sendable {
     private static let manyConnections = 64
 
     private struct State: Sendable {
-        /// The encoded answers, in order.
         var bytes: [UInt8] = []
         var entries: [Entry] = []
 
-        /// Empties the state; keeps its memory for the next group, unless the group was unusually large.
+        /// Keeps its memory for the next group, unless the group was unusually large.
         mutating func removeAll() {
             bytes.removeAll(keepingCapacity: bytes.capacity <= 1 << 20)
             entries.removeAll(keepingCapacity: entries.capacity <= 1 << 14)
@@ -33,7 +32,7 @@ final class LoopOutbox: Sendable {
         var channel: AgencyChannel
         /// The end of its bytes, which begin at the end of the previous entry.
         var endIndex: Int
-        /// A possibly long list of winners, instead of bytes.
+        /// A list of winners, instead of bytes.
         var winners: WinnersStream?
         var outcome: Outcome
     }
@@ -48,7 +47,7 @@ final class LoopOutbox: Sendable {
     }
 
     private struct LoopState {
-        /// The drained state: its memory is reused for the next answers.
+        /// The drained state, whose memory is reused.
         var drained = State()
         /// The handlers with answers that are not flushed yet.
         var unflushed: [FramedChannelHandler] = []
@@ -74,7 +73,7 @@ final class LoopOutbox: Sendable {
         if isFirst { eventLoop.execute { self.drain() } }
     }
 
-    /// Appends the bytes of an answer, if the peer's protocol can express it.
+    /// Appends an answer's bytes, but none if the peer's protocol cannot express the answer.
     private func encode(_ answer: Answer, for dialect: (any Dialect)?, into bytes: inout [UInt8], _ entry: inout Entry)
     {
         entry.outcome.trust = answer.trust
@@ -120,7 +119,7 @@ final class LoopOutbox: Sendable {
         }
     }
 
-    /// Hands the answers to their handlers, and flushes each connection once or postpones it to the next drain.
+    /// Flushes each connection once, or postpones it to the next drain.
     private func drain() {
         loopState.withValue { loop in
             state.withLockedValue { swap(&loop.drained, &$0) }
