@@ -9,7 +9,6 @@ struct AgencyReport {
     let invalidLines: Int?
     let winners: WinnersConsultation.Outcome
 
-    /// Whether any bet of the file is missing from the draw.
     var isIncomplete: Bool { (invalidLines ?? 0) + totals.rejected > 0 }
 
     var text: String {

@@ -5,7 +5,7 @@ import NIOPosix
 import Platform
 import Shell
 
-/// The context of every run of the agency: configuration, log, mailbox, and one event loop for its sockets.
+/// The context of every run of the agency.
 struct AgencyRun {
     let configuration: ServiceConfiguration
     let log: EventLog
@@ -22,7 +22,6 @@ struct AgencyRun {
         ServiceDialog(endpoint: endpoint, configuration: configuration, link: link, rerun: rerun, log: log)
     }
 
-    /// The stop signal, if it has arrived.
     var stopSignal: String? { mailbox.waitForStop(until: .now) }
 
     /// The latest valid birthdate, fixed for the whole run.

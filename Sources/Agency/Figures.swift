@@ -1,6 +1,6 @@
 /// Formats numbers for people.
 enum Figures {
-    /// Formats a number in groups of three digits: `4,711`.
+    /// Formats for example `4,711`.
     static func grouped(_ number: Int) -> String {
         var groups: [Substring] = []
         var digits = String(number)[...]
@@ -11,12 +11,12 @@ enum Figures {
         return ([digits] + groups.reversed()).joined(separator: ",")
     }
 
-    /// Formats a count with its noun: `1 bet`, `4,711 bets`.
+    /// Formats for example `1 bet`, `4,711 bets`.
     static func counted(_ number: Int, _ thing: String) -> String {
         "\(grouped(number)) \(thing)\(number == 1 ? "" : "s")"
     }
 
-    /// Formats a number of the quiniela with four digits: `0007`.
+    /// Formats for example `0007`.
     static func four(_ number: UInt16) -> String {
         let digits = String(number)
         return String(repeating: "0", count: max(0, 4 - digits.count)) + digits

@@ -21,7 +21,7 @@ final class FileSending {
         rejected = .rejected(of: path, on: disk) { writeError($0) }
     }
 
-    /// Checks the file, sends its bets and asks for the winners.
+    /// Runs the whole work.
     ///
     /// - Throws: any error that kept the agency from finishing or from receiving its winners; ``Stopped``.
     func run(_ link: any ServiceLink) throws -> AgencyReport {
@@ -37,7 +37,6 @@ final class FileSending {
             agency: configuration.agency, totals: totals, invalidLines: invalid.count, winners: winners)
     }
 
-    /// A description of what a stop leaves undone.
     var undone: String {
         let rerun = "run the same command again: it resumes"
         guard let sender, sender.isWelcomed else { return "nothing was sent; \(rerun)" }
@@ -50,7 +49,7 @@ final class FileSending {
         return "\(recorded)\(answers), and the agency is not known to have finished; \(rerun)"
     }
 
-    /// Logs how many lines are not in the draw and which files list them.
+    /// Logs which files list the lines that are not in the draw.
     func logLists(_ totals: BetSender.Totals) {
         for (report, count) in [(invalid, invalid.count), (rejected, totals.rejected)] where count > 0 {
             let told = report.count > 0 ? "standard error" : "nowhere, an earlier run ended before it could list them"
@@ -58,7 +57,7 @@ final class FileSending {
         }
     }
 
-    /// Reads and checks the whole file.
+    /// Checks the whole file.
     ///
     /// - Throws: ``AgencyError``, ``NotRegularFile``, ``WrongForm``, ``BetFileChange``, ``Stopped``.
     private func checkedStream() throws -> BetStream {
@@ -96,9 +95,7 @@ final class FileSending {
 }
 
 extension AgencyRun {
-    /// Asks winners-service for the agency's winners; a terminal shows the progress of the draw.
-    ///
-    /// Blocks until they arrive.
+    /// Asks for the winners and blocks until they arrive; a terminal shows the progress of the draw.
     func winners(
         _ link: any ServiceLink, _ rerun: AgencyError.Rerun, maxWinners: Int? = nil
     ) throws -> WinnersConsultation.Outcome {

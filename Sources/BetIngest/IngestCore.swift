@@ -14,6 +14,7 @@ struct IngestCore: Sendable {
     let agencies: UInt32
 
     /// Opens the ledger for appending; it records the version `program`.
+    ///
     /// - Throws: ``LedgerError``.
     init(
         configuration: ServiceConfiguration, program: String, contents: LedgerContents, published: PublishedDraw?,

@@ -11,14 +11,13 @@ import WireProtocol
 /// Isolation: its event loop only.
 final class ConsultChannel: FramedConnectionDelegate {
     private(set) var agency: AgencyID?
-    /// The deadline of the parked question; nil if no question is parked.
+    /// Nil if no question is parked.
     var parkedUntil: NIODeadline?
     let dialect: (any Dialect)?
     private let loop: ConsultLoop
     private let handler: FramedChannelHandler
     private var session: ConsultSession
 
-    /// Makes the handler of a connection and its delegate.
     static func handler(
         loop: ConsultLoop, session: ConsultSession, settings: FramedSettings, dialect: (any Dialect)?,
         slot: ConnectionSlot?
@@ -108,7 +107,7 @@ final class ConsultChannel: FramedConnectionDelegate {
         }
     }
 
-    /// Answers the parked question; later questions are processed next.
+    /// Answers the parked question.
     ///
     /// Without an answer, because the winners cannot be read, the connection is closed and the agency asks again.
     func answerParked(_ answer: FramedAnswer?) {

@@ -7,17 +7,14 @@ import Platform
 import Shell
 import WireProtocol
 
-/// The native port of winners-service, or a dialect's port for winners.
+/// A port for winners: the native one or a dialect's.
 struct ConsultListener {
     private let loops: EventLoops<ConsultLoop>
     private let listener: Listener
 
-    /// Opens the port; blocks until it is open.
+    /// Opens the port; blocks.
     ///
-    /// - Parameters:
-    ///   - key: the configuration key of the endpoint.
-    ///   - dialect: the dialect of the port; nil for the native protocol.
-    ///   - count: the number of event loops; nil for one per two cores.
+    /// - Parameter count: the number of event loops; nil for one per two cores.
     /// - Throws: ``ListenFailure``.
     init(
         _ endpoint: Endpoint, key: String, dialect: (any Dialect)?, loops count: Int?, connections: ConnectionCount,
@@ -51,37 +48,31 @@ struct ConsultListener {
         self.loops = loops
     }
 
-    /// The actual address of the port.
     var address: String { listener.address }
 
-    /// Starts answering from a published draw and answers every parked question, on all loops.
+    /// Answers from a published draw, parked questions too, on all loops.
     func publish(_ winners: WinnersFile, draw: DrawID) {
         loops.onEachLoop { $0.publish(winners, draw: draw) }
     }
 
-    /// Stops answering from the published draw.
     func withdraw() {
         loops.onEachLoop { $0.withdraw() }
     }
 
-    /// Replaces the progress that is reported before the draw.
+    /// Replaces the progress reported before the draw.
     func update(_ progress: ProgressView) {
         loops.onEachLoop { $0.update(progress) }
     }
 
-    /// Closes the port; blocks until it is closed.
-    ///
-    /// Connections stay open.
+    /// Closes the port but no connection; blocks.
     func stopAccepting() {
         listener.stopAccepting()
     }
 
-    /// Sends `shuttingDown` to every connection and closes it.
     func closeConnections() {
         loops.onEachLoop { $0.closeAll() }
     }
 
-    /// Ends the loops.
     func end() {
         loops.end()
     }

@@ -24,12 +24,9 @@ final class ConsultLoop {
         self.log = log
     }
 
-    /// The number of agencies that may ask.
     var agencies: UInt32 { answers?.agencies ?? progress.agencies }
 
-    /// Starts answering from a published draw and answers every parked question, with one write per connection.
-    ///
-    /// - Returns: the number of parked questions.
+    /// Answers from a published draw, with one write per connection, and returns the number of parked questions.
     @discardableResult
     func publish(_ winners: WinnersFile, draw: DrawID) -> Int {
         answers = PublishedAnswers(winners, draw: draw)
@@ -42,12 +39,11 @@ final class ConsultLoop {
         return waiting.count
     }
 
-    /// Stops answering from the published draw, which has disappeared.
+    /// Stops answering from a draw that has disappeared.
     func withdraw() {
         answers = nil
     }
 
-    /// Replaces the progress that is reported before the draw.
     func update(_ progress: ProgressView) {
         self.progress = progress
     }
@@ -63,7 +59,7 @@ final class ConsultLoop {
 
     var isPublished: Bool { answers != nil }
 
-    /// Returns an agency's winners; nil before the publication, or if they cannot be read.
+    /// Returns nil before the publication, or if the winners cannot be read.
     func winners(_ agency: AgencyID, dialect: (any Dialect)?) -> FramedAnswer? {
         guard let answers else { return nil }
         do throws(WinnersFault) {
@@ -79,7 +75,7 @@ final class ConsultLoop {
         log(.resultRejected(path: "winners.list", reason: "\(whose) cannot be sent: \(fault)"))
     }
 
-    /// - Parameter waitMilliseconds: the longest wait; nil for no limit.
+    /// Parks a question; nil waits without limit.
     func park(_ channel: ConsultChannel, waitMilliseconds: UInt32?) {
         channel.parkedUntil =
             waitMilliseconds.map { connections.now + .milliseconds(Int64(min($0, Limits.maxWaitMilliseconds))) }
@@ -104,12 +100,11 @@ final class ConsultLoop {
         connections.sweep()
     }
 
-    /// Sends `shuttingDown` to every connection and closes it.
     func closeAll() {
         connections.forEach { $0.finish(with: Message.shuttingDown.encoded) }
     }
 
-    /// The answer before the draw, with a random delay, so that agencies that ask together do not return together.
+    /// The answer before the draw; its random delay spreads agencies that ask together.
     var notDrawnYet: ByteBuffer {
         let answer = NotDrawnYet(
             finishedAgencies: UInt32(progress.finished.count), expectedAgencies: progress.expectedAgencies,
@@ -118,15 +113,14 @@ final class ConsultLoop {
     }
 }
 
-/// The contents of progress.json in the form that all event loops share, made once per change.
+/// The contents of progress.json, shared by all event loops.
 final class ProgressView: Sendable {
     let draw: DrawID
     let finished: Set<AgencyID>
     let expectedAgencies: UInt32
-    /// The number of agencies that may ask: that of the configuration, or of the draw if it is larger.
+    /// The configured number, or that of the draw if it is larger.
     let agencies: UInt32
 
-    /// - Parameter configured: the number of agencies in the configuration.
     init(draw: DrawID, progress: DrawProgress?, configured: UInt32) {
         self.draw = draw
         finished = Set(progress?.finishedAgencies ?? [])

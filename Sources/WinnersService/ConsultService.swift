@@ -22,9 +22,7 @@ struct ConsultService {
     /// The interval between checks, each three or four calls of stat(2): less than 1% of a core.
     private static let lookInterval = Duration.milliseconds(5)
 
-    /// Serves until a stop signal.
-    ///
-    /// Blocks.
+    /// Serves until a stop signal; blocks.
     func run() throws {
         log(.config(configuration.values))
         let folder = configuration.folder
@@ -89,7 +87,7 @@ struct ConsultService {
 }
 
 extension ServiceConfiguration {
-    /// The native port, and those of the dialects with a separate port for winners.
+    /// The native port, and the dialects' separate ports for winners.
     fileprivate var winnersPorts: [(name: String, key: String, endpoint: Endpoint, dialect: (any Dialect)?)] {
         [("winners", "winners.listen", winners.listen, nil)]
             + dialects.filter(\.isWinners).map { ($0.name, "dialects.\($0.name)", $0.endpoint, $0.dialect) }

@@ -2,9 +2,7 @@ import Dialects
 import Domain
 import WireProtocol
 
-/// The protocol state of one connection to the winners' port.
-///
-/// Pure: messages in, actions out.
+/// The pure protocol state of one connection to the winners' port.
 struct ConsultSession: Sendable {
     enum Event: Sendable {
         case message(Message)
@@ -40,11 +38,7 @@ struct ConsultSession: Sendable {
         self.draw = draw
     }
 
-    /// Receives the request of an agency of a dialect.
-    ///
-    /// No HELLO is needed: the consultation names its agency, and waits without limit.
-    ///
-    /// - Parameter agencies: the number of agencies that may ask.
+    /// Receives a dialect's request, without HELLO: it names its agency, and waits without limit.
     mutating func receive(_ request: DialectRequest, agencies: UInt32) -> Action {
         if case .closed = state { return .ignore }
         state = .closed
@@ -54,7 +48,6 @@ struct ConsultSession: Sendable {
         return .consult(agency, waitMilliseconds: nil)
     }
 
-    /// - Parameter agencies: the number of agencies that may ask.
     mutating func receive(_ event: Event, agencies: UInt32) -> Action {
         switch (state, event) {
         case (.closed, _):

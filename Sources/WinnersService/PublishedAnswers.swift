@@ -6,11 +6,11 @@ import NIOCore
 import Storage
 import WireProtocol
 
-/// The answers once the draw is published, encoded when first requested and shared by later requests, within a bound.
+/// The answers of a published draw, encoded once and shared, within a bound.
 ///
 /// Isolation: one event loop.
 final class PublishedAnswers {
-    /// The maximum bytes of encoded answers that are kept on each event loop.
+    /// The limit on each event loop.
     private static let maxKeptBytes = 8 << 20
 
     private let file: WinnersFile
@@ -26,9 +26,7 @@ final class PublishedAnswers {
 
     var agencies: UInt32 { file.header.agencies }
 
-    /// Returns the WELCOME of an agency; nil if the file cannot be read.
-    ///
-    /// An agency that took no part in the draw has no bets.
+    /// Returns nil if the file cannot be read; an agency that took no part has no bets.
     func welcome(_ agency: AgencyID) -> ByteBuffer? {
         if let known = welcomes[agency] { return known }
         guard let entry = try? file.entry(agency) else { return nil }
@@ -42,8 +40,6 @@ final class PublishedAnswers {
     }
 
     /// Returns an agency's winners, in as many frames as needed; no bytes if the dialect cannot express them.
-    ///
-    /// - Parameter dialect: the dialect of all connections of this loop; nil for the native protocol.
     func winners(_ agency: AgencyID, dialect: (any Dialect)?) throws(WinnersFault) -> FramedAnswer? {
         if let known = winners[agency] { return .shared(known) }
         let entry: WinnersEntry

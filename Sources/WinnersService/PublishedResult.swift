@@ -12,7 +12,6 @@ struct PublishedResult {
         /// The served result has disappeared, or belongs to another ledger.
         case withdrawn
         case progress(DrawProgress?)
-        /// The file exists and is not served.
         case rejected(path: String, reason: String)
         /// The folder of the draw does not exist or is not readable.
         case waitingForFolder(path: String)
@@ -23,7 +22,7 @@ struct PublishedResult {
     private var resultStamp: FileStamp?
     private var progressStamp: FileStamp?
     private var ledgerStamp: FileStamp?
-    /// The identity of the ledger beside the result, in hexadecimal.
+    /// The ledger beside the result.
     private var ledgerID: String?
     private var isTold = false
     private var lastRejection: String?

@@ -3,9 +3,8 @@ import Shell
 import Storage
 import WireProtocol
 
-/// An error that ends an agency's run before its work is done.
+/// An error that ends an agency's run.
 enum AgencyError: ProgramError, CustomStringConvertible {
-    /// The effect of running the same command again.
     enum Rerun: String {
         case resumes = "run the same command again: it resumes, and nothing is stored twice"
         case bet =
@@ -21,16 +20,15 @@ enum AgencyError: ProgramError, CustomStringConvertible {
     case deadline(Duration, lastFailure: String, unacknowledged: UInt32?, Rerun)
     /// The draw was not published within `retry.drawSeconds`.
     case notDrawn(Duration)
-    /// The service ended the session with a permanent error.
+    /// The service's error is permanent.
     case rejected(ErrorCode, String)
     /// A newer connection took the agency over.
     case superseded(AgencyID)
     case otherFile(path: String, FileDifference)
-    /// The agency has finished, but its file has more bets.
     case fileTooLong(path: String, AgencyID, unsentBets: Int)
     /// The service accepts no more bets of this agency.
     case notAdmitted(String)
-    /// Other bets are recorded under a chunk's sequence.
+    /// Other bets are recorded under this sequence.
     case conflict(sequence: UInt32)
     /// A chunk was rejected as malformed, or with a code of a newer service.
     case notStored(sequence: UInt32, RejectionCode, String)
@@ -117,13 +115,13 @@ enum FileDifference: Equatable, CustomStringConvertible {
     }
 }
 
-/// The report of a file that was not sent because of its invalid lines.
+/// A file that was not sent because of its invalid lines.
 struct InvalidLines: Equatable, CustomStringConvertible {
     var path: String
     var bets: Int
     var count: Int
     var first: BetFileCheck.FirstInvalid?
-    /// The file that lists them; nil if it could not be written.
+    /// Nil if it could not be written.
     var list: String?
 
     var description: String {

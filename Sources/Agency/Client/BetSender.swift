@@ -31,9 +31,7 @@ struct BetSender {
     }
 
     private(set) var totals = Totals()
-    /// Whether every bet is recorded and the agency has finished.
     private(set) var isFinished = false
-    /// Whether WELCOME has arrived.
     private(set) var isWelcomed = false
     private let log: EventLog
     private let rejected: RowReport
@@ -55,14 +53,10 @@ struct BetSender {
         self.log = log
     }
 
-    /// The number of chunks without an answer.
     var unansweredCount: Int { inFlight.count + repeats.count }
 
-    /// Sends all bets of the file.
+    /// Sends all bets, blocks until the last chunk is answered, and returns the totals over all runs.
     ///
-    /// Blocks until the last chunk is answered.
-    ///
-    /// - Returns: the totals, including earlier runs.
     /// - Throws: ``AgencyError``; ``BetFileChange``; ``Stopped``; ``DiskError``.
     mutating func run(_ dialog: inout ServiceDialog) throws -> Totals {
         var sender = self
@@ -120,9 +114,7 @@ struct BetSender {
         return totals
     }
 
-    /// Reads the next chunk to send: first those to repeat for their answers, then the rest of the file.
-    ///
-    /// - Returns: nil if nothing is left to send.
+    /// Reads the next chunk: first those to repeat for their answers, then the rest of the file.
     private mutating func nextChunk(_ sequence: UInt32, hasSentLast: Bool) throws -> Chunk? {
         if var again = repeats.first {
             let packed = try stream.nextChunk(sequence: again.sequence, count: again.count, isLast: again.isLast)
@@ -171,14 +163,14 @@ struct BetSender {
         hasResumed = true
     }
 
-    /// Whether exactly the bets before this place of the stream are recorded.
+    /// Whether exactly the bets before it are recorded.
     private func isRecorded(_ checkpoint: BetStream.Checkpoint, _ welcome: Welcome) -> Bool {
         guard checkpoint.bets == totals.recorded else { return false }
         guard checkpoint.bets > 0, let checksum = welcome.stream?.checksum else { return true }
         return checkpoint.digest.checksum == checksum
     }
 
-    /// The chunks that are recorded but whose answers did not arrive: up to the one before the next sequence.
+    /// The chunks before the next sequence, whose answers did not arrive.
     private func recorded(_ sent: [InFlight], _ welcome: Welcome) -> Deque<InFlight> {
         let recorded = sent.filter { $0.sequence < welcome.nextSequence }
         guard let last = recorded.last, last.sequence == welcome.nextSequence - 1, last.end.bets == totals.recorded
@@ -186,7 +178,7 @@ struct BetSender {
         return Deque(recorded)
     }
 
-    /// Compares the recorded bets with the first ones of the file and seeks to just after them.
+    /// Compares the recorded bets with the first ones of the file and seeks past them.
     ///
     /// - Throws: ``AgencyError/otherFile(path:_:)``.
     private mutating func compare(_ welcome: Welcome) throws {
@@ -206,9 +198,8 @@ struct BetSender {
         throw AgencyError.otherFile(path: stream.path, isLastSame ? .before(first) : .bets(first...recorded))
     }
 
-    /// Adds an answer to the totals.
+    /// Adds an answer to the totals, and returns whether the chunk is stored.
     ///
-    /// - Returns: whether the chunk is stored.
     /// - Throws: ``AgencyError`` if the chunk is not recorded; ``ConnectionFailure`` for another answer.
     private mutating func settle(_ sent: InFlight, _ answer: Message) throws -> Bool {
         switch answer {

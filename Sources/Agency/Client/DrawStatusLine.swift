@@ -20,7 +20,6 @@ final class DrawStatusLine {
         write("\r\u{1B}[K" + Self.text(answer) + "\r")  // so a following log line begins at the left
     }
 
-    /// Clears the line.
     func finish() {
         guard isShown else { return }
         write("\u{1B}[K")

@@ -28,9 +28,7 @@ final class Mailbox: Sendable {
 
     private let monitor = Monitor(State())
 
-    /// Starts a new connection; later events of older ones are dropped.
-    ///
-    /// - Returns: the number to post events with.
+    /// Starts a new connection, dropping later events of older ones, and returns its number.
     func beginConnection() -> Int {
         monitor.withLock { state in
             state.connection += 1
@@ -41,7 +39,7 @@ final class Mailbox: Sendable {
         }
     }
 
-    /// Posts an open connection, or closes it if it was abandoned meanwhile.
+    /// Posts a connection, or closes it if it was abandoned meanwhile.
     func postConnected(_ channel: any Channel, from connection: Int) {
         let isWanted = monitor.withLock { state in
             guard state.connection == connection else { return false }
@@ -72,9 +70,7 @@ final class Mailbox: Sendable {
         post { $0.stopSignal = signal }
     }
 
-    /// Waits for the connection's next event.
-    ///
-    /// Priority: a stop, then the connection, its messages, its end.
+    /// Waits for the next event: a stop, then the connection, its messages, its end.
     func waitForNextEvent(until deadline: ContinuousClock.Instant) -> Event {
         let event = monitor.wait(until: deadline) { state -> Event? in
             if let signal = state.stopSignal { return .stopped(signal) }
@@ -88,9 +84,7 @@ final class Mailbox: Sendable {
         return event ?? .timeout
     }
 
-    /// Waits until the deadline or the stop signal.
-    ///
-    /// - Returns: the signal, if it arrived.
+    /// Returns the stop signal, if it arrives before the deadline.
     func waitForStop(until deadline: ContinuousClock.Instant) -> String? {
         monitor.wait(until: deadline) { $0.stopSignal }
     }

@@ -10,8 +10,6 @@ import WireProtocol
 struct ServiceConnection {
     private let channel: any Channel
 
-    /// Connects.
-    ///
     /// Blocks until connected, up to 10 s, or until a stop signal.
     ///
     /// - Throws: ``ConnectionFailure`` with the system's reason, such as `Connection refused` or a timeout; ``Stopped``.
@@ -41,22 +39,18 @@ struct ServiceConnection {
         }
     }
 
-    /// Sends a message.
-    ///
     /// Never blocks: the window bounds what is in flight.
     func send(_ message: Message) {
         channel.writeAndFlush(ByteBuffer(bytes: message.encoded), promise: nil)
     }
 
-    /// Closes the connection.
-    ///
     /// Blocks until it is closed.
     func close() {
         try? channel.close().wait()
     }
 }
 
-/// Decodes bytes into messages, on the event loop.
+/// Decodes messages on the event loop.
 private final class MessageHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 

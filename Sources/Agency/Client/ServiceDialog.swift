@@ -19,7 +19,7 @@ struct ServiceDialog {
     /// The next sequence of the last WELCOME; a WELCOME with another one counts as an answer.
     private var lastSequence: UInt32?
 
-    /// Creates a session that is not connected.
+    /// Creates an unconnected session.
     ///
     /// - Parameter rerun: the effect of running the same command again, reported when the deadline passes.
     init(
@@ -92,9 +92,7 @@ struct ServiceDialog {
     /// The silence after which a connection is closed and replaced: the peer's machine may be off.
     static let maxSilence = Duration.seconds(30)
 
-    /// Waits for the next message of the service.
-    ///
-    /// Blocks up to `limit`, by default 30 s.
+    /// Waits for the next message, up to `limit`, by default 30 s.
     ///
     /// - Throws: ``ConnectionFailure`` if a retry may help, ``AgencyError`` if not, ``Stopped``.
     mutating func waitForNextMessage(upTo limit: Duration? = nil) throws -> Message {
@@ -139,9 +137,7 @@ struct ServiceDialog {
         return try work(&self, welcome)
     }
 
-    /// Checks that the values of a WELCOME are possible.
-    ///
-    /// A broken service, or another kind of program, ends the attempt, not the agency's run.
+    /// Checks that a WELCOME is possible; a broken service ends the attempt, not the agency's run.
     private func check(_ welcome: Welcome) throws {
         let bets = welcome.storedBets.addingReportingOverflow(welcome.rejectedBets)
         guard !bets.overflow, bets.partialValue < 1 << 53, welcome.nextSequence < .max, welcome.window >= 1,

@@ -9,33 +9,25 @@ protocol ServiceLink: AnyObject {
     var now: ContinuousClock.Instant { get }
     var random: any RandomNumberGenerator { get set }
 
-    /// Connects; events of earlier connections are dropped.
-    ///
-    /// Blocks until connected, at most 15 s.
+    /// Drops events of earlier connections; blocks until connected, at most 15 s.
     ///
     /// - Throws: ``ConnectionFailure`` with the system's reason; ``Stopped``.
     func connect(to endpoint: Endpoint) throws
 
-    /// Sends a message.
-    ///
     /// Never blocks: the window bounds what is in flight.
     func send(_ message: Message)
 
-    /// Closes the connection.
-    ///
     /// Blocks until it is closed.
     func close()
 
-    /// Waits for the connection's next event; a stop has priority.
-    ///
-    /// Blocks up to the deadline.
+    /// Blocks up to the deadline; a stop has priority.
     func waitForNextEvent(until deadline: ContinuousClock.Instant) -> ServiceEvent
 
     /// Waits until the deadline or the stop signal, whose name it returns.
     func waitForStop(until deadline: ContinuousClock.Instant) -> String?
 }
 
-/// An event of a session with a service.
+/// An event of a session.
 enum ServiceEvent: Sendable {
     case message(Message)
     case closed(reason: String)

@@ -20,7 +20,6 @@ struct SingleBetSender {
     /// Whether an identical bet is deliberately stored again.
     let isAgain: Bool
     let log: EventLog
-    /// The chunk without an answer yet.
     private(set) var sent: Chunk?
 
     init(bet: Bet, isLast: Bool, isAgain: Bool, log: EventLog) {
@@ -30,9 +29,7 @@ struct SingleBetSender {
         self.log = log
     }
 
-    /// Sends the bet.
-    ///
-    /// Blocks until the service has answered.
+    /// Sends the bet and blocks until the service has answered.
     ///
     /// - Throws: ``AgencyError``; ``BetRejected``; ``Stopped``.
     mutating func run(_ dialog: inout ServiceDialog) throws -> Outcome {

@@ -19,9 +19,7 @@ struct WinnersConsultation {
     /// The longest time that a consultation asks to be parked.
     private var wait: Duration { waiting == nil ? .seconds(30) : .seconds(10) }
 
-    /// Asks for the winners.
-    ///
-    /// Blocks until they arrive.
+    /// Asks for the winners and blocks until they arrive.
     ///
     /// - Throws: ``AgencyError/notDrawn(_:)`` at the deadline; ``Stopped``.
     func run(_ dialog: inout ServiceDialog) throws -> Outcome {

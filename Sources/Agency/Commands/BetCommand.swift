@@ -52,7 +52,6 @@ struct BetCommand: ParsableCommand {
             : "the bet was sent and not answered; \(rerun.rawValue)"
     }
 
-    /// Describes the outcome for the user.
     static func text(_ outcome: SingleBetSender.Outcome, _ bet: Bet, agency: AgencyID, isLast: Bool) -> String {
         var text = "agency \(agency): the bet of \(bet.document) on number \(Figures.four(bet.number)) is stored"
         if outcome == .storedAlready {
@@ -61,7 +60,7 @@ struct BetCommand: ParsableCommand {
         return isLast ? text + "; the agency has finished" : text
     }
 
-    /// Reads and checks the five variables; every fault is reported.
+    /// Checks the five variables and reports every fault.
     static func bet(from environment: [String: String], today: Birthdate) throws(ConfigurationError) -> Bet {
         var faults: [String] = []
         func bytes(_ name: String) -> [UInt8] {

@@ -46,7 +46,7 @@ struct DumpCommand: ParsableCommand {
         }
     }
 
-    /// Formats bytes as lines of up to 16 in hexadecimal, each followed by its text.
+    /// Formats lines of up to 16 bytes in hexadecimal, each followed by its text.
     static func dump(_ bytes: [UInt8]) -> String {
         var text = ""
         for start in stride(from: 0, to: bytes.count, by: 16) {

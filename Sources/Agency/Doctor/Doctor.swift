@@ -19,7 +19,6 @@ struct Doctor {
         var patience: Duration
     }
 
-    /// One row of the report.
     struct Finding {
         var name: String
         /// Nil if the language has no such case.
@@ -147,7 +146,7 @@ extension Doctor {
         }
     }
 
-    /// Sends chunks of agencies that do not belong to the connection or to the draw.
+    /// Sends chunks of agencies that do not belong there.
     private mutating func foreignAgencies() throws(DoctorError) {
         let outside = settings.agencies + 1
         var language = settings.language
@@ -173,7 +172,6 @@ extension Doctor {
         outcome.isRejection(in: settings.language)
     }
 
-    /// Sends bytes on a new connection.
     private mutating func survive(_ name: String, _ bytes: [UInt8], isChunk: Bool) throws(DoctorError) {
         let connection = try connect(1)
         connection.send(bytes)
@@ -225,9 +223,7 @@ extension Doctor {
         consultations(waiting)
     }
 
-    /// Sends an agency's chunk and END, and asks for its winners.
-    ///
-    /// - Returns: the answer to END; in languages without one, the answer to the chunk.
+    /// Returns the answer to END; in languages without one, the answer to the chunk.
     private mutating func end(
         _ agency: Int, rows: [[String]], waiting: inout [(agency: Int, connection: DoctorConnection)]
     ) throws(DoctorError) -> DoctorConnection.Outcome {
@@ -266,7 +262,7 @@ extension Doctor {
         add("each answer arrives in one piece", !hasSplitAnswer, hasSplitAnswer ? "one took two reads" : "all did")
     }
 
-    /// Waits for an agency's winners; asks again if the language polls.
+    /// Asks again if the language polls.
     private mutating func consultation(_ agency: Int, _ first: DoctorConnection) -> DoctorConnection.Outcome {
         let deadline = ContinuousClock.now + settings.patience
         var connection = first
@@ -287,16 +283,13 @@ extension Doctor {
 // MARK: - Bets and findings
 
 extension Doctor {
-    /// A bet that does not win.
     private mutating func row() -> [String] {
         lastDocument += 1
         let number = settings.winningNumber == 1 ? 2 : 1
         return ["José", "Peña", String(lastDocument), "1990-05-17", String(number)]
     }
 
-    /// A bet on the winning number.
-    ///
-    /// - Parameter agency: the agency that must receive it; nil if its chunk must not be stored.
+    /// Returns a bet on the winning number for `agency`; nil if its chunk must not be stored.
     private mutating func winner(of agency: Int?) -> [String] {
         var winner = row()
         winner[4] = String(settings.winningNumber)
@@ -308,7 +301,7 @@ extension Doctor {
         try DoctorConnection(settings.address, settings.language, agency: agency, patience: settings.patience)
     }
 
-    /// The connection for the next message: a new one only in languages with one message per connection.
+    /// Returns a new connection only in languages with one message per connection.
     private func next(_ connection: DoctorConnection, agency: Int = 1) throws(DoctorError) -> DoctorConnection {
         settings.language.isOneMessagePerConnection ? try connect(agency) : connection
     }

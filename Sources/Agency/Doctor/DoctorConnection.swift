@@ -1,9 +1,7 @@
 import AgencyLanguages
 import Platform
 
-/// A connection of an agency that the doctor plays: sends requests and reads the answers.
-///
-/// Isolation: one thread.
+/// A connection of an agency that the doctor plays, on one thread.
 final class DoctorConnection {
     enum Outcome: Equatable {
         case reply(AgencyReply)
@@ -18,9 +16,7 @@ final class DoctorConnection {
             if case .reply(.stored) = self { true } else { false }
         }
 
-        /// Whether nothing was stored and the server reported so in the language's way.
-        ///
-        /// - Parameter bets: the number of invalid bets, for languages that report it.
+        /// Whether nothing was stored, reported in the language's way; `bets` are the invalid ones.
         func isRejection(in language: any AgencyLanguage, bets: Int = 0) -> Bool {
             switch self {
             case .reply(.rejected(let badBets, _)): badBets == 0 || bets == 0 || badBets == bets
@@ -38,7 +34,7 @@ final class DoctorConnection {
     /// Whether an answer took several reads of the socket.
     private(set) var hasSplitAnswer = false
 
-    /// Connects and sends the agency's greeting, if the language has one.
+    /// Connects and greets, if the language has a greeting.
     ///
     /// - Throws: ``DoctorError``.
     init(
@@ -60,18 +56,16 @@ final class DoctorConnection {
         socket.send(bytes)
     }
 
-    /// The bytes of a chunk.
     func chunk(_ rows: [[String]]) -> [UInt8] {
         language.chunk(rows, agency: agency, isLast: false)
     }
 
-    /// Sends a chunk and reads its answer.
     func store(_ rows: [[String]]) -> Outcome {
         send(chunk(rows))
         return read(.chunk)
     }
 
-    /// Sends END and reads its answer; nil if the language has no END.
+    /// Returns nil if the language has no END.
     func finish() -> Outcome? {
         guard let bytes = language.finish(agency: agency) else { return nil }
         send(bytes)
@@ -82,9 +76,7 @@ final class DoctorConnection {
         send(language.consult(agency: agency))
     }
 
-    /// Waits for the answer to a question.
-    ///
-    /// - Parameter time: the time to wait; by default the doctor's patience.
+    /// Waits for an answer, by default within the doctor's patience.
     func read(_ question: AgencyQuestion, within time: Duration? = nil) -> Outcome {
         let deadline = ContinuousClock.now + (time ?? patience)
         var reads = 0

@@ -15,9 +15,7 @@ final class DoctorSocket {
 
     private let fd: Int32
 
-    /// Connects.
-    ///
-    /// Blocks until the system's own timeout.
+    /// Connects; blocks until the system's own timeout.
     ///
     /// - Throws: ``DoctorError`` if no address accepts the connection.
     init(_ endpoint: Endpoint) throws(DoctorError) {
@@ -51,9 +49,7 @@ final class DoctorSocket {
         close(fd)
     }
 
-    /// Sends bytes.
-    ///
-    /// - Returns: false if the peer has closed.
+    /// Returns false if the peer has closed.
     @discardableResult
     func send(_ bytes: [UInt8]) -> Bool {
         var rest = bytes[...]
@@ -65,7 +61,6 @@ final class DoctorSocket {
         return true
     }
 
-    /// Waits for one read of the socket.
     func receive(within time: Duration) -> Received {
         var descriptor = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
         let milliseconds = time.components.seconds * 1000 + time.components.attoseconds / 1_000_000_000_000_000

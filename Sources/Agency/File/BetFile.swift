@@ -3,10 +3,9 @@ import Platform
 import Shell
 import Storage
 
-/// An open file of bets that can detect whether it has changed since.
+/// An open file of bets that detects changes.
 struct BetFile {
     let path: String
-    /// The file's stamp when it was opened.
     let stamp: FileStamp
     private let file: any DiskFile
     private let disk: any Disk
@@ -25,14 +24,12 @@ struct BetFile {
         self.disk = disk
     }
 
-    /// Reads the bytes of a range; fewer at the end of the file.
-    ///
-    /// Blocks.
+    /// Returns fewer bytes at the end of the file; blocks.
     func read(at offset: Int, byteCount: Int) throws(DiskError) -> [UInt8] {
         try file.read(at: offset, byteCount: byteCount)
     }
 
-    /// Checks that the file and its size are unchanged since it was opened.
+    /// Checks that the file and its size are unchanged.
     ///
     /// - Parameter readBytes: the file's size when its end was read.
     /// - Throws: ``BetFileChange``, ``DiskError``.

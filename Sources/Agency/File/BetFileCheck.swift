@@ -3,7 +3,6 @@ import WireProtocol
 
 /// The result of reading the whole file, before anything is sent.
 struct BetFileCheck {
-    /// The first line that is not a valid bet.
     struct FirstInvalid: Equatable {
         var line: Int
         var fault: LineFault
@@ -64,7 +63,6 @@ struct BetFileCheck {
         if bets == 0 { try throwForm(file.path) }
     }
 
-    /// Throws ``WrongForm`` if the first invalid line shows another form.
     private func throwForm(_ path: String) throws {
         if let form = firstInvalid?.form { throw WrongForm(path: path, form: form) }
     }

@@ -9,7 +9,6 @@ import WireProtocol
 ///
 /// Isolation: one thread; reading blocks.
 struct BetFileReader {
-    /// A position between two lines.
     struct Position: Equatable, Sendable {
         var byteOffset = 0
         /// Lines before it, including empty and invalid ones: the next line is number `lines + 1`, as in an editor.
@@ -18,9 +17,7 @@ struct BetFileReader {
         var bets = 0
     }
 
-    /// A valid bet.
-    ///
-    /// The reader keeps its text until the next line is read.
+    /// A valid bet, whose text the reader keeps until the next line is read.
     struct ParsedBet {
         let birthdate: Birthdate
         let number: UInt16
@@ -34,16 +31,15 @@ struct BetFileReader {
     }
 
     let file: BetFile
-    /// Start of the next line.
+    /// The start of the next line.
     private(set) var position = Position()
-    /// Start of the last returned line.
+    /// The start of the last returned line.
     private var lineOffset = 0
     private let today: Birthdate
     /// Called before each block is read.
     private let stopSignal: () -> String?
     private var block: [UInt8] = []
     private var index = 0
-    /// Fields of the last row, as ranges of the block.
     private var fields = CSVScanner.Fields(repeating: 0..<0)
     private var isEnd = false
 
@@ -56,7 +52,6 @@ struct BetFileReader {
         self.stopSignal = stopSignal
     }
 
-    /// Continues at a position that was read before.
     mutating func seek(to position: Position) {
         self.position = position
         block = []
@@ -64,7 +59,7 @@ struct BetFileReader {
         isEnd = false
     }
 
-    /// Reads the next line that is not empty; nil at the end of the file.
+    /// Skips empty lines; nil at the end of the file.
     ///
     /// - Throws: ``DiskError``; ``Stopped``.
     mutating func nextRow() throws -> Row? {
@@ -93,14 +88,14 @@ struct BetFileReader {
         }
     }
 
-    /// Appends the bet that ``nextRow()`` returned last to a chunk.
+    /// Appends the bet that ``nextRow()`` returned.
     func append(_ bet: ParsedBet, to builder: inout BetColumnsBuilder) {
         builder.append(
             firstName: block.span.extracting(fields[0]), lastName: block.span.extracting(fields[1]),
             document: block.span.extracting(fields[2]), birthdate: bet.birthdate, number: bet.number)
     }
 
-    /// Reads the line that ``nextRow()`` returned last, without its end; at most ``CSVScanner/maxLineBytes``.
+    /// Reads the line that ``nextRow()`` returned, without its end, at most ``CSVScanner/maxLineBytes``.
     ///
     /// Reads from the file, because quotes were removed in the block.
     func lineBytes() throws(DiskError) -> [UInt8] {
@@ -140,7 +135,6 @@ struct BetFileReader {
         index = end
     }
 
-    /// Appends the next block to the rest of the current one.
     private mutating func fill() throws {
         if let signal = stopSignal() { throw Stopped(signal: signal) }
         block.removeSubrange(..<index)

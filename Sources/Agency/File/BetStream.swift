@@ -13,23 +13,19 @@ struct BetStream {
         var bets: Int { position.bets }
     }
 
-    /// A chunk and the position of its first bet.
     struct Packed {
         var chunk: Chunk
         var start: Checkpoint
     }
 
-    /// The result of checking the whole file.
     let check: BetFileCheck
     private var reader: BetFileReader
     private var packer: ChunkPacker
-    /// The digest of the bets before the current chunk.
     private var digest = BetsDigest()
-    /// A bet that did not fit into the previous chunk: the first of the next one.
+    /// The first bet of the next chunk: it did not fit the previous one.
     private var waiting: (bet: BetFileReader.ParsedBet, start: BetFileReader.Position)?
     private var isAtEnd = false
 
-    /// Creates a stream at the file's first bet.
     init(reader: BetFileReader, check: BetFileCheck, packer: ChunkPacker) {
         self.reader = reader
         self.check = check
@@ -41,7 +37,6 @@ struct BetStream {
     /// The position of the next chunk's first bet, or of invalid lines before it.
     var checkpoint: Checkpoint { Checkpoint(position: waiting?.start ?? reader.position, digest: digest) }
 
-    /// Limits chunks to the service's frame size, including the length field.
     mutating func limitChunks(toBytes bytes: Int) {
         packer.limit(toBytes: bytes)
     }
@@ -87,7 +82,6 @@ struct BetStream {
         return take(sequence, isLast: isLast, start)
     }
 
-    /// Continues at a position that was read before.
     mutating func seek(to checkpoint: Checkpoint) {
         rewind()
         reader.seek(to: checkpoint.position)
@@ -108,9 +102,7 @@ struct BetStream {
         return (digest, last)
     }
 
-    /// Reports every line of a chunk that the service rejected.
-    ///
-    /// Reads them from the file again.
+    /// Reports every line of a rejected chunk, read from the file again.
     ///
     /// - Parameter reason: returns the reason for the bet with this index in the chunk.
     func report(_ start: Checkpoint, count: Int, to report: RowReport, reason: (Int) -> String) throws {
@@ -126,7 +118,7 @@ struct BetStream {
         report.flush()
     }
 
-    /// Checks that the file is the one that was opened and checked.
+    /// Checks that the file is the opened one.
     func checkUnchanged() throws {
         try reader.file.checkUnchanged(readBytes: fileBytes)
     }
@@ -138,7 +130,6 @@ struct BetStream {
         }
     }
 
-    /// The error for a file that has changed.
     func change(_ what: String) -> BetFileChange { BetFileChange(path: path, what: what) }
 
     private mutating func take(_ sequence: UInt32, isLast: Bool, _ start: Checkpoint) -> Packed {
@@ -155,9 +146,7 @@ struct BetStream {
         reader.seek(to: BetFileReader.Position())
     }
 
-    /// Reads until `bets` valid bets are before the reader.
-    ///
-    /// - Returns: the digest of the bets that were read; nil at the end of the file.
+    /// Returns the digest of the bets read until then; nil at the end of the file.
     private mutating func digest(until bets: Int) throws -> BetsDigest? {
         var digest = BetsDigest()
         var builder = BetColumnsBuilder()

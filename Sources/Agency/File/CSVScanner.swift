@@ -54,9 +54,7 @@ enum CSVScanner {
         return contentEnd == start ? .blank(end: end) : split(&bytes, start..<contentEnd, end: end, &fields)
     }
 
-    /// Scans the usual line in one pass: five fields, no quote, with its end.
-    ///
-    /// - Returns: the row; nil for any other line, which the full rules then scan.
+    /// Scans the usual line in one pass; nil for any other, which the full rules then scan.
     private static func plainRow(_ bytes: Span<UInt8>, from start: Int, _ fields: inout Fields) -> Event? {
         var (count, fieldStart, wordStart) = (0, start, start)
         let limit = min(bytes.count, start + maxLineBytes)
@@ -97,7 +95,6 @@ enum CSVScanner {
         return nil
     }
 
-    /// Splits a complete line into fields.
     private static func split(
         _ bytes: inout [UInt8], _ line: Range<Int>, end: Int, _ fields: inout Fields
     ) -> Event {
@@ -134,7 +131,6 @@ enum CSVScanner {
         case fault(RowFault)
     }
 
-    /// Unquotes a field in place.
     private static func unquote(_ bytes: inout [UInt8], from open: Int, to end: Int) -> Unquoted {
         var target = open + 1
         var source = open + 1

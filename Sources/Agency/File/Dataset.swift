@@ -1,8 +1,6 @@
 import Domain
 
-/// Bets generated from a seed.
-///
-/// Pure: the same seed gives the same bytes.
+/// Bets generated from a seed; the same seed gives the same bytes.
 struct Dataset {
     private static let firstNames = [
         "Agustín", "Álvaro", "Ana", "Belén", "Bruno", "Camila", "Cecilia", "Darío", "Elías",
@@ -25,7 +23,7 @@ struct Dataset {
         self.winningNumber = winningNumber
     }
 
-    /// Returns the number of bets of each agency: agency n has a share of 1/n; the first gets the rounding difference.
+    /// Shares out the bets: agency n has a share of 1/n; the first gets the rounding difference.
     static func sizes(bets: Int, agencies: Int) -> [Int] {
         let shares = (1...agencies).map { 1 / Double($0) }
         let sum = shares.reduce(0, +)
@@ -34,7 +32,6 @@ struct Dataset {
         return sizes
     }
 
-    /// Appends a row, and its document if it wins.
     mutating func appendRow(to rows: inout [UInt8], winners: inout [String]) {
         var firstName = pick(Self.firstNames)
         if random.next() % 3 == 0 { firstName += " " + pick(Self.firstNames) }

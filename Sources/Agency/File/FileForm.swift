@@ -1,8 +1,6 @@
 import Domain
 
 /// A common but unsupported form of files of bets, named so that the error can say what to do.
-///
-/// Pure.
 enum FileForm: Equatable, CustomStringConvertible {
     /// Compressed; `tool` unpacks it.
     case compressed(String, tool: String)
@@ -25,7 +23,7 @@ enum FileForm: Equatable, CustomStringConvertible {
         ([0xFF, 0xFE], .utf16(encoding: "UTF-16")), ([0xFE, 0xFF], .utf16(encoding: "UTF-16")),
     ]
 
-    /// Detects the form of a whole file from its first bytes; nil if they may be lines in the expected form.
+    /// Fails if the first bytes may be lines in the expected form.
     init?(start: [UInt8]) {
         if let known = Self.signatures.first(where: { start.starts(with: $0.bytes) }) {
             self = known.form
@@ -45,7 +43,7 @@ enum FileForm: Equatable, CustomStringConvertible {
         }
     }
 
-    /// Detects the form that an invalid line shows; nil if the fault concerns only this line.
+    /// Fails if the fault concerns only this line.
     init?(line: [UInt8], number: Int, fault: LineFault) {
         let fields = line.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
         switch fault.fault {
@@ -78,7 +76,7 @@ enum FileForm: Equatable, CustomStringConvertible {
 
     private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 
-    /// Whether a line contains column names: no digit in the birthdate or number.
+    /// Whether birthdate and number have no digit.
     private static func isHeader(_ fields: [ArraySlice<UInt8>]) -> Bool {
         fields.count == CSVScanner.fieldCount && !fields[3...].joined().contains(where: isDigit)
     }
@@ -98,7 +96,7 @@ enum FileForm: Equatable, CustomStringConvertible {
         }
     }
 
-    /// The form, the expected one, and what to do; follows the file's name in an error.
+    /// Follows the file's name in an error.
     var description: String {
         switch self {
         case .compressed(let name, let tool):

@@ -25,7 +25,7 @@ enum RegularFile {
     }
 }
 
-/// A path of the file of bets that names something other than a regular file.
+/// A path that names something else.
 struct NotRegularFile: ProgramError, Equatable, CustomStringConvertible {
     var path: String
     var kind: String

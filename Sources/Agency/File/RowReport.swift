@@ -22,7 +22,6 @@ final class RowReport {
     private var size = 0
     private var buffer: [UInt8] = []
     private var failure: DiskError?
-    /// The first lines, for standard error.
     private var first: [String] = []
 
     private static let header = Array("line,column,reason,row\r\n".utf8)
@@ -30,7 +29,6 @@ final class RowReport {
     /// Fits the lines read before a file in another form is recognised, so that none of them is written.
     private static let maxBufferBytes = 1 << 20
 
-    /// Creates a report without lines, and no file.
     init(path: String, _ mode: Mode, on disk: any Disk, tell: @escaping (String) -> Void) {
         self.path = path
         self.mode = mode
@@ -38,24 +36,20 @@ final class RowReport {
         self.tell = tell
     }
 
-    /// Returns the report of lines that the agency found invalid.
+    /// Reports lines that the agency found invalid.
     static func invalid(of path: String, on disk: any Disk, tell: @escaping (String) -> Void) -> RowReport {
         RowReport(path: path + ".invalid.csv", .replaces, on: disk, tell: tell)
     }
 
-    /// Returns the report of bets that the service rejected.
-    ///
-    /// Only the run that sent the bets knows them, so later runs append.
+    /// Reports bets that the service rejected; later runs append, because only the run that sent them knows them.
     static func rejected(of path: String, on disk: any Disk, tell: @escaping (String) -> Void) -> RowReport {
         RowReport(path: path + ".rejected.csv", .appends, on: disk, tell: tell)
     }
 
-    /// Whether the file exists, written by this run or an earlier one.
+    /// Whether this run or an earlier one wrote the file.
     var exists: Bool { disk.stamp(path) != nil }
 
-    /// Adds a line.
-    ///
-    /// - Parameter column: nil if the fault is not in one field.
+    /// Adds a line; `column` is nil if the fault is not in one field.
     func append(line: Int, column: Int?, reason: String, row: [UInt8]) {
         count += 1
         let column = column.map(String.init) ?? ""
@@ -72,7 +66,6 @@ final class RowReport {
         if buffer.count > Self.maxBufferBytes { flush() }
     }
 
-    /// Writes the lines added so far.
     func flush() {
         do throws(DiskError) {
             try write()
@@ -82,9 +75,7 @@ final class RowReport {
         }
     }
 
-    /// Writes the rest, or reports the first lines if the file cannot be written.
-    ///
-    /// - Returns: whether all lines are in the file.
+    /// Writes the rest, or reports the first lines, and returns whether all lines are in the file.
     @discardableResult
     func finish() -> Bool {
         flush()

@@ -8,7 +8,7 @@ package protocol AgencyLanguage: Sendable {
     /// Returns the agency's first message; nil if it begins with its bets.
     mutating func greeting(agency: String) -> [UInt8]?
 
-    /// Returns a chunk of rows, each with first name, last name, document, birthdate and number as text, valid or not.
+    /// Returns a chunk of rows with first name, last name, document, birthdate and number as text, valid or not.
     mutating func chunk(_ rows: [[String]], agency: String, isLast: Bool) -> [UInt8]
 
     /// Returns the message that all bets are sent; nil if the consultation says so.
@@ -17,7 +17,7 @@ package protocol AgencyLanguage: Sendable {
     /// Returns a consultation; if ``finish(agency:)`` is nil, it also says that all bets are sent.
     mutating func consult(agency: String) -> [UInt8]
 
-    /// Reads the answer to a question from the start of the received bytes.
+    /// Reads the answer from the start of the bytes.
     mutating func reply(_ bytes: [UInt8], to question: AgencyQuestion) -> AgencyReading
 
     /// Whether consultations go to a separate port.
@@ -60,7 +60,7 @@ package struct AgencyNonsense: Sendable {
     }
 }
 
-/// The message whose answer an agency awaits; the same bytes mean different things after different questions.
+/// The message whose answer an agency awaits.
 package enum AgencyQuestion: Sendable {
     case greeting
     case chunk
@@ -72,9 +72,7 @@ package enum AgencyQuestion: Sendable {
 package enum AgencyReply: Equatable, Sendable {
     /// The chunk is durable.
     case stored
-    /// Nothing of the message is stored.
-    ///
-    /// `badBets` is 0 and `reason` empty if the language does not carry them.
+    /// Nothing is stored; `badBets` is 0 and `reason` empty if the language does not carry them.
     case rejected(badBets: Int, reason: String)
     /// The agency has finished, durably.
     case finished
@@ -84,11 +82,10 @@ package enum AgencyReply: Equatable, Sendable {
     case notDrawnYet
 }
 
-/// The result of reading an answer from the start of some bytes.
+/// The result of reading an answer.
 package enum AgencyReading: Equatable, Sendable {
     case reply(AgencyReply, byteCount: Int)
     case needsBytes
-    /// Not an answer of the language.
     case invalid
 }
 
@@ -96,7 +93,7 @@ extension AgencyLanguage {
     package func greeting(agency: String) -> [UInt8]? { nil }
 }
 
-/// The list of all languages, each registered by one line: the native protocol and the dialects that carry bets.
+/// All languages: the native protocol and the dialects that carry bets.
 package enum LanguageRegistry {
     package static let all: [any AgencyLanguage] = [
         NativeLanguage(),
@@ -107,6 +104,6 @@ package enum LanguageRegistry {
         PipeLanguage(),
     ]
 
-    /// Returns the language of this name.
+    /// Returns a language by name.
     package static func language(_ name: String) -> (any AgencyLanguage)? { all.first { $0.name == name } }
 }

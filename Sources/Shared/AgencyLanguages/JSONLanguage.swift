@@ -12,7 +12,6 @@ package struct JSONLanguage: AgencyLanguage {
         static let winners = 2
     }
 
-    /// A message of the service.
     private struct Told: Decodable {
         var kind: Int
         var payload: String?
@@ -67,7 +66,7 @@ package struct JSONLanguage: AgencyLanguage {
         }
     }
 
-    /// Returns a string as a JSON literal in ASCII.
+    /// Returns a JSON literal in ASCII.
     private func literal(_ text: String) -> String {
         var literal = "\""
         for unit in text.utf16 {

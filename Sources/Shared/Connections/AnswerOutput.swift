@@ -23,7 +23,7 @@ package struct AnswerOutput {
 
     private var pieces: Deque<Piece> = []
     package private(set) var ending = Ending.none
-    /// Answers since the last ``takeCount()``.
+    /// The answers since the last ``takeCount()``.
     package private(set) var count = 0
 
     package init() {}
@@ -35,7 +35,7 @@ package struct AnswerOutput {
         pieces.contains { if case .stream = $0 { true } else { false } }
     }
 
-    /// Appends an answer's bytes.
+    /// Appends an answer.
     package mutating func append(_ bytes: ArraySlice<UInt8>) {
         count += 1
         if bytes.isEmpty { return }
@@ -47,7 +47,7 @@ package struct AnswerOutput {
         pieces.append(.bytes(last))
     }
 
-    /// Appends an answer that connections share; a long one is not copied.
+    /// Appends a shared answer; a long one is not copied.
     package mutating func append(shared bytes: ByteBuffer) {
         count += 1
         guard case .bytes(var last)? = pieces.last, last.readableBytes + bytes.readableBytes <= Self.maxCopiedBytes
@@ -97,7 +97,6 @@ package struct AnswerOutput {
 }
 
 extension Deque {
-    /// Removes and returns the last element if it meets a condition.
     fileprivate mutating func popLast(keeping condition: (Element) -> Bool) -> Element? {
         guard let last, condition(last) else { return nil }
         return popLast()

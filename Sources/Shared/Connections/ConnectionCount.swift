@@ -12,7 +12,7 @@ package final class ConnectionCount: Sendable {
         var openChannels = 0
         var slots = 0
         var dialectSlots = 0
-        /// Connections beyond a limit that are being sent `busy`.
+        /// Connections that are being sent `busy`.
         var turningAway = 0
         var slotsOfAddress: [String: Int] = [:]
     }
@@ -33,7 +33,7 @@ package final class ConnectionCount: Sendable {
     /// Counts a channel against the limits.
     ///
     /// - Returns: the connection's slot, to keep as long as anything of the connection is left; nil if a limit is
-    ///   reached, and nothing is counted.
+    ///   reached.
     package func admit(_ channel: any Channel, isNative: Bool = true) -> ConnectionSlot? {
         let address = channel.remoteAddress?.ipAddress ?? ""
         let isAdmitted = monitor.withLock { state in
@@ -54,7 +54,7 @@ package final class ConnectionCount: Sendable {
         return ConnectionSlot(count: self, address: address, isNative: isNative)
     }
 
-    /// Sends `busy` to a connection beyond a limit and closes it; closes it at once if many are being sent that.
+    /// Sends `busy` to a connection and closes it, or closes it at once if many are being sent that.
     func turnAway(_ channel: any Channel, with busy: [UInt8]) -> EventLoopFuture<Void> {
         let isTold = monitor.withLock { state in
             guard state.turningAway < Self.maxTurningAway else { return false }

@@ -1,9 +1,7 @@
 import Domain
 package import NIOCore
 
-/// The deadlines after which a connection is ended.
-///
-/// Pure: a function of instants.
+/// The deadlines after which a connection is ended; pure.
 package struct ConnectionDeadlines: Sendable {
     package var hello: Duration
     package var frame: Duration
@@ -55,9 +53,7 @@ package struct ConnectionDeadlines: Sendable {
     }
 }
 
-/// The instants of a connection's last activity and progress.
-///
-/// Pure.
+/// The instants of a connection's last activity and progress; pure.
 package struct ActivityClock: Sendable {
     /// See ``ConnectionDeadlines/Activity/since``.
     package var since: NIODeadline

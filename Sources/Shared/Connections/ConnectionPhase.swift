@@ -1,8 +1,6 @@
 package import NIOCore
 
-/// The life of one connection.
-///
-/// Pure.
+/// The life of one connection; pure.
 package enum ConnectionPhase: Sendable {
     /// → `ending` after an invalid frame or a missed deadline; → `draining` after the final answer; → `closed`.
     case open
@@ -17,10 +15,9 @@ package enum ConnectionPhase: Sendable {
 
     var isDraining: Bool { if case .draining = self { true } else { false } }
 
-    /// Whether the phase has lasted too long.
+    /// Whether the phase has lasted too long, for a draining connection without progress.
     ///
-    /// An open connection is not measured here: see ``ConnectionDeadlines``. A draining one is overdue only after
-    /// a time without progress.
+    /// Of an open connection ``ConnectionDeadlines`` decides.
     package func isOverdue(now: NIODeadline) -> Bool {
         switch self {
         case .open, .closed: false

@@ -15,12 +15,10 @@ package final class EventLoops<Loop>: Sendable {
     private let loops: [PerLoop]
     let connections: ConnectionCount
 
-    /// Starts the threads.
-    ///
-    /// Blocks until they run.
+    /// Starts the threads and blocks until they run.
     ///
     /// - Parameters:
-    ///   - count: the number of loops; nil for one per two cores.
+    ///   - count: nil for one per two cores.
     ///   - connections: counts the connections of all ports on these loops.
     ///   - readBytes: the most that one read takes from a socket.
     ///   - makeLoop: called once on each event loop.
@@ -49,9 +47,7 @@ package final class EventLoops<Loop>: Sendable {
         }
     }
 
-    /// The state of an event loop, and the allocator of its connections' read buffers.
-    ///
-    /// - Precondition: it is one of these loops, and the caller is on it.
+    /// Returns the state of an event loop, on which the caller is, and the allocator of its connections' read buffers.
     func state(of eventLoop: any EventLoop) -> (loop: Loop, readBuffer: ReadBufferAllocator) {
         guard let loop = loops.first(where: { $0.eventLoop === eventLoop }) else {
             preconditionFailure("a connection on an unknown event loop")
@@ -66,16 +62,14 @@ package final class EventLoops<Loop>: Sendable {
         }
     }
 
-    /// Ends the loops at once.
-    ///
-    /// First close the ports, end the connections and wait for them to close.
+    /// Ends the loops; first close the ports, end the connections and wait for them to close.
     package func end() {
         try? group.syncShutdownGracefully()
     }
 }
 
-/// The number of event loops of a service.
+/// The number of event loops.
 package enum EventLoopCount {
-    /// The configured number, by default one per two cores.
+    /// The configured number; by default one per two cores.
     package static func count(_ configured: Int?) -> Int { configured ?? max(1, System.coreCount / 2) }
 }

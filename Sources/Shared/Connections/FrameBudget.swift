@@ -30,9 +30,7 @@ package final class FrameBudget: Sendable {
         var grant: @Sendable (Reservation) -> Void
     }
 
-    /// Queued requests in order.
-    ///
-    /// A cancelled one has no waiter and is skipped.
+    /// A cancelled request has no waiter and is skipped.
     private struct Line: Sendable {
         var tickets: Deque<Ticket> = []
         var waiters: [Ticket: Waiter] = [:]
@@ -71,8 +69,7 @@ package final class FrameBudget: Sendable {
 
     /// Reserves now, or queues the request.
     ///
-    /// - Parameter grant: called once, on any thread, when the bytes are reserved; not called if this returns a
-    ///   reservation.
+    /// - Parameter grant: called once, on any thread, when queued bytes are reserved.
     package func reserve(
         _ byteCount: Int, _ account: Account, otherwise grant: @escaping @Sendable (Reservation) -> Void
     ) -> Request {
@@ -103,9 +100,7 @@ package final class FrameBudget: Sendable {
         case waits(Ticket)
     }
 
-    /// Cancels a queued request.
-    ///
-    /// A grant that is in flight still arrives.
+    /// Cancels a queued request; a grant in flight still arrives.
     package func cancel(_ ticket: Ticket) {
         state.withLockedValue { state in
             state.proven.waiters[ticket] = nil
@@ -166,7 +161,7 @@ package final class FrameBudget: Sendable {
         state.withLockedValue { !$0.proven.waiters.isEmpty || !$0.unproven.waiters.isEmpty }
     }
 
-    /// Bytes that are not reserved; tests detect leaks with it.
+    /// Unreserved bytes; tests detect leaks with them.
     package var availableBytes: Int { state.withLockedValue(\.availableBytes) }
 }
 
@@ -199,7 +194,7 @@ package final class Reservation: Sendable {
 /// A whole frame with the memory reserved for it.
 package struct Frame: Sendable {
     package let bytes: [UInt8]
-    /// The reservation; nil for a frame that needs none: a HELLO, or a question to the winners' port.
+    /// Nil for a frame that needs none: a HELLO, or a question to the winners' port.
     package let reservation: Reservation?
     /// Whether the length prefix was too small, so that the rest of the message follows.
     package let isCutShort: Bool

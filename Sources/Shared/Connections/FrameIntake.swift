@@ -1,10 +1,9 @@
 package import NIOCore
 package import WireProtocol
 
-/// The received side of one connection: the frame in progress, bytes that may not be framed yet, and the number of
-/// unanswered frames.
+/// The received side of one connection: frame in progress, unframed bytes, and unanswered frames.
 ///
-/// Pure: bytes in, events out; memory is requested and granted from outside.
+/// Pure; memory is requested and granted from outside.
 ///
 /// It frames only while fewer than `window` frames are unanswered, and passes on a whole frame only once its memory is
 /// reserved. Unreserved memory is small, and at most one piece a connection: the first part of a frame in progress, or
@@ -13,9 +12,7 @@ package struct FrameIntake: ~Copyable {
     package enum Event: Sendable {
         /// Everything was consumed, or the window is full.
         case pauses
-        /// The frame needs memory of its own: ``admit(_:)`` continues.
-        ///
-        /// `isWhole`: the frame has arrived completely.
+        /// The frame needs memory: ``admit(_:)`` continues. `isWhole`: all its bytes have arrived.
         case needsMemory(byteCount: Int, isWhole: Bool)
         case frame(Frame)
         /// The next bytes cannot be framed; the intake is closed.
@@ -28,11 +25,9 @@ package struct FrameIntake: ~Copyable {
     package private(set) var heldFrames = 0
     /// Held frames that are questions waiting for the draw.
     package private(set) var parkedFrames = 0
-    /// Bytes received and not framed yet.
     private var unread: ByteBuffer?
     private var decoder: FrameDecoder
     private var reservation: Reservation?
-    /// A whole frame waiting for its memory.
     private var waitingFrame: [UInt8]?
     /// A whole frame that may have been cut short; the next byte decides.
     private var doubtfulFrame: Frame?
@@ -68,18 +63,18 @@ package struct FrameIntake: ~Copyable {
 
     package var hasRoom: Bool { !isClosed && heldFrames < window }
     package var hasUnread: Bool { unread != nil }
-    /// Whether a frame has been partially received.
+    /// Whether a frame is partially received.
     package var isInsideFrame: Bool {
         decoder.isInsideFrame || waitingFrame != nil || doubtfulFrame != nil
     }
     /// Whether ``settleDoubt()`` must be called if no bytes follow.
     package var hasDoubt: Bool { doubtfulFrame != nil }
-    /// The number of bytes received of the frame in progress.
+    /// The bytes received of the frame in progress.
     package var collectedBytes: Int { decoder.collectedBytes }
     /// Whether the frame in progress has memory that others may wait for.
     package var holdsMemory: Bool { reservation != nil }
 
-    /// Cuts bytes into frames, up to the next event, and moves `index` past what it consumed.
+    /// Frames up to the next event, and moves `index` past what it consumed.
     package mutating func next(_ input: RawSpan, from index: inout Int) -> Event {
         guard hasRoom else { return .pauses }
         if let waitingFrame { return .needsMemory(byteCount: waitingFrame.count, isWhole: true) }
@@ -113,9 +108,7 @@ package struct FrameIntake: ~Copyable {
         }
     }
 
-    /// Continues with the requested memory.
-    ///
-    /// - Returns: the frame, if it was whole.
+    /// Continues with the memory, and returns the frame if it was whole.
     package mutating func admit(_ reservation: Reservation?) -> Frame? {
         self.reservation = reservation
         guard let whole = waitingFrame else {
@@ -126,7 +119,7 @@ package struct FrameIntake: ~Copyable {
         return passOn(whole)
     }
 
-    /// Passes on the doubtful frame as whole, because no bytes followed.
+    /// Passes on the doubtful frame, because no bytes followed.
     package mutating func settleDoubt() -> Frame? {
         defer { doubtfulFrame = nil }
         if doubtfulFrame != nil { heldFrames += 1 }
@@ -147,19 +140,19 @@ package struct FrameIntake: ~Copyable {
         return frame
     }
 
-    /// Copies and keeps bytes that cannot be framed yet.
+    /// Copies bytes that cannot be framed yet.
     package mutating func keep(_ rest: ByteBufferView) {
         guard !isClosed else { return }
         if unread == nil { unread = ByteBuffer(bytes: rest) } else { unread?.writeBytes(rest) }
     }
 
-    /// Takes the kept bytes, to frame them now.
+    /// Takes the kept bytes, to frame them.
     package mutating func takeUnread() -> ByteBuffer? {
         defer { unread = nil }
         return unread
     }
 
-    /// Records that a frame is answered, or will not be.
+    /// Records that a frame needs no answer any more.
     package mutating func answered(wasParked: Bool) {
         heldFrames -= 1
         if wasParked { parkedFrames -= 1 }

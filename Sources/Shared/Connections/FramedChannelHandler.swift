@@ -79,9 +79,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         context.fireUserInboundEventTriggered(event)
     }
 
-    /// Releases everything except the slot, once.
-    ///
-    /// A pending answer keeps only the slot alive.
+    /// Releases everything except the slot, which a pending answer keeps, once.
     private func release() {
         if case .closed = phase { return }
         phase = .closed
@@ -156,9 +154,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         if isInputClosed { endInput() }
     }
 
-    /// Frames bytes.
-    ///
-    /// - Returns: the number of bytes consumed.
+    /// Frames bytes and returns how many it consumed.
     private func frame(_ input: RawSpan) -> Int {
         var index = 0
         var startsFrame = !intake.isInsideFrame
@@ -209,9 +205,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         delegate?.receive(frame)
     }
 
-    /// Reserves memory for a frame.
-    ///
-    /// - Returns: nil if the request is queued.
+    /// Reserves memory for a frame; nil if the request is queued.
     private func reserve(_ byteCount: Int, isWhole: Bool) -> Reservation?? {
         guard let budget = loop.budget else { return .some(nil) }
         let (eventLoop, bound) = (loop.eventLoop, NIOLoopBound(self, eventLoop: loop.eventLoop))
@@ -238,7 +232,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         readIfAllowed()
     }
 
-    /// Reports the end of input to the delegate, once, after the last received frame.
+    /// Reports the end of input once, after the last received frame.
     private func endInput() {
         guard !hasEnded, ticket == nil, !intake.hasUnread || intake.waitsOnlyForDraw else { return }
         settleDoubt()
@@ -261,9 +255,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         intake.isFree = false
     }
 
-    /// Queues the answer to a frame; ``flush()`` sends it.
-    ///
-    /// - Returns: whether it is the first answer since the last flush.
+    /// Queues an answer for ``flush()``, and returns whether it is the first since the last flush.
     package func collect(
         _ answer: FramedAnswer, _ ending: AnswerOutput.Ending = .none, isFrameAnswered: Bool = true,
         wasParked: Bool = false
@@ -283,7 +275,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         return output.count == 1
     }
 
-    /// Records that the answer to a frame waits for the draw.
+    /// Records that a frame waits for the draw.
     package func park() {
         intake.parked()
         if isInputClosed { endInput() }
@@ -297,7 +289,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
 
     package var isNative: Bool { settings.isNative }
 
-    /// Writes the collected answers, as far as the peer takes them.
+    /// Writes as far as the peer takes the answers.
     package func flush() {
         repeat {
             guard writeCollected() else { return }
@@ -384,7 +376,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
 
     // MARK: Deadlines
 
-    /// Ends the connection if something is overdue.
+    /// Ends an overdue connection.
     package func expire(now: NIODeadline, isMemoryShort: Bool) {
         guard case .open = phase else {
             if phase.isOverdue(now: now) { context?.close(promise: nil) }

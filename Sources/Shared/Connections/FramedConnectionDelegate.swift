@@ -7,17 +7,15 @@ package import WireProtocol
 package protocol FramedConnectionDelegate: AnyObject {
     /// Receives a whole frame, which must be answered eventually.
     func receive(_ frame: Frame)
-    /// Receives a framing fault: the next bytes are not a frame. Must send the final answer.
+    /// Receives a framing fault, and must send the final answer.
     func receive(_ fault: FrameFault)
-    /// Receives the reason that the connection is overdue. Must send the final answer.
+    /// Receives the reason that the connection is overdue, and must send the final answer.
     func expire(_ reason: String)
-    /// Receives the end of input: no more frames follow; earlier ones are still answered.
-    ///
-    /// Called at most once.
+    /// Receives the end of input, at most once; earlier frames are still answered.
     func endInput()
-    /// Is called when the connection is closed: answers are no longer needed, and the delegate is released.
+    /// Is called when the connection is closed: the delegate is released.
     func close()
-    /// Receives the reason that the rest of a long answer cannot be sent.
+    /// Receives the reason that a long answer cannot be completed.
     func fail(_ fault: WinnersFault)
 }
 

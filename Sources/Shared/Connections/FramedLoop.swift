@@ -31,7 +31,7 @@ package final class FramedLoop {
         handlers[handler.loopIndex] = last
     }
 
-    /// Ends connections whose deadline has passed; 15,000 cost about a millisecond.
+    /// Ends overdue connections; 15,000 cost about a millisecond.
     package func sweep() {
         let (now, isShort) = (now, budget?.isShort ?? false)
         // Ending a handler may remove it and move the last one to its index.

@@ -1,6 +1,6 @@
 package import WireProtocol
 
-/// The settings that all connections of a port share.
+/// The settings of a port's connections.
 package struct FramedSettings: Sendable {
     package var framing: Framing
     /// Unanswered frames allowed to a known peer.
@@ -8,7 +8,7 @@ package struct FramedSettings: Sendable {
     /// The window of a peer that is not known yet.
     package var firstWindow: Int
     package var maxFrameBytes: Int
-    /// The largest frame of a peer that is not known yet.
+    /// Largest frame of a peer that is not known yet.
     package var firstMaxFrameBytes: Int
     /// See ``FrameIntake/firstBytes``.
     package var firstFrameBytes: Int

@@ -8,16 +8,16 @@ package import Platform
 /// Isolation: the main thread opens and closes it; everything else happens on the event loops.
 package struct Listener: Sendable {
     private let server: any Channel
-    /// The actual address of the port.
+    /// Its actual address.
     package let address: String
 
     /// The settings that differ between ports.
     package struct Setup: Sendable {
-        /// The configuration's key for the endpoint, for messages.
+        /// The configuration key, for messages.
         package var key: String
         /// The bytes sent to a connection beyond the limit; empty for a dialect, which cannot express that.
         package var busy: [UInt8]
-        /// Called on an event loop when connections cannot be accepted, with the reason.
+        /// Called on an event loop.
         package var didFailToAccept: @Sendable (String) -> Void
 
         package init(
@@ -75,9 +75,7 @@ package struct Listener: Sendable {
         address = server.localAddress?.hostAndPort ?? "\(endpoint)"
     }
 
-    /// Closes the port; blocks until it is closed.
-    ///
-    /// Connections stay open.
+    /// Closes the port but no connection; blocks.
     package func stopAccepting() {
         try? server.close().wait()
     }

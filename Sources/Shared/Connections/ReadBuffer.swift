@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// The buffer that all connections of one event loop read into, one after the other.
+/// The buffer that all connections of one event loop read into.
 ///
 /// Idle connections therefore hold no buffer, and read bytes are still in the CPU's cache when they are framed. The
 /// handler copies what it needs and gives the buffer back before the next connection reads; if it does not, the next
@@ -16,9 +16,7 @@ package final class ReadBuffer {
         self.byteCount = byteCount
     }
 
-    /// Takes the buffer back; the next read overwrites its bytes.
-    ///
-    /// A smaller buffer is released.
+    /// Takes the buffer back; releases a smaller one.
     package func giveBack(_ buffer: ByteBuffer) {
         guard buffer.capacity >= byteCount else { return }
         var buffer = buffer

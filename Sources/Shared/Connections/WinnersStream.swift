@@ -19,7 +19,6 @@ package struct WinnersStream: Sendable {
     private let file: WinnersFile
     private let entry: WinnersEntry
     private let form: Form
-    /// The bytes of documents that were passed on.
     private var index = 0
     private var checksum: UInt32 = 0
     /// Whether the last piece was passed on.
@@ -40,7 +39,7 @@ package struct WinnersStream: Sendable {
         self.form = .dialect(form)
     }
 
-    /// The number of winning bets in the whole list.
+    /// The length of the whole list.
     package var count: UInt64 { entry.winners }
 
     /// Whether the whole list fits one piece.
@@ -75,7 +74,6 @@ package struct WinnersStream: Sendable {
         }
     }
 
-    /// Reads the next whole documents, each with its length.
     private mutating func readDocuments() throws(WinnersFault) -> [UInt8] {
         guard entry.documentsBytes > 0 else { return [] }
         var bytes: [UInt8]

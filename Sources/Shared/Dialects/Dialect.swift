@@ -16,20 +16,17 @@ package protocol Dialect: AnyObject, Sendable {
     /// Whether an agency opens a connection for each message.
     var isOneMessagePerConnection: Bool { get }
 
-    /// Decodes the request in a frame.
-    ///
-    /// Called by a worker.
+    /// Decodes a frame on a worker's thread.
     ///
     /// - Parameter today: birthdates after it are in the future.
     func request(_ frame: [UInt8], today: Birthdate) -> DialectRequest
 
-    /// Appends the bytes of a reply, which are sent in one write; appends nothing if the dialect cannot express it.
+    /// Appends the bytes of a reply, sent in one write; none if the dialect cannot express it.
     func encode(_ reply: DialectReply, into bytes: inout [UInt8])
 
-    /// Returns what happens to the connection after a reply.
     func next(after reply: DialectReply) -> DialectReply.Next
 
-    /// Returns the form of a list of winners; nil if the dialect cannot express it.
+    /// Returns nil if the dialect cannot express the list.
     ///
     /// - Parameters:
     ///   - count: the number of documents.
@@ -54,9 +51,7 @@ extension Dialect {
     package func winnersForm(count: UInt64, documentsBytes: Int, areIntegers: Bool) -> WinnersForm? { nil }
 }
 
-/// The list of all dialects, each registered by one line.
-///
-/// Configuration keys, ports, tests, the simulation and the fuzzers follow from this list.
+/// All dialects; configuration keys, ports, tests, the simulation and the fuzzers follow from this list.
 package enum DialectRegistry {
     package static let all: [any Dialect] = [
         SemicolonDialect(),

@@ -23,7 +23,7 @@ struct DialectChunkBuilder {
         }
     }
 
-    /// The agency that the message, or its first bet, names.
+    /// The agency that the message or its first bet names.
     private(set) var agency: AgencyID?
     private let today: Birthdate
     private var columns = BetColumnsBuilder()
@@ -71,16 +71,13 @@ struct DialectChunkBuilder {
         }
     }
 
-    /// Records that the next bet is invalid.
     mutating func fault(_ reason: @autoclosure () -> String) {
         if firstFault == nil { firstFault = "bet \(count): \(reason())" }
         badBets += 1
         count += 1
     }
 
-    /// Returns the request that the message makes.
-    ///
-    /// - Parameter reason: the reason that the message as a whole is invalid, whatever its bets are.
+    /// Returns the message's request; `reason` says why the whole message is invalid, whatever its bets are.
     mutating func request(isLast: Bool = false, reason: String? = nil) -> DialectRequest {
         if let firstFault { return .badChunk(agency, BadChunk(count: count, badBets: badBets, reason: firstFault)) }
         let tooMany = count > Limits.maxChunkBets ? "\(count) bets; at most \(Limits.maxChunkBets) fit a chunk" : nil

@@ -9,20 +9,17 @@ package import WireProtocol
 /// which makes the bet invalid. Bytes are passed on as they arrived; ``BetRules`` decides whether a name is valid UTF-8.
 /// A chunk with one invalid bet is a ``badChunk(_:_:)`` as a whole. A message of another shape is ``unknown(reason:)``.
 package enum DialectRequest: Equatable, Sendable {
-    /// Bets to store, possibly zero.
-    ///
-    /// The chunk has no sequence; the service numbers it.
+    /// Bets to store, possibly zero; the service numbers the chunk.
     case chunk(AgencyID?, Chunk)
-    /// A chunk with an invalid bet or an invalid form; none of its bets is stored.
+    /// None of its bets is stored.
     case badChunk(AgencyID?, BadChunk)
     /// The agency has sent all its bets.
     case finish(AgencyID?)
     case consult(AgencyID?, Consultation)
-    /// The question whether the draw is published.
+    /// Whether the draw is published.
     case askDrawn
     /// The bytes to send back.
     case echo([UInt8])
-    /// Not a message of the dialect.
     case unknown(reason: String)
 
     /// The terms of a consultation.
@@ -49,14 +46,12 @@ package enum DialectRequest: Equatable, Sendable {
 
 /// A chunk to reject.
 package struct BadChunk: Equatable, Sendable {
-    /// The number of its bets, valid or not.
+    /// The number of bets, valid or not.
     package var count: Int
     /// The number of invalid bets.
     package var badBets: Int
     package var reason: String
-    /// Whether a field of the chunk may have ended it early.
-    ///
-    /// If so, bytes that follow and are not a message are its rest.
+    /// Whether later bytes that are not a message are its rest: a field may have ended it early.
     package var mayHaveRest: Bool
 
     package init(count: Int, badBets: Int, reason: String, mayHaveRest: Bool = false) {
@@ -71,12 +66,9 @@ package struct BadChunk: Equatable, Sendable {
 package enum DialectReply: Equatable, Sendable {
     /// The chunk is durable.
     ///
-    /// `isLast` is true if the chunk's own message said that it was the agency's last (``Chunk/isLast``). Only dialects
-    /// whose chunks can say so, such as `json`, ever receive true.
+    /// `isLast`: the chunk's own message said so (``Chunk/isLast``), as only some dialects can, such as `json`.
     case stored(isLast: Bool)
-    /// Nothing of the message is stored.
-    ///
-    /// `badBets` is the number of invalid bets, 0 if the message has none.
+    /// Nothing is stored; `badBets` is 0 if the message has no invalid bets.
     case rejected(badBets: Int, reason: String)
     /// The agency has finished, durably.
     case finished

@@ -19,7 +19,6 @@ package final class JSONDialect: Dialect {
         static let consult = 3
     }
 
-    /// A message of an agency.
     private struct Query: Decodable {
         var kind: Int
         var agency: String
@@ -44,7 +43,7 @@ package final class JSONDialect: Dialect {
 
     package init() {}
 
-    /// The size above which messages are parsed one at a time: parsing JSON takes memory of about 16 times its size.
+    /// Longer messages are parsed one at a time: parsing JSON takes memory of about 16 times its size.
     private static let longMessageBytes = 64 << 10
     private let longMessages = NIOLock()
 

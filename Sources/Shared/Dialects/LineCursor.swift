@@ -1,9 +1,9 @@
-/// The fields of a line as ranges of its text: the first six, the most that a dialect has, and the number of all.
+/// The first six fields of a line, the most that a dialect has, and the number of all.
 struct TextFields {
     var ranges = InlineArray<6, Range<Int>>(repeating: 0..<0)
     private(set) var count = 0
 
-    /// Appends a field; fields beyond the sixth are only counted.
+    /// Counts fields beyond the sixth.
     mutating func append(_ field: Range<Int>) {
         if count < 6 { ranges[count] = field }
         count += 1
@@ -32,7 +32,6 @@ struct LineCursor {
 }
 
 extension Span<UInt8> {
-    /// Returns the fields between separators, one more than there are separators.
     func fields(in range: Range<Int>, separatedBy separator: Unicode.Scalar) -> TextFields {
         var fields = TextFields()
         var start = range.lowerBound

@@ -23,7 +23,7 @@ package enum BetRules {
         }
     }
 
-    /// Checks a birthdate: a calendar date from 1900-01-01 to `today`, inclusive.
+    /// Checks a date from 1900-01-01 to `today`, inclusive.
     package static func check(birthdate: Birthdate, today: Birthdate) throws(BetFault) {
         if !birthdate.isCalendarDate { throw .birthdateNotInCalendar(birthdate) }
         if birthdate < Limits.minBirthdate { throw .birthdateTooEarly(birthdate) }
@@ -56,9 +56,7 @@ package enum BetRules {
         return false
     }
 
-    /// Whether bytes are valid UTF-8.
-    ///
-    /// ASCII, the usual case, takes one pass over machine words.
+    /// Whether bytes are UTF-8; ASCII, the usual case, takes one pass over machine words.
     package static func isUTF8(_ bytes: Span<UInt8>) -> Bool {
         var union: UInt8 = 0
         for index in bytes.indices { union |= bytes[index] }

@@ -1,7 +1,5 @@
 extension BetRules {
-    /// Reads `yyyy-mm-dd`.
-    ///
-    /// Does not check whether the date exists.
+    /// Reads `yyyy-mm-dd`, which need not exist.
     package static func birthdate(_ bytes: Span<UInt8>) throws(BetFault) -> Birthdate {
         guard bytes.count == 10, bytes[4] == UInt8(ascii: "-"), bytes[7] == UInt8(ascii: "-") else {
             throw .birthdateFormat
@@ -16,7 +14,7 @@ extension BetRules {
         return Birthdate(packed: packed)
     }
 
-    /// Reads a number of decimal digits, 0 … 9999; leading zeros are ignored: `0007` is 7.
+    /// Reads 0 … 9999; leading zeros are ignored: `0007` is 7.
     package static func number(_ bytes: Span<UInt8>) throws(BetFault) -> UInt16 {
         guard (1...20).contains(bytes.count) else { throw .numberFormat }
         var number: UInt32 = 0

@@ -1,8 +1,6 @@
 /// A calendar date as the number yyyymmdd, its form on the wire and in the ledger.
 package struct Birthdate: Hashable, Comparable, Sendable, CustomStringConvertible {
-    /// yyyymmdd in decimal, for example 19990317.
-    ///
-    /// Not validated: see ``isCalendarDate``.
+    /// For example 19990317; not validated: see ``isCalendarDate``.
     package let packed: UInt32
 
     package init(packed: UInt32) {

@@ -1,10 +1,8 @@
-/// The name of a draw.
-///
-/// It is also the name of the draw's folder, so it has 1 … 64 characters of `a-z A-Z 0-9 - _`.
+/// The name of a draw and of its folder: 1 … 64 characters of `a-z A-Z 0-9 - _`.
 package struct DrawID: Hashable, Sendable, Codable, CustomStringConvertible {
     package let name: String
 
-    /// Returns nil for a name that is empty, too long or contains any other character.
+    /// Returns nil for any other name.
     package init?(_ name: String) {
         let allowed = name.utf8.allSatisfy { byte in
             isASCIILetterOrDigit(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
@@ -30,7 +28,7 @@ package struct DrawID: Hashable, Sendable, Codable, CustomStringConvertible {
     }
 }
 
-/// Whether a byte is one of `0-9 A-Z a-z`, the characters of documents.
+/// Whether a byte is one of `0-9 A-Z a-z`.
 @inline(__always)
 package func isASCIILetterOrDigit(_ byte: UInt8) -> Bool {
     byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 26

@@ -1,6 +1,6 @@
 package import Domain
 
-/// The paths of the files of a draw in its data folder.
+/// The paths of a draw's files in its data folder.
 package struct DrawFolder: Sendable {
     package let data: String
     package let draw: DrawID
@@ -10,7 +10,7 @@ package struct DrawFolder: Sendable {
         self.draw = draw
     }
 
-    /// The ledger's name in the folder of its draw.
+    /// The ledger's file name.
     package static let ledgerName = "bets.ledger"
 
     /// The lock that the data folder's only ingest service holds while it has a ledger open.

@@ -27,7 +27,6 @@ struct GroupBuffer: ~Copyable {
         count += bytes.byteCount
     }
 
-    /// Appends zeros up to the next block boundary.
     mutating func padToBlock() {
         let padded = (count + Limits.blockBytes - 1) / Limits.blockBytes * Limits.blockBytes
         reserve(padded)
@@ -36,7 +35,6 @@ struct GroupBuffer: ~Copyable {
         count = padded
     }
 
-    /// Overwrites appended bytes.
     mutating func replace(at offset: Int, with bytes: [UInt8]) {
         precondition(offset + bytes.count <= count, "nothing was appended at \(offset)")
         bytes.withUnsafeBytes {
@@ -48,7 +46,6 @@ struct GroupBuffer: ~Copyable {
         UnsafeRawBufferPointer(rebasing: memory[..<count])
     }
 
-    /// Grows the memory to at least `byteCount` bytes in total.
     mutating func reserve(_ byteCount: Int) {
         guard byteCount > memory.count else { return }
         var capacity = memory.count

@@ -1,9 +1,7 @@
 import Domain
 import WireProtocol
 
-/// The header of a commit group: records that are written, and become durable, together.
-///
-/// 48 bytes.
+/// The header of a commit group, 48 bytes: records that become durable together.
 package struct GroupHeader: Equatable, Sendable {
     package enum Kind: UInt8, Sendable {
         case records = 1
@@ -24,7 +22,7 @@ package struct GroupHeader: Equatable, Sendable {
     /// From 1, without gaps.
     package var number: UInt64
     package var ledgerID: UInt64
-    /// Server time, milliseconds since 1970.
+    /// Milliseconds since 1970.
     package var time: UInt64
     /// CRC-32C of the concatenated checksums of the records.
     package var recordsChecksum: UInt32
@@ -57,10 +55,10 @@ package struct GroupHeader: Equatable, Sendable {
         return bytes
     }
 
-    /// The group's kind; nil for one that this version does not know.
+    /// Nil for a kind that this version does not know.
     package var kind: Kind? { Kind(rawValue: kindCode) }
 
-    /// Reads a header at the start of `bytes`; nil unless it is valid and its checksum matches.
+    /// Reads a header; nil unless it is valid and its checksum matches.
     package init?(_ bytes: RawSpan) {
         guard bytes.byteCount >= Self.byteCount, bytes.integer(at: 0) == Self.magic else { return nil }
         self.init(
@@ -77,7 +75,7 @@ package struct GroupHeader: Equatable, Sendable {
         }
     }
 
-    /// The group's size with padding: the distance to the next group.
+    /// The distance to the next group, with padding.
     package var paddedBytes: Int {
         (groupBytes + Limits.blockBytes - 1) / Limits.blockBytes * Limits.blockBytes
     }

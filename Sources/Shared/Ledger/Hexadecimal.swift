@@ -1,4 +1,4 @@
-/// Formats bytes as lowercase hexadecimal digits, two a byte.
+/// Formats bytes as lowercase hexadecimal digits.
 package func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
     let digits = Array("0123456789abcdef".utf8)
     var text: [UInt8] = []

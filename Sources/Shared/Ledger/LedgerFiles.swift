@@ -27,7 +27,7 @@ struct LedgerFiles {
         if Self.isLedger(path) { throw .belongsToDraw(path: name, what: "the ledger of a draw") }
     }
 
-    /// Checks the file that a descriptor writes to, for example standard output redirected by a shell.
+    /// Checks a descriptor's file, for example standard output redirected by a shell.
     ///
     /// - Throws: ``OutputError/belongsToDraw(path:what:)``.
     func check(descriptor: Int32, name: String) throws(OutputError) {

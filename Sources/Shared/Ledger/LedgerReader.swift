@@ -2,10 +2,9 @@ import Domain
 package import Storage
 import WireProtocol
 
-/// A reader of a ledger, group by group from its start, that checks every byte.
+/// A reader of a ledger from its start, which checks every byte.
 ///
-/// Used by recovery, the draw, `export`, `verify` and `status`. Takes no lock; memory is one group and a window of at
-/// most 1 MiB.
+/// Takes no lock; memory is one group and a window of at most 1 MiB.
 ///
 /// Isolation: one thread. Its calls block on the disk.
 package struct LedgerReader {
@@ -49,7 +48,7 @@ package struct LedgerReader {
     /// A record of the current group.
     package struct Record: Sendable {
         package let header: RecordHeader
-        /// The record's first byte in the ledger.
+        /// The offset of its first byte in the ledger.
         package let offset: Int
     }
 
@@ -69,7 +68,7 @@ package struct LedgerReader {
         return try? outcome.get()
     }
 
-    /// Runs `body` with the payload of a record of the group that ``nextGroup()`` returned last, without copying it.
+    /// Runs `body` with the payload of a record of the last group, without copying it.
     package func withPayload<Result, Failure: Error>(
         of record: Record, _ body: (Span<UInt8>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -77,14 +76,12 @@ package struct LedgerReader {
         return try body(window.span.extracting(start..<start + record.header.payloadBytes))
     }
 
-    /// Runs `body` with the bytes of the group that ``nextGroup()`` returned last, header and padding included.
-    ///
-    /// Copies nothing.
+    /// Runs `body` with the last group, header and padding included, without copying it.
     package func withGroupBytes<Result>(_ body: (RawSpan) -> Result) -> Result {
         body(window.span.bytes.extracting(groupOffset - windowOffset..<offset - windowOffset))
     }
 
-    /// Finds the ledger's end, once ``nextGroup()`` has returned nil.
+    /// Finds the ledger's end after ``nextGroup()`` has returned nil.
     package mutating func findEnd() throws(LedgerError) -> LedgerEnd {
         var tornBytes = 0
         var position = offset
@@ -102,7 +99,6 @@ package struct LedgerReader {
     }
 
     private struct GroupFault: Error {
-        /// The offset of the fault in the group.
         var index: Int
         var text: String
     }
@@ -173,9 +169,8 @@ package struct LedgerReader {
         return .success(records)
     }
 
-    /// Whether a later group of this ledger, of any kind, begins after `start`.
-    ///
-    /// If so, the bytes at `start` had been durable: they are damaged, not torn.
+    /// Whether a later group of this ledger begins after `start`: then those bytes had been durable, and are damaged,
+    /// not torn.
     private mutating func hasGroup(after start: Int) throws(LedgerError) -> Bool {
         var position = start + Limits.blockBytes
         while true {
@@ -220,9 +215,7 @@ package struct LedgerReader {
 }
 
 extension RawSpan {
-    /// The offset of the last byte that is not zero; nil if all bytes are zero.
-    ///
-    /// Compares eight bytes at a time.
+    /// Nil if all bytes are zero; compares eight at a time.
     fileprivate var lastNonzeroOffset: Int? {
         var end = byteCount
         while end >= 8, unsafeLoadUnaligned(fromByteOffset: end - 8, as: UInt64.self) == 0 {
@@ -235,11 +228,11 @@ extension RawSpan {
 
 /// The end of a ledger: its last valid group, and what follows it.
 package struct LedgerEnd: Equatable, Sendable {
-    /// The offset after the last valid group, where the next one will be written.
+    /// The offset of the next group.
     package var offset: Int
     /// 0 for a ledger without groups.
     package var lastGroupNumber: UInt64
-    /// Whether the last group is a closing one, after a clean stop or a seal.
+    /// Whether a clean stop or a seal ended the ledger.
     package var isClosed: Bool
     /// The size of a torn group: the bytes after the last valid group, up to the last one that is not zero.
     package var tornBytes: Int

@@ -24,7 +24,7 @@ package struct LedgerWriter: ~Copyable {
     private var allocatedBytes: Int
     private var canPreallocate = true
 
-    /// Writes a new, empty ledger with its header.
+    /// Writes a new, empty ledger.
     ///
     /// Durable on return; a crash before that leaves no ledger.
     package static func create(
@@ -56,8 +56,6 @@ package struct LedgerWriter: ~Copyable {
         nextNumber = end.lastGroupNumber + 1
     }
 
-    /// Opens the file for writing, locks it and makes it end at its last valid group.
-    ///
     /// Locks the ledger itself, because removing the data folder's lock file defeats that lock.
     ///
     /// Syncs even if nothing is cut off: the records that recovery has read, and will report to agencies as stored, may
@@ -94,21 +92,15 @@ package struct LedgerWriter: ~Copyable {
         }
     }
 
-    /// Whether the ledger is written with O_DIRECT.
+    /// Whether O_DIRECT is used.
     package var isDirect: Bool { file.isDirect }
 
-    /// Makes room for the records of a group of known size; growing step by step would copy it.
-    ///
-    /// - Parameter recordBytes: the size of all its records, headers included.
+    /// Makes room for all records of a group, headers included; growing step by step would copy them.
     package mutating func reserve(recordBytes: Int) {
         group.reserve(GroupHeader.byteCount + recordBytes + Limits.blockBytes)
     }
 
-    /// Appends a record to the current group.
-    ///
-    /// Nothing is written yet.
-    ///
-    /// - Returns: the offset that the record will have in the ledger.
+    /// Appends a record to the current group, unwritten, and returns its future offset in the ledger.
     package mutating func append(_ record: RecordHeader, payload: RawSpan) -> Int {
         if group.count == 0 { reserveGroupHeader() }
         let offset = endOffset + group.count
@@ -153,9 +145,7 @@ package struct LedgerWriter: ~Copyable {
         group.removeAll()
     }
 
-    /// Ends the file with a closing group and releases preallocated space.
-    ///
-    /// Later groups may follow it.
+    /// Ends the file with a closing group and releases preallocated space; later groups may follow.
     package mutating func close(time: UInt64) throws(LedgerError) {
         precondition(group.count == 0, "records are waiting to be committed")
         try commit(.closing, time: time)
@@ -169,7 +159,7 @@ package struct LedgerWriter: ~Copyable {
         written = try intactStamp(byteCount: endOffset)
     }
 
-    /// Checks that the path still names the file and that the file has at least `byteCount` bytes.
+    /// Checks that the path names the file and that it has at least `byteCount` bytes.
     private func intactStamp(byteCount: Int) throws(LedgerError) -> FileStamp {
         let stamp: FileStamp?
         do throws(DiskError) {

@@ -9,9 +9,8 @@ package import Storage
 /// contain names and documents.
 package final class OutputFile {
     private let fd: Int32
-    /// The path as messages show it.
     private let path: String
-    /// The move that ``finish()`` makes; nil for an output that is written in place.
+    /// The move that ``finish()`` makes; nil for an output written in place.
     private var pending: (temporary: String, target: String, replaces: Bool)?
 
     /// Opens an output for results.
@@ -62,22 +61,20 @@ package final class OutputFile {
         if fd < 0 { throw DiskError(call: "open", path: path, errno: errno) }
     }
 
-    /// Closes the file; removes the temporary one if it was not finished.
+    /// Removes an unfinished temporary file.
     deinit {
         if let pending { unlink(pending.temporary) }
         close(fd)
     }
 
-    /// Whether the file is empty.
+    /// Whether nothing is written.
     package func isEmpty() throws(DiskError) -> Bool {
         var status = stat()
         guard fstat(fd, &status) == 0 else { throw DiskError(call: "fstat", path: path, errno: errno) }
         return status.st_size == 0
     }
 
-    /// Writes all bytes.
-    ///
-    /// Blocks.
+    /// Writes all bytes; blocks.
     package func write(_ bytes: [UInt8]) throws(DiskError) {
         guard SystemCall.writeAll(bytes, to: fd) == bytes.count else {
             throw DiskError(call: "write", path: path, errno: errno)
@@ -134,7 +131,6 @@ package final class OutputFile {
 /// The reason an output is not written.
 package enum OutputError: Error, Equatable, Sendable, CustomStringConvertible {
     case exists(path: String)
-    /// The file is part of a draw.
     case belongsToDraw(path: String, what: String)
 
     package var description: String {

@@ -1,24 +1,18 @@
 package import Domain
 import WireProtocol
 
-/// The header of a record.
-///
-/// 36 bytes; the payload follows.
+/// The header of a record, 36 bytes before its payload.
 package struct RecordHeader: Equatable, Sendable {
     package enum Kind: UInt8, Sendable {
         /// Payload: the bets by column, as received.
         case chunk = 1
-        /// The same; the agency has finished.
+        /// The agency's last; otherwise the same.
         case lastChunk = 2
         /// Payload: ``RejectionRecord``.
         case rejection = 3
-        /// Payload: ``SealRecord``.
-        ///
-        /// Only the closing group follows.
+        /// Payload: ``SealRecord``; only the closing group follows.
         case seal = 4
-        /// Payload: ``StartRecord``.
-        ///
-        /// Only in ledgers of version 2.
+        /// Payload: ``StartRecord``; only in ledgers of version 2.
         case start = 5
     }
 
@@ -29,7 +23,7 @@ package struct RecordHeader: Equatable, Sendable {
     package var count: Int
     package var agency: AgencyID
     package var sequence: UInt32
-    /// Server time, milliseconds since 1970.
+    /// Milliseconds since 1970.
     package var time: UInt64
     /// Bets stored in the ledger before this record.
     package var firstBetIndex: UInt64
@@ -47,10 +41,10 @@ package struct RecordHeader: Equatable, Sendable {
             bytes.span.bytes.extracting(8...), continuing: payloadChecksum)
     }
 
-    /// The encoded header: record length and checksum, then the other fields.
+    /// The encoded header.
     ///
-    /// The checksum covers the payload before those fields, so that a worker can compute the payload's part before the
-    /// committer knows time and position.
+    /// The checksum covers the payload before the other fields, so that a worker can compute the payload's part before
+    /// the committer knows time and position.
     ///
     /// Does not allocate: it runs for every chunk, on the committer's thread.
     package var bytes: InlineArray<36, UInt8> {
@@ -68,7 +62,7 @@ package struct RecordHeader: Equatable, Sendable {
         return bytes
     }
 
-    /// The bytes of a record that hold its checksum.
+    /// The position of its checksum.
     static let checksumRange = 4..<8
 
     /// The reason bytes are not a record of this version.
@@ -79,7 +73,7 @@ package struct RecordHeader: Equatable, Sendable {
         case unknownKind(UInt8)
     }
 
-    /// Reads a record at the start of `bytes`.
+    /// Reads a record.
     ///
     /// The checksum is checked before the kind: a complete record of an unknown kind is not mistaken for a torn one.
     package init(_ bytes: RawSpan) throws(Fault) {
@@ -117,7 +111,6 @@ package struct RecordHeader: Equatable, Sendable {
 }
 
 extension MutableRawSpan {
-    /// Writes a big-endian integer at a byte offset.
     @_lifetime(self: copy self)
     fileprivate mutating func store<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value, at offset: Int) {
         storeBytes(of: value.bigEndian, toByteOffset: offset, as: Value.self)
@@ -125,7 +118,6 @@ extension MutableRawSpan {
 }
 
 extension RawSpan {
-    /// Reads a big-endian integer at a byte offset.
     func integer<Value: FixedWidthInteger & BitwiseCopyable>(
         at offset: Int, as type: Value.Type = Value.self
     ) -> Value {

@@ -11,9 +11,7 @@ package struct RejectionRecord: Equatable, Sendable {
     /// The digest of the rejected bets; nil in records of version 1 and for a chunk with malformed columns.
     package var digest: BetsDigest?
 
-    /// Makes the record of a rejected chunk.
-    ///
-    /// Hashes the whole frame; called on a worker's thread, outside any lock.
+    /// Hashes the whole frame, on a worker's thread outside any lock.
     package init(of chunk: Chunk, fault: ChunkFault, digest: BetsDigest?) {
         fingerprint = Self.fingerprint(of: chunk)
         (code, betIndex) = fault.rejection

@@ -1,12 +1,10 @@
 import WireProtocol
 
-/// The payload of a start record, written when the service opens the ledger to take bets.
-///
-/// It records which program wrote the records after it, and how many agencies the draw expects.
+/// The payload of a start record: which program writes the records after it, for how many agencies.
 package struct StartRecord: Equatable, Sendable {
-    /// Agencies that must finish before the draw, numbered from 1.
+    /// Agencies that must finish before the draw.
     package var agencies: UInt32
-    /// The version of the program.
+    /// The program's version.
     package var program: String
 
     package init(agencies: UInt32, program: String) {

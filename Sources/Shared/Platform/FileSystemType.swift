@@ -23,7 +23,7 @@ package struct FileSystemType: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// The name, for example `ext4`, or the number of a file system that is not in the list.
+    /// For example `ext4`; the number if the name is not known.
     package var description: String {
         Self.names[number] ?? "0x" + String(number, radix: 16)
     }

@@ -26,9 +26,7 @@ package enum SystemCall {
         clinux_forget_startup_pages()
     }
 
-    /// Writes all bytes, with further writes after a short one; waits for a non-blocking descriptor.
-    ///
-    /// Blocks.
+    /// Writes all bytes, blocking; waits for a non-blocking descriptor.
     ///
     /// - Returns: the number of bytes written; fewer than all after a failure, and errno says why.
     @discardableResult
@@ -49,9 +47,7 @@ package enum SystemCall {
         return bytes.count - rest.count
     }
 
-    /// Reads to the end.
-    ///
-    /// Blocks.
+    /// Reads to the end, blocking.
     ///
     /// - Returns: nil after a failure; errno says why.
     package static func readAll(from fd: Int32) -> [UInt8]? {
@@ -73,7 +69,7 @@ package enum SystemCall {
         return "\(String(cString: strerror(code))) (\(name))"
     }
 
-    /// Returns the time of the machine's clock in milliseconds since 1970; 0 if it shows an earlier year.
+    /// Returns milliseconds since 1970; 0 if the machine's clock shows an earlier year.
     @Sendable
     package static func unixMilliseconds() -> UInt64 {
         var now = timespec()
@@ -81,7 +77,7 @@ package enum SystemCall {
         return now.tv_sec < 0 ? 0 : UInt64(now.tv_sec) * 1000 + UInt64(now.tv_nsec) / 1_000_000
     }
 
-    /// Returns the UTC day of a time in milliseconds since 1970, for example `1970-01-02`.
+    /// Returns the UTC day, for example `1970-01-02`.
     static func day(_ milliseconds: UInt64) -> String {
         var seconds = time_t(milliseconds / 1000)
         var parts = tm()
@@ -91,14 +87,14 @@ package enum SystemCall {
         return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// The folder in which relative paths begin; nil if it was removed.
+    /// The working folder; nil if it was removed.
     package static var workingFolder: String? {
         guard let path = getcwd(nil, 0) else { return nil }
         defer { free(path) }
         return String(cString: path)
     }
 
-    /// Returns the path of a file of this process in the folder for temporary files.
+    /// Returns a path for this process in the folder for temporary files.
     package static func temporaryPath(_ name: String) -> String {
         let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         return "\(folder)/\(name)-\(getpid())"

@@ -22,9 +22,7 @@ package protocol Disk: Sendable {
     /// Makes the names in a folder durable.
     func syncFolder(_ path: String) throws(DiskError)
 
-    /// Removes a file's name.
-    ///
-    /// Does nothing if it does not exist.
+    /// Removes a file's name, if it exists.
     func remove(_ path: String) throws(DiskError)
 
     /// Drops a file's pages from the page cache, so that the next read comes from the disk.
@@ -42,9 +40,7 @@ package protocol Disk: Sendable {
 }
 
 extension Disk {
-    /// Creates a folder and its missing parents, durably.
-    ///
-    /// Does nothing if it exists.
+    /// Creates a folder and its missing parents, durably, unless it exists.
     package func makeFolder(_ path: String) throws(DiskError) {
         guard stamp(path) == nil else { return }
         let parent = parentFolder(of: path)
@@ -58,7 +54,7 @@ extension Disk {
 package struct FileStamp: Equatable, Sendable {
     package var inode: UInt64
     package var size: Int
-    /// The time of the last change, in nanoseconds since 1970.
+    /// Nanoseconds since 1970.
     package var changed: Int64
 
     package init(inode: UInt64, size: Int, changed: Int64) {
@@ -81,9 +77,7 @@ package protocol DiskFile: Sendable {
     /// Reads up to `buffer.count` bytes at `offset`; fewer only at the end of the file.
     func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(DiskError) -> Int
 
-    /// Writes some of the bytes, at least one.
-    ///
-    /// Not durable before ``sync()``.
+    /// Writes some of the bytes, at least one; durable after ``sync()``.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(DiskError) -> Int
 
     /// Makes everything written durable (fdatasync).
@@ -128,7 +122,7 @@ extension DiskFile {
         try written.get()
     }
 
-    /// Reads a range into an array, which is shorter than the range only at the end of the file.
+    /// Reads a range; fewer bytes only at the end of the file.
     package func read(at offset: Int, byteCount: Int) throws(DiskError) -> [UInt8] {
         var failure: DiskError?
         // A rethrowing closure would erase the error's type, so a variable carries the error out.
@@ -156,9 +150,7 @@ package enum DiskOpenMode: Sendable {
     /// Read and write, bypassing the page cache if the file system allows it.
     case readWriteDirect
     case readWrite
-    /// A new, empty file, read and write.
-    ///
-    /// An existing file or link of this name is removed first; a link is never followed.
+    /// A new, empty file; an existing one or a link is removed first, and a link is never followed.
     case replace
 }
 
@@ -179,7 +171,6 @@ package struct DiskError: Error, Equatable, Sendable, CustomStringConvertible {
         return "\(call) \(path): \(SystemCall.errorText(errno))"
     }
 
-    /// The call of a file that is not a regular one.
     static let openRegular = "open as a regular file"
 }
 

@@ -17,7 +17,7 @@ package enum DurableFile {
         try disk.syncFolder(parentFolder(of: path))
     }
 
-    /// Reads the bytes of a file; nil if it does not exist.
+    /// Returns nil if the file does not exist.
     package static func read(_ path: String, on disk: any Disk) throws(DiskError) -> [UInt8]? {
         let file: any DiskFile
         do throws(DiskError) {
@@ -29,7 +29,7 @@ package enum DurableFile {
         return try file.read(at: 0, byteCount: try file.size())
     }
 
-    /// Whether there is a file of this name.
+    /// Whether the file exists.
     package static func exists(_ path: String, on disk: any Disk) throws(DiskError) -> Bool {
         do throws(DiskError) {
             _ = try disk.open(path, .readOnly)

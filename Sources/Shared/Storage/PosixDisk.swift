@@ -169,7 +169,7 @@ extension FileStamp {
     }
 }
 
-/// Returns the path of the folder that holds `path`, which may end with a slash.
+/// Returns the folder of `path`, which may end with a slash.
 package func parentFolder(of path: String) -> String {
     var path = Substring(path)
     while path.count > 1, path.last == "/" { path = path.dropLast() }

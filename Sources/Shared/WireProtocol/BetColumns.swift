@@ -18,7 +18,6 @@ package struct BetColumns: ~Escapable {
         self.count = count
     }
 
-    /// The index at which the text begins, after all fixed columns.
     var textIndex: Int { Limits.fixedBetBytes * count }
 
     /// Returns the number of a bet, 0 … 9999 once validated.
@@ -42,7 +41,7 @@ package struct BetColumns: ~Escapable {
     func documentBytes(at bet: Int) -> Int { Int(bytes[8 * count + bet]) }
 }
 
-/// The byte ranges of one bet's text in ``BetColumns/bytes``.
+/// The byte ranges of one bet's text.
 package struct BetText: Equatable, Sendable {
     package var firstName: Range<Int>
     package var lastName: Range<Int>
@@ -68,9 +67,7 @@ package struct BetTextCursor: Sendable {
         document = lastName + lastNamesBytes
     }
 
-    /// Returns the text of bet number `bet`.
-    ///
-    /// Call it for 0, 1, 2 … in this order.
+    /// Returns a bet's text; call it for 0, 1, 2 … in order.
     package mutating func next(_ columns: borrowing BetColumns, bet: Int) -> BetText {
         let text = BetText(
             firstName: firstName..<firstName + columns.firstNameBytes(at: bet),
@@ -84,9 +81,7 @@ package struct BetTextCursor: Sendable {
 }
 
 extension BetColumns {
-    /// Every bet as text, for tests and messages.
-    ///
-    /// Not for the path of a chunk.
+    /// Every bet as text; too slow for the path of a chunk.
     ///
     /// - Precondition: the columns are validated.
     package var bets: [Bet] {
@@ -103,7 +98,7 @@ extension BetColumns {
         return bets
     }
 
-    /// Returns the text in a range of ``bytes``.
+    /// Decodes a range of ``bytes``.
     package func string(_ range: Range<Int>) -> String {
         bytes.extracting(range).withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
     }

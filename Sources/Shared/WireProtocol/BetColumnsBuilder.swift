@@ -1,10 +1,9 @@
 package import Domain
 
-/// A builder that collects bets by column and writes them as a chunk's frame.
+/// A builder of a chunk's columns.
 package struct BetColumnsBuilder: Sendable {
     /// Big-endian, as on the wire.
     private var numbers: [UInt16] = []
-    /// Big-endian.
     private var birthdates: [UInt32] = []
     private var firstNameLengths: [UInt8] = []
     private var lastNameLengths: [UInt8] = []
@@ -19,7 +18,7 @@ package struct BetColumnsBuilder: Sendable {
 
     package init() {}
 
-    /// Appends a bet whose fields are valid.
+    /// Appends a valid bet.
     ///
     /// - Precondition: names have 1 … 255 bytes, the document 1 … 20.
     package mutating func append(
@@ -44,9 +43,7 @@ package struct BetColumnsBuilder: Sendable {
             document: Array(bet.document.utf8).span, birthdate: bet.birthdate, number: bet.number)
     }
 
-    /// Returns the collected bets as a chunk.
-    ///
-    /// Afterwards the builder is empty and keeps its memory.
+    /// Returns the collected bets as a chunk; the builder is then empty and keeps its memory.
     package mutating func takeChunk(sequence: UInt32, isLast: Bool) -> Chunk {
         var frame: [UInt8] = []
         frame.reserveCapacity(frameBytes)

@@ -6,8 +6,6 @@ package enum ChunkFault: Error, Equatable, Sendable {
     case columns(expectedBytes: Int, foundBytes: Int)
     /// The chunk is empty, and only a last chunk may be.
     case noBets
-    /// One bet is invalid.
-    ///
     /// `index` counts from 0.
     case bet(index: Int, BetFault)
 }
@@ -51,7 +49,7 @@ extension BetColumns {
         try checkOneByOne(today: today)
     }
 
-    /// Checks that the columns add up to the chunk's bytes, which every walk through them relies on.
+    /// Checks that the columns add up to the chunk's bytes, which every later step relies on.
     ///
     /// - Returns: the size of all names in bytes.
     @discardableResult
@@ -125,9 +123,7 @@ extension BetColumns {
         return shortest > 0 && longestDocument <= Limits.maxDocumentBytes
     }
 
-    /// Whether all names are valid.
-    ///
-    /// They are UTF-8 if their concatenation is and no name begins inside a character.
+    /// Whether all names together are UTF-8 and none begins inside a character.
     private borrowing func areNamesValid(namesBytes: Int) -> Bool {
         let names = bytes.extracting(textIndex..<textIndex + namesBytes)
         if BetRules.hasControlCharacter(names) { return false }
@@ -169,7 +165,7 @@ extension BetColumns {
         return true
     }
 
-    /// Checks one bet after the other and throws the first fault, in the order of the bets and of a bet's fields.
+    /// Throws the first fault, in the order of the bets and of a bet's fields.
     private borrowing func checkOneByOne(today: Birthdate) throws(ChunkFault) {
         var cursor = BetTextCursor(self)
         for bet in 0..<count {
@@ -187,11 +183,11 @@ extension BetColumns {
     }
 }
 
-/// The days that exist, by month and day of packed birthdates.
+/// The days that exist.
 private enum CalendarDays {
     static let exists: UInt8 = 1
     static let everyYear: UInt8 = 2
-    /// For each mmdd from 0 to 9999: whether the day exists, and whether it exists in every year.
+    /// For each mmdd: whether the day exists, and whether it does in every year.
     static let kinds: [UInt8] = (0..<10_000).map { (monthAndDay: UInt32) in
         if Birthdate(packed: 1999_0000 + monthAndDay).isCalendarDate { return exists | everyYear }
         return Birthdate(packed: 2000_0000 + monthAndDay).isCalendarDate ? exists : 0

@@ -1,8 +1,7 @@
 /// A checksum of a run of bets that does not depend on how they are cut into chunks.
 ///
-/// Appending the digests of two runs gives the digest of both. A digest has one CRC-32C for each column, over the
-/// concatenated columns of all chunks. An agency can therefore compare the bets that the service has recorded with
-/// those of its file, whatever the chunks were.
+/// Appending the digests of two runs gives the digest of both. A digest has one CRC-32C for each column, over all
+/// chunks, so an agency can compare the recorded bets with its file, whatever the chunks were.
 ///
 /// Source: docs/protocol.md, "Resume".
 package struct BetsDigest: Equatable, Sendable {

@@ -1,6 +1,6 @@
 import Domain
 
-/// A reader of big-endian integers and length-prefixed strings from the start of a frame, never beyond its end.
+/// A reader of big-endian integers and length-prefixed strings.
 package struct ByteReader {
     package let bytes: [UInt8]
     /// The position of the next byte, 0-based.
@@ -35,7 +35,7 @@ package struct ByteReader {
         try readString(byteCount: Int(try readInteger(UInt16.self)))
     }
 
-    /// Checks that the frame ends here: bytes after a message inside its frame are a fault.
+    /// Checks that the message fills its frame.
     package func finish() throws(MessageFault) {
         if remainingBytes > 0 { throw .trailingBytes(atByte: index, count: remainingBytes) }
     }
@@ -56,23 +56,19 @@ package struct ByteReader {
 }
 
 extension [UInt8] {
-    /// Appends an integer in big-endian byte order.
+    /// Appends a big-endian integer.
     package mutating func append<Value: FixedWidthInteger>(bigEndian value: Value) {
         Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
     }
 
-    /// Appends a `string8`.
-    ///
-    /// Text longer than 255 bytes is truncated at a character boundary.
+    /// Appends a `string8`, truncated at a character boundary to 255 bytes.
     package mutating func append(string8 text: String) {
         let bytes = text.cutToUTF8(maxBytes: 255)
         append(UInt8(bytes.count))
         append(contentsOf: bytes)
     }
 
-    /// Appends a `string16`.
-    ///
-    /// Text longer than `Limits.maxReasonBytes` is truncated at a character boundary.
+    /// Appends a `string16`, truncated at a character boundary to `Limits.maxReasonBytes`.
     package mutating func append(string16 text: String) {
         let bytes = text.cutToUTF8(maxBytes: Limits.maxReasonBytes)
         append(bigEndian: UInt16(bytes.count))
@@ -81,7 +77,6 @@ extension [UInt8] {
 }
 
 extension String {
-    /// Returns the UTF-8 of the longest prefix of whole characters that fits `maxBytes`.
     fileprivate func cutToUTF8(maxBytes: Int) -> [UInt8] {
         var text = Substring(self)
         while text.utf8.count > maxBytes { text = text.dropLast() }

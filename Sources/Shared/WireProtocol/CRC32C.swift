@@ -10,18 +10,16 @@ package enum CRC32C {
     }
 
     /// Returns the checksum of two concatenated runs of bytes.
-    ///
-    /// - Parameter secondBytes: the length of the second run.
     package static func combine(_ first: UInt32, _ second: UInt32, secondBytes: Int) -> UInt32 {
         clinux_crc32c_combine(first, second, secondBytes)
     }
 
-    /// Does the same as ``combine(_:_:secondBytes:)`` without carry-less multiplication, for CPUs that lack it.
+    /// Does the same as ``combine(_:_:secondBytes:)`` on CPUs without carry-less multiplication.
     package static func portableCombine(_ first: UInt32, _ second: UInt32, secondBytes: Int) -> UInt32 {
         clinux_crc32c_combine_portable(first, second, secondBytes)
     }
 
-    /// Does the same as ``checksum(_:continuing:)`` without the instruction, for CPUs that lack it.
+    /// Does the same as ``checksum(_:continuing:)`` on CPUs without the instruction.
     package static func tableChecksum(_ bytes: RawSpan) -> UInt32 {
         bytes.withUnsafeBytes { clinux_crc32c_table(0, $0.baseAddress, $0.count) }
     }

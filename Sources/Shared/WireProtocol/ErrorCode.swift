@@ -1,7 +1,6 @@
-/// A code of ERROR.
+/// A code of ERROR, after which the connection closes.
 ///
-/// The connection closes after ERROR. Numbers are never reused for another meaning. A code from a newer service is kept
-/// as its number; a reader treats it as permanent.
+/// Numbers are never reused. A code from a newer service is kept as its number and treated as permanent.
 ///
 /// Source: docs/protocol.md, "Error codes".
 package struct ErrorCode: RawRepresentable, Hashable, Sendable {
@@ -30,14 +29,14 @@ package struct ErrorCode: RawRepresentable, Hashable, Sendable {
         "tokenNotAccepted", "sequenceGap", "superseded", "deadline", "busy", "shuttingDown",
     ]
 
-    /// Whether the cause passes by itself, so that the same agency may reconnect and resume.
+    /// Whether the same agency may reconnect and resume.
     package var isTransient: Bool {
         self == .deadline || self == .busy || self == .shuttingDown
     }
 }
 
 extension ErrorCode: CustomStringConvertible {
-    /// Whether this version of the protocol has the code.
+    /// Whether this version has the code.
     package var isKnown: Bool { (1...Self.names.count).contains(Int(rawValue)) }
 
     package var description: String { isKnown ? Self.names[Int(rawValue) - 1] : "code \(rawValue)" }

@@ -1,6 +1,4 @@
-/// A decoder that cuts a stream of bytes into frames.
-///
-/// It consumes bytes, does no I/O, and gives the same frames however the bytes were sliced.
+/// A decoder that cuts a stream of bytes into frames, the same however the bytes were sliced.
 ///
 /// It requests memory before it takes bytes, so that the owner can reserve it first: ``next(_:from:)`` repeats
 /// ``Event/needsMemory(byteCount:)`` until ``admit()`` is called. The request is for a whole frame, or for a small first
@@ -14,7 +12,6 @@ package struct FrameDecoder: ~Copyable, Sendable {
         case needsBytes
         /// `byteCount` more bytes of the frame need memory; `admit()` admits them.
         case needsMemory(byteCount: Int)
-        /// A whole frame.
         case frame([UInt8])
         /// The bytes are not a frame; the decoder stays in this state.
         case invalid(FrameFault)
@@ -39,21 +36,17 @@ package struct FrameDecoder: ~Copyable, Sendable {
         case failed(FrameFault)
     }
 
-    /// The size limit of a frame, excluding its header.
-    ///
-    /// A change takes effect with the next frame.
+    /// The size limit from the next frame on, excluding the header.
     package var maxFrameBytes: Int
     private let framing: Framing
-    /// The size of a frame's first part; with `.max`, memory is requested for whole frames.
-    ///
-    /// A change takes effect with the next request for memory.
+    /// The size of a frame's first part, from the next request for memory on; `.max` requests whole frames.
     package var firstBytes: Int
     private var state = State.header(bytesSeen: 0, value: 0)
     private var collected: [UInt8] = []
     /// The number of newlines at the end of `collected`.
     private var newlines = 0
 
-    /// - Parameter firstBytes: see ``firstBytes``.
+    /// Makes a decoder before its first frame.
     package init(_ framing: Framing = .native, maxFrameBytes: Int, firstBytes: Int = .max) {
         self.framing = framing
         self.firstBytes = firstBytes
@@ -69,7 +62,7 @@ package struct FrameDecoder: ~Copyable, Sendable {
         }
     }
 
-    /// The memory that was admitted for the current frame.
+    /// The memory admitted for the current frame.
     package var admittedBytes: Int {
         switch state {
         case .waiting(_, let admitted), .body(_, let admitted): admitted
@@ -77,10 +70,10 @@ package struct FrameDecoder: ~Copyable, Sendable {
         }
     }
 
-    /// The number of bytes collected of the current frame.
+    /// The bytes collected of the current frame.
     package var collectedBytes: Int { collected.count }
 
-    /// Admits the bytes for which memory was requested.
+    /// Admits the requested memory.
     ///
     /// - Precondition: the last event was `needsMemory`.
     package mutating func admit() {
@@ -95,7 +88,7 @@ package struct FrameDecoder: ~Copyable, Sendable {
         min(byteCount - admitted, admitted == 0 ? firstBytes : .max)
     }
 
-    /// Consumes bytes from `index` up to the next event, and advances `index` past them.
+    /// Consumes bytes from `index`, which it advances, up to the next event.
     package mutating func next(_ input: RawSpan, from index: inout Int) -> Event {
         if case .header(let bytesSeen, let value) = state {
             readHeader(input, from: &index, bytesSeen: bytesSeen, value: value)
@@ -170,9 +163,7 @@ package struct FrameDecoder: ~Copyable, Sendable {
         return .needsMemory(byteCount: nextBytes(byteCount, admitted))
     }
 
-    /// Looks for the newlines that end a frame.
-    ///
-    /// - Returns: the number of bytes to take, and whether they end the frame.
+    /// Returns the number of bytes to take, and whether they end the frame.
     private mutating func scan(_ input: RawSpan, expected: Int) -> (taken: Int, isWhole: Bool) {
         for offset in 0..<input.byteCount {
             let byte = input.unsafeLoad(fromByteOffset: offset, as: UInt8.self)

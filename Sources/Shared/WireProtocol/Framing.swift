@@ -1,8 +1,6 @@
 import Domain
 
-/// A way to cut a stream of bytes into frames.
-///
-/// One object serves all connections of a kind.
+/// A way to cut a stream of bytes into frames, shared by all connections of a kind.
 package final class Framing: Sendable {
     enum Kind: Sendable {
         case counted(headerBytes: Int, minBodyBytes: Int, isHeaderKept: Bool, bodyBytes: @Sendable (UInt64) -> Int?)
@@ -42,9 +40,7 @@ package final class Framing: Sendable {
     package static let native = counted(headerBytes: Limits.frameLengthBytes, minBodyBytes: 1)
 }
 
-/// The reason that bytes are not a frame.
-///
-/// The bytes that follow cannot be decoded.
+/// The reason that bytes are not a frame; the rest cannot be decoded.
 package enum FrameFault: Error, Equatable, Sendable, CustomStringConvertible {
     case header
     case length(Int, min: Int, max: Int)

@@ -2,10 +2,6 @@ package import Domain
 
 extension Hello {
     /// Returns the reason to reject this HELLO, on either port; nil if it is valid.
-    ///
-    /// - Parameters:
-    ///   - draw: the service's current draw.
-    ///   - agencies: the number of agencies, which are numbered from 1.
     package func fault(draw: DrawID, agencies: UInt32) -> (ErrorCode, String)? {
         guard Message.versions.contains(version) else {
             let versions = "\(Message.versions.lowerBound) and \(Message.versions.upperBound)"

@@ -20,11 +20,11 @@ package enum Message: Equatable, Sendable {
     /// The versions that the services support; to an agency of version 1, WELCOME has no ``StreamRecord``.
     package static let versions: ClosedRange<UInt8> = 1...2
 
-    /// The answer to a connection beyond the connection limit.
+    /// The answer beyond the connection limit.
     package static let busy = Message.error(
         .busy, "the connection limit, in total or for one address, is reached; connect again later")
 
-    /// The final message to every connection when its service stops.
+    /// The final message of a service that stops.
     package static let shuttingDown = Message.error(
         .shuttingDown, "the service is stopping; connect again later")
 }
@@ -43,9 +43,7 @@ package enum MessageType: UInt8, Sendable, CaseIterable {
     case error = 0xFF
 }
 
-/// HELLO: an agency's introduction.
-///
-/// The first message on every connection, to both ports.
+/// HELLO: the first message on every connection, to both ports.
 package struct Hello: Equatable, Sendable {
     package var version: UInt8
     package var agency: AgencyID
@@ -66,15 +64,13 @@ package struct Hello: Equatable, Sendable {
 
 /// SEND_CHUNK or SEND_LAST_CHUNK: bets by column, kept as the frame in which they arrived.
 package struct Chunk: Equatable, Sendable {
-    /// The index at which the bets begin in the frame: after type 1, sequence 4 and count 2.
+    /// The index of the bets in the frame: after type 1, sequence 4 and count 2.
     package static let betsIndex = 7
 
     package var isLast: Bool
     /// From 1.
     package var sequence: UInt32
-    /// The number of bets that the chunk claims to hold, 0 … 65,535.
-    ///
-    /// Not validated against its bytes.
+    /// The claimed number of bets, 0 … 65,535; not validated.
     package var count: Int
     /// The whole frame without its length.
     package var frame: [UInt8]
@@ -122,13 +118,10 @@ package struct Welcome: Equatable, Sendable {
     }
 }
 
-/// The bets that the service has recorded for an agency, stored and rejected.
-///
-/// The agency compares its file with them before it sends more.
+/// The bets recorded for an agency, stored and rejected, which it compares with its file.
 package struct StreamRecord: Equatable, Sendable {
     /// The outcome of the chunk with the highest sequence.
     package enum LastChunk: UInt8, Sendable {
-        /// Nothing is recorded yet.
         case none = 0
         case stored = 1
         case rejected = 2
@@ -155,7 +148,7 @@ package struct StreamRecord: Equatable, Sendable {
 package struct ChunkProcessed: Equatable, Sendable {
     package var sequence: UInt32
     package var count: UInt16
-    /// The position of the chunk's first bet among all bets of the ledger, from 0.
+    /// The first bet's position among all bets of the ledger, from 0.
     package var firstBetIndex: UInt64
 
     package init(sequence: UInt32, count: UInt16, firstBetIndex: UInt64) {
@@ -184,7 +177,7 @@ package struct ChunkRejected: Equatable, Sendable {
 /// INFORM_AGENCY_WINNERS: an agency's own winners, in the order of the ledger.
 package struct Winners: Equatable, Sendable {
     package var winningNumber: UInt16
-    /// Whether another message with more documents follows.
+    /// Whether another message follows.
     package var hasMore: Bool
     package var documents: [String]
 

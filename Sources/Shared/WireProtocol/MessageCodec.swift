@@ -1,9 +1,9 @@
 import Domain
 
 extension Message {
-    /// Reads a frame: its type byte and body, without its length.
+    /// Reads a frame without its length.
     ///
-    /// - Throws: ``MessageFault`` for a type, field or length that this version does not have. The connection cannot be
+    /// - Throws: ``MessageFault`` for a type, field or length that this version does not have; the connection cannot be
     ///   trusted afterwards.
     package init(frame: [UInt8]) throws(MessageFault) {
         var reader = ByteReader(frame)
@@ -57,7 +57,7 @@ extension Message {
         try reader.finish()
     }
 
-    /// Appends the encoded message: length, type, body.
+    /// Appends length, type and body.
     package func encode(into bytes: inout [UInt8]) {
         let start = bytes.count
         bytes.append(bigEndian: UInt32(0))
@@ -68,7 +68,7 @@ extension Message {
         }
     }
 
-    /// The encoded message: length, type, body.
+    /// Length, type and body.
     package var encoded: [UInt8] {
         var bytes: [UInt8] = []
         encode(into: &bytes)

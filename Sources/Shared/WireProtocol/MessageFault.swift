@@ -1,6 +1,4 @@
-/// The reason that a frame is not a message.
-///
-/// Byte positions count from the frame's type byte, which is byte 0.
+/// The reason that a frame is not a message; byte positions count from its type byte, 0.
 package enum MessageFault: Error, Equatable, Sendable, CustomStringConvertible {
     case unknownType(UInt8)
     case truncated(atByte: Int)

@@ -19,7 +19,7 @@ package struct DrawProgress: Codable, Equatable, Sendable {
 
     package var version = Self.version
     package var draw: DrawID
-    /// The ledger's identity, in hexadecimal.
+    /// The ledger's identity.
     package var ledgerID: String
     package var state: State
     package var expectedAgencies: UInt32
@@ -44,7 +44,7 @@ package struct DrawProgress: Codable, Equatable, Sendable {
         return Array(body) + Array("\n".utf8)
     }
 
-    /// Reads a file; nil unless ``fileBytes`` of this version could have written it.
+    /// Reads a file; nil unless it is exactly what ``fileBytes`` writes.
     package init?(fileBytes bytes: [UInt8]) {
         guard let progress = try? JSONDecoder().decode(DrawProgress.self, from: Data(bytes)),
             progress.version == Self.version

@@ -36,10 +36,10 @@ package struct DrawResult: Codable, Equatable, Sendable {
         }
     }
 
-    /// The winners file that belongs to the result.
+    /// The seal of the winners file.
     package struct WinnersSeal: Codable, Equatable, Sendable {
         package var bytes: Int
-        /// The SHA-256, in hexadecimal.
+        /// In hexadecimal.
         package var sha256: String
 
         package init(bytes: Int, sha256: String) {
@@ -48,9 +48,7 @@ package struct DrawResult: Codable, Equatable, Sendable {
         }
     }
 
-    /// The version that this program writes.
-    ///
-    /// Version 1 has no `version`, ``ledgerID`` or ``winnersFile``.
+    /// The version that this program writes; version 1 has no `version`, ``ledgerID`` or ``winnersFile``.
     package static let version = 2
     package static let maxListedAgencies = 10_000
     package static let maxListedWinners = 10_000
@@ -63,7 +61,7 @@ package struct DrawResult: Codable, Equatable, Sendable {
     /// How the number was chosen.
     package var method: String
     package var bets: UInt64
-    /// The sealed ledger: its size in bytes and its SHA-256 in hexadecimal.
+    /// The sealed ledger's size, and its SHA-256 in hexadecimal.
     package var ledgerBytes: Int
     package var ledgerSHA256: String
     package var agencyCount: UInt32
@@ -108,9 +106,7 @@ package struct DrawResult: Codable, Equatable, Sendable {
             ?? (agencies ?? []).reduce(0) { $0 + $1.winningBets }
     }
 
-    /// Whether a repeated draw from the same ledger has the same outcome.
-    ///
-    /// Fields that version 1 lacks are not compared.
+    /// Whether a repeated draw has the same outcome, comparing only the fields that the version has.
     package func isOutcome(_ again: DrawResult) -> Bool {
         if version == Self.version { return self == again }
         var older = again
@@ -120,7 +116,7 @@ package struct DrawResult: Codable, Equatable, Sendable {
         return self == older
     }
 
-    /// Formats a ledger's identity as in the published files: 16 hexadecimal digits.
+    /// Formats a ledger's identity as 16 hexadecimal digits.
     package static func text(ledgerID: UInt64) -> String {
         var bytes: [UInt8] = []
         bytes.append(bigEndian: ledgerID)

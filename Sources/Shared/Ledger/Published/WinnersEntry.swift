@@ -51,11 +51,11 @@ package struct WinnersHeader: Equatable, Sendable {
     }
 }
 
-/// One agency's entry in the winners file: its totals, and where its documents are.
+/// One agency's entry in the winners file.
 package struct WinnersEntry: Equatable, Sendable {
     package static let byteCount = 48
 
-    /// The offset of its documents in the file.
+    /// The offset of its documents.
     package var offset: Int
     /// The size of its documents, each one byte of length and 1 … 20 letters and digits.
     package var documentsBytes: Int
@@ -95,10 +95,9 @@ package struct WinnersEntry: Equatable, Sendable {
         return bytes
     }
 
-    /// Reads an entry.
+    /// Reads an entry of ``byteCount`` bytes.
     ///
-    /// - Parameter bytes: exactly ``byteCount`` bytes.
-    /// - Parameter fileBytes: the size of the file; an entry whose documents exceed it is not valid.
+    /// - Parameter fileBytes: the size of the file, which its documents must not exceed.
     package init?(_ bytes: [UInt8], fileBytes: Int) {
         let field = bytes.span.bytes
         let (offset, documentsBytes): (UInt64, UInt64) = (field.integer(at: 0), field.integer(at: 8))

@@ -2,9 +2,7 @@ private import Crypto
 package import Domain
 package import Storage
 
-/// An open winners file: every agency's winners of a published draw, read on demand.
-///
-/// Keeps nothing but the header and the open file in memory, however large the draw is.
+/// An open winners file, read on demand: only its header is kept in memory.
 ///
 /// Isolation: any thread. Reads are small, and come from the page cache because the file was just hashed.
 package final class WinnersFile: Sendable {
@@ -38,9 +36,7 @@ package final class WinnersFile: Sendable {
         else { throw DrawResultError.winnersFile("\(path) is not the file that belongs to it") }
     }
 
-    /// Computes the SHA-256 of a whole file, in hexadecimal.
-    ///
-    /// Blocks; memory is 1 MiB.
+    /// Computes a file's SHA-256 in hexadecimal; blocks, memory is 1 MiB.
     package static func sha256(of file: any DiskFile) throws(DiskError) -> String {
         var hash = SHA256()
         var offset = 0

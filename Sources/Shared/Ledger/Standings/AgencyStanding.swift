@@ -4,11 +4,11 @@ package import WireProtocol
 ///
 /// Pure; shared by the live service, recovery and `verify`.
 package struct AgencyStanding: Equatable, Sendable {
-    /// The sequence of the next new chunk, from 1.
+    /// From 1.
     package private(set) var nextSequence: UInt32 = 1
     package private(set) var storedBets: UInt64 = 0
     package private(set) var rejectedBets: UInt64 = 0
-    /// Whether the last chunk is stored: from then on the agency can only repeat chunks.
+    /// Whether the last chunk is stored.
     package private(set) var isFinished = false
     private var lastChunk = StreamRecord.LastChunk.none
     private var lastCount: UInt16 = 0
@@ -17,13 +17,12 @@ package struct AgencyStanding: Equatable, Sendable {
     /// The digest of all recorded bets; nil after a rejection of version 1, which has no digest.
     private var digest: BetsDigest? = BetsDigest()
 
-    /// Makes the standing of an agency without records.
+    /// Makes an empty standing.
     package init() {}
 
-    /// The relation of a sequence to the recorded chunks.
+    /// A sequence compared with the recorded chunks.
     package enum SequenceVerdict: Equatable, Sendable {
         case next
-        /// The chunk is recorded already.
         case repeated
         /// Chunks before it are missing.
         case gap
@@ -60,7 +59,7 @@ package struct AgencyStanding: Equatable, Sendable {
         }
     }
 
-    /// The record that WELCOME carries, for the agency to compare its file with.
+    /// The record in WELCOME.
     package var stream: StreamRecord {
         StreamRecord(
             lastChunk: lastChunk, lastCount: lastCount, lastChecksum: lastBets?.checksum ?? 0,

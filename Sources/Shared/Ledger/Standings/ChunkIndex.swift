@@ -1,8 +1,6 @@
 package import Domain
 
-/// The offsets of each agency's records, used to compare repeated chunks with them.
-///
-/// 8 bytes a chunk.
+/// The offsets of each agency's records, 8 bytes a chunk.
 package struct ChunkIndex: Sendable {
     private var offsets: [AgencyID: [Int]] = [:]
 
@@ -12,7 +10,7 @@ package struct ChunkIndex: Sendable {
         offsets[agency, default: []].append(offset)
     }
 
-    /// Returns the record's offset in the ledger; nil if it is not recorded.
+    /// Returns a record's offset; nil if it is not recorded.
     package func offset(agency: AgencyID, sequence: UInt32) -> Int? {
         guard let offsets = offsets[agency], (1...offsets.count).contains(Int(sequence)) else {
             return nil

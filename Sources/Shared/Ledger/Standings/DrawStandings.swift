@@ -32,7 +32,7 @@ package struct DrawStandings: Sendable {
         standings.filter(\.value.isFinished).keys.sorted()
     }
 
-    /// Adds a chunk or rejection that is known to be the agency's next.
+    /// Adds an agency's next chunk or rejection.
     package mutating func apply(_ kind: RecordHeader.Kind, agency: AgencyID, count: Int, bets: BetsDigest?) {
         standings[agency, default: AgencyStanding()].apply(kind, count: count, bets: bets)
         if kind != .rejection { storedBets += UInt64(count) }
@@ -42,11 +42,9 @@ package struct DrawStandings: Sendable {
         self.seal = seal
     }
 
-    /// Adds a record of a ledger after checking that it may follow the records so far.
+    /// Adds a record, or returns the fault that it has after the records so far.
     ///
     /// Sequences have no gaps, nothing follows an agency's last chunk or the seal, and positions and totals add up.
-    ///
-    /// - Returns: the fault, or nil.
     package mutating func check(_ record: RecordHeader, payload: Span<UInt8>) -> String? {
         if seal != nil { return "a record follows the seal" }
         if record.kind == .seal { return check(seal: payload) }
@@ -107,6 +105,5 @@ package struct DrawStandings: Sendable {
 }
 
 extension Span<UInt8> {
-    /// A copy of the bytes.
     fileprivate var array: [UInt8] { withUnsafeBufferPointer { Array($0) } }
 }

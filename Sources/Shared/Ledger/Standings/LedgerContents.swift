@@ -1,8 +1,6 @@
 package import Storage
 
-/// The contents of a ledger, read from its start and checked to the last byte.
-///
-/// Used by recovery, `verify` and `status`.
+/// The contents of a ledger, checked to the last byte.
 package struct LedgerContents: Sendable {
     package let header: LedgerHeader
     package private(set) var standings = DrawStandings()
@@ -47,7 +45,7 @@ package struct LedgerContents: Sendable {
         }
     }
 
-    /// Reads a whole ledger to its end.
+    /// Reads a whole ledger.
     package init(reading path: String, on disk: any Disk) throws(LedgerError) {
         guard let contents = try LedgerContents(reading: path, on: disk, goesOn: { _, _ in true }) else {
             preconditionFailure("stopped although goesOn returned true")

@@ -1,9 +1,7 @@
 private import Glibc
 package import Logging
 
-/// The log to which a program writes its ``LogEvent``s.
-///
-/// Isolation: any thread.
+/// The log of a program, for any thread.
 package struct EventLog: Sendable {
     private let logger: Logger
     /// Cached: reading `logger.logLevel` copies the handler.
@@ -34,15 +32,13 @@ package struct EventLog: Sendable {
         return EventLog(logger, format: format, writer: writer, limit: LineLimit())
     }
 
-    /// Waits until every logged line is written.
-    ///
-    /// Blocks at most 200 ms, if nothing reads the log.
+    /// Waits until every logged line is written, at most 200 ms if nothing reads the log.
     package func flush() {
         tellSuppressed()
         writer?.flush(until: .now + .milliseconds(200))
     }
 
-    /// Whether success events pass the log level, for callers that would make an event for each chunk.
+    /// Whether success events pass the level, for callers that would make one for each chunk.
     package var writesSuccess: Bool { level <= .info }
 
     package func callAsFunction(_ event: LogEvent) {
@@ -56,7 +52,7 @@ package struct EventLog: Sendable {
         }
     }
 
-    /// Logs the counts of suppressed lines that are not reported yet; called before the last line.
+    /// Logs the remaining counts of suppressed lines, before the last line.
     package func tellSuppressed() {
         for event in limit?.takeSuppressed() ?? [] { write(event) }
     }

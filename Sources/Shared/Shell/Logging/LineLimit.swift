@@ -13,9 +13,7 @@ package final class LineLimit: Sendable {
         var written = 0
         var suppressed = 0
 
-        /// Begins a new second if the last one is over.
-        ///
-        /// - Returns: the event that reports the suppressed lines of the last second, if any.
+        /// Begins a new second if the last one is over, and returns the report on its suppressed lines.
         mutating func renew(_ now: ContinuousClock.Instant) -> LogEvent? {
             guard start.duration(to: now) >= .seconds(1) else { return nil }
             defer { (start, written, suppressed) = (now, 0, 0) }
@@ -31,7 +29,7 @@ package final class LineLimit: Sendable {
         self.linesPerSecond = linesPerSecond
     }
 
-    /// Returns the lines to write: the report on the previous second, if any, and the event if it passes.
+    /// Returns the report on the previous second, if any, and the event if it passes.
     package func admit(_ event: LogEvent, now: ContinuousClock.Instant = .now) -> [LogEvent] {
         kinds.withLockedValue { kinds in
             let name = "\(event.action) \(event.result)"
@@ -47,9 +45,7 @@ package final class LineLimit: Sendable {
         }
     }
 
-    /// Takes the unreported counts of suppressed lines, of kinds whose second is over at `now`.
-    ///
-    /// - Parameter now: the time to compare with; nil takes those of all kinds.
+    /// Takes the unreported counts of kinds whose second is over at `now`; nil takes all.
     package func takeSuppressed(until now: ContinuousClock.Instant? = nil) -> [LogEvent] {
         kinds.withLockedValue { kinds in
             guard !kinds.isEmpty else { return [] }

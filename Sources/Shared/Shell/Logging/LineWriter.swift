@@ -41,7 +41,6 @@ final class LineWriter: Sendable {
         if wasEmpty { monitor.wakeAll() }
     }
 
-    /// The most bytes that were queued at once.
     var mostWaitingBytes: Int { monitor.withLock { $0.mostWaitingBytes } }
 
     /// Blocks until every queued line is written, or until the deadline.

@@ -3,8 +3,7 @@ package import Logging
 
 /// One line of the log.
 ///
-/// The functions below are all the lines that the three programs write: the course's actions, with its names and order
-/// of fields, and our own.
+/// The functions below are all lines of the three programs: the course's actions and our own.
 ///
 /// Source: docs/operations.md, "Log lines"; tests check the text of each.
 package struct LogEvent: Sendable {
@@ -48,19 +47,19 @@ extension LogEvent {
             [("port", .text(port)), ("address", .text(address))])
     }
 
-    /// The agency's chunk of `count` bets is durable.
+    /// A chunk is durable.
     package static func betsSent(count: Int, sequence: UInt32) -> LogEvent {
         LogEvent(
             "apuesta_enviada", "success",
             [("cantidad", .number(count)), ("sequence", .number(Int(sequence)))])
     }
 
-    /// The agency's single bet is durable.
+    /// A single bet is durable.
     package static func betSent(document: String, number: UInt16) -> LogEvent {
         LogEvent("apuesta_enviada", "success", bet(document, number))
     }
 
-    /// The deadline passed, and it is unknown whether the chunk is stored.
+    /// The deadline passed without an answer.
     package static func betsUnknown(sequence: UInt32) -> LogEvent {
         LogEvent(
             "apuesta_enviada", "fail",
@@ -70,7 +69,7 @@ extension LogEvent {
             ], level: .error)
     }
 
-    /// The service rejected the agency's chunk.
+    /// The service rejected a chunk.
     package static func betsRejectedByService(count: Int, sequence: UInt32, reason: String) -> LogEvent {
         LogEvent(
             "apuesta_enviada", "fail",
@@ -98,9 +97,7 @@ extension LogEvent {
             level: .warning)
     }
 
-    /// A chunk of a dialect was rejected.
-    ///
-    /// None of it is in the ledger.
+    /// A dialect's chunk was rejected; none of it is in the ledger.
     package static func dialectChunkRejected(count: Int, agency: AgencyID?, peer: String, reason: String) -> LogEvent {
         let named = agency.map { [("agency", Value.number(Int($0.rawValue)))] } ?? []
         return LogEvent(
@@ -195,7 +192,7 @@ extension LogEvent {
             ])
     }
 
-    /// - Parameter isDirect: nil for a sealed ledger, which is not written.
+    /// `isDirect` is nil for a sealed ledger, which is not written.
     package static func ledgerOpened(path: String, bets: UInt64, isDirect: Bool?) -> LogEvent {
         LogEvent(
             "open_ledger", "success",
@@ -205,9 +202,7 @@ extension LogEvent {
             ])
     }
 
-    /// Recovery cut off a group that was being written when the machine stopped.
-    ///
-    /// None of it was acknowledged.
+    /// Recovery cut off a torn group, none of which was acknowledged.
     package static func tornGroupCut(offset: Int, bytes: Int) -> LogEvent {
         LogEvent(
             "cut_torn_group", "success",
@@ -224,12 +219,12 @@ extension LogEvent {
             [("apuestas", .number(Int(clamping: bets))), ("numero", .drawnNumber(number))])
     }
 
-    /// A served result disappeared or does not belong to the ledger beside it, and is no longer served.
+    /// A served result disappeared or does not belong to the ledger beside it.
     package static func resultWithdrawn(path: String) -> LogEvent {
         LogEvent("withdraw_result", "success", [("path", .text(path))], level: .warning)
     }
 
-    /// The folder of the draw does not exist or is not readable.
+    /// The draw's folder is missing or unreadable.
     package static func waitingForFolder(path: String) -> LogEvent {
         LogEvent(
             "load_result", "in_progress",
@@ -237,7 +232,7 @@ extension LogEvent {
             level: .warning)
     }
 
-    /// The result in the file is not served.
+    /// A result is not served.
     package static func resultRejected(path: String, reason: String) -> LogEvent {
         LogEvent(
             "load_result", "fail", [("path", .text(path)), ("error", .text(reason))], level: .error)
@@ -249,7 +244,7 @@ extension LogEvent {
             "write_progress", "fail", [("path", .text(path)), ("error", .text(reason))], level: .warning)
     }
 
-    /// The ledger is sealed with a number other than the configured one; the seal's number is used.
+    /// The ledger is sealed with another number, which is used.
     package static func numberSealed(_ sealed: UInt16, configured: UInt16) -> LogEvent {
         LogEvent(
             "config", "fail",

@@ -1,15 +1,14 @@
 private import Logging
 package import Platform
 
-// The lines about the program, its machine and its log.
 extension LogEvent {
-    /// The first line of a service, and of an agency's run.
+    /// The first line of a run.
     package static func started(program: String) -> LogEvent {
         LogEvent(
             "start", "success", [("program", .text(program)), ("version", .text(ProgramVersion.text))])
     }
 
-    /// A part of the configuration is not used.
+    /// A setting is not used.
     package static func configurationWarning(_ reason: String) -> LogEvent {
         LogEvent("config", "fail", [("error", .text(reason))], level: .warning)
     }
@@ -34,21 +33,19 @@ extension LogEvent {
             ], level: .warning)
     }
 
-    /// Accepting failed: connections wait in the kernel, and the service retries once a second.
+    /// Accepting failed; connections wait in the kernel, and the service retries once a second.
     package static func acceptFailed(port: String, reason: String) -> LogEvent {
         LogEvent(
             "accept_connections", "fail", [("port", .text(port)), ("error", .text(reason))], level: .warning,
             isRepeatable: true)
     }
 
-    /// Lines of this kind were suppressed (``LineLimit``).
     static func linesSuppressed(_ count: Int, action: String, result: String) -> LogEvent {
         LogEvent(
             "log", "fail",
             [("suppressed_lines", .number(count)), ("of", .text("\(action) \(result)"))], level: .warning)
     }
 
-    /// Lines were lost because nothing read the log, or because it could not be written.
     static func linesLost(_ count: Int) -> LogEvent {
         LogEvent("log", "fail", [("lost_lines", .number(count))], level: .warning)
     }

@@ -24,9 +24,7 @@ extension LogEvent {
         return text
     }
 
-    /// Formats the whole line as one JSON object.
-    ///
-    /// - Parameter time: for example `2026-11-20T22:11:15.123456-03:00`.
+    /// Formats a JSON object; `time` is for example `2026-11-20T22:11:15.123456-03:00`.
     package func json(time: String) -> String {
         var text = #"{"time":"\#(time)","level":"\#(level.courseName)""#
         text += #","action":"\#(action)","result":"\#(result)""#
@@ -40,7 +38,7 @@ extension LogEvent {
         return text + "}"
     }
 
-    /// Formats the whole line, its end included, with the current time.
+    /// Formats the whole line, its end included.
     func line(_ format: LogFormat) -> String {
         switch format {
         case .text: Self.textLine(level, text)
@@ -48,7 +46,7 @@ extension LogEvent {
         }
     }
 
-    /// Formats a line of the course's format, its end included, with the current time.
+    /// Formats a line in the course's format, its end included.
     static func textLine(_ level: Logger.Level, _ message: String) -> String {
         let name = level.courseName
         return "\(LogTime.now.text) \(name)\(String(repeating: " ", count: 8 - name.utf8.count)) \(message)\n"
@@ -56,7 +54,7 @@ extension LogEvent {
 }
 
 extension Logger.Level {
-    /// The name that Python's logging gives the level, as the course's lines show it.
+    /// The level's name in Python's logging.
     package var courseName: String {
         switch self {
         case .trace, .debug: "DEBUG"
@@ -67,7 +65,7 @@ extension Logger.Level {
         }
     }
 
-    /// Reads a level's name in any case.
+    /// Reads a name in any case.
     package init?(courseName: String) {
         switch courseName.uppercased() {
         case "DEBUG": self = .debug

@@ -19,7 +19,7 @@ struct LogTime {
     /// For people, with the zone: `2026-11-20 22:11:15-03:00`.
     var text: String { formatted("%Y-%m-%d %H:%M:%S") + zone }
 
-    /// As RFC 3339 writes it, with microseconds: `2026-11-20T22:11:15.123456-03:00`.
+    /// RFC 3339 with microseconds: `2026-11-20T22:11:15.123456-03:00`.
     var rfc3339: String {
         let fraction = String(microseconds)
         return formatted("%Y-%m-%dT%H:%M:%S") + "." + String(repeating: "0", count: 6 - fraction.count) + fraction

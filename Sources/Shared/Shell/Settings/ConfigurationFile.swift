@@ -9,7 +9,7 @@ package struct ConfigurationFile: Sendable {
 
     package let path: String
     package private(set) var entries: [String: Entry] = [:]
-    /// Faults of the file itself: unknown keys, values other than scalars, invalid YAML.
+    /// Unknown keys, values other than scalars, invalid YAML.
     package private(set) var faults: [String] = []
 
     package init(path: String, text: String) {
@@ -58,7 +58,7 @@ package struct ConfigurationFile: Sendable {
         }
     }
 
-    /// Whether a node is YAML's null: nothing, `~` or `null`, without quotes.
+    /// Whether a node is null: nothing, `~` or `null`, without quotes.
     private static func isNull(_ node: Node) -> Bool {
         guard case .scalar(let scalar) = node, scalar.style == .plain || scalar.style == .any else { return false }
         return ["", "~", "null", "Null", "NULL"].contains(scalar.string)

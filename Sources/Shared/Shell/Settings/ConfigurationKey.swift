@@ -10,7 +10,7 @@ package struct ConfigurationKey: Sendable {
     package enum Kind: Sendable {
         /// A whole number in a range, both ends included.
         case integer(ClosedRange<Int>, default: Int)
-        /// A whole number in a range, or `auto`, which is the default.
+        /// `auto` is the default.
         case automaticInteger(ClosedRange<Int>)
         /// `host:port`.
         case endpoint(default: String)
@@ -25,7 +25,7 @@ package struct ConfigurationKey: Sendable {
     /// For example `ingest.workers`.
     package let path: String
     package let kind: Kind
-    /// The course's environment variables for the same key.
+    /// The course's environment variables.
     package let aliases: [String]
 
     private init(_ path: String, _ kind: Kind, aliases: [String] = []) {
@@ -49,7 +49,7 @@ package struct ConfigurationKey: Sendable {
 
     package static let all: [ConfigurationKey] = keys + dialects
 
-    /// A port for each dialect; none is open by default.
+    /// None is open by default.
     private static let dialects = DialectRegistry.ports.map {
         ConfigurationKey("dialects.\($0.key)", .optionalEndpoint)
     }
@@ -99,7 +99,7 @@ package struct ConfigurationKey: Sendable {
             "log.format", .choice(LogFormat.allCases.map(\.rawValue), default: "text")),
     ]
 
-    /// The accepted values, as error messages describe them.
+    /// The accepted values, for messages.
     package var range: String {
         switch kind {
         case .integer(let range, _): "a whole number from \(range.lowerBound) to \(range.upperBound)"

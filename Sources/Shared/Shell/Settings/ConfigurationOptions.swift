@@ -86,14 +86,13 @@ package struct ConfigurationOptions: ParsableArguments {
     }
 }
 
-/// An empty configuration file.
 private struct EmptyFile: Error, CustomStringConvertible {
     var path: String
     var description: String { "\(path): the file is empty" }
 }
 
 extension ServiceConfiguration {
-    /// The effective configuration as a table.
+    /// The effective values.
     package var table: String {
         var table = TextTable(["key", "value", "from"])
         for ((key, value), origin) in zip(values, origins) { table.append([key, value.escaped(.text), origin]) }

@@ -2,10 +2,9 @@ import Platform
 
 /// A lookup of keys in all sources, which collects faults and continues with the default.
 struct ConfigurationSource {
-    /// A key's effective value and its source.
     struct Found {
         var value: String
-        /// The source, for messages: `config.yaml:12`, a variable, a flag or `default`.
+        /// The source: `config.yaml:12`, a variable, a flag or `default`.
         var place: String
     }
 
@@ -41,7 +40,7 @@ struct ConfigurationSource {
         parsed(path, Int.init)
     }
 
-    /// Returns a key's value, checked and parsed; its default after a fault.
+    /// Returns a checked value; the default after a fault.
     mutating func parsed<Value>(_ path: String, _ parse: (String) -> Value?) -> Value {
         guard let key = ConfigurationKey.all.first(where: { $0.path == path }) else {
             preconditionFailure("\(path) is not in ConfigurationKey.all")

@@ -9,14 +9,14 @@ package struct ServiceConfiguration: Sendable {
     package struct Ingest: Sendable {
         package var listen: Endpoint
         package var address: Endpoint
-        /// Event loops of each service; nil for one per two cores.
+        /// Of each service; nil for one per two cores.
         package var loops: Int?
         package var workers: Int
-        /// The maximum number of unacknowledged chunks of a connection.
+        /// The maximum of unacknowledged chunks of a connection.
         package var window: Int
-        /// The maximum number of connections served at once.
+        /// The maximum of connections served at once.
         ///
-        /// A connection is in the queue at most once, so a queue of this capacity never overflows.
+        /// Each is queued at most once, so a queue of this capacity never overflows.
         package var queueCapacity: Int
         /// The maximum from one address.
         package var maxPerAddress: Int
@@ -45,7 +45,7 @@ package struct ServiceConfiguration: Sendable {
         package var drawDeadline: Duration
     }
 
-    /// A port for agencies of a dialect.
+    /// A dialect's port.
     package struct DialectPort: Sendable {
         /// The key below `dialects`.
         package var name: String
@@ -60,7 +60,7 @@ package struct ServiceConfiguration: Sendable {
     package var winningNumber: UInt16
     package var ingest: Ingest
     package var winners: Winners
-    /// The dialects' ports that are configured.
+    /// Those that are configured.
     package var dialects: [DialectPort]
     package var maxChunkBets: Int
     /// The maximum size of a whole frame, its length prefix included.
@@ -77,9 +77,9 @@ package struct ServiceConfiguration: Sendable {
     package var logFormat: LogFormat
     /// Every key with its effective value.
     package var values: [(String, String)]
-    /// The source of each of ``values``, in the same order: `default`, `config.yaml:12`, a variable or a flag.
+    /// The source of each value: `default`, `config.yaml:12`, a variable or a flag.
     package var origins: [String]
-    /// Reports of settings that are not used although they may be meant for the programs.
+    /// Settings that are not used although they may be meant for the programs.
     package var warnings: [String]
 
     package var folder: DrawFolder { DrawFolder(data: data, draw: draw) }
@@ -152,7 +152,7 @@ package struct ServiceConfiguration: Sendable {
 }
 
 extension ServiceConfiguration {
-    /// Makes a folder's path absolute, without a trailing slash; nil if it is relative and there is no working folder.
+    /// Without a trailing slash; nil if the path is relative and there is no working folder.
     private static func absolute(_ path: String, below workingFolder: String?) -> String? {
         var path = path
         while path.hasPrefix("./") { path.removeFirst(2) }

@@ -1,6 +1,6 @@
-/// The distance between two spellings.
+/// The Levenshtein distance of two words.
 enum SpellingDistance {
-    /// Computes the Levenshtein distance between two words, ignoring case.
+    /// Computes it, ignoring case.
     static func between(_ left: String, _ right: String) -> Int {
         let left = left.lowercased()
         let right = Array(right.lowercased())
@@ -19,7 +19,7 @@ enum SpellingDistance {
 }
 
 extension [String] {
-    /// Returns the word closest to another one, the first of several, if its distance is at most `limit`.
+    /// Returns the first of the closest words, if its distance is at most `limit`.
     func closest(to word: String, within limit: Int) -> String? {
         let distances = map { SpellingDistance.between($0, word) }
         guard let least = distances.min(), least <= limit else { return nil }

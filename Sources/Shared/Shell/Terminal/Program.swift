@@ -5,10 +5,10 @@ import Storage
 
 /// The main function of all three programs.
 package enum Program {
-    /// Prepares the process, parses the arguments, runs the command, and ends the process with its exit code.
+    /// Runs a program to its exit code.
     ///
-    /// Help, version and messages are written here and not by ArgumentParser, which exits with success even if the text
-    /// cannot be written.
+    /// Help, version and messages are written here, because ArgumentParser exits with success even if the text cannot
+    /// be written.
     package static func main<Command: ParsableCommand>(_ type: Command.Type) -> Never {
         ProcessStart.prepare()
         do {

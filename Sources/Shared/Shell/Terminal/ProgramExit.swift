@@ -6,9 +6,7 @@ import Storage
 /// The exit codes of the three programs, as in sysexits.h.
 package enum ProgramExit: Int32, Sendable {
     case done = 0
-    /// 64: the command line.
-    ///
-    /// ArgumentParser uses it too.
+    /// 64: the command line, as in ArgumentParser.
     case usage = 64
     /// 65: rows were rejected, or a ledger or result is damaged or invalid.
     case data = 65
@@ -21,7 +19,7 @@ package enum ProgramExit: Int32, Sendable {
 
     package var code: ExitCode { ExitCode(rawValue) }
 
-    /// Runs a command's body and turns an error into a message on standard error and an exit code.
+    /// Runs a command; an error becomes a message on standard error and an exit code.
     package static func run(_ body: () throws -> Void) throws {
         do {
             try body()
@@ -33,7 +31,7 @@ package enum ProgramExit: Int32, Sendable {
         }
     }
 
-    /// Chooses the code for an error that ends a program.
+    /// Chooses an error's code.
     package init(for error: any Error) {
         switch error {
         case is ConfigurationError: self = .configuration
@@ -52,9 +50,7 @@ package protocol ProgramError: Error {
 }
 
 extension EventLog {
-    /// Starts a program's log to standard error with its first lines: program, version, unused configuration.
-    ///
-    /// - Parameter level: overrides the configured level.
+    /// Starts a log to standard error with its first lines; `level` overrides the configured level.
     package static func start(
         program: String, _ configuration: ServiceConfiguration, level: Logger.Level? = nil
     ) -> EventLog {
@@ -65,7 +61,7 @@ extension EventLog {
         return log
     }
 
-    /// Runs a service's body and logs its end; an error is logged and rethrown as its exit code.
+    /// Runs a service and logs its end; an error is logged and rethrown as its exit code.
     package func bracketing(_ body: () throws -> Void) throws {
         defer { flush() }
         do {

@@ -3,8 +3,7 @@ private import Glibc
 
 /// A line that shows the progress of long work.
 ///
-/// Shown on a terminal only, after half a second, at most ten times a second, and only while the program is in the
-/// foreground.
+/// Only on a terminal and in the foreground, after half a second, at most ten times a second.
 ///
 /// Isolation: one thread.
 package final class ProgressBar {
@@ -56,7 +55,6 @@ package final class ProgressBar {
         write("\u{1B}[K")
     }
 
-    /// The progress of the work, now and when this run began.
     struct Progress {
         var done: Int
         var all: Int
@@ -66,9 +64,8 @@ package final class ProgressBar {
         var elapsed: Duration
     }
 
-    /// Formats the line, for example `export [#########...........]  45%  1.2M bets  0.8M bets/s  3 s left`.
-    ///
-    /// It has as many of these parts as fit the terminal's width.
+    /// Formats as many parts as fit, for example `export [#########...........]  45%  1.2M bets  0.8M bets/s  3 s
+    /// left`.
     static func line(label: String, unit: String, _ progress: Progress, columns: Int) -> String {
         let fraction = progress.all > 0 ? min(1, Double(progress.done) / Double(progress.all)) : 0
         let seconds = max(progress.elapsed / .seconds(1), 0.001)
@@ -99,7 +96,7 @@ package final class ProgressBar {
         return "\(label) [\(bar)]\(text)"
     }
 
-    /// Formats a number in a few characters: 950, 12.3k, 4.5M.
+    /// For example 950, 12.3k, 4.5M.
     private static func short(_ value: Double) -> String {
         for (limit, divisor, suffix) in [(1e3, 1.0, ""), (1e6, 1e3, "k"), (1e9, 1e6, "M")]
         where value < limit {

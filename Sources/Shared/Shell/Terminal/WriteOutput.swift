@@ -2,7 +2,7 @@ private import Glibc
 import Platform
 package import Storage
 
-/// Writes a line to standard error, for messages of commands that do not log.
+/// Writes a message of a command that does not log.
 package func writeError(_ text: String) {
     SystemCall.writeAll(Array((text + "\n").utf8), to: STDERR_FILENO)
 }
