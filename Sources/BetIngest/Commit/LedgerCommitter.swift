@@ -19,6 +19,7 @@ final class LedgerCommitter: Sendable {
     ///
     /// Called on the committer thread; must not block.
     struct Observer: Sendable {
+        /// An agency's last chunk is durable.
         var agencyFinished: @Sendable (AgencyID) -> Void
         /// The seal and its closing group are durable.
         var sealed: @Sendable (SealRecord) -> Void

@@ -46,6 +46,7 @@ struct DrawLifecycle {
         writeProgress()
     }
 
+    /// Adds agencies whose last chunk is durable to progress.json.
     mutating func agenciesFinished(_ agencies: [AgencyID]) {
         progress.finishedAgencies = (progress.finishedAgencies + agencies).sorted()
         writeProgress()

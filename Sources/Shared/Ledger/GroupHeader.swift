@@ -22,7 +22,7 @@ package struct GroupHeader: Equatable, Sendable {
     /// From 1, without gaps.
     package var number: UInt64
     package var ledgerID: UInt64
-    /// Milliseconds since 1970.
+    /// Server time, milliseconds since 1970.
     package var time: UInt64
     /// CRC-32C of the concatenated checksums of the records.
     package var recordsChecksum: UInt32

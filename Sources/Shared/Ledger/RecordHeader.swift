@@ -23,7 +23,7 @@ package struct RecordHeader: Equatable, Sendable {
     package var count: Int
     package var agency: AgencyID
     package var sequence: UInt32
-    /// Milliseconds since 1970.
+    /// Server time, milliseconds since 1970.
     package var time: UInt64
     /// Bets stored in the ledger before this record.
     package var firstBetIndex: UInt64
