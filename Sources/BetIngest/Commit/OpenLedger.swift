@@ -15,7 +15,7 @@ struct OpenLedger: ~Copyable {
     private var writer: LedgerWriter?
     private var index: ChunkIndex
     private(set) var storedBets: UInt64
-    /// Those that are not answered yet.
+    /// Repetitions that are not answered yet.
     var repetitions: Deque<Repetition> = []
 
     /// Opens a ledger that recovery read, cuts off a torn group, and adds the closing group that a sealed ledger lacks.

@@ -169,8 +169,7 @@ package struct LedgerReader {
         return .success(records)
     }
 
-    /// Whether a later group of this ledger begins after `start`: then those bytes had been durable, and are damaged,
-    /// not torn.
+    /// Whether a later group of any kind begins after `start`: then those bytes had been durable and are damaged, not torn.
     private mutating func hasGroup(after start: Int) throws(LedgerError) -> Bool {
         var position = start + Limits.blockBytes
         while true {
