@@ -104,7 +104,7 @@ let package = Package(
             name: "WinnersService",
             dependencies: [
                 "Shell", "Connections", "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol",
-                "Version", .nioCore, .argumentParser,
+                "Version", .nioCore, .nioConcurrencyHelpers, .argumentParser,
             ],
             swiftSettings: settings
         ),

@@ -1,3 +1,4 @@
+import Domain
 import Ledger
 import NIOCore
 import Platform
@@ -9,8 +10,10 @@ import Storage
 /// Isolation: the main thread.
 struct IngestService {
     let configuration: ServiceConfiguration
+    /// Nil without a calendar: then the draw is that of the configuration.
+    let schedule: DrawSchedule?
     let log: EventLog
-    /// The program's version, which the ledger records.
+    /// The version of this program; ledgers record it.
     let program: String
     let exitAfterDraw: Bool
     /// Whether a draw without a ledger is an error: the volume with the data may not be mounted.
@@ -26,15 +29,15 @@ struct IngestService {
     /// Blocks.
     func run() throws {
         log(.config(configuration.values))
-        try disk.makeFolder(folder.path)
-        for parent in [parentFolder(of: folder.data), folder.data, folder.data + "/draws"] {
+        try disk.makeFolder(folder.data.draws)
+        for parent in [parentFolder(of: folder.data.path), folder.data.path, folder.data.draws] {
             try disk.syncFolder(parent)
         }
         do {
             let lock = try takeLock()
             defer {
                 withExtendedLifetime(lock) {}
-                log(.closed("lock \(folder.lock)"))
+                log(.closed("lock \(folder.data.lock)"))
             }
             try runLocked()
         } catch FileLockError.held where inbox.isStopping {
@@ -43,56 +46,87 @@ struct IngestService {
     }
 
     private func runLocked() throws {
-        guard case (let running, var lifecycle)? = try start() else {
+        let core = IngestCore(configuration: configuration, clock: clock, log: log)
+        let office = DrawOffice(
+            disk: disk, clock: clock, log: log, events: try DrawEvents(folder.data, on: disk),
+            configuredNumber: configuration.winningNumber, needsFourEyes: configuration.operators.needFourEyes,
+            isStopping: { inbox.isStopping })
+        let setup = DrawBook.Setup(configuration: configuration, program: program, expectsLedger: expectsLedger)
+        var book = DrawBook(setup, draws: core.desk.draws, inbox: inbox, office: office)
+        let lastEvent = office.events.lastTime
+        try office.events.append(started(at: office.now))
+        guard try book.recover() else {
             log(.stopRequested(by: inbox.stopSignal ?? ""))
             return
         }
+        let drawClock = DrawClock(draws: core.desk.draws, inbox: inbox, clock: clock)
+        try openDue(&book, since: lastEvent, core, drawClock, office)
+        let running = try RunningIngest(core, configuration: configuration, clock: drawClock, log: log)
+        book.startThreads()
         SystemCall.forgetStartupPages()
-        let outcome = Result { try serve(&lifecycle) }
-        running.stop()
+        let outcome = Result { try serve(&book, core, drawClock, office) }
+        running.stop { book.stop() }
         try outcome.get()
         if let failure = inbox.failure { throw failure }  // A commit failed while everything was closed.
+        try office.events.append(DrawEvent(.serviceStopped, time: office.now))
     }
 
-    /// Releases what recovery read: a shared index of chunks would be copied when the first new chunk is appended.
-    private func start() throws -> (RunningIngest, DrawLifecycle)? {
-        let recovery = try DrawRecovery(
-            folder, agencies: configuration.agencies, expectsLedger: expectsLedger, on: disk, time: clock()
-        ) {
-            inbox.isStopping
-        }
-        guard let recovery else { return nil }
-        let core = try IngestCore(
-            configuration: configuration, program: program, contents: recovery.contents,
-            published: recovery.published, inbox: inbox, disk: disk, clock: clock, log: log)
-        let running = try RunningIngest(core, configuration: configuration, log: log)
-        let lifecycle = DrawLifecycle(
-            folder: folder, winningNumber: configuration.winningNumber, agencies: core.agencies, recovery: recovery,
-            committer: core.desk.committer, consultations: core.desk.consultations, disk: disk, log: log,
-            isStopping: { inbox.isStopping })
-        return (running, lifecycle)
-    }
-
-    private func serve(_ lifecycle: inout DrawLifecycle) throws {
-        while !(lifecycle.isPublished && exitAfterDraw) {
-            switch inbox.waitForNextEvent() {
+    /// Handles events on the main thread until the service must stop.
+    private func serve(_ book: inout DrawBook, _ core: IngestCore, _ drawClock: DrawClock, _ office: DrawOffice) throws
+    {
+        while !(exitAfterDraw && book.isDone(configuration.draw)) {
+            let event = inbox.waitForNextEvent()
+            switch event {
             case .failed(let error):
                 throw error
             case .stop(let signal):
                 log(.stopRequested(by: signal))
                 return
-            case .agenciesFinished(let agencies):
-                lifecycle.agenciesFinished(agencies)
-            case .allAgenciesFinished:
-                lifecycle.close()
-            case .sealed(let seal):
-                try lifecycle.draw(seal)
+            case .openingsDue:
+                try openDue(&book, since: nil, core, drawClock, office)
+            case .clockStepped(let milliseconds):
+                var stepped = DrawEvent(.clockStepped, time: office.now)
+                stepped.stepMilliseconds = milliseconds
+                try office.events.append(stepped)
+                log(.clockStepped(milliseconds: milliseconds))
+            default:
+                try book.handle(event)
             }
         }
     }
 
+    /// Opens the draws of the calendar that are due, and plans the next.
+    ///
+    /// - Parameter since: at a start, the time of the last event: draws that opened and closed since then were missed.
+    private func openDue(
+        _ book: inout DrawBook, since: Instant?, _ core: IngestCore, _ drawClock: DrawClock, _ office: DrawOffice
+    ) throws {
+        guard let schedule else { return }
+        let now = office.now
+        for opening in try schedule.openings(at: now) where !book.exists(opening.draw) { try book.open(opening) }
+        for missed in try since.map({ try schedule.closed(after: $0, before: now) }) ?? [] {
+            guard !book.exists(missed.draw), !office.events.has(.missed, of: missed.draw) else { continue }
+            var event = DrawEvent(.missed, draw: missed.draw, time: now, by: missed.by)
+            event.cutOff = missed.cutOff
+            try office.events.append(event)
+            log(.drawMissed(missed.draw))
+        }
+        book.retire()
+        let planned = try schedule.planned(after: now)
+        core.desk.draws.plan(Dictionary(planned.map { ($0.draw, $0.opens) }) { first, _ in first })
+        drawClock.plan(planned.map(\.opens).min())
+    }
+
+    private func started(at time: Instant) -> DrawEvent {
+        var event = DrawEvent(.serviceStarted, time: time)
+        event.build = program
+        event.configuration = DrawEvent.hash(
+            line: configuration.values.map { "\($0.0)=\($0.1)\n" }.joined().utf8)
+        return event
+    }
+
     private func takeLock() throws -> FileLock {
         let holder = "bet-ingest, process \(SystemCall.processName()), on \(configuration.ingest.listen)"
-        return try FileLock(folder.lock, holder: holder, deadline: .seconds(2)) { inbox.isStopping }
+        return try FileLock(folder.data.lock, holder: holder, deadline: .seconds(2)) { inbox.isStopping }
     }
 }

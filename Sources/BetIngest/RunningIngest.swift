@@ -7,25 +7,25 @@ import Shell
 /// The threads and ports of the ingest service, started together and stopped in the reverse order.
 struct RunningIngest {
     private let core: IngestCore
-    private let committerThread: NamedThread
+    private let clock: DrawClock
+    private let clockThread: NamedThread
     private let workers: WorkerPool
     private let listener: IngestListener
-    private let ledger: String
     private let log: EventLog
 
-    /// Starts ports, committer and workers.
+    /// Starts the ports, the clock and the workers.
     ///
     /// - Throws: if a port cannot be opened. Then nothing is left running.
-    init(_ core: IngestCore, configuration: ServiceConfiguration, log: EventLog) throws {
+    init(_ core: IngestCore, configuration: ServiceConfiguration, clock: DrawClock, log: EventLog) throws {
         self.core = core
+        self.clock = clock
         self.log = log
         let ingest = configuration.ingest
-        ledger = configuration.folder.ledger
         listener = try IngestListener(
             configuration.ingestPorts(core), loops: ingest.loops,
             connections: ConnectionCount(max: ingest.queueCapacity, maxPerAddress: ingest.maxPerAddress),
             queue: core.desk.queue, budget: core.budget, log: log)
-        committerThread = NamedThread("committer") { core.desk.committer.run() }
+        clockThread = NamedThread("clock") { clock.run() }
         workers = WorkerPool(count: ingest.workers, worker: core.worker)
         for port in listener.ports { log(.acceptConnections(port: port.name, address: port.listener.address)) }
     }
@@ -33,15 +33,17 @@ struct RunningIngest {
     /// Stops accepting, commits and answers the chunks in hand, and closes everything.
     ///
     /// Blocks for less than a second.
-    func stop() {
+    ///
+    /// - Parameter closeLedgers: commits and answers what is staged, and closes the ledgers.
+    func stop(closeLedgers: () -> Void) {
         listener.stopAccepting()
         for port in listener.ports { log(.closed("port \(port.listener.address)")) }
         core.desk.queue.shutDown()
         workers.join()
         log(.closed("workers"))
-        core.desk.committer.stop()
-        committerThread.join()
-        log(.closed("ledger \(ledger)"))
+        clock.stop()
+        clockThread.join()
+        closeLedgers()
         listener.close()
         log(.closed("connections"))
         log(.loopFinished)
@@ -53,7 +55,7 @@ extension ServiceConfiguration {
     fileprivate func ingestPorts(_ core: IngestCore) -> [(port: IngestPort, endpoint: Endpoint)] {
         let dialects = dialects.filter { !$0.isWinners }
         return ([(nil, ingest.listen)] + dialects.map { ($0.dialect, $0.endpoint) }).map { dialect, endpoint in
-            (IngestPort(self, agencies: core.agencies, dialect: dialect, desk: core.desk), endpoint)
+            (IngestPort(self, dialect: dialect, desk: core.desk), endpoint)
         }
     }
 }

@@ -11,6 +11,8 @@ import WireProtocol
 /// Isolation: its event loop only.
 final class ConsultChannel: FramedConnectionDelegate {
     private(set) var agency: AgencyID?
+    /// The draw of the parked question; nil: the one published next.
+    private(set) var draw: DrawID?
     /// Nil if no question is parked.
     var parkedUntil: NIODeadline?
     let dialect: (any Dialect)?
@@ -39,23 +41,23 @@ final class ConsultChannel: FramedConnectionDelegate {
     func receive(_ frame: Frame) {
         if let dialect {
             // No bets are taken on this port, so the date against which birthdates are checked does not matter.
-            perform(session.receive(dialect.request(frame.bytes, today: Limits.minBirthdate), agencies: loop.agencies))
+            perform(session.receive(dialect.request(frame.bytes, today: Limits.minBirthdate), draws: loop.draws))
             return
         }
         do throws(MessageFault) {
-            perform(session.receive(.message(try Message(frame: frame.bytes)), agencies: loop.agencies))
+            perform(session.receive(.message(try Message(frame: frame.bytes)), draws: loop.draws))
         } catch {
-            perform(session.receive(.malformed(error), agencies: loop.agencies))
+            perform(session.receive(.malformed(error), draws: loop.draws))
         }
     }
 
     func receive(_ fault: FrameFault) {
-        perform(session.receive(.badFrame(fault), agencies: loop.agencies))
+        perform(session.receive(.badFrame(fault), draws: loop.draws))
         handler.flush()
     }
 
     func expire(_ reason: String) {
-        perform(session.receive(.expired(reason), agencies: loop.agencies))
+        perform(session.receive(.expired(reason), draws: loop.draws))
         handler.flush()
     }
 
@@ -77,14 +79,15 @@ final class ConsultChannel: FramedConnectionDelegate {
 
     private func perform(_ action: ConsultSession.Action) {
         switch action {
-        case .welcome(let agency):
+        case .welcome(let agency, let draw):
             self.agency = agency
             handler.setKnown(isProven: false)
-            collect(.shared(loop.welcome(agency)))
+            collect(.shared(loop.welcome(agency, draw)))
         case .close:
             collect(.bytes([]), .afterLast)
-        case .consult(let agency, let waitMilliseconds):
+        case .consult(let agency, let draw, let waitMilliseconds):
             self.agency = agency
+            self.draw = draw ?? loop.draws.draw(consultedBy: agency)
             consult(agency, waitMilliseconds)
         case .fail(let code, let text):
             // A dialect cannot express a native error message: the connection is just closed.
@@ -95,16 +98,27 @@ final class ConsultChannel: FramedConnectionDelegate {
     }
 
     private func consult(_ agency: AgencyID, _ waitMilliseconds: UInt32?) {
-        if let answer = loop.winners(agency, dialect: dialect) {
+        switch loop.outcome(agency, draw, dialect: dialect) {
+        case .answer(let answer):
             collect(answer, dialect == nil ? .none : .afterLast)
-        } else if loop.isPublished {
+        case .unreadable:
             collect(.bytes([]), .afterLast)
-        } else if waitMilliseconds == 0 {
-            collect(.shared(loop.notDrawnYet))
-        } else {
+        case .void(let text):
+            perform(.fail(.drawVoid, text))
+        case .notPublished where waitMilliseconds == 0 && !loop.mustLoad(draw):
+            collect(.shared(loop.notDrawnYet(draw)))
+        case .notPublished:
             loop.park(self, waitMilliseconds: waitMilliseconds)
             handler.park()
         }
+    }
+
+    /// Ends the parked question with an error, and closes the connection.
+    func failParked(_ code: ErrorCode, _ text: String) {
+        parkedUntil = nil
+        _ = handler.collect(
+            .bytes(dialect == nil ? Message.error(code, text).encoded[...] : []), .afterLast, wasParked: true)
+        handler.flush()
     }
 
     /// Answers the parked question.

@@ -18,7 +18,7 @@ struct ConsultListener {
     /// - Throws: ``ListenFailure``.
     init(
         _ endpoint: Endpoint, key: String, dialect: (any Dialect)?, loops count: Int?, connections: ConnectionCount,
-        progress: ProgressView, session: ConsultSession, deadlines: ConnectionDeadlines, log: EventLog
+        draws: KnownDraws, load: @escaping @Sendable (DrawID) -> Void, deadlines: ConnectionDeadlines, log: EventLog
     ) throws {
         let settings = FramedSettings(
             framing: dialect?.framing ?? .native, window: 1, firstWindow: 1,
@@ -30,7 +30,7 @@ struct ConsultListener {
             count: count, connections: connections, sweepInterval: .milliseconds(250),
             readBytes: Limits.maxConsultReadBytes,
             makeLoop: { eventLoop, readBuffer in
-                ConsultLoop(eventLoop: eventLoop, readBuffer: readBuffer, progress: progress, log: log)
+                ConsultLoop(eventLoop: eventLoop, readBuffer: readBuffer, draws: draws, load: load, log: log)
             },
             sweep: { $0.sweep() })
         let setup = Listener.Setup(key: key, busy: dialect == nil ? Message.busy.encoded : []) {
@@ -39,7 +39,7 @@ struct ConsultListener {
         do {
             listener = try Listener(endpoint, setup, on: loops) { loop, _, slot in
                 ConsultChannel.handler(
-                    loop: loop, session: session, settings: settings, dialect: dialect, slot: slot)
+                    loop: loop, session: ConsultSession(), settings: settings, dialect: dialect, slot: slot)
             }
         } catch {
             loops.end()
@@ -55,13 +55,12 @@ struct ConsultListener {
         loops.onEachLoop { $0.publish(winners, draw: draw) }
     }
 
-    func withdraw() {
-        loops.onEachLoop { $0.withdraw() }
+    func withdraw(_ draw: DrawID) {
+        loops.onEachLoop { $0.withdraw(draw) }
     }
 
-    /// Replaces the progress reported before the draw.
-    func update(_ progress: ProgressView) {
-        loops.onEachLoop { $0.update(progress) }
+    func update(_ draws: KnownDraws) {
+        loops.onEachLoop { $0.update(draws) }
     }
 
     /// Closes the port but no connection; blocks.

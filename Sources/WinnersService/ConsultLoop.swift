@@ -13,55 +13,93 @@ import WireProtocol
 /// Isolation: its event loop only.
 final class ConsultLoop {
     let connections: FramedLoop
+    private(set) var draws: KnownDraws
     private var parked: [ObjectIdentifier: ConsultChannel] = [:]
-    private var answers: PublishedAnswers?
-    private var progress: ProgressView
+    private var answers: [DrawID: PublishedAnswers] = [:]
+    private let kept = AnswerBudget()
+    private let load: @Sendable (DrawID) -> Void
     private let log: EventLog
 
-    init(eventLoop: any EventLoop, readBuffer: ReadBuffer, progress: ProgressView, log: EventLog) {
+    /// The longest wait for the files of an earlier draw.
+    private static let loadMilliseconds: UInt32 = 30_000
+
+    /// - Parameter load: asks for the files of a published draw; ``publish(_:draw:)`` follows.
+    init(
+        eventLoop: any EventLoop, readBuffer: ReadBuffer, draws: KnownDraws, load: @escaping @Sendable (DrawID) -> Void,
+        log: EventLog
+    ) {
         connections = FramedLoop(eventLoop: eventLoop, readBuffer: readBuffer, budget: nil)
-        self.progress = progress
+        self.draws = draws
+        self.load = load
         self.log = log
     }
 
-    var agencies: UInt32 { answers?.agencies ?? progress.agencies }
-
-    /// Answers from a published draw, with one write per connection, and returns the number of parked questions.
+    /// Starts answering from a published draw and answers every parked question about it, with one write per connection.
+    ///
+    /// - Returns: the number of parked questions.
     @discardableResult
     func publish(_ winners: WinnersFile, draw: DrawID) -> Int {
-        answers = PublishedAnswers(winners, draw: draw)
-        let waiting = parked
-        parked.removeAll()
-        for channel in waiting.values {
+        answers[draw]?.release()
+        answers[draw] = PublishedAnswers(winners, draw: draw, kept: kept)
+        let waiting = parked.filter { $0.value.draw == draw || $0.value.draw == nil }
+        for (id, channel) in waiting {
+            parked[id] = nil
             guard let agency = channel.agency else { continue }
-            channel.answerParked(self.winners(agency, dialect: channel.dialect))
+            channel.answerParked(self.winners(agency, draw, dialect: channel.dialect))
         }
         return waiting.count
     }
 
-    /// Stops answering from a draw that has disappeared.
-    func withdraw() {
-        answers = nil
+    /// Stops answering from a draw: its files have disappeared, or others are used more.
+    func withdraw(_ draw: DrawID) {
+        answers.removeValue(forKey: draw)?.release()
     }
 
-    func update(_ progress: ProgressView) {
-        self.progress = progress
+    /// Replaces what is known about the draws, and ends the questions about void ones.
+    func update(_ draws: KnownDraws) {
+        self.draws = draws
+        for (id, channel) in parked {
+            guard let draw = channel.draw, let reason = draws.void[draw] else { continue }
+            parked[id] = nil
+            channel.failParked(.drawVoid, Self.text(draw, reason))
+        }
     }
 
-    func welcome(_ agency: AgencyID) -> ByteBuffer {
-        if let welcome = answers?.welcome(agency) { return welcome }
+    func welcome(_ agency: AgencyID, _ named: DrawID?) -> ByteBuffer {
+        let draw = named ?? draws.draw(consultedBy: agency)
+        if let draw, let welcome = answers[draw]?.welcome(agency) { return welcome }
         let welcome = Welcome(
             nextSequence: 0, storedBets: 0, rejectedBets: 0,
             maxFrameBytes: UInt32(Limits.maxConsultFrameBytes), window: 1,
-            isFinished: progress.finished.contains(agency), draw: progress.draw.name)
+            isFinished: draw.flatMap { draws.live[$0] }?.finished.contains(agency) == true, draw: draw?.name ?? "")
         return ByteBuffer(bytes: Message.welcome(welcome).encoded)
     }
 
-    var isPublished: Bool { answers != nil }
+    /// The outcome of a question about a draw.
+    enum Outcome {
+        case answer(FramedAnswer)
+        /// The winners cannot be read.
+        case unreadable
+        case void(String)
+        case notPublished
+    }
 
-    /// Returns nil before the publication, or if the winners cannot be read.
-    func winners(_ agency: AgencyID, dialect: (any Dialect)?) -> FramedAnswer? {
-        guard let answers else { return nil }
+    /// Answers an agency's question.
+    ///
+    /// - Parameter draw: nil without any draw.
+    func outcome(_ agency: AgencyID, _ draw: DrawID?, dialect: (any Dialect)?) -> Outcome {
+        guard let draw else { return .notPublished }
+        if answers[draw] != nil {
+            return winners(agency, draw, dialect: dialect).map(Outcome.answer) ?? .unreadable
+        }
+        return draws.void[draw].map { .void(Self.text(draw, $0)) } ?? .notPublished
+    }
+
+    private static func text(_ draw: DrawID, _ reason: String) -> String { "draw \(draw) is void: \(reason)" }
+
+    /// Returns an agency's winners; nil before the publication, or if they cannot be read.
+    private func winners(_ agency: AgencyID, _ draw: DrawID, dialect: (any Dialect)?) -> FramedAnswer? {
+        guard let answers = answers[draw] else { return nil }
         do throws(WinnersFault) {
             return try answers.winners(agency, dialect: dialect)
         } catch {
@@ -75,11 +113,21 @@ final class ConsultLoop {
         log(.resultRejected(path: "winners.list", reason: "\(whose) cannot be sent: \(fault)"))
     }
 
-    /// Parks a question; nil waits without limit.
+    /// Whether a draw is published, and its files are not in use yet.
+    func mustLoad(_ draw: DrawID?) -> Bool {
+        guard let draw else { return false }
+        return answers[draw] == nil && draws.published.contains(draw)
+    }
+
+    /// - Parameter waitMilliseconds: the longest wait; nil for no limit.
     func park(_ channel: ConsultChannel, waitMilliseconds: UInt32?) {
+        var wait = waitMilliseconds
+        if let draw = channel.draw, mustLoad(draw) {
+            load(draw)
+            wait = Self.loadMilliseconds
+        }
         channel.parkedUntil =
-            waitMilliseconds.map { connections.now + .milliseconds(Int64(min($0, Limits.maxWaitMilliseconds))) }
-            ?? .distantFuture
+            wait.map { connections.now + .milliseconds(Int64(min($0, Limits.maxWaitMilliseconds))) } ?? .distantFuture
         parked[ObjectIdentifier(channel)] = channel
     }
 
@@ -95,36 +143,23 @@ final class ConsultLoop {
         for (id, channel) in parked {
             guard let deadline = channel.parkedUntil, deadline <= now else { continue }
             parked[id] = nil
-            channel.answerParked(.shared(notDrawnYet))
+            channel.answerParked(.shared(notDrawnYet(channel.draw)))
         }
         connections.sweep()
     }
 
+    /// Sends `shuttingDown` to every connection and closes it.
     func closeAll() {
         connections.forEach { $0.finish(with: Message.shuttingDown.encoded) }
     }
 
-    /// The answer before the draw; its random delay spreads agencies that ask together.
-    var notDrawnYet: ByteBuffer {
+    /// The answer before the draw, with a random delay, so that agencies that ask together do not return together.
+    func notDrawnYet(_ draw: DrawID?) -> ByteBuffer {
+        let live = draw.flatMap { draws.live[$0] }
         let answer = NotDrawnYet(
-            finishedAgencies: UInt32(progress.finished.count), expectedAgencies: progress.expectedAgencies,
+            finishedAgencies: UInt32(live?.finished.count ?? 0),
+            expectedAgencies: live?.expectedAgencies ?? draws.configuredAgencies,
             retryAfterMilliseconds: .random(in: 500...1500))
         return ByteBuffer(bytes: Message.notDrawnYet(answer).encoded)
-    }
-}
-
-/// The contents of progress.json, shared by all event loops.
-final class ProgressView: Sendable {
-    let draw: DrawID
-    let finished: Set<AgencyID>
-    let expectedAgencies: UInt32
-    /// The configured number, or that of the draw if it is larger.
-    let agencies: UInt32
-
-    init(draw: DrawID, progress: DrawProgress?, configured: UInt32) {
-        self.draw = draw
-        finished = Set(progress?.finishedAgencies ?? [])
-        expectedAgencies = progress?.expectedAgencies ?? configured
-        agencies = max(expectedAgencies, configured)
     }
 }

@@ -1,6 +1,8 @@
 import Connections
 import Dialects
+import Domain
 import Ledger
+import NIOConcurrencyHelpers
 import NIOCore
 import Platform
 import Shell
@@ -26,7 +28,11 @@ struct ConsultService {
     func run() throws {
         log(.config(configuration.values))
         let folder = configuration.folder
-        let nothingYet = ProgressView(draw: folder.draw, progress: nil, configured: configuration.agencies)
+        var published = PublishedDraws(
+            folder.data, configured: configuration.calendar == nil ? folder.draw : nil,
+            agencies: configuration.agencies,
+            maxLoaded: configuration.winners.keptDraws, on: disk)
+        let requests = NIOLockedValueBox<Set<DrawID>>([])
         let ingest = configuration.ingest
         let deadlines = ConnectionDeadlines(
             hello: ingest.helloDeadline, frame: ingest.frameDeadline, idle: ingest.idleDeadline)
@@ -37,14 +43,19 @@ struct ConsultService {
         for (name, key, endpoint, dialect) in configuration.winnersPorts {
             let listener = try ConsultListener(
                 endpoint, key: key, dialect: dialect, loops: ingest.loops, connections: connections,
-                progress: nothingYet, session: ConsultSession(draw: folder.draw), deadlines: deadlines, log: log)
+                draws: published.known, load: { draw in requests.withLockedValue { _ = $0.insert(draw) } },
+                deadlines: deadlines, log: log)
             listeners.append(listener)
             log(.acceptConnections(port: name, address: listener.address))
         }
         SystemCall.forgetStartupPages()
-        var published = PublishedResult(folder: folder, disk: disk)
         while true {
-            for change in published.changes() { tell(listeners, change) }
+            let wanted = requests.withLockedValue { wanted in
+                defer { wanted = [] }
+                return wanted
+            }
+            let changes = published.changes() + wanted.flatMap { published.load($0) }
+            for change in changes { tell(listeners, change, published.known) }
             let signal = stopSignal.wait(until: .now + Self.lookInterval) { $0 }
             if let signal {
                 log(.stopRequested(by: signal))
@@ -66,18 +77,18 @@ struct ConsultService {
         log(.loopFinished)
     }
 
-    private func tell(_ listeners: [ConsultListener], _ change: PublishedResult.Change) {
+    private func tell(_ listeners: [ConsultListener], _ change: PublishedDraws.Change, _ known: KnownDraws) {
         switch change {
-        case .progress(let progress):
-            let view = ProgressView(
-                draw: configuration.draw, progress: progress, configured: configuration.agencies)
-            for listener in listeners { listener.update(view) }
-        case .result(let result, let winners):
-            for listener in listeners { listener.publish(winners, draw: result.draw) }
+        case .known:
+            for listener in listeners { listener.update(known) }
+        case .result(let draw, let result, let winners):
+            for listener in listeners { listener.publish(winners, draw: draw) }
             log(.resultLoaded(bets: result.bets, number: result.winningNumber))
-        case .withdrawn:
-            for listener in listeners { listener.withdraw() }
-            log(.resultWithdrawn(path: configuration.folder.result))
+        case .withdrawn(let draw):
+            for listener in listeners { listener.withdraw(draw) }
+            if !known.published.contains(draw) {
+                log(.resultWithdrawn(path: DrawFolder(data: configuration.data, draw: draw).result))
+            }
         case .waitingForFolder(let path):
             log(.waitingForFolder(path: path))
         case .rejected(let path, let reason):

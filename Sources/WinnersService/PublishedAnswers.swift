@@ -6,22 +6,38 @@ import NIOCore
 import Storage
 import WireProtocol
 
+/// The encoded answers that an event loop keeps, for all draws together.
+///
+/// Isolation: one event loop.
+final class AnswerBudget {
+    static let maxBytes = 8 << 20
+
+    var bytes = 0
+}
+
 /// The answers of a published draw, encoded once and shared, within a bound.
 ///
 /// Isolation: one event loop.
 final class PublishedAnswers {
-    /// The limit on each event loop.
-    private static let maxKeptBytes = 8 << 20
-
     private let file: WinnersFile
     private let draw: DrawID
     private var welcomes: [AgencyID: ByteBuffer] = [:]
     private var winners: [AgencyID: ByteBuffer] = [:]
     private var keptBytes = 0
+    private let kept: AnswerBudget
 
-    init(_ file: WinnersFile, draw: DrawID) {
+    init(_ file: WinnersFile, draw: DrawID, kept: AnswerBudget) {
         self.file = file
         self.draw = draw
+        self.kept = kept
+    }
+
+    /// Returns the bytes that it keeps to the budget.
+    func release() {
+        kept.bytes -= keptBytes
+        keptBytes = 0
+        welcomes = [:]
+        winners = [:]
     }
 
     var agencies: UInt32 { file.header.agencies }
@@ -59,7 +75,10 @@ final class PublishedAnswers {
 
     private func keep(_ bytes: ByteBuffer) -> Bool {
         // 200 bytes for a dictionary entry and a buffer's overhead.
-        keptBytes += bytes.readableBytes + 200
-        return keptBytes <= Self.maxKeptBytes
+        let byteCount = bytes.readableBytes + 200
+        guard kept.bytes + byteCount <= AnswerBudget.maxBytes else { return false }
+        kept.bytes += byteCount
+        keptBytes += byteCount
+        return true
     }
 }

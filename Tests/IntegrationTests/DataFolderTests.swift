@@ -88,7 +88,7 @@ struct DataFolderTests {
         try services.ingest.waitForLog("action: publish")
         try services.stop()
         let folder = services.data + "/draws/default/"
-        for name in ["bets.ledger", "winners.list", "progress.json", "result.json"] where name != trace {
+        for name in ["bets.ledger", "number.json", "winners.list", "progress.json", "result.json"] where name != trace {
             try FileManager.default.removeItem(atPath: folder + name)
         }
         let again = try TestProgram.start(.ingest, data: services.data, in: services.folder.path)

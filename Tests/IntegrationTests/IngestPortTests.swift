@@ -101,7 +101,7 @@ struct IngestPortTests {
             (Array("GET / HTTP/1.1\r\n\r\n".utf8), .malformedFrame), ([0, 0, 0, 1, 0x77], .malformedMessage),
             ([0, 0, 0, 2, 1, 1], .malformedMessage), ([0, 0, 0, 5, 4, 0, 0, 0, 0], .unexpectedMessage),
             ([0, 0, 0, 7, 2, 0, 0, 0, 1, 0, 0], .unexpectedMessage),
-            ([0, 0, 0, 4, 1, 3, 9, 9], .unsupportedVersion),
+            ([0, 0, 0, 4, 1, 9, 9, 9], .unsupportedVersion),
         ] as [([UInt8], ErrorCode)])
     func garbage(_ bytes: [UInt8], _ code: ErrorCode) throws {
         let services = try Services(agencies: 1)

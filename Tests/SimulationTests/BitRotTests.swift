@@ -5,6 +5,7 @@ import NIOEmbedded
 import Shell
 import TestKit
 import Testing
+import WireProtocol
 
 @testable import BetIngest
 @testable import WinnersService
@@ -30,10 +31,10 @@ struct BitRotTests {
         for agency in 1...2 {
             let connection = IngestConnection(peer: "test", port: ingest.port(nil), answers: Silence())
             let agencyID = AgencyID(UInt32(agency))
-            ingest.core.desk.committer.stage(.join(agencyID, tellsStream: true), from: connection)
+            ingest.committer.stage(.join(agencyID, version: Message.version), from: connection)
             for sequence in 1...2 as ClosedRange<UInt32> {
                 let chunk = Samples.chunk(agency: agency, sequence: sequence, count: 20, isLast: sequence == 2)
-                ingest.core.desk.committer.stage(.chunk(CheckedChunk(chunk, fault: nil), agencyID), from: connection)
+                ingest.committer.stage(.chunk(CheckedChunk(chunk, fault: nil), agencyID), from: connection)
             }
             ingest.commit()
         }

@@ -123,7 +123,7 @@ final class LedgerAuditor {
                     isSealed = true
                     continue
                 }
-                if record.header.kind == .start { continue }
+                if record.header.kind.isService { continue }
                 let isChunk = record.header.kind != .rejection
                 let bets = reader.withPayload(of: record) { payload in
                     isChunk ? BetColumns(payload, count: record.header.count).bets : []

@@ -13,11 +13,12 @@ import TestKit
 /// The ingest service as a process of the simulation: the shipped parts, stepped instead of run on threads.
 final class SimulatedIngest {
     let core: IngestCore
-    let contents: LedgerContents
     private let loop: EmbeddedEventLoop
     private let ingestLoop: IngestLoop
-    private let inbox: MainInbox
-    private var lifecycle: DrawLifecycle
+    private let inbox = MainInbox()
+    private let disk: any Disk
+    private var book: DrawBook
+    private let clock: DrawClock
     private let configuration: ServiceConfiguration
 
     /// Starts the service: recovery and everything else before the ports are open.
@@ -27,25 +28,35 @@ final class SimulatedIngest {
         _ configuration: ServiceConfiguration, on disk: any Disk, loop: EmbeddedEventLoop, ledgerID: UInt64,
         clock: @escaping @Sendable () -> UInt64
     ) throws {
-        let inbox = MainInbox()
-        let recovery = try DrawRecovery(
-            configuration.folder, agencies: configuration.agencies, on: disk, time: clock(), ledgerID: ledgerID,
-            isStopping: { false })
-        guard let recovery else { preconditionFailure("recovery stopped without a stop signal") }
-        core = try IngestCore(
-            configuration: configuration, program: "simulated", contents: recovery.contents,
-            published: recovery.published, inbox: inbox, disk: disk, clock: clock, log: .silent)
-        lifecycle = DrawLifecycle(
-            folder: configuration.folder, winningNumber: configuration.winningNumber, agencies: core.agencies,
-            recovery: recovery, committer: core.desk.committer, consultations: core.desk.consultations, disk: disk,
-            log: .silent, isStopping: { false })
-        contents = recovery.contents
+        try disk.makeFolder(configuration.folder.data.draws)
+        core = IngestCore(configuration: configuration, clock: clock, log: .silent)
         ingestLoop = IngestLoop(
             eventLoop: loop, readBuffer: ReadBuffer(byteCount: Limits.maxReadBytes), queue: core.desk.queue,
             budget: core.budget, log: .silent)
-        self.inbox = inbox
+        let office = DrawOffice(
+            disk: disk, clock: clock, log: .silent, events: try DrawEvents(configuration.folder.data, on: disk),
+            configuredNumber: configuration.winningNumber, needsFourEyes: configuration.operators.needFourEyes,
+            isStopping: { false })
+        book = DrawBook(
+            DrawBook.Setup(configuration: configuration, program: "simulated", expectsLedger: false),
+            draws: core.desk.draws, inbox: inbox, office: office)
+        self.clock = DrawClock(draws: core.desk.draws, inbox: inbox, clock: clock)
         self.loop = loop
+        self.disk = disk
         self.configuration = configuration
+        try office.events.append(DrawEvent(.serviceStarted, time: office.now))
+        _ = try book.recover { ledgerID }
+    }
+
+    /// The committer of the configuration's draw.
+    var committer: LedgerCommitter {
+        guard let draw = book[configuration.draw]?.draw else { preconditionFailure("the draw is not open") }
+        return draw.committer
+    }
+
+    /// Reads the ledger of the configuration's draw.
+    func contents() throws -> LedgerContents {
+        try LedgerContents(reading: configuration.folder.ledger, on: disk)
     }
 
     func connect(_ dialect: (any Dialect)?, peer: String) -> SimulatedConnection {
@@ -55,12 +66,14 @@ final class SimulatedIngest {
 
     deinit {
         core.desk.queue.shutDown()
-        core.desk.committer.abandon()
-        core.desk.consultations.abandon()
+        for draw in core.desk.draws.all {
+            draw.committer.abandon()
+            draw.consultations.abandon()
+        }
     }
 
     func port(_ dialect: (any Dialect)?) -> IngestPort {
-        IngestPort(configuration, agencies: core.agencies, dialect: dialect, desk: core.desk)
+        IngestPort(configuration, dialect: dialect, desk: core.desk)
     }
 
     /// Runs one turn of a worker.
@@ -72,7 +85,7 @@ final class SimulatedIngest {
 
     /// Commits everything that is staged.
     func commit() {
-        _ = core.desk.committer.commitStaged()
+        for draw in core.desk.draws.all { _ = draw.committer.commitStaged() }
     }
 
     func sweep() {
@@ -85,11 +98,17 @@ final class SimulatedIngest {
     func handleEvent() throws {
         switch inbox.takeNextEvent() {
         case .failed(let error)?: throw error
-        case .agenciesFinished(let agencies)?: lifecycle.agenciesFinished(agencies)
-        case .allAgenciesFinished?: lifecycle.close()
-        case .sealed(let seal)?: try lifecycle.draw(seal)
-        case .stop?, nil: break
+        case let event?: try book.handle(event)
+        case nil: break
         }
+    }
+
+    /// Runs the thread of the clock once.
+    func tick() { clock.tick() }
+
+    /// Commands the service as an operator does.
+    func command(_ action: OperatorCommand.Action, by user: String) {
+        inbox.post(.command(OperatorCommand(action: action, user: user) { _ in }))
     }
 
     /// Stops the service as a stop signal does: commits and answers everything staged, then closes everything.
@@ -97,8 +116,7 @@ final class SimulatedIngest {
     /// - Throws: the error that ended the committer.
     func stop() throws {
         core.desk.queue.shutDown()
-        core.desk.committer.stop()
-        core.desk.committer.run()
+        book.stop()
         loop.run()
         ingestLoop.closeAll()
         loop.run()

@@ -2,6 +2,7 @@ import Connections
 import Dialects
 import Domain
 import Ledger
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOEmbedded
 import Shell
@@ -15,19 +16,23 @@ import WireProtocol
 final class SimulatedWinners {
     private let loop: EmbeddedEventLoop
     private let configuration: ServiceConfiguration
-    private var published: PublishedResult
+    private var published: PublishedDraws
+    private let requests = NIOLockedValueBox<[DrawID]>([])
     private let native: ConsultLoop
     private let dialect: ConsultLoop
 
     init(_ configuration: ServiceConfiguration, on disk: any Disk, loop: EmbeddedEventLoop) {
         self.loop = loop
         self.configuration = configuration
-        published = PublishedResult(folder: configuration.folder, disk: disk)
-        let nothingYet = ProgressView(draw: configuration.draw, progress: nil, configured: configuration.agencies)
+        let published = PublishedDraws(
+            configuration.folder.data, configured: configuration.draw, agencies: configuration.agencies, maxLoaded: 2,
+            on: disk)
+        self.published = published
+        let requests = requests
         func queue() -> ConsultLoop {
             ConsultLoop(
-                eventLoop: loop, readBuffer: ReadBuffer(byteCount: Limits.maxConsultReadBytes), progress: nothingYet,
-                log: .silent)
+                eventLoop: loop, readBuffer: ReadBuffer(byteCount: Limits.maxConsultReadBytes), draws: published.known,
+                load: { draw in requests.withLockedValue { $0.append(draw) } }, log: .silent)
         }
         native = queue()
         dialect = queue()
@@ -41,28 +46,25 @@ final class SimulatedWinners {
             deadlines: ConnectionDeadlines(hello: .seconds(60), frame: .seconds(120), idle: .seconds(86_400)),
             isKnownAtOnce: language != nil, isNative: language == nil)
         let handler = ConsultChannel.handler(
-            loop: language == nil ? native : dialect, session: ConsultSession(draw: configuration.draw),
+            loop: language == nil ? native : dialect, session: ConsultSession(),
             settings: settings, dialect: language, slot: nil)
         return SimulatedConnection(handler, loop: loop)
     }
 
     /// Looks at the published files once.
     func look() {
-        for change in published.changes() {
-            switch change {
-            case .progress(let progress):
-                let view = ProgressView(
-                    draw: configuration.draw, progress: progress, configured: configuration.agencies)
-                native.update(view)
-                dialect.update(view)
-            case .result(let result, let winners):
-                native.publish(winners, draw: result.draw)
-                dialect.publish(winners, draw: result.draw)
-            case .withdrawn:
-                native.withdraw()
-                dialect.withdraw()
-            case .rejected, .waitingForFolder:
-                break
+        let wanted = requests.withLockedValue { wanted in
+            defer { wanted = [] }
+            return wanted
+        }
+        for change in published.changes() + wanted.flatMap({ published.load($0) }) {
+            for queue in [native, dialect] {
+                switch change {
+                case .known: queue.update(published.known)
+                case .result(let draw, _, let winners): queue.publish(winners, draw: draw)
+                case .withdrawn(let draw): queue.withdraw(draw)
+                case .rejected, .waitingForFolder: break
+                }
             }
         }
     }

@@ -1,5 +1,6 @@
 import Domain
 import Ledger
+import NIOEmbedded
 import Shell
 import TestKit
 import Testing
@@ -34,11 +35,9 @@ struct VersionsTests {
         #expect(standing.stream.checksum == nil && standing.stream.lastChunk == .rejected)
         #expect(recovery.contents.standings[AgencyID(1)].stream.checksum != nil)
         let configuration = try ServiceConfiguration(flags: ["data": "/data"], environment: [:], file: nil)
-        let core = try IngestCore(
-            configuration: configuration, program: "test", contents: recovery.contents, published: nil,
-            inbox: MainInbox(), disk: disk, clock: { 2 }, log: .silent)
-        core.desk.committer.stop()
-        core.desk.committer.run()
+        let ingest = try SimulatedIngest(
+            configuration, on: disk, loop: EmbeddedEventLoop(), ledgerID: 7, clock: { 2 })
+        try ingest.stop()
         let again = try LedgerContents(reading: folder.ledger, on: disk)
         #expect(again.header.version == 1 && again.standings.expectedAgencies == 0)
         #expect(again.standings.storedBets == 48)
@@ -55,7 +54,8 @@ struct VersionsTests {
         #expect(watched.changes().contains { if case .result = $0 { true } else { false } })
         let seal = try #require(try LedgerContents(reading: folder.ledger, on: disk).standings.seal)
         let draw = Draw(folder: folder, disk: disk, winnersPath: "/data/again") { false }
-        #expect(published.result.isOutcome(try #require(try draw.run(seal))))
+        let number = try #require(seal.number)
+        #expect(published.result.isOutcome(try #require(try draw.run(seal, number: number))))
     }
 
     @Test("a record of a kind of a newer version is named and not cut off as torn")

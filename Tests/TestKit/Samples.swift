@@ -76,12 +76,16 @@ extension Samples {
                 agency: AgencyID(UInt32(index + 1)), bets: UInt64(documents.count + 4), rejectedBets: UInt64(index),
                 winningBets: UInt64(documents.count), winners: documents)
         }
+        let seal = SealRecord(
+            reason: .allFinished, instant: Instant(milliseconds: 0), bets: agencies.reduce(0) { $0 + $1.bets },
+            agencies: UInt32(agencies.count))
         var result = DrawResult(
-            draw: draw, ledgerID: 0, winningNumber: winningNumber, method: "configured",
-            bets: agencies.reduce(0) { $0 + $1.bets }, ledgerBytes: 1 << 30, ledgerSHA256: "",
-            agencyCount: UInt32(agencies.count), winningBets: agencies.reduce(0) { $0 + $1.winningBets },
+            draw: draw, ledgerID: 0, number: DrawnNumber(number: winningNumber, method: "configured"), seal: seal,
+            ledgerBytes: 1 << 30, ledgerSHA256: "", winningBets: agencies.reduce(0) { $0 + $1.winningBets },
             winnersFile: .init(bytes: 0, sha256: ""), agencies: agencies)
         result.version = 1
+        result.seal = nil
+        result.isNumberKnownBeforeSeal = nil
         result.ledgerID = nil
         result.winnersFile = nil
         return result

@@ -230,6 +230,14 @@ package final class SimulatedDisk: Disk {
         try perform("remove", path) { state throws(DiskError) in state.names[path] = nil }
     }
 
+    package func names(in path: String) throws(DiskError) -> [String] {
+        try perform("list", path) { state throws(DiskError) in
+            let prefix = path + "/"
+            return state.names.keys.filter { $0.hasPrefix(prefix) && !$0.dropFirst(prefix.count).contains("/") }
+                .map { String($0.dropFirst(prefix.count)) }.sorted()
+        }
+    }
+
     package func makeOneFolder(_ path: String) throws(DiskError) {
         try perform("mkdir", path) { state throws(DiskError) in state.names[path] = Self.folderInode }
     }
@@ -261,7 +269,7 @@ package final class SimulatedDisk: Disk {
             let call = Call(index: state.callCount, name: name, path: path)
             state.callCount += 1
             state.calls.append(call)
-            if state.snapshots != nil, name != "read", name != "size" {
+            if state.snapshots != nil, !["read", "size", "list"].contains(name) {
                 var before = state
                 before.snapshots = nil
                 before.calls = []

@@ -15,11 +15,11 @@ struct ConsultChannelTests {
     private let queue: ConsultLoop
 
     init() {
-        let progress = DrawProgress(
-            draw: Samples.draw, ledgerID: 1, state: .open, expectedAgencies: 5, finishedAgencies: [AgencyID(2)])
+        var draws = KnownDraws(configured: Samples.draw, configuredAgencies: 5)
+        draws.live[Samples.draw] = .init(finished: [AgencyID(2)], expectedAgencies: 5)
         queue = ConsultLoop(
-            eventLoop: loop, readBuffer: ReadBuffer(byteCount: Limits.maxConsultReadBytes),
-            progress: ProgressView(draw: Samples.draw, progress: progress, configured: 5), log: .silent)
+            eventLoop: loop, readBuffer: ReadBuffer(byteCount: Limits.maxConsultReadBytes), draws: draws,
+            load: { _ in }, log: .silent)
     }
 
     private static let winners = [["A1", "A2"], []]
@@ -37,7 +37,7 @@ struct ConsultChannelTests {
             isKnownAtOnce: false, isNative: true)
         let channel = EmbeddedChannel(
             handler: ConsultChannel.handler(
-                loop: queue, session: ConsultSession(draw: Samples.draw), settings: settings, dialect: nil, slot: nil),
+                loop: queue, session: ConsultSession(), settings: settings, dialect: nil, slot: nil),
             loop: loop)
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         return channel

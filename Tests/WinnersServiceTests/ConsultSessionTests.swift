@@ -14,10 +14,12 @@ struct ConsultSessionTests {
         .expired("late"),
     ]
 
+    private static let draws = KnownDraws(configured: Samples.draw, configuredAgencies: 5)
+
     private func kind(_ action: ConsultSession.Action) -> String {
         switch action {
-        case .welcome(let agency): "welcome \(agency)"
-        case .consult(let agency, let wait): "consult \(agency) \(wait.map(String.init) ?? "always")"
+        case .welcome(let agency, _): "welcome \(agency)"
+        case .consult(let agency, _, let wait): "consult \(agency) \(wait.map(String.init) ?? "always")"
         case .close: "close"
         case .fail(let code, _): "fail \(code)"
         case .ignore: "ignore"
@@ -27,8 +29,8 @@ struct ConsultSessionTests {
     @Test("only HELLO is accepted first, then only consultations")
     func walk() {
         let before = Self.events.map { event in
-            var session = ConsultSession(draw: Samples.draw)
-            return kind(session.receive(event, agencies: 5))
+            var session = ConsultSession()
+            return kind(session.receive(event, draws: Self.draws))
         }
         #expect(
             before == [
@@ -36,9 +38,9 @@ struct ConsultSessionTests {
                 "fail malformedFrame", "fail deadline",
             ])
         let after = Self.events.map { event in
-            var session = ConsultSession(draw: Samples.draw)
-            _ = session.receive(Self.events[0], agencies: 5)
-            return kind(session.receive(event, agencies: 5))
+            var session = ConsultSession()
+            _ = session.receive(Self.events[0], draws: Self.draws)
+            return kind(session.receive(event, draws: Self.draws))
         }
         #expect(
             after == [
@@ -47,9 +49,9 @@ struct ConsultSessionTests {
             ])
         for first in Self.events.dropFirst() {
             for second in Self.events {
-                var session = ConsultSession(draw: Samples.draw)
-                _ = session.receive(first, agencies: 5)
-                #expect(session.receive(second, agencies: 5) == .ignore)
+                var session = ConsultSession()
+                _ = session.receive(first, draws: Self.draws)
+                #expect(session.receive(second, draws: Self.draws) == .ignore)
             }
         }
     }
@@ -63,18 +65,18 @@ struct ConsultSessionTests {
             (.unknown(reason: ""), "close"),
         ]
         for (request, expected) in requests {
-            var session = ConsultSession(draw: Samples.draw)
-            #expect(kind(session.receive(request, agencies: 5)) == expected)
-            #expect(kind(session.receive(request, agencies: 5)) == "ignore")
+            var session = ConsultSession()
+            #expect(kind(session.receive(request, draws: Self.draws)) == expected)
+            #expect(kind(session.receive(request, draws: Self.draws)) == "ignore")
         }
     }
 
     @Test("an agency outside the draw is rejected")
     func unknownAgencies() {
         for number in [0, 6] as [UInt32] {
-            var session = ConsultSession(draw: Samples.draw)
+            var session = ConsultSession()
             #expect(
-                kind(session.receive(.message(.hello(Hello(agency: AgencyID(number)))), agencies: 5))
+                kind(session.receive(.message(.hello(Hello(agency: AgencyID(number)))), draws: Self.draws))
                     == "fail unknownAgency")
         }
     }

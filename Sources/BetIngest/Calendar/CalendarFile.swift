@@ -1,3 +1,4 @@
+import Ledger
 import Shell
 private import Yams
 
@@ -82,8 +83,8 @@ struct CalendarFile {
         let days = required(node, fields, "days", expected: "weekdays such as mon-sat or sat,sun") { Weekday.days($0) }
         let opens = required(node, fields, "opens", expected: "hh:mm") { TimeOfDay($0) }
         let closes = required(node, fields, "closes", expected: "hh:mm") { TimeOfDay($0) }
-        let numbers = DrawCalendar.Number.allCases.map(\.rawValue).joined(separator: " or ")
-        let number = required(node, fields, "number", expected: numbers) { DrawCalendar.Number(rawValue: $0) }
+        let numbers = DrawTerms.NumberSource.allCases.map(\.rawValue).joined(separator: " or ")
+        let number = required(node, fields, "number", expected: numbers) { DrawTerms.NumberSource(rawValue: $0) }
         guard let days, let opens, let closes, let number else { return nil }
         var rule = DrawCalendar.Rule(
             name: name, days: days, times: DrawCalendar.Times(opens: opens, closes: closes), number: number)

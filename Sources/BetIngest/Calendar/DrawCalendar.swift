@@ -1,17 +1,11 @@
 import Domain
+import Ledger
 
 /// The draws that a lottery runs: rules by weekday, and exceptions by date.
 ///
 /// Pure. Times are local; ``DrawPlan`` turns them into instants.
 struct DrawCalendar: Equatable, Sendable {
-    /// The source of a draw's winning number.
-    enum Number: String, CaseIterable, Sendable {
-        /// `draw.winningNumber` of the configuration.
-        case configured
-        /// Typed by operators after the ledger is sealed.
-        case entered
-    }
-
+    /// Opening and cut-off of one draw.
     struct Times: Equatable, Sendable {
         var opens: TimeOfDay
         var closes: TimeOfDay
@@ -21,7 +15,8 @@ struct DrawCalendar: Equatable, Sendable {
         var name: String
         var days: Set<Weekday>
         var times: Times
-        var number: Number
+        var number: DrawTerms.NumberSource
+        /// Times of single weekdays.
         var timesOfDay: [Weekday: Times] = [:]
     }
 
@@ -47,7 +42,7 @@ struct DrawCalendar: Equatable, Sendable {
         var id: DrawID
         var date: CalendarDay
         var times: Times
-        var number: Number
+        var number: DrawTerms.NumberSource
         var exception: Exception?
 
         var isCancelled: Bool { exception?.isCancelled == true }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Domain
 import Foundation
+import Ledger
 import Platform
 import Shell
 
@@ -45,20 +46,14 @@ struct CalendarPlanCommand: ParsableCommand {
 
     func run() throws {
         try ProgramExit.run {
-            guard let bytes = FileManager.default.contents(atPath: file) else {
-                throw ConfigurationError([
-                    "\(file): the file does not exist or cannot be read; --file names the calendar (docs/operations.md has an example)"
-                ])
-            }
-            let calendar = try CalendarFile.read(path: file, text: String(decoding: bytes, as: UTF8.self))
-            let zone: TimeZoneRules
+            let schedule = try DrawSchedule(path: file)
+            let zone = schedule.zone
             let plan: DrawPlan
-            do {
-                zone = try TimeZoneRules(calendar.timeZone)
+            do throws(CalendarFault) {
                 let first = from.flatMap(CalendarDay.init) ?? zone.today(SystemCall.unixMilliseconds())
-                plan = try DrawPlan(calendar, from: first, days: days, zone: zone)
-            } catch let fault as any Error & CustomStringConvertible {
-                throw ConfigurationError(["\(file): \(fault)"])
+                plan = try DrawPlan(schedule.calendar, from: first, days: days, zone: zone)
+            } catch {
+                throw ConfigurationError(["\(file): \(error)"])
             }
             try writeOutput(output == .json ? plan.json(zone) : plan.table(zone))
         }

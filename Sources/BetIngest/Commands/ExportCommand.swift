@@ -3,7 +3,6 @@ import Ledger
 import Platform
 import Shell
 import Storage
-import WireProtocol
 
 struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -44,7 +43,7 @@ struct ExportCommand: ParsableCommand {
                 // Leaving the scope here removes the unfinished file.
                 if let signal = stopSignal.withLock({ $0 }) { throw ExportStopped(signal: signal) }
                 for record in records where record.header.kind == .chunk || record.header.kind == .lastChunk {
-                    try append(record, of: reader, to: &rows, path: folder.ledger)
+                    try rows.append(record, of: reader, path: folder.ledger)
                     if rows.bytes.count > 256 << 10 { try target.write(rows.take()) }
                 }
                 bar.update(reader.offset, of: reader.fileBytes)
@@ -53,25 +52,6 @@ struct ExportCommand: ParsableCommand {
             try target.finish()
             bar.finish()
         }
-    }
-
-    /// Appends the bets of a record.
-    ///
-    /// - Throws: ``LedgerError/damaged(path:offset:reason:)`` if its bytes do not hold as many bets as it claims.
-    private func append(
-        _ record: LedgerReader.Record, of reader: borrowing LedgerReader, to rows: inout BetRows, path: String
-    ) throws(LedgerError) {
-        let fault = reader.withPayload(of: record) { payload -> ChunkFault? in
-            let columns = BetColumns(payload, count: record.header.count)
-            do throws(ChunkFault) {
-                try columns.checkLayout()
-            } catch {
-                return error
-            }
-            rows.append(columns, agency: record.header.agency)
-            return nil
-        }
-        if let fault { throw .damaged(path: path, offset: record.offset, reason: "\(fault)") }
     }
 }
 

@@ -21,8 +21,9 @@ struct ServeCommand: ParsableCommand {
         help: "Fail if the ledger is missing: for a draw that has begun, whose data folder may not be mounted.")
     var expectLedger = false
 
-    /// The threads of committer, log and signals, and one spare.
-    private static let otherThreads = 4
+    /// The number of threads other than workers and event loops: clock, log, signals, control, and a committer for each of a
+    /// dozen draws.
+    private static let otherThreads = 16
 
     func run() throws {
         StopSignals.block()
@@ -33,6 +34,8 @@ struct ServeCommand: ParsableCommand {
                 threads: EventLoopCount.count(configuration.ingest.loops) + configuration.ingest.workers
                     + Self.otherThreads,
                 bufferBytes: configuration.ingest.bufferBytes)
+            // Before any other thread: it sets the time zone of the process, also that of the log.
+            let schedule = try configuration.calendar.map { try DrawSchedule(path: $0) }
             let log = EventLog.start(program: "bet-ingest", configuration)
             if maxConnections < configuration.ingest.queueCapacity {
                 log(.clamped(key: "ingest.queueCapacity", from: configuration.ingest.queueCapacity, to: maxConnections))
@@ -42,10 +45,11 @@ struct ServeCommand: ParsableCommand {
                 log(.volatileFolder(path: configuration.data, fileSystem: fileSystem))
             }
             let inbox = MainInbox()
-            StopSignals.watch { inbox.postStop($0) }
+            StopSignals.watch { inbox.post(.stop($0)) }
             let service = IngestService(
-                configuration: configuration, log: log, program: ProgramVersion.text, exitAfterDraw: exitAfterDraw,
-                expectsLedger: expectLedger, inbox: inbox, disk: PosixDisk(), clock: SystemCall.unixMilliseconds)
+                configuration: configuration, schedule: schedule, log: log, program: ProgramVersion.text,
+                exitAfterDraw: exitAfterDraw, expectsLedger: expectLedger, inbox: inbox, disk: PosixDisk(),
+                clock: SystemCall.unixMilliseconds)
             try log.bracketing { try service.run() }
         }
     }

@@ -64,7 +64,10 @@ struct VerifyCommand: ParsableCommand {
         let winners = SystemCall.temporaryPath("quiniela-verify-winners")
         defer { try? disk.remove(winners) }
         let draw = Draw(folder: folder, disk: disk, winnersPath: winners) { false }
-        guard let recomputed = try draw.run(seal) else { return }
+        guard let number = try seal.number ?? WinningNumber(in: folder, on: disk)?.drawn else {
+            throw VerifyFailure(path: folder.result, differences: ["\(folder.number) is missing"])
+        }
+        guard let recomputed = try draw.run(seal, number: number) else { return }
         let differences = published.differences(fromLedger: recomputed)
         guard differences.isEmpty else { throw VerifyFailure(path: folder.result, differences: differences) }
         do {

@@ -8,6 +8,9 @@ import WireProtocol
 ///
 /// Isolation: the committer's staging lock, so that entries are staged in the order of their decisions.
 struct Admission {
+    let draw: DrawID
+    /// The agencies of the draw, numbered from 1.
+    let agencies: UInt32
     private(set) var standings: DrawStandings
     private(set) var owners: [AgencyID: any Requester] = [:]
     /// The origins of dialect agencies' chunks.
@@ -20,33 +23,53 @@ struct Admission {
     private(set) var superseded: Set<ObjectIdentifier> = []
     /// Whether the seal is staged or durable.
     private(set) var isSealed: Bool
+    /// The instant from which a chunk is late; nil for a draw without one.
+    private(set) var cutOff: Instant?
+    /// The time of the last decision: it never goes back, so a clock that is set back reopens nothing.
+    private(set) var time: Instant
 
-    init(standings: DrawStandings) {
+    /// - Parameter time: the newest time that is recorded for the draw.
+    init(
+        _ draw: DrawID, agencies: UInt32, standings: DrawStandings, cutOff: Instant? = nil, time: Instant? = nil
+    ) {
+        self.draw = draw
         self.standings = standings
+        self.agencies = agencies
+        self.cutOff = cutOff
+        self.time = max(standings.lastTime, time ?? standings.lastTime)
         isSealed = standings.seal != nil
         awaitingOrigin = Set(standings.standings.filter { !$0.value.isFinished }.keys)
     }
 
-    /// Decides on a request.
+    /// Whether the draw takes no more chunks: it is sealed, or its cut-off has passed.
+    var isClosed: Bool { isSealed || cutOff.map { time >= $0 } == true }
+
+    /// Decides on a request and appends the resulting entries.
     ///
+    /// - Parameter now: the server's clock.
     /// - Returns: whether the connection may have another turn; after a repetition it must wait for the answer.
-    mutating func apply(_ request: Request, from requester: any Requester, to entries: inout StagedEntries) -> Bool {
+    mutating func apply(
+        _ request: Request, from requester: any Requester, at now: Instant, to entries: inout StagedEntries
+    ) -> Bool {
+        time = max(time, now)
         switch request {
-        case .join(let agency, let tellsStream):
+        case .join(let agency, let version):
             awaitingOrigin.remove(agency)
             takeOver(agency, requester, &entries)
-            entries.append(.decided(.joined(agency, standings[agency], tellsStream: tellsStream), requester))
+            let joined = Joined(
+                draw: draw, agency: agency, standing: standings[agency], version: version, cutOff: cutOff, time: time)
+            entries.append(.decided(.joined(joined), requester))
         case .chunk(let checked, let agency):
             return admit(checked, agency, requester, &entries)
         case .unnumberedChunk(let checked, let agency):
             admitUnnumbered(checked, agency, requester, &entries)
         case .finish(let agency):
             finish(agency, isAnswered: true, requester, &entries)
-        case .consult(let agency, let finishes, let waits):
+        case .consult(let draw, let agency, let finishes, let waits):
             if finishes { finish(agency, isAnswered: false, requester, &entries) }
-            entries.append(.decided(.consult(agency, waits: waits), requester))
+            entries.append(.decided(.consult(draw, agency, waits: waits), requester))
         case .askDrawn:
-            entries.append(.decided(.askDrawn, requester))
+            entries.append(.decided(.askDrawn(draw), requester))
         case .answer(let decision):
             entries.append(.decided(decision, requester))
         case .leave(let agency, let decision):
@@ -56,11 +79,28 @@ struct Admission {
         return true
     }
 
-    /// Stages the seal: nothing new is admitted afterwards.
-    mutating func seal(_ record: SealRecord, to entries: inout StagedEntries) {
+    /// Closes the draw: nothing new is admitted afterwards.
+    ///
+    /// Does nothing to a draw that is sealed, or whose cut-off has not passed if that is the reason.
+    mutating func seal(_ reason: SealRecord.Reason, at now: Instant, to entries: inout StagedEntries) {
+        guard !isSealed else { return }
+        time = max(time, now)
+        if reason == .cutOff, !isClosed { return }
+        let instant = reason == .cutOff ? cutOff ?? time : time
+        let record = SealRecord(reason, at: instant, of: standings, agencies: agencies)
         isSealed = true
         standings.apply(record)
-        entries.append(.seal(record))
+        entries.append(.seal(record, time))
+    }
+
+    /// Moves the cut-off.
+    ///
+    /// - Returns: false if the draw is closed, or if the new cut-off has passed.
+    mutating func moveCutOff(to cutOff: Instant, at now: Instant) -> Bool {
+        time = max(time, now)
+        guard !isClosed, cutOff > time else { return false }
+        self.cutOff = cutOff
+        return true
     }
 
     /// Supersedes the agency's previous sender.
@@ -91,7 +131,9 @@ struct Admission {
         guard owners[agency] === requester else { return true }
         let chunk = checked.chunk
         func notRecorded(_ code: RejectionCode, _ reason: String) -> NotRecorded {
-            NotRecorded(agency: agency, sequence: chunk.sequence, count: chunk.count, code: code, reason: reason)
+            NotRecorded(
+                agency: agency, sequence: chunk.sequence, count: chunk.count, code: code, reason: reason,
+                late: isClosed ? time : nil)
         }
         switch standings[agency].verdict(on: chunk.sequence) {
         case .repeated:
@@ -99,8 +141,8 @@ struct Admission {
                 chunk: chunk, agency: agency, requester: requester, reservation: checked.reservation)
             entries.append(.repeated(repetition))
             return false
-        case .next where isSealed, .gap where isSealed:
-            entries.append(.decided(.notRecorded(notRecorded(.drawClosed, closedReason(agency))), requester))
+        case .next where isClosed, .gap where isClosed:
+            entries.append(.decided(.notRecorded(notRecorded(closedCode(agency), closedReason(agency))), requester))
         case .gap:
             owners[agency] = nil
             let next = standings[agency].nextSequence
@@ -110,8 +152,7 @@ struct Admission {
                 : "the chunk has sequence \(chunk.sequence), but the next sequence is \(next)"
             entries.append(.decided(.gap(notRecorded(.drawClosed, reason)), requester))
         case .afterLast:
-            let code: RejectionCode = isSealed ? .drawClosed : .agencyFinished
-            entries.append(.decided(.notRecorded(notRecorded(code, closedReason(agency))), requester))
+            entries.append(.decided(.notRecorded(notRecorded(closedCode(agency), closedReason(agency))), requester))
         case .next:
             stageRecord(checked, agency, sequence: chunk.sequence, answers: .chunk, requester, &entries)
         }
@@ -120,16 +161,23 @@ struct Admission {
 
     /// Returns why an agency can add nothing more.
     func closedReason(_ agency: AgencyID) -> String {
+        if standings.seal?.reason == .void { return "the draw is void" }
+        if isClosed, let cutOff, time >= cutOff { return "draw closed: the cut-off was \(cutOff), it is \(time)" }
         if isSealed { return "draw closed: the ledger is sealed" }
         return standings[agency].isFinished
             ? "agency \(agency) has sent its last chunk" : "agency \(agency) has used all its sequences"
     }
 
+    func closedCode(_ agency: AgencyID) -> RejectionCode {
+        standings.seal?.reason == .void ? .drawVoid : isClosed ? .drawClosed : .agencyFinished
+    }
+
+    /// Counts a chunk with the agency's next sequence and stages its record.
     mutating func stageRecord(
         _ checked: CheckedChunk, _ agency: AgencyID, sequence: UInt32, answers message: RecordedChunk.Message,
         _ requester: any Requester, _ entries: inout StagedEntries
     ) {
-        let record = StagedRecord(checked, agency: agency, sequence: sequence, answers: message)
+        let record = StagedRecord(checked, agency: agency, sequence: sequence, time: time, answers: message)
         standings.apply(record.kind, agency: agency, count: checked.betCount, bets: checked.bets)
         entries.append(.record(record, requester))
     }

@@ -15,10 +15,10 @@ extension Admission {
             // A repeated empty last chunk: its answer was lost.
             return entries.append(.decided(.nothingToRecord(isLast: true), requester))
         }
-        guard !isSealed, standing.verdict(on: standing.nextSequence) == .next else {
+        guard !isClosed, standing.verdict(on: standing.nextSequence) == .next else {
             let rejected = NotRecorded(
-                agency: agency, sequence: standing.nextSequence, count: count, code: .drawClosed,
-                reason: closedReason(agency))
+                agency: agency, sequence: 0, count: count, code: closedCode(agency), reason: closedReason(agency),
+                late: isClosed ? time : nil)
             return entries.append(.decided(.notRecorded(rejected), requester))
         }
         let isNew = owners[agency] !== requester
@@ -127,7 +127,7 @@ extension Admission {
         awaitingOrigin.remove(agency)
         senders.finished(agency)
         let sequence = standings[agency].nextSequence
-        guard !isSealed, standings[agency].verdict(on: sequence) == .next else { return false }
+        guard !isClosed, standings[agency].verdict(on: sequence) == .next else { return false }
         var builder = BetColumnsBuilder()
         let last = CheckedChunk(builder.takeChunk(sequence: sequence, isLast: true), fault: nil)
         stageRecord(last, agency, sequence: sequence, answers: message, requester, &entries)

@@ -11,7 +11,7 @@ enum Decision: Sendable {
     // MARK: Made by Admission
 
     /// The connection is the agency's sender from now on.
-    indirect case joined(AgencyID, AgencyStanding, tellsStream: Bool)
+    indirect case joined(Joined)
     /// Another connection is the agency's sender from now on; final.
     case superseded(AgencyID)
     /// An agency of a dialect sends on a new connection.
@@ -37,9 +37,11 @@ enum Decision: Sendable {
     /// `isAnswered` is false if another decision answers the message.
     indirect case endRejected(reason: String, isAnswered: Bool)
     /// The agency asks for its winners, and everything before the question is answered.
-    case consult(AgencyID, waits: Bool)
+    indirect case consult(DrawID, AgencyID, waits: Bool)
     /// The peer asks whether the draw is published, and everything before the question is answered.
-    case askDrawn
+    ///
+    /// Nil: whether any draw is.
+    indirect case askDrawn(DrawID?)
 
     // MARK: Made by sessions
 
@@ -91,13 +93,27 @@ struct RecordedChunk: Equatable, Sendable {
     var answers = Message.chunk
 }
 
-/// A chunk that was not recorded.
+/// The agency that a connection sends for, and what WELCOME says to it.
+struct Joined: Equatable, Sendable {
+    var draw: DrawID
+    var agency: AgencyID
+    var standing: AgencyStanding
+    /// The agency's version of the protocol.
+    var version: UInt8
+    var cutOff: Instant?
+    /// The server's time.
+    var time: Instant
+}
+
+/// A chunk without a record.
 struct NotRecorded: Equatable, Sendable {
     var agency: AgencyID
     var sequence: UInt32
     var count: Int
     var code: RejectionCode
     var reason: String
+    /// The time of a decision that the chunk is late.
+    var late: Instant?
 }
 
 /// A message of a dialect that its session rejected.

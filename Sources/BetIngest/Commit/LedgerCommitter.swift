@@ -21,6 +21,8 @@ final class LedgerCommitter: Sendable {
     struct Observer: Sendable {
         /// An agency's last chunk is durable.
         var agencyFinished: @Sendable (AgencyID) -> Void
+        /// The first late chunk of each of these agencies is in the list.
+        var late: @Sendable ([AgencyID]) -> Void
         /// The seal and its closing group are durable.
         var sealed: @Sendable (SealRecord) -> Void
         /// A write or sync failed: nothing more is acknowledged.
@@ -29,17 +31,19 @@ final class LedgerCommitter: Sendable {
 
     private let staging: Monitor<Staging>
     private let ledger: Monitor<OpenLedger>
+    private let late: LateFile
     private let observer: Observer
     private let clock: @Sendable () -> UInt64
     /// Whether the bet of a chunk with one bet is decoded for the log.
     private let namesBets: Bool
 
     init(
-        admission: Admission, ledger: consuming sending OpenLedger, observer: Observer,
+        admission: Admission, ledger: consuming sending OpenLedger, late: LateFile, observer: Observer,
         clock: @escaping @Sendable () -> UInt64, namesBets: Bool
     ) {
         staging = Monitor(Staging(admission: admission))
         self.ledger = Monitor(ledger)
+        self.late = late
         self.observer = observer
         self.clock = clock
         self.namesBets = namesBets
@@ -54,8 +58,10 @@ extension LedgerCommitter {
     /// - Returns: whether the connection may have another turn; after a repetition it must wait for the answer.
     @discardableResult
     func stage(_ request: Request, from requester: any Requester) -> Bool {
-        append { $0.admission.apply(request, from: requester, to: &$0.entries) } ?? true
+        append { $0.admission.apply(request, from: requester, at: now, to: &$0.entries) } ?? true
     }
+
+    private var now: Instant { Instant(milliseconds: clock()) }
 
     /// Changes the staging and wakes the committer if it was empty before.
     ///
@@ -73,22 +79,45 @@ extension LedgerCommitter {
     }
 }
 
-// MARK: - The main thread
+// MARK: - The main thread, and the clock's
 
 extension LedgerCommitter {
-    /// Stages the seal; nothing is admitted afterwards.
+    /// Stages the seal, unless it is staged; nothing is admitted afterwards.
     ///
-    /// Calls `observer.sealed` when the seal and its closing group are durable: at once if they already are.
-    func seal(winningNumber: UInt16, method: String, agencies: UInt32) {
-        _ = append { staging in
-            guard !staging.admission.isSealed else { return }
-            let record = SealRecord(
-                bets: staging.admission.standings.storedBets, agencies: agencies,
-                winningNumber: winningNumber, method: method)
-            staging.admission.seal(record, to: &staging.entries)
-        }
-        let durable = staging.withLock { $0.isSealDurable ? $0.admission.standings.seal : nil }
-        if let durable { observer.sealed(durable) }
+    /// Calls `observer.sealed` when the seal and its closing group are durable.
+    func seal(_ reason: SealRecord.Reason) {
+        _ = append { $0.admission.seal(reason, at: now, to: &$0.entries) }
+    }
+
+    /// Moves the cut-off, in memory.
+    ///
+    /// - Returns: false if the draw is closed, or if the new cut-off has passed.
+    func moveCutOff(to cutOff: Instant) -> Bool {
+        append { $0.admission.moveCutOff(to: cutOff, at: now) } ?? false
+    }
+
+    /// The standings of everything that is durable or staged, and the cut-off.
+    ///
+    /// The next chunk after a call copies the table of agencies: call it at most once a second.
+    var snapshot: (standings: DrawStandings, cutOff: Instant?, late: LateList) {
+        let (standings, cutOff) = staging.withLock { ($0.admission.standings, $0.admission.cutOff) }
+        return (standings, cutOff, late.snapshot)
+    }
+
+    /// The instant from which chunks are late, if the draw has one.
+    var cutOff: Instant? { staging.withLock(\.admission.cutOff) }
+
+    /// The cut-off of a draw that is not sealed, if it has one.
+    var pendingCutOff: Instant? { staging.withLock { $0.admission.isSealed ? nil : $0.admission.cutOff } }
+
+    /// Whether a chunk would be in time.
+    func isOpen(at now: Instant) -> Bool {
+        staging.withLock { !$0.admission.isClosed && $0.admission.cutOff.map { now < $0 } != false }
+    }
+
+    /// Whether the agency has sent anything that is recorded.
+    func hasRecords(of agency: AgencyID) -> Bool {
+        staging.withLock { $0.admission.standings.standings[agency] != nil }
     }
 
     /// Makes the committer thread commit the staged entries, close the ledger and end.
@@ -129,8 +158,10 @@ extension LedgerCommitter {
                     if group.count == 0, ledger.repetitions.isEmpty { return true }
                     let recordBytes = group.recordBytes
                     ledger.reserve(recordBytes: recordBytes)
-                    let entries = append(&group, to: &ledger, time: time)
+                    let (entries, lateChunks) = append(&group, to: &ledger)
                     if recordBytes > 0 { try ledger.commit(time: time) }
+                    let lateAgencies = try late.append(lateChunks)
+                    if !lateAgencies.isEmpty { observer.late(lateAgencies) }
                     try settle(entries, &ledger, time: time)
                     try answerRepetition(&ledger)
                     return false
@@ -145,24 +176,32 @@ extension LedgerCommitter {
 
     /// Appends the records of a group, and frees each frame while it is still in the cache.
     ///
-    /// - Returns: the entries, with each record replaced by the decision to deliver once it is durable.
-    private func append(_ group: inout StagedEntries, to ledger: inout OpenLedger, time: UInt64) -> [StagedEntry] {
+    /// - Returns: the entries, with each record replaced by the decision to deliver once it is durable, and the late
+    ///   chunks among them.
+    private func append(_ group: inout StagedEntries, to ledger: inout OpenLedger) -> ([StagedEntry], [LateChunk]) {
         var entries: [StagedEntry] = []
+        var lateChunks: [LateChunk] = []
         entries.reserveCapacity(group.count)
         while let entry = group.popFirst() {
             switch consume entry {
             case .record(let record, let requester):
-                let firstBetIndex = ledger.append(record, time: time)
+                let firstBetIndex = ledger.append(record)
                 if namesBets, let bet = record.singleBet { entries.append(.decided(.storedBet(bet), requester)) }
                 entries.append(.decided(record.decision(firstBetIndex: firstBetIndex), requester))
-            case .seal(let seal):
-                _ = ledger.append(StagedRecord(seal), time: time)
-                entries.append(.seal(seal))
+            case .seal(let seal, let time):
+                _ = ledger.append(StagedRecord(seal, time: time))
+                entries.append(.seal(seal, time))
+            case .decided(.notRecorded(let chunk), let requester):
+                if let time = chunk.late {
+                    lateChunks.append(
+                        LateChunk(time: time, agency: chunk.agency, sequence: chunk.sequence, bets: chunk.count))
+                }
+                entries.append(.decided(.notRecorded(chunk), requester))
             case let other:
                 entries.append(other)
             }
         }
-        return entries
+        return (entries, lateChunks)
     }
 
     /// Delivers the decisions of a durable group.
@@ -175,9 +214,8 @@ extension LedgerCommitter {
                 requester.deliver(decision)
             case .repeated(let repetition):
                 ledger.repetitions.append(repetition)
-            case .seal(let seal):
+            case .seal(let seal, _):
                 try ledger.close(time: time)
-                staging.withLock { $0.isSealDurable = true }
                 observer.sealed(seal)
             case .record:
                 preconditionFailure("a record that was not appended")

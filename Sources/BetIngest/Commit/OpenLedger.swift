@@ -78,12 +78,14 @@ struct OpenLedger: ~Copyable {
         writer?.reserve(recordBytes: recordBytes)
     }
 
-    /// Appends a record and returns the number of bets stored before it.
-    mutating func append(_ record: StagedRecord, time: UInt64) -> UInt64 {
+    /// Appends a record to the current group.
+    ///
+    /// - Returns: the number of bets stored before it.
+    mutating func append(_ record: StagedRecord) -> UInt64 {
         let firstBetIndex = storedBets
         let header = RecordHeader(
             kind: record.kind, count: record.count, agency: record.agency,
-            sequence: record.sequence, time: time, firstBetIndex: firstBetIndex,
+            sequence: record.sequence, time: record.time.milliseconds, firstBetIndex: firstBetIndex,
             payloadBytes: record.payloadBytes, payloadChecksum: record.payloadChecksum)
         let payload = record.bytes.span.bytes.extracting(record.payloadIndex...)
         guard let offset = writer?.append(header, payload: payload) else {
@@ -139,7 +141,7 @@ struct OpenLedger: ~Copyable {
                 chunk.isLast == (header.kind == .lastChunk) && chunk.count == header.count
                 && chunk.frame[Chunk.betsIndex...].elementsEqual(payload)
             if isSame { return .repeated(repeated, nil) }
-        case .seal, .start:
+        case .numberedSeal, .start, .seal:
             break
         }
         return .notRecorded(

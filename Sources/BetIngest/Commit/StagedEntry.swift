@@ -8,7 +8,8 @@ import WireProtocol
 enum StagedEntry {
     /// A record; becomes a decision once its bytes are in the group.
     case record(StagedRecord, any Requester)
-    case seal(SealRecord)
+    /// With the time of its record.
+    case seal(SealRecord, Instant)
     /// A decision to deliver once everything staged before is durable.
     case decided(Decision, any Requester)
     /// A repetition to answer from the ledger, after the answers of its group.
@@ -17,7 +18,7 @@ enum StagedEntry {
     var recordBytes: Int {
         switch self {
         case .record(let record, _): record.recordBytes
-        case .seal(let seal): StagedRecord(seal).recordBytes
+        case .seal(let seal, let time): StagedRecord(seal, time: time).recordBytes
         case .decided, .repeated: 0
         }
     }
@@ -54,12 +55,14 @@ struct StagedEntries {
     mutating func popFirst() -> StagedEntry? { entries.popFirst() }
 }
 
-/// A record before the committer assigns its timestamp and offset.
+/// A record before the committer assigns its offset.
 struct StagedRecord {
     var kind: RecordHeader.Kind
     var count: Int
     var agency: AgencyID
     var sequence: UInt32
+    var time: Instant
+    /// The payload begins at `payloadIndex`.
     var bytes: [UInt8]
     var payloadIndex: Int
     var payloadChecksum: UInt32
@@ -73,24 +76,25 @@ struct StagedRecord {
 }
 
 extension StagedRecord {
-    init(_ checked: CheckedChunk, agency: AgencyID, sequence: UInt32, answers message: RecordedChunk.Message) {
+    /// Makes the record of a chunk with the agency's next sequence.
+    init(
+        _ checked: CheckedChunk, agency: AgencyID, sequence: UInt32, time: Instant,
+        answers message: RecordedChunk.Message
+    ) {
         let (chunk, rejection) = (checked.chunk, checked.rejection)
         self.init(
             kind: rejection != nil ? .rejection : chunk.isLast ? .lastChunk : .chunk, count: chunk.count,
-            agency: agency, sequence: sequence, bytes: checked.recordBytes, payloadIndex: checked.payloadIndex,
+            agency: agency, sequence: sequence, time: time, bytes: checked.recordBytes,
+            payloadIndex: checked.payloadIndex,
             payloadChecksum: checked.payloadChecksum, reservation: rejection == nil ? checked.reservation : nil,
             answers: message, rejection: rejection)
     }
 
-    /// Makes a record of the service itself.
-    init(_ kind: RecordHeader.Kind, payload: [UInt8]) {
+    init(_ seal: SealRecord, time: Instant) {
+        let payload = seal.bytes
         self.init(
-            kind: kind, count: 0, agency: .none, sequence: 0, bytes: payload, payloadIndex: 0,
+            kind: .seal, count: 0, agency: .none, sequence: 0, time: time, bytes: payload, payloadIndex: 0,
             payloadChecksum: CRC32C.checksum(payload.span.bytes))
-    }
-
-    init(_ seal: SealRecord) {
-        self.init(.seal, payload: seal.bytes)
     }
 
     /// Makes the decision to deliver once the record is durable.

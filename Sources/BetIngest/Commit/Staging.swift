@@ -18,12 +18,9 @@ struct Staging {
     var admission: Admission
     var entries = StagedEntries()
     private(set) var phase = Phase.running
-    /// Also true if recovery found the ledger sealed.
-    var isSealDurable: Bool
 
     init(admission: Admission) {
         self.admission = admission
-        isSealDurable = admission.isSealed
     }
 
     mutating func stop() {

@@ -40,6 +40,9 @@ final class DialectConsultations: Sendable {
         }
     }
 
+    var isPublished: Bool { state.withLockedValue { $0.winners != nil } }
+
+    /// Answers a consultation, or parks it.
     func consult(_ agency: AgencyID, from requester: any Requester, waits: Bool) -> Decision {
         let (winners, isParked) = state.withLockedValue { state -> (WinnersFile?, Bool) in
             guard state.winners == nil, waits, state.parkedOfAgency[agency, default: 0] < Self.maxParkedPerAgency else {
@@ -53,7 +56,8 @@ final class DialectConsultations: Sendable {
             ?? (isParked ? .consultationParked : .notDrawnYet)
     }
 
-    func askDrawn() -> Decision { .drawn(state.withLockedValue { $0.winners != nil }) }
+    /// Answers whether the draw is published.
+    func askDrawn() -> Decision { .drawn(isPublished) }
 
     func leave(_ requester: any Requester) {
         state.withLockedValue { state in

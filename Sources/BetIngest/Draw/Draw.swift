@@ -19,10 +19,12 @@ struct Draw {
     ///
     /// Durability: the winners file at `winnersPath` is durable on return; a crash leaves part of it.
     ///
-    /// - Parameter seal: the record with which the ledger must end.
+    /// - Parameters:
+    ///   - seal: the record with which the ledger must end.
+    ///   - number: the number that wins.
     /// - Returns: nil after a stop.
     /// - Throws: ``LedgerError`` if the ledger is damaged or is not the sealed one; ``DiskError``.
-    func run(_ seal: SealRecord) throws -> DrawResult? {
+    func run(_ seal: SealRecord, number: DrawnNumber) throws -> DrawResult? {
         var standings = DrawStandings(tracksDigests: false)
         var winners = WinnerCollector(path: winnersPath + ".runs", on: disk)
         defer { try? winners.removeFile() }
@@ -36,7 +38,7 @@ struct Draw {
             }
             for record in records {
                 let fault = try reader.withPayload(of: record) { payload throws(DiskError) in
-                    try collect(record.header, payload, seal.winningNumber, &standings, &winners)
+                    try collect(record.header, payload, number.number, &standings, &winners)
                 }
                 if let fault { throw LedgerError.damaged(path: folder.ledger, offset: record.offset, reason: fault) }
             }
@@ -45,11 +47,13 @@ struct Draw {
             throw LedgerError.damaged(
                 path: folder.ledger, offset: reader.offset, reason: "the ledger does not end with its seal")
         }
-        let (file, agencies, winningBets) = try write(winners, seal, standings, ledgerID: reader.header.ledgerID)
+        let ledgerID = reader.header.ledgerID
+        let (file, agencies, winningBets) = try write(
+            winners, agencies: seal.agencies, standings, number: number.number, ledgerID: ledgerID)
         return DrawResult(
-            draw: folder.draw, ledgerID: reader.header.ledgerID, winningNumber: seal.winningNumber, method: seal.method,
-            bets: seal.bets, ledgerBytes: reader.offset, ledgerSHA256: hexadecimal(hash.finalize()),
-            agencyCount: seal.agencies, winningBets: winningBets, winnersFile: file, agencies: agencies)
+            draw: folder.draw, ledgerID: ledgerID, number: number, seal: seal, ledgerBytes: reader.offset,
+            ledgerSHA256: hexadecimal(hash.finalize()), winningBets: winningBets, winnersFile: file,
+            agencies: agencies)
     }
 
     /// Checks and counts a record, and collects its winners.
@@ -73,31 +77,32 @@ struct Draw {
     /// - Returns: its size and SHA-256, the list of agencies if it is short enough, and the number of winning bets.
     /// - Throws: ``DiskError``.
     private func write(
-        _ winners: WinnerCollector, _ seal: SealRecord, _ standings: DrawStandings, ledgerID: UInt64
+        _ winners: WinnerCollector, agencies count: UInt32, _ standings: DrawStandings, number: UInt16, ledgerID: UInt64
     ) throws(DiskError) -> (DrawResult.WinnersSeal, [DrawResult.Agency]?, UInt64) {
         var runs = winners.runs()
-        var writer = try WinnersFileWriter(winnersPath, agencies: seal.agencies, on: disk)
-        var agencies: [DrawResult.Agency]? = seal.agencies <= DrawResult.maxListedAgencies ? [] : nil
+        var writer = try WinnersFileWriter(winnersPath, agencies: count, on: disk)
+        var agencies: [DrawResult.Agency]? = count <= DrawResult.maxListedAgencies ? [] : nil
         var (winningBets, listedDocuments): (UInt64, Int) = (0, 0)
-        for number in 0..<seal.agencies {
-            let agency = AgencyID(number + 1)
+        for index in 0..<count {
+            let agency = AgencyID(index + 1)
             let standing = standings[agency]
             var documents: [String] = []
-            let count = try writer.append(agency, standing, from: &runs) { document in
+            let agencyWinners = try writer.append(agency, standing, from: &runs) { document in
                 listedDocuments += 1
                 guard agencies != nil, listedDocuments <= DrawResult.maxListedWinners else { return }
                 documents.append(String(decoding: document.dropFirst(), as: UTF8.self))
             }
-            winningBets += count
+            winningBets += agencyWinners
             agencies?.append(
                 DrawResult.Agency(
-                    agency: agency, bets: standing.storedBets, rejectedBets: standing.rejectedBets, winningBets: count,
+                    agency: agency, bets: standing.storedBets, rejectedBets: standing.rejectedBets,
+                    winningBets: agencyWinners,
                     winners: documents))
         }
         if listedDocuments > DrawResult.maxListedWinners {
             for index in (agencies ?? []).indices { agencies?[index].winners = nil }
         }
-        let file = try writer.finish(winningNumber: seal.winningNumber, ledgerID: ledgerID)
+        let file = try writer.finish(winningNumber: number, ledgerID: ledgerID)
         return (file, agencies, winningBets)
     }
 }

@@ -3,46 +3,89 @@ import Ledger
 import Shell
 import Storage
 
-/// The states of a draw: open, sealed, published.
+/// The parts that the lifecycles of all draws share.
 ///
-/// Each step is durable before the next one begins.
+/// Isolation: the main thread.
+struct DrawOffice {
+    let disk: any Disk
+    let clock: @Sendable () -> UInt64
+    let log: EventLog
+    let events: DrawEvents
+    /// The number of draws whose number is configured.
+    let configuredNumber: UInt16
+    /// Whether the two entries of a number must come from different users.
+    let needsFourEyes: Bool
+    /// Called while a draw reads its ledger.
+    let isStopping: () -> Bool
+
+    var now: Instant { Instant(milliseconds: clock()) }
+}
+
+/// One draw from its opening to its publication, or until it is void.
+///
+/// Each step is durable before the next one begins. A restart derives the state from the files (``DrawState``) and
+/// continues with the next step.
 ///
 /// Isolation: the main thread. It blocks only on the disk; everything else arrives as an event.
 struct DrawLifecycle {
-    private let folder: DrawFolder
-    private let winningNumber: UInt16
-    private let committer: LedgerCommitter
-    private let consultations: DialectConsultations
-    private let agencies: UInt32
-    private let disk: any Disk
-    private let log: EventLog
-    private let isStopping: () -> Bool
+    let draw: OpenDraw
+    let folder: DrawFolder
+    /// When the draw opened; nil for the draw of the configuration.
+    let terms: DrawTerms?
+    private let office: DrawOffice
+    private let ledgerID: UInt64
+    private let source: DrawTerms.NumberSource
+    private var seal: SealRecord?
+    /// The first of two entries of the number; it is lost with the process and entered again.
+    private(set) var firstEntry: (number: UInt16, by: String)?
     private var progress: DrawProgress
-    private(set) var isPublished: Bool
+    private(set) var state: DrawState
 
-    /// Continues from the ledger and the result; `winningNumber` is for an unsealed ledger.
-    init(
-        folder: DrawFolder, winningNumber: UInt16, agencies: UInt32, recovery: DrawRecovery,
-        committer: LedgerCommitter, consultations: DialectConsultations, disk: any Disk, log: EventLog,
-        isStopping: @escaping () -> Bool
-    ) {
-        self.folder = folder
-        self.winningNumber = winningNumber
-        self.agencies = agencies
-        self.committer = committer
-        self.consultations = consultations
-        self.disk = disk
-        self.log = log
-        self.isStopping = isStopping
-        let seal = recovery.contents.standings.seal
-        isPublished = recovery.published != nil
+    /// Makes the lifecycle of a recovered draw.
+    init(_ draw: OpenDraw, recovery: DrawRecovery, source: DrawTerms.NumberSource, office: DrawOffice) {
+        self.draw = draw
+        self.office = office
+        self.source = source
+        folder = recovery.folder
+        terms = recovery.terms
+        ledgerID = recovery.contents.header.ledgerID
+        state = DrawState(folder, isSealed: recovery.contents.standings.seal != nil, on: office.disk)
         progress = DrawProgress(
-            draw: folder.draw, ledgerID: recovery.contents.header.ledgerID,
-            state: isPublished ? .published : seal != nil ? .sealed : .open, expectedAgencies: agencies,
+            draw: draw.id, ledgerID: ledgerID, state: state, expectedAgencies: draw.agencies,
             finishedAgencies: recovery.contents.standings.finishedAgencies)
-        if let seal, seal.winningNumber != winningNumber {
-            log(.numberSealed(seal.winningNumber, configured: winningNumber))
+    }
+
+    /// Continues where the last process ended, before the ports are open.
+    ///
+    /// - Throws: ``LedgerError``, ``DiskError``, ``DrawDocumentError``.
+    mutating func resume(_ recovery: DrawRecovery) throws {
+        if let terms, !office.events.has(.opened, of: draw.id) { try recordOpening(terms, isRecovered: true) }
+        if let void = recovery.void, !office.events.has(.void, of: draw.id) {
+            try office.events.append(event(of: void, isRecovered: true))
         }
+        if let seal = recovery.contents.standings.seal, let number = seal.number?.number,
+            source == .configured, number != office.configuredNumber
+        {
+            office.log(.numberSealed(number, configured: office.configuredNumber))
+        }
+        writeProgress()
+        if let seal = recovery.contents.standings.seal {
+            if state != .published { try sealed(seal, isRecovered: true) }
+        } else if state == .void {
+            draw.committer.seal(.void)
+        } else {
+            draw.committer.seal(.cutOff)
+        }
+    }
+
+    /// Records that the draw opened.
+    ///
+    /// - Throws: ``DiskError``.
+    func recordOpening(_ terms: DrawTerms, isRecovered: Bool) throws(DiskError) {
+        var event = DrawEvent(.opened, draw: draw.id, time: office.now, by: terms.openedBy)
+        event.cutOff = terms.cutOff
+        event.recovered = isRecovered ? true : nil
+        try office.events.append(event)
         writeProgress()
     }
 
@@ -52,45 +95,242 @@ struct DrawLifecycle {
         writeProgress()
     }
 
-    /// Seals the ledger; the committer reports when the seal is durable.
-    func close() {
-        guard !isPublished else { return }
-        committer.seal(winningNumber: winningNumber, method: "configured", agencies: agencies)
+    /// Records the first late chunk of agencies.
+    ///
+    /// - Throws: ``DiskError``.
+    func late(_ agencies: [AgencyID]) throws(DiskError) {
+        var event = DrawEvent(.late, draw: draw.id, time: office.now)
+        event.agencies = Array(agencies.prefix(DrawEvent.maxListed))
+        try office.events.append(event)
+    }
+
+    /// Closes the draw, unless it is closed.
+    func close(_ reason: SealRecord.Reason) {
+        draw.committer.seal(reason)
+    }
+
+    /// Continues after the seal is durable.
+    ///
+    /// - Throws: ``LedgerError``, ``DiskError``, ``DrawDocumentError``.
+    mutating func sealed(_ seal: SealRecord, isRecovered: Bool = false) throws {
+        guard self.seal == nil else { return }
+        self.seal = seal
+        if !office.events.has(.sealed, of: draw.id), state != .published {
+            try office.events.append(event(of: seal, isRecovered: isRecovered))
+        }
+        try goOn()
+    }
+
+    /// Takes each step that is possible.
+    private mutating func goOn() throws {
+        guard let seal else { return }
+        if state == .open { setState(.sealed) }
+        if state == .void { return try listRefunds() }
+        if state == .sealed, seal.number == nil, source == .configured {
+            let number = WinningNumber(
+                draw: draw.id, ledgerID: DrawResult.text(ledgerID: ledgerID), number: office.configuredNumber,
+                source: .configured, enteredBy: [], time: office.now)
+            try number.write(to: folder, on: office.disk)
+            setState(.drawn)
+        }
+        if let number = try knownNumber(seal) {
+            setState(.drawn)
+            try draw(seal, number)
+        }
+    }
+
+    /// Returns the number, once it is durable; records that it is known.
+    private func knownNumber(_ seal: SealRecord) throws -> DrawnNumber? {
+        guard state == .sealed || state == .drawn else { return nil }
+        if let number = seal.number { return number }
+        guard let known = try WinningNumber(in: folder, on: office.disk) else { return nil }
+        guard known.ledgerID == DrawResult.text(ledgerID: ledgerID) else {
+            throw DrawDocumentError(path: folder.number, reason: "it belongs to ledger \(known.ledgerID)")
+        }
+        if !office.events.has(.numberKnown, of: draw.id) {
+            var event = DrawEvent(.numberKnown, draw: draw.id, time: office.now)
+            event.by = known.enteredBy.isEmpty ? WinningNumber.configured : known.enteredBy.joined(separator: ", ")
+            event.number = known.number
+            try office.events.append(event)
+        }
+        return known.drawn
     }
 
     /// Draws from the durably sealed ledger and publishes the result.
     ///
-    /// If a stop arrives first, nothing is published: the restart continues from the seal.
-    ///
-    /// - Throws: ``LedgerError``, ``DiskError``, or the winners file's ``DrawResultError``.
-    mutating func draw(_ seal: SealRecord) throws {
-        guard !isPublished else { return }
-        progress.state = .sealed
-        writeProgress()
+    /// If a stop arrives first, nothing is published: the restart continues from the number.
+    private mutating func draw(_ seal: SealRecord, _ number: DrawnNumber) throws {
         let newWinners = folder.winners + ".new"
-        let draw = Draw(folder: folder, disk: disk, winnersPath: newWinners, isStopping: isStopping)
-        guard let result = try draw.run(seal) else { return }
+        let run = Draw(folder: folder, disk: office.disk, winnersPath: newWinners, isStopping: office.isStopping)
+        guard let result = try run.run(seal, number: number) else { return }
         // The winners first: a result never names a missing file.
-        try disk.rename(newWinners, to: folder.winners)
-        try disk.syncFolder(folder.path)
-        try DurableFile.replace(folder.result, with: result.fileBytes, on: disk)
-        isPublished = true
-        consultations.publish(
-            PublishedDraw(result: result, winners: try WinnersFile(folder.winners, of: result, on: disk)))
-        progress.state = .published
+        try office.disk.rename(newWinners, to: folder.winners)
+        try office.disk.syncFolder(folder.path)
+        if !office.events.has(.drawn, of: draw.id) { try office.events.append(event(of: result)) }
+        try DurableFile.replace(folder.result, with: result.fileBytes, on: office.disk)
+        draw.consultations.publish(
+            PublishedDraw(result: result, winners: try WinnersFile(folder.winners, of: result, on: office.disk)))
+        setState(.published)
+        try office.events.append(DrawEvent(.published, draw: draw.id, time: office.now))
+        office.log(.drawn(number: result.winningNumber, bets: result.bets, winners: Int(result.winningBets)))
+        office.log(.published(path: folder.result))
+    }
+
+    private mutating func setState(_ state: DrawState) {
+        self.state = state
+        progress.state = state
         writeProgress()
-        log(.drawn(number: result.winningNumber, bets: result.bets, winners: Int(result.winningBets)))
-        log(.published(path: folder.result))
     }
 
     /// Replaces progress.json; a failure is logged, because no other file depends on it, and the next change retries.
     private func writeProgress() {
         do throws(DiskError) {
+            var progress = progress
+            progress.cutOff = draw.committer.cutOff
             let bytes = progress.fileBytes
-            guard try DurableFile.read(folder.progress, on: disk) != bytes else { return }
-            try DurableFile.replace(folder.progress, with: bytes, on: disk)
+            guard try DurableFile.read(folder.progress, on: office.disk) != bytes else { return }
+            try DurableFile.replace(folder.progress, with: bytes, on: office.disk)
         } catch {
-            log(.progressFailed(path: folder.progress, reason: "\(error)"))
+            office.log(.progressFailed(path: folder.progress, reason: "\(error)"))
         }
+    }
+}
+
+// MARK: - Operators
+
+extension DrawLifecycle {
+    /// Takes an entry of the winning number; the second that agrees makes it known, and the draw follows.
+    ///
+    /// - Returns: whether the number is known now.
+    /// - Throws: ``CommandFault``; ``DiskError``, ``LedgerError``.
+    mutating func enter(_ number: UInt16, by user: String) throws -> Bool {
+        try checkMayBeEntered()
+        guard let first = firstEntry else {
+            firstEntry = (number, user)
+            try office.events.append(DrawEvent(.numberEntered, draw: draw.id, time: office.now, by: user))
+            return false
+        }
+        if office.needsFourEyes, first.by == user {
+            throw CommandFault("the second entry must come from another user than \(user) (operators.fourEyes)")
+        }
+        firstEntry = nil
+        guard first.number == number else {
+            try office.events.append(
+                DrawEvent(.numbersDiffer, draw: draw.id, time: office.now, by: "\(first.by), \(user)"))
+            throw CommandFault("the two entries differ: both are dropped; enter the number twice again")
+        }
+        let known = WinningNumber(
+            draw: draw.id, ledgerID: DrawResult.text(ledgerID: ledgerID), number: number, source: .entered,
+            enteredBy: [first.by, user], time: office.now)
+        try known.write(to: folder, on: office.disk)
+        setState(.drawn)
+        try goOn()
+        return true
+    }
+
+    /// - Throws: ``CommandFault``.
+    private func checkMayBeEntered() throws(CommandFault) {
+        if source == .configured {
+            throw CommandFault("draw \(draw.id) takes its number from the configuration (draw.winningNumber)")
+        }
+        switch state {
+        case .open: throw CommandFault("draw \(draw.id) is open: the number is entered after the ledger is sealed")
+        case .sealed: return
+        case .drawn, .published: throw CommandFault("the number of draw \(draw.id) is known already")
+        case .void: throw CommandFault("draw \(draw.id) is void")
+        }
+    }
+
+    /// Makes the draw void, before its publication.
+    ///
+    /// - Throws: ``CommandFault``; ``DiskError``, ``LedgerError``.
+    mutating func makeVoid(reason: String, by user: String) throws {
+        guard state != .void, state != .published else {
+            throw CommandFault(
+                "draw \(draw.id) is \(state.rawValue): only a draw before its publication can be made void")
+        }
+        let void = VoidDraw(
+            draw: draw.id, ledgerID: DrawResult.text(ledgerID: ledgerID), reason: reason, by: user, time: office.now)
+        try void.write(to: folder, on: office.disk)
+        try office.events.append(event(of: void, isRecovered: false))
+        setState(.void)
+        if seal == nil { draw.committer.seal(.void) } else { try listRefunds() }
+    }
+
+    /// Writes the list of a void draw's bets.
+    private func listRefunds() throws {
+        guard office.disk.stamp(folder.refunds) == nil else { return }
+        guard try RefundList.write(folder, on: office.disk, isStopping: office.isStopping) else { return }
+        office.log(.refundsListed(path: folder.refunds))
+    }
+
+    /// Moves the cut-off, durably.
+    ///
+    /// Whenever a chunk is admitted, a cut-off after it is durable: a later cut-off is written before it is used, an
+    /// earlier one after.
+    ///
+    /// - Throws: ``CommandFault``; ``DiskError``.
+    mutating func moveCutOff(to cutOff: Instant, by user: String) throws {
+        guard let current = draw.committer.cutOff, state == .open else {
+            throw CommandFault("draw \(draw.id) has no cut-off that could be moved")
+        }
+        let move = CutOffMove(
+            draw: draw.id, ledgerID: DrawResult.text(ledgerID: ledgerID), cutOff: cutOff, movedBy: user,
+            movedAt: office.now)
+        let passed = CommandFault("the cut-off of draw \(draw.id), \(current), has passed, or \(cutOff) has")
+        guard draw.committer.isOpen(at: office.now), cutOff > office.now else { throw passed }
+        if cutOff > current { try move.write(to: folder, on: office.disk) }
+        guard draw.committer.moveCutOff(to: cutOff) else { throw passed }
+        if cutOff <= current { try move.write(to: folder, on: office.disk) }
+        var event = DrawEvent(.cutOffMoved, draw: draw.id, time: office.now, by: user)
+        event.cutOff = cutOff
+        try office.events.append(event)
+        writeProgress()
+    }
+}
+
+// MARK: - Events
+
+extension DrawLifecycle {
+    private func event(of seal: SealRecord, isRecovered: Bool) -> DrawEvent {
+        var event = DrawEvent(.sealed, draw: draw.id, time: office.now)
+        event.reason = seal.reason.rawValue
+        event.bets = seal.bets
+        event.finished = seal.finishedCount
+        event.unfinished = Array(seal.unfinished.prefix(DrawEvent.maxListed))
+        event.unfinishedCount = seal.unfinished.count
+        event.absent = Array(seal.absent.prefix(DrawEvent.maxListed))
+        event.absentCount = seal.absent.count
+        if seal.reason == .cutOff {
+            event.cutOff = seal.instant
+            event.lateMilliseconds = event.time.milliseconds - min(event.time, seal.instant).milliseconds
+        }
+        event.recovered = isRecovered ? true : nil
+        return event
+    }
+
+    private func event(of void: VoidDraw, isRecovered: Bool) -> DrawEvent {
+        var event = DrawEvent(.void, draw: draw.id, time: office.now, by: void.by)
+        event.reason = void.reason
+        event.recovered = isRecovered ? true : nil
+        return event
+    }
+
+    private func event(of result: DrawResult) -> DrawEvent {
+        var event = DrawEvent(.drawn, draw: draw.id, time: office.now)
+        event.number = result.winningNumber
+        event.bets = result.bets
+        event.winningBets = result.winningBets
+        event.sha256 = result.ledgerSHA256
+        return event
+    }
+}
+
+/// The reason that an operator's command was not carried out.
+struct CommandFault: Error, Equatable, Sendable, CustomStringConvertible {
+    var description: String
+
+    init(_ description: String) {
+        self.description = description
     }
 }

@@ -3,21 +3,27 @@ import Ledger
 import Shell
 import Storage
 
-/// A draw when the service starts: its checked ledger, and its result if there is one.
+/// The state of a draw when the service starts: its checked ledger and its documents.
 struct DrawRecovery: Sendable {
+    let folder: DrawFolder
     let contents: LedgerContents
+    /// Nil for the draw of the configuration.
+    let terms: DrawTerms?
+    let cutOff: Instant?
+    let void: VoidDraw?
     let published: PublishedDraw?
 
-    /// Reads the draw's ledger and its published result; creates an empty ledger for a draw that has not begun.
+    /// Reads the draw's ledger and its other files; creates an empty ledger for a draw that has not begun.
     ///
     /// Blocks. Changes nothing else.
     ///
     /// - Parameters:
+    ///   - agencies: the agencies of a draw without terms.
     ///   - expectsLedger: whether a missing ledger is an error.
     ///   - ledgerID: distinguishes a new ledger's groups from those of any other ledger.
     /// - Returns: nil after a stop.
-    /// - Throws: ``LedgerError``, ``DrawFolderFault``, ``PublishedDrawError``, or ``ConfigurationError`` if the draw
-    ///   was begun with more agencies.
+    /// - Throws: ``LedgerError``, ``DrawFolderFault``, ``DrawDocumentError``, ``PublishedDrawError``, or
+    ///   ``ConfigurationError`` if the draw was begun with more agencies.
     init?(
         _ folder: DrawFolder, agencies: UInt32, expectsLedger: Bool = false, on disk: any Disk, time: UInt64,
         ledgerID: UInt64 = .random(in: 1...UInt64.max), isStopping: () -> Bool
@@ -35,18 +41,45 @@ struct DrawRecovery: Sendable {
                 path: folder.ledger,
                 reason: "the ledger belongs to draw \(contents.header.draw), not \(folder.draw)")
         }
-        try Self.check(agencies: agencies, contents.standings)
+        self.folder = folder
+        self.contents = contents
+        terms = try Self.document(of: folder, contents, on: disk)
+        let move: CutOffMove? = try Self.document(of: folder, contents, on: disk)
+        cutOff = move?.cutOff ?? terms?.cutOff
+        void = try Self.document(of: folder, contents, on: disk)
+        if terms == nil { try Self.check(agencies: agencies, contents.standings) }
         try Self.checkNotOlder(folder, contents, on: disk)
         try disk.syncFolder(folder.path)
-        self.contents = contents
         published = try PublishedDraw(folder, contents: contents, on: disk)
+        if void != nil, published != nil {
+            throw DrawFolderFault.contradiction(path: folder.void, other: folder.result)
+        }
+    }
+
+    /// Reads a document of the draw; nil if it does not exist.
+    ///
+    /// - Throws: ``DrawDocumentError`` also if it belongs to another ledger; ``DiskError``.
+    private static func document<Document: DrawDocument>(
+        of folder: DrawFolder, _ contents: LedgerContents, on disk: any Disk
+    ) throws -> Document? {
+        guard let document = try Document(in: folder, on: disk) else { return nil }
+        let ledgerID = DrawResult.text(ledgerID: contents.header.ledgerID)
+        guard document.ledgerID == ledgerID else {
+            throw DrawDocumentError(
+                path: Document.path(in: folder),
+                reason: "it belongs to ledger \(document.ledgerID), but the ledger beside it is \(ledgerID)")
+        }
+        return document
     }
 
     /// Checks that no other file of the draw exists: such a folder has lost its ledger.
     ///
     /// - Throws: ``DrawFolderFault``.
     private static func checkNeverBegun(_ folder: DrawFolder, expectsLedger: Bool, on disk: any Disk) throws {
-        let traces = [folder.result, folder.winners, folder.progress, folder.progress + ".new"]
+        let traces = [
+            folder.terms, folder.result, folder.winners, folder.number, folder.void, folder.late, folder.progress,
+            folder.progress + ".new",
+        ]
         if let trace = traces.first(where: { disk.stamp($0) != nil }) {
             throw DrawFolderFault.ledgerMissing(path: folder.ledger, trace: trace)
         }
@@ -94,6 +127,8 @@ enum DrawFolderFault: ProgramError, Equatable, CustomStringConvertible {
     case ledgerMissing(path: String, trace: String)
     case ledgerExpected(path: String)
     case ledgerOlder(path: String, progress: String, what: String)
+    case contradiction(path: String, other: String)
+    case termsMissing(path: String)
 
     var exit: ProgramExit { .data }
 
@@ -102,6 +137,11 @@ enum DrawFolderFault: ProgramError, Equatable, CustomStringConvertible {
         case .ledgerMissing(let path, let trace):
             "\(path) is missing and \(trace) is there: the draw has begun, and a new ledger would lose its bets; "
                 + "restore the ledger, or choose another draw.id"
+        case .termsMissing(let path):
+            "\(path) is missing, and the ledger beside it has bets: restore it from a backup, or move the folder elsewhere"
+        case .contradiction(let path, let other):
+            "\(path) says that the draw is void, and \(other) that it is published; keep both for the auditor, and move "
+                + "the wrong one elsewhere"
         case .ledgerExpected(let path):
             "\(path) is missing and --expect-ledger was given: is the data folder mounted?"
         case .ledgerOlder(let path, let progress, let what):

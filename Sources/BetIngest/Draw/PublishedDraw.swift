@@ -18,15 +18,24 @@ struct PublishedDraw: Sendable {
     /// - Throws: ``PublishedDrawError`` if the result is damaged or belongs to another ledger: a person must decide
     ///   whether to publish another one.
     init?(_ folder: DrawFolder, contents: LedgerContents, on disk: any Disk) throws {
-        guard let bytes = try DurableFile.read(folder.result, on: disk) else { return nil }
+        guard disk.stamp(folder.result) != nil else { return nil }
+        let number = try contents.standings.seal?.number ?? WinningNumber(in: folder, on: disk)?.drawn
+        try self.init(folder, on: disk)
+        if let difference = result.difference(from: contents, number, of: folder.draw) {
+            throw PublishedDrawError(
+                path: folder.result, reason: "it is not the result of the ledger beside it: \(difference)")
+        }
+    }
+
+    /// Reads a published result without its ledger.
+    ///
+    /// - Throws: ``PublishedDrawError``; ``DiskError``.
+    init(_ folder: DrawFolder, on disk: any Disk) throws {
+        let bytes = try DurableFile.read(folder.result, on: disk) ?? []
         do throws(DrawResultError) {
             result = try DrawResult(fileBytes: bytes)
         } catch {
             throw PublishedDrawError(path: folder.result, reason: "\(error)")
-        }
-        if let difference = result.difference(from: contents, of: folder.draw) {
-            throw PublishedDrawError(
-                path: folder.result, reason: "it is not the result of the ledger beside it: \(difference)")
         }
         do {
             winners = try WinnersFile(folder.winners, of: result, on: disk)
@@ -37,8 +46,8 @@ struct PublishedDraw: Sendable {
 }
 
 extension DrawResult {
-    /// Returns a contradiction; nil if the result and the ledger belong together.
-    func difference(from contents: LedgerContents, of draw: DrawID) -> String? {
+    /// Returns a contradiction between the result and a ledger; nil if they belong together.
+    func difference(from contents: LedgerContents, _ number: DrawnNumber?, of draw: DrawID) -> String? {
         guard let seal = contents.standings.seal else { return "the ledger is not sealed" }
         let ledgerID = Self.text(ledgerID: contents.header.ledgerID)
         if self.draw != draw { return "it is of draw \(self.draw), but the ledger of draw \(draw)" }
@@ -47,8 +56,9 @@ extension DrawResult {
             return "it says \(ledgerBytes) bytes, but the ledger has \(contents.end.offset)"
         }
         if bets != seal.bets { return "it says \(bets) bets, but the seal \(seal.bets)" }
-        if winningNumber != seal.winningNumber {
-            return "it says number \(winningNumber), but the seal \(seal.winningNumber)"
+        guard let number else { return "number.json is missing" }
+        if DrawnNumber(number: winningNumber, method: method) != number {
+            return "it says number \(winningNumber), \(method), but the draw has \(number.number), \(number.method)"
         }
         if agencyCount != seal.agencies { return "it says \(agencyCount) agencies, but the seal \(seal.agencies)" }
         return nil

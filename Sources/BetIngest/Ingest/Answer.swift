@@ -36,11 +36,11 @@ enum Answer: Equatable, Sendable {
 }
 
 extension Answer {
-    /// Fails if the decision sends nothing.
-    init?(_ decision: Decision, terms: WelcomeTerms) {
+    /// Makes the answer to a native agency; nil if the decision sends nothing.
+    init?(_ decision: Decision, limits: WelcomeLimits) {
         switch decision {
-        case .joined(_, let standing, let tellsStream):
-            self = .frame(.message(.welcome(terms.welcome(standing, tellsStream: tellsStream))), shows: .known)
+        case .joined(let joined):
+            self = .frame(.message(.welcome(limits.welcome(joined))), shows: .known)
         case .superseded(let agency):
             self = .final(.message(.error(.superseded, "another connection of agency \(agency) has taken over")))
         case .stored(let chunk):
@@ -133,18 +133,19 @@ extension RecordedChunk {
     }
 }
 
-/// The fields of WELCOME.
-struct WelcomeTerms: Sendable {
-    let draw: DrawID
+/// The fields of WELCOME that are the same for every agency and draw.
+struct WelcomeLimits: Sendable {
     let maxFrameBytes: Int
     let window: Int
 
-    func welcome(_ standing: AgencyStanding, tellsStream: Bool) -> Welcome {
-        Welcome(
+    func welcome(_ joined: Joined) -> Welcome {
+        let standing = joined.standing
+        return Welcome(
             nextSequence: standing.nextSequence, storedBets: standing.storedBets,
             rejectedBets: standing.rejectedBets, maxFrameBytes: UInt32(maxFrameBytes),
-            window: UInt16(window), isFinished: standing.isFinished, draw: draw.name,
-            stream: tellsStream ? standing.stream : nil)
+            window: UInt16(window), isFinished: standing.isFinished, draw: joined.draw.name,
+            stream: joined.version >= 2 ? standing.stream : nil,
+            time: joined.version >= 3 ? DrawTime(now: joined.time, cutOff: joined.cutOff) : nil)
     }
 }
 

@@ -3,10 +3,14 @@ import Dialects
 import Domain
 import WireProtocol
 
-/// The state of a dialect's connection.
+/// The state of a dialect's connection: its draw, its agency, and whether the agency has finished.
+///
+/// The first bets or the first END bind it to a draw.
 struct DialectSession: IngestSession {
     private let dialect: any Dialect
-    private let agencies: UInt32
+    private let draws: any DrawLookup
+    private(set) var draw: DrawEntry?
+    /// Whether a frame has arrived.
     private var hasSpoken = false
     /// The agency whose chunks arrived on this connection.
     private var agency: AgencyID?
@@ -17,9 +21,9 @@ struct DialectSession: IngestSession {
     /// Final: later events are dropped.
     private var isClosed = false
 
-    init(_ dialect: any Dialect, agencies: UInt32) {
+    init(_ dialect: any Dialect, draws: any DrawLookup) {
         self.dialect = dialect
-        self.agencies = agencies
+        self.draws = draws
     }
 
     func isImmediate(_ event: ConnectionEvent) -> Bool {
@@ -56,6 +60,12 @@ struct DialectSession: IngestSession {
             return mayRestFollow ? .answer(.restOfRejected) : reject(reason: reason)
         }
         mayRestFollow = false
+        if draw == nil, request.needsDraw {
+            switch draws.draw(ofDialect: dialect.name) {
+            case .success(let entry): draw = entry
+            case .failure(let unavailable): return reject(bets: request.betCount, reason: unavailable.reason)
+            }
+        }
         switch request {
         case .chunk(let named, let chunk):
             if let fault = fault(of: named) { return reject(named, bets: chunk.count, bad: chunk.count, reason: fault) }
@@ -78,10 +88,13 @@ struct DialectSession: IngestSession {
             guard let agency = named ?? agency else {
                 return reject(reason: "the message names no agency, and no bets arrived on this connection")
             }
-            if let fault = fault(of: agency) { return reject(agency, reason: fault) }
+            guard let entry = draw ?? draws.draw(consultedBy: agency) else {
+                return reject(agency, reason: "no draw is open")
+            }
+            if let fault = fault(of: agency, agencies: entry.agencies) { return reject(agency, reason: fault) }
             hasFinished = hasFinished || consultation.finishes
             let waits = consultation.wait == .always || consultation.wait == .afterFinish && hasFinished
-            return .consult(agency, finishes: consultation.finishes, waits: waits)
+            return .consult(entry.draw, agency, finishes: consultation.finishes, waits: waits)
         case .askDrawn:
             return .askDrawn
         case .echo(let bytes):
@@ -91,10 +104,10 @@ struct DialectSession: IngestSession {
         }
     }
 
-    /// Returns nil if the message is valid on this connection.
-    private func fault(of named: AgencyID?) -> String? {
+    /// Returns the reason that a message of an agency is invalid on this connection; nil if it is valid.
+    private func fault(of named: AgencyID?, agencies: UInt32? = nil) -> String? {
         guard let named else { return nil }
-        if let fault = named.fault(agencies: agencies) { return fault }
+        if let agencies = agencies ?? draw?.agencies, let fault = named.fault(agencies: agencies) { return fault }
         if let agency, agency != named { return "agency \(named) on a connection of agency \(agency)" }
         return nil
     }
@@ -105,5 +118,25 @@ struct DialectSession: IngestSession {
         // Later bets must not be stored, because their answer could not be sent.
         isClosed = dialect.next(after: .rejected(badBets: bad, reason: reason)) == .close
         return .answer(.invalid(InvalidMessage(agency: agency, bets: bets, badBets: bad, reason: reason)))
+    }
+}
+
+extension DialectRequest {
+    /// Whether the request changes a draw, so that its connection must be bound to one.
+    fileprivate var needsDraw: Bool {
+        switch self {
+        case .chunk, .badChunk, .finish: true
+        case .consult(_, let consultation): consultation.finishes
+        case .askDrawn, .echo, .unknown: false
+        }
+    }
+
+    /// The bets of a chunk; nil for other requests.
+    fileprivate var betCount: Int? {
+        switch self {
+        case .chunk(_, let chunk): chunk.count
+        case .badChunk(_, let chunk): chunk.count
+        case .finish, .consult, .askDrawn, .echo, .unknown: nil
+        }
     }
 }

@@ -6,6 +6,7 @@ import Ledger
 import Logging
 import NIOConcurrencyHelpers
 import Shell
+import WireProtocol
 
 /// A connection to the ingest port, shared by its event loop, the workers and the committer.
 ///
@@ -13,11 +14,18 @@ import Shell
 /// - `inbox`: its lock. The event loop appends; the worker that has the turn takes.
 /// - `session`: its lock, never contended. The worker that has the turn uses it, and `Inbox.isQueued` allows one turn
 ///   at a time; the event loop uses it only while there is no turn.
+/// - `binding`: its lock. The thread that uses the session binds the connection, once; the event loop releases it.
 final class IngestConnection: Sendable {
     private struct Inbox: Sendable {
         var events: Deque<ConnectionEvent> = []
         /// Whether the connection is queued or has its turn.
         var isQueued = false
+    }
+
+    private struct Binding: Sendable {
+        var draw: OpenDraw?
+        /// Whether the socket is closed; a draw is kept in use by open connections only.
+        var isClosed = false
     }
 
     let peer: String
@@ -26,6 +34,7 @@ final class IngestConnection: Sendable {
     private let answers: any AnswerSink
     private let inbox = NIOLockedValueBox(Inbox())
     private let session: NIOLockedValueBox<any IngestSession>
+    private let binding = NIOLockedValueBox(Binding())
 
     init(peer: String, port: IngestPort, answers: any AnswerSink) {
         self.peer = peer
@@ -50,19 +59,57 @@ extension IngestConnection {
             return .some(session.receive(event, today: desk.today))
         }
         guard let request else { return false }
+        if let request { _ = perform(request) }
+        return true
+    }
+
+    /// Stages a request at the connection's draw, or answers it at once on a connection without one.
+    ///
+    /// - Returns: whether the turn ends here.
+    private func perform(_ request: Request) -> Bool {
+        if let draw = binding.withLockedValue(\.draw) ?? bind() { return draw.committer.stage(request, from: self) }
         switch request {
-        case .answer(let decision), .leave(nil, let decision):
+        case .answer(let decision), .leave(_, let decision):
             deliver(decision)
             log(decision)
-        case let request?:
-            port.desk.committer.stage(request, from: self)
-        case nil:
-            break
+        case .consult(let draw, let agency, _, let waits):
+            deliver(.consult(draw, agency, waits: waits))
+        case .askDrawn:
+            deliver(.askDrawn(nil))
+        case .join, .chunk, .unnumberedChunk, .finish:
+            // The draw was retired since the session found it.
+            let decision = Decision.failed(.drawClosed, "the draw is closed")
+            deliver(decision)
+            log(decision)
         }
         return true
     }
 
-    /// Returns whether the caller must queue the connection.
+    /// Binds the connection to the draw that its session has chosen; nil if it has not.
+    private func bind() -> OpenDraw? {
+        guard let id = session.withLockedValue({ $0.draw?.draw }), let bound = port.desk.draws.bind(id) else {
+            return nil
+        }
+        let isClosed = binding.withLockedValue { binding in
+            binding.draw = bound
+            return binding.isClosed
+        }
+        if isClosed { bound.unbind() }
+        return bound
+    }
+
+    /// Releases the draw when the socket is closed.
+    func didClose() {
+        let draw = binding.withLockedValue { binding -> OpenDraw? in
+            defer { binding.isClosed = true }
+            return binding.isClosed ? nil : binding.draw
+        }
+        draw?.unbind()
+    }
+
+    /// Appends an event.
+    ///
+    /// - Returns: whether the caller must queue the connection: it was not queued yet.
     func append(_ event: ConnectionEvent) -> Bool {
         inbox.withLockedValue { inbox in
             inbox.events.append(event)
@@ -80,7 +127,7 @@ extension IngestConnection {
         guard let event = inbox.withLockedValue({ $0.events.popFirst() }) else { return true }
         let today = port.desk.today
         guard let request = session.withLockedValue({ $0.receive(event, today: today) }) else { return true }
-        return port.desk.committer.stage(request, from: self)
+        return perform(request)
     }
 
     /// Returns whether there are more events: then the caller must queue the connection again.
@@ -103,18 +150,19 @@ extension IngestConnection: Requester {
 
     func deliver(_ decision: Decision) {
         switch decision {
-        case .consult(let agency, let waits):
-            return consulted(port.desk.consultations.consult(agency, from: self, waits: waits))
-        case .askDrawn:
-            return consulted(port.desk.consultations.askDrawn())
+        case .consult(let draw, let agency, let waits):
+            let consultations = port.desk.draws.consultations(of: draw)
+            return consulted(consultations?.consult(agency, from: self, waits: waits) ?? .notDrawnYet)
+        case .askDrawn(let draw):
+            return consulted(.drawn(port.desk.draws.isDrawn(draw)))
         case .left:
-            port.desk.consultations.leave(self)
+            port.desk.draws.leaveConsultations(self)
         default:
             break
         }
         let answer =
             if let dialect = port.dialect { Answer(decision, dialect: dialect) } else {
-                Answer(decision, terms: port.desk.terms)
+                Answer(decision, limits: port.desk.limits)
             }
         if let answer { answers.send(answer) }
     }
@@ -144,8 +192,8 @@ extension IngestConnection {
     private func line(of decision: Decision) -> Shell.LogEvent? {
         let isNative = port.dialect == nil
         return switch decision {
-        case .joined(let agency, let standing, _):
-            .agencyJoined(agency, peer: peer, nextSequence: standing.nextSequence)
+        case .joined(let joined):
+            .agencyJoined(joined.agency, peer: peer, nextSequence: joined.standing.nextSequence)
         case .superseded(let agency):
             .agencySuperseded(agency, peer: peer)
         case .reconnected(let agency, let storedBets, let kind):

@@ -3,10 +3,9 @@ import Shell
 
 /// The parts of the service that its connections use.
 struct IngestDesk: Sendable {
-    let committer: LedgerCommitter
-    let consultations: DialectConsultations
+    let draws: OpenDraws
     let queue: ConnectionQueue
-    let terms: WelcomeTerms
+    let limits: WelcomeLimits
     /// Milliseconds since 1970.
     let clock: @Sendable () -> UInt64
     let log: EventLog

@@ -18,15 +18,15 @@ final class IngestPort: Sendable {
     let session: any IngestSession
     let desk: IngestDesk
 
-    init(_ configuration: ServiceConfiguration, agencies: UInt32, dialect: (any Dialect)?, desk: IngestDesk) {
+    /// Makes the properties of a port.
+    init(_ configuration: ServiceConfiguration, dialect: (any Dialect)?, desk: IngestDesk) {
         self.dialect = dialect
         self.desk = desk
         name = dialect?.name ?? "ingest"
         key = dialect.map { "dialects.\($0.name)" } ?? "ingest.listen"
         framing = FramedSettings(configuration.ingest, dialect: dialect)
         session =
-            dialect.map { DialectSession($0, agencies: agencies) }
-            ?? NativeSession(draw: configuration.folder.draw, agencies: agencies)
+            dialect.map { DialectSession($0, draws: desk.draws) } ?? NativeSession(draws: desk.draws)
     }
 }
 

@@ -4,6 +4,11 @@ import Domain
 ///
 /// Pure.
 protocol IngestSession: Sendable {
+    /// The draw to which the session has bound its connection; nil before.
+    ///
+    /// It never changes afterwards.
+    var draw: DrawEntry? { get }
+
     /// Handles the next event of the connection.
     ///
     /// - Parameter today: birthdates after it are in the future.

@@ -13,13 +13,12 @@ struct NativeSession: IngestSession {
         case closed
     }
 
-    private let draw: DrawID
-    private let agencies: UInt32
+    private let draws: any DrawLookup
+    private(set) var draw: DrawEntry?
     private var state = State.awaitingHello
 
-    init(draw: DrawID, agencies: UInt32) {
-        self.draw = draw
-        self.agencies = agencies
+    init(draws: any DrawLookup) {
+        self.draws = draws
     }
 
     func isImmediate(_ event: ConnectionEvent) -> Bool {
@@ -44,11 +43,7 @@ struct NativeSession: IngestSession {
     private mutating func receive(_ message: Message, _ reservation: Reservation?, today: Birthdate) -> Request {
         switch (state, message) {
         case (.awaitingHello, .hello(let hello)):
-            if let (code, text) = hello.fault(draw: draw, agencies: agencies) {
-                return close(with: .failed(code, text))
-            }
-            state = .streaming(hello.agency)
-            return .join(hello.agency, tellsStream: hello.version >= 2)
+            return receive(hello)
         case (.awaitingHello, _):
             return close(with: .failed(.unexpectedMessage, "HELLO comes first"))
         case (.streaming(let agency), .chunk(let chunk)):
@@ -58,6 +53,21 @@ struct NativeSession: IngestSession {
                 with: .failed(.unexpectedMessage, "the winners service answers consultations, on its own port"))
         default:
             return close(with: .failed(.unexpectedMessage, "only chunks are expected after HELLO"))
+        }
+    }
+
+    private mutating func receive(_ hello: Hello) -> Request {
+        if let (code, text) = hello.fault { return close(with: .failed(code, text)) }
+        switch draws.draw(named: hello.draw) {
+        case .failure(let unavailable):
+            return close(with: .failed(unavailable.code, unavailable.reason))
+        case .success(let entry):
+            if let fault = hello.agency.fault(agencies: entry.agencies) {
+                return close(with: .failed(.unknownAgency, fault))
+            }
+            draw = entry
+            state = .streaming(hello.agency)
+            return .join(hello.agency, version: hello.version)
         }
     }
 

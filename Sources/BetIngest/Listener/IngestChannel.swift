@@ -47,6 +47,7 @@ final class IngestChannel: FramedConnectionDelegate {
 
     func close() {
         endInput()
+        connection?.didClose()
         connection = nil
     }
 

@@ -24,6 +24,18 @@ package struct Birthdate: Hashable, Comparable, Sendable, CustomStringConvertibl
         self.init(packed: UInt32(year * 10_000 + month * 100 + day))
     }
 
+    /// Days since 1970-01-01; nil unless it is a calendar date.
+    ///
+    /// Source: as above, `days_from_civil`.
+    package var daysSince1970: Int? {
+        guard isCalendarDate else { return nil }
+        let shifted = Int(year) - (month <= 2 ? 1 : 0)
+        let era = shifted / 400
+        let yearOfEra = shifted - era * 400
+        let dayOfYear = (153 * ((Int(month) + 9) % 12) + 2) / 5 + Int(day) - 1
+        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+    }
+
     package var year: UInt32 { packed / 10_000 }
     package var month: UInt32 { packed / 100 % 100 }
     package var day: UInt32 { packed % 100 }

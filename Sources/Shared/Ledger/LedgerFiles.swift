@@ -20,7 +20,7 @@ struct LedgerFiles {
             if let what = Self.parts(of: folder).first(where: { Self.isSameFile($0.path, path) })?.what {
                 throw .belongsToDraw(path: name, what: what)
             }
-            if let draws = Self.real(folder.data + "/draws"), path.hasPrefix(draws + "/") {
+            if let draws = Self.real(folder.data.draws), path.hasPrefix(draws + "/") {
                 throw .belongsToDraw(path: name, what: "in the folder of the draws")
             }
         }
@@ -46,7 +46,8 @@ struct LedgerFiles {
         [
             (folder.ledger, "the ledger of the draw"), (folder.result, "the result of the draw"),
             (folder.winners, "the winners of the draw"),
-            (folder.progress, "the progress of the draw"), (folder.lock, "the lock of the data folder"),
+            (folder.progress, "the progress of the draw"), (folder.data.lock, "the lock of the data folder"),
+            (folder.data.events, "the events of the draws"),
         ]
     }
 

@@ -10,10 +10,21 @@ package struct RecordHeader: Equatable, Sendable {
         case lastChunk = 2
         /// Payload: ``RejectionRecord``.
         case rejection = 3
-        /// Payload: ``SealRecord``; only the closing group follows.
-        case seal = 4
-        /// Payload: ``StartRecord``; only in ledgers of version 2.
+        /// Payload: ``SealRecord`` of version 1, with the winning number.
+        ///
+        /// Only the closing group follows.
+        case numberedSeal = 4
+        /// Payload: ``StartRecord``.
+        ///
+        /// Only in ledgers of version 2.
         case start = 5
+        /// Payload: ``SealRecord``.
+        ///
+        /// Only the closing group follows.
+        case seal = 6
+
+        /// Whether the record belongs to the service, and to no agency.
+        package var isService: Bool { self == .numberedSeal || self == .start || self == .seal }
     }
 
     package static let byteCount = 36

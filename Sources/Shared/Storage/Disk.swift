@@ -22,7 +22,12 @@ package protocol Disk: Sendable {
     /// Makes the names in a folder durable.
     func syncFolder(_ path: String) throws(DiskError)
 
-    /// Removes a file's name, if it exists.
+    /// Returns the names in a folder, sorted.
+    func names(in path: String) throws(DiskError) -> [String]
+
+    /// Removes a file's name.
+    ///
+    /// Does nothing if it does not exist.
     func remove(_ path: String) throws(DiskError)
 
     /// Drops a file's pages from the page cache, so that the next read comes from the disk.

@@ -69,6 +69,21 @@ package struct PosixDisk: Disk {
         guard fsync(fd) == 0 else { throw DiskError(call: "fsync", path: path, errno: errno) }
     }
 
+    package func names(in path: String) throws(DiskError) -> [String] {
+        guard let folder = opendir(path) else { throw DiskError(call: "opendir", path: path, errno: errno) }
+        defer { closedir(folder) }
+        var names: [String] = []
+        errno = 0
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        guard errno == 0 else { throw DiskError(call: "readdir", path: path, errno: errno) }
+        return names.sorted()
+    }
+
     package func forgetCached(_ path: String) throws(DiskError) {
         let fd = try Self.descriptor { () throws(DiskError) in
             Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)

@@ -22,11 +22,15 @@ package struct ErrorCode: RawRepresentable, Hashable, Sendable {
     package static let deadline = ErrorCode(rawValue: 10)
     package static let busy = ErrorCode(rawValue: 11)
     package static let shuttingDown = ErrorCode(rawValue: 12)
+    package static let drawNotOpen = ErrorCode(rawValue: 13)
+    package static let drawClosed = ErrorCode(rawValue: 14)
+    package static let drawVoid = ErrorCode(rawValue: 15)
 
     /// In the order of their numbers, from 1.
     fileprivate static let names = [
         "malformedFrame", "malformedMessage", "unexpectedMessage", "unsupportedVersion", "unknownAgency", "unknownDraw",
-        "tokenNotAccepted", "sequenceGap", "superseded", "deadline", "busy", "shuttingDown",
+        "tokenNotAccepted", "sequenceGap", "superseded", "deadline", "busy", "shuttingDown", "drawNotOpen",
+        "drawClosed", "drawVoid",
     ]
 
     /// Whether the same agency may reconnect and resume.

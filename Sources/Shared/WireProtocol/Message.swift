@@ -15,10 +15,11 @@ package enum Message: Equatable, Sendable {
     case error(ErrorCode, String)
 
     /// The version of the protocol that HELLO names.
-    package static let version: UInt8 = 2
+    package static let version: UInt8 = 3
 
-    /// The versions that the services support; to an agency of version 1, WELCOME has no ``StreamRecord``.
-    package static let versions: ClosedRange<UInt8> = 1...2
+    /// The versions that the services support; WELCOME has no ``StreamRecord`` in version 1, and no ``DrawTime`` before
+    /// version 3.
+    package static let versions: ClosedRange<UInt8> = 1...3
 
     /// The answer beyond the connection limit.
     package static let busy = Message.error(
@@ -102,10 +103,12 @@ package struct Welcome: Equatable, Sendable {
     package var draw: String
     /// The bets recorded for the agency, on port 1 only; nil for an agency of version 1.
     package var stream: StreamRecord?
+    /// On port 1 only, with ``stream``; nil for an agency of version 1 or 2.
+    package var time: DrawTime?
 
     package init(
         nextSequence: UInt32, storedBets: UInt64, rejectedBets: UInt64, maxFrameBytes: UInt32,
-        window: UInt16, isFinished: Bool, draw: String, stream: StreamRecord? = nil
+        window: UInt16, isFinished: Bool, draw: String, stream: StreamRecord? = nil, time: DrawTime? = nil
     ) {
         self.nextSequence = nextSequence
         self.storedBets = storedBets
@@ -115,6 +118,19 @@ package struct Welcome: Equatable, Sendable {
         self.isFinished = isFinished
         self.draw = draw
         self.stream = stream
+        self.time = time
+    }
+}
+
+/// The server's clock and the draw's cut-off, for the agency to show how much time is left.
+package struct DrawTime: Equatable, Sendable {
+    package var now: Instant
+    /// Nil: the draw closes when every agency has finished.
+    package var cutOff: Instant?
+
+    package init(now: Instant, cutOff: Instant?) {
+        self.now = now
+        self.cutOff = cutOff
     }
 }
 

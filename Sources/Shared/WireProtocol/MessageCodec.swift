@@ -130,7 +130,8 @@ extension Welcome {
             window: try reader.readInteger(),
             isFinished: try reader.readInteger(UInt8.self) != 0,
             draw: try reader.readString8(),
-            stream: reader.remainingBytes > 0 ? try StreamRecord(&reader) : nil)
+            stream: reader.remainingBytes > 0 ? try StreamRecord(&reader) : nil,
+            time: reader.remainingBytes > 0 ? try DrawTime(&reader) : nil)
     }
 
     fileprivate func encode(into bytes: inout [UInt8]) {
@@ -143,6 +144,20 @@ extension Welcome {
         bytes.append(isFinished ? 1 : 0)
         bytes.append(string8: draw)
         stream?.encode(into: &bytes)
+        if stream != nil { time?.encode(into: &bytes) }
+    }
+}
+
+extension DrawTime {
+    fileprivate init(_ reader: inout ByteReader) throws(MessageFault) {
+        let (now, cutOff): (UInt64, UInt64) = (try reader.readInteger(), try reader.readInteger())
+        self.init(
+            now: Instant(milliseconds: now), cutOff: cutOff == 0 ? nil : Instant(milliseconds: cutOff))
+    }
+
+    fileprivate func encode(into bytes: inout [UInt8]) {
+        bytes.append(bigEndian: now.milliseconds)
+        bytes.append(bigEndian: cutOff?.milliseconds ?? 0)
     }
 }
 

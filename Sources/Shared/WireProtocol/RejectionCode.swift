@@ -20,9 +20,15 @@ package struct RejectionCode: RawRepresentable, Hashable, Sendable {
     package static let agencyFinished = RejectionCode(rawValue: 4)
     /// The draw is closed; changes nothing.
     package static let drawClosed = RejectionCode(rawValue: 5)
+    /// The draw is void: it will not be drawn.
+    ///
+    /// Changes nothing.
+    package static let drawVoid = RejectionCode(rawValue: 6)
 
     /// In the order of their numbers, from 1.
-    fileprivate static let names = ["invalidBet", "malformedChunk", "conflict", "agencyFinished", "drawClosed"]
+    fileprivate static let names = [
+        "invalidBet", "malformedChunk", "conflict", "agencyFinished", "drawClosed", "drawVoid",
+    ]
 }
 
 extension RejectionCode: CustomStringConvertible {

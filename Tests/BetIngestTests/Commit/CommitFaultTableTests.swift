@@ -97,7 +97,7 @@ struct CommitFaultTableTests {
                         guard call.index == step else { return nil }
                         return isPersisted ? .failsButIsPersisted(errno: 5) : .failsAndIsNotPersisted(errno: 5)
                     }
-                    first.committer.seal(winningNumber: 1, method: "configured", agencies: 1)
+                    first.committer.seal(.allFinished)
                     #expect(!first.committer.commitStaged())
                     #expect(first.durableSeals.isEmpty)
                     disk.losePower(loss)
@@ -105,7 +105,7 @@ struct CommitFaultTableTests {
                     let contents = try second.contents()
                     #expect(contents.standings.storedBets == 3)
                     if let seal = contents.standings.seal {
-                        #expect(seal.winningNumber == 1)
+                        #expect(seal.reason == .allFinished)
                         #expect(contents.end.isClosed, "step \(step) \(isPersisted) \(loss)")
                     } else {
                         #expect(step < 2)

@@ -47,26 +47,38 @@ final class RecordingSink: AnswerSink {
 
 /// A committer on a simulated disk, stepped by the test's thread.
 final class CommitterFixture: Sendable {
+    static let time: UInt64 = 1_763_676_675_000
     static let folder = DrawFolder(data: "data", draw: Samples.draw)
 
     let disk: SimulatedDisk
     let committer: LedgerCommitter
+    let draw: OpenDraw
     let desk: IngestDesk
     /// A native port for 100 agencies.
     let port: IngestPort
     let budget = FrameBudget(byteCount: 1 << 24, maxFrameBytes: 1 << 22)
     private let finished = NIOLockedValueBox<[AgencyID]>([])
     private let seals = NIOLockedValueBox<[SealRecord]>([])
+    private let late = NIOLockedValueBox<[AgencyID]>([])
     private let failures = NIOLockedValueBox<[LedgerError]>([])
 
     /// Agencies whose last chunk became durable, in order.
     var finishedAgencies: [AgencyID] { finished.withLockedValue { $0 } }
     /// Seals that became durable.
     var durableSeals: [SealRecord] { seals.withLockedValue { $0 } }
+    /// Agencies whose first late chunk is listed.
+    var lateAgencies: [AgencyID] { late.withLockedValue { $0 } }
     var failureCount: Int { failures.withLockedValue { $0.count } }
 
     /// Opens the disk's ledger, or creates one.
-    init(disk: SimulatedDisk = SimulatedDisk()) throws {
+    ///
+    /// - Parameters:
+    ///   - agencies: the agencies that the seal names.
+    ///   - cutOff: nil for a draw without one.
+    init(
+        disk: SimulatedDisk = SimulatedDisk(), agencies: UInt32 = 100, cutOff: Instant? = nil,
+        clock: @escaping @Sendable () -> UInt64 = { CommitterFixture.time }
+    ) throws {
         self.disk = disk
         let path = Self.folder.ledger
         if disk.bytes(path) == nil {
@@ -74,22 +86,28 @@ final class CommitterFixture: Sendable {
             try LedgerWriter.create(at: path, header: header, on: disk)
         }
         let contents = try LedgerContents(reading: path, on: disk)
-        let (finished, seals, failures) = (finished, seals, failures)
+        let (finished, seals, failures, late) = (finished, seals, failures, late)
         committer = LedgerCommitter(
-            admission: Admission(standings: contents.standings),
+            admission: Admission(
+                Samples.draw, agencies: agencies, standings: contents.standings, cutOff: cutOff),
             ledger: try OpenLedger(
                 path, contents: contents, on: disk, time: 2, start: StartRecord(agencies: 100, program: "test")),
+            late: try LateFile(Self.folder, on: disk),
             observer: LedgerCommitter.Observer(
                 agencyFinished: { agency in finished.withLockedValue { $0.append(agency) } },
+                late: { agencies in late.withLockedValue { $0 += agencies } },
                 sealed: { seal in seals.withLockedValue { $0.append(seal) } },
                 failed: { error in failures.withLockedValue { $0.append(error) } }),
-            clock: { 1_763_676_675_000 }, namesBets: false)
+            clock: clock, namesBets: false)
+        draw = OpenDraw(
+            id: Samples.draw, agencies: 100, committer: committer, consultations: DialectConsultations())
+        let draws = OpenDraws(clock: clock)
+        draws.add(draw)
         desk = IngestDesk(
-            committer: committer, consultations: DialectConsultations(), queue: ConnectionQueue(capacity: 100),
-            terms: WelcomeTerms(draw: Samples.draw, maxFrameBytes: 1 << 20, window: 8),
-            clock: { 1_763_676_675_000 }, log: .silent)
+            draws: draws, queue: ConnectionQueue(capacity: 100),
+            limits: WelcomeLimits(maxFrameBytes: 1 << 20, window: 8), clock: clock, log: .silent)
         let configuration = try ServiceConfiguration(flags: ["agencies": "100"], environment: [:], file: nil)
-        port = IngestPort(configuration, agencies: 100, dialect: nil, desk: desk)
+        port = IngestPort(configuration, dialect: nil, desk: desk)
     }
 
     /// Makes a connection that has not sent HELLO.
@@ -101,7 +119,7 @@ final class CommitterFixture: Sendable {
     func join(_ agency: UInt32) -> (IngestConnection, RecordingSink) {
         let sink = RecordingSink()
         let connection = connection(answers: sink)
-        committer.stage(.join(AgencyID(agency), tellsStream: true), from: connection)
+        committer.stage(.join(AgencyID(agency), version: Message.version), from: connection)
         return (connection, sink)
     }
 

@@ -89,14 +89,12 @@ struct HistoryTests {
         let disk = SimulatedDisk()
         let flags = ["agencies": "\(agencies)", "data": "/data", "ingest.window": "4"]
         let configuration = try ServiceConfiguration(flags: flags, environment: [:], file: nil)
-        let recovery = try #require(
-            try DrawRecovery(configuration.folder, agencies: UInt32(agencies), on: disk, time: 1) { false })
-        let core = try IngestCore(
-            configuration: configuration, program: "test", contents: recovery.contents, published: nil,
-            inbox: MainInbox(), disk: disk,
-            clock: SystemCall.unixMilliseconds, log: .silent)
-        let port = IngestPort(configuration, agencies: core.agencies, dialect: nil, desk: core.desk)
-        let committer = NamedThread("committer") { core.desk.committer.run() }
+        let core = IngestCore(configuration: configuration, clock: SystemCall.unixMilliseconds, log: .silent)
+        var book = try DrawBook.of(
+            configuration, core, on: disk, inbox: MainInbox(), clock: SystemCall.unixMilliseconds)
+        #expect(try book.recover())
+        let port = IngestPort(configuration, dialect: nil, desk: core.desk)
+        book.startThreads()
         let workers = WorkerPool(count: 3, worker: core.worker)
         let clock = Clock()
         let history = NIOLockedValueBox<[Operation]>([])
@@ -109,8 +107,7 @@ struct HistoryTests {
         for sender in senders { sender.join() }
         core.desk.queue.shutDown()
         workers.join()
-        core.desk.committer.stop()
-        committer.join()
+        book.stop()
         let operations = history.withLockedValue { $0 }
         #expect(operations.count == agencies * chunks)
         let stored = try LedgerContents(reading: configuration.folder.ledger, on: disk).standings.storedBets

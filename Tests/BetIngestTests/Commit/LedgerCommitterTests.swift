@@ -116,13 +116,14 @@ struct LedgerCommitterTests {
         #expect(fixture.committer.commitStaged())
         #expect(fixture.finishedAgencies == [AgencyID(1)])
         let committer = fixture.committer
-        committer.seal(winningNumber: 7574, method: "configured", agencies: 1)
+        committer.seal(.allFinished)
         #expect(fixture.durableSeals.isEmpty)
         #expect(committer.commitStaged())
-        #expect(fixture.durableSeals.map(\.winningNumber) == [7574])
-        // Sealing again reports the same seal and writes nothing.
-        committer.seal(winningNumber: 1, method: "configured", agencies: 1)
-        #expect(fixture.durableSeals.map(\.winningNumber) == [7574, 7574])
+        #expect(fixture.durableSeals.map(\.reason) == [.allFinished])
+        // Sealing again writes and reports nothing.
+        committer.seal(.operator)
+        #expect(committer.commitStaged())
+        #expect(fixture.durableSeals.count == 1)
         let sealed = fixture.disk.bytes(CommitterFixture.folder.ledger)
         fixture.stage(Samples.chunk(agency: 1, sequence: 2), 1, connection)
         fixture.stage(last, 1, connection)
@@ -155,7 +156,8 @@ struct LedgerCommitterTests {
             nextSequence: 4, storedBets: 3, rejectedBets: 4, maxFrameBytes: 1 << 20, window: 8, isFinished: false,
             draw: "default",
             stream: StreamRecord(
-                lastChunk: .rejected, lastCount: 0, lastChecksum: BetsDigest().checksum, checksum: bets.checksum))
+                lastChunk: .rejected, lastCount: 0, lastChecksum: BetsDigest().checksum, checksum: bets.checksum),
+            time: DrawTime(now: Instant(milliseconds: CommitterFixture.time), cutOff: nil))
         for fixture in [first, try CommitterFixture(disk: first.disk)] {
             let (_, sink) = fixture.join(1)
             #expect(fixture.committer.commitStaged())
@@ -167,13 +169,13 @@ struct LedgerCommitterTests {
     func version1() throws {
         let fixture = try CommitterFixture()
         let (connection, sink) = fixture.join(1)
-        var session = NativeSession(draw: Samples.draw, agencies: 5)
+        var session = NativeSession(draws: OneDraw())
         let hello = Message.hello(Hello(version: 1, agency: AgencyID(1)))
-        guard case .join(_, let tellsStream)? = session.receive(.frame(of: hello), today: Samples.today) else {
+        guard case .join(_, let version)? = session.receive(.frame(of: hello), today: Samples.today) else {
             Issue.record("HELLO of version 1 was not accepted")
             return
         }
-        fixture.committer.stage(.join(AgencyID(1), tellsStream: tellsStream), from: connection)
+        fixture.committer.stage(.join(AgencyID(1), version: version), from: connection)
         #expect(fixture.committer.commitStaged())
         let streams = sink.messages.map { message -> Bool? in
             if case .welcome(let welcome) = message { welcome.stream != nil } else { nil }

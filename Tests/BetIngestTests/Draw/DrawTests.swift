@@ -8,8 +8,8 @@ import WireProtocol
 
 struct DrawTests {
     /// Makes a sealed ledger of three agencies, of which the third has no bets.
-    private func sealedLedger(winningNumber: UInt16) throws -> CommitterFixture {
-        let fixture = try CommitterFixture()
+    private func sealedLedger() throws -> CommitterFixture {
+        let fixture = try CommitterFixture(agencies: 3)
         let (first, _) = fixture.join(1)
         let (second, _) = fixture.join(2)
         func bet(_ document: String, _ number: UInt16) -> Bet {
@@ -27,12 +27,14 @@ struct DrawTests {
         let (third, _) = fixture.join(3)
         fixture.stage(Samples.chunk(sequence: 1, bets: [], isLast: true), 3, third)
         let committer = fixture.committer
-        committer.seal(winningNumber: winningNumber, method: "configured", agencies: 3)
+        committer.seal(.allFinished)
         committer.stop()
         committer.run()
         #expect(fixture.durableSeals.count == 1)
         return fixture
     }
+
+    private static let number = DrawnNumber(number: 7, method: "configured")
 
     private func seal(_ fixture: CommitterFixture) throws -> SealRecord {
         try #require(try fixture.contents().standings.seal)
@@ -40,11 +42,11 @@ struct DrawTests {
 
     @Test("each agency has its own winners, in the order of the ledger, or an empty list")
     func winners() throws {
-        let fixture = try sealedLedger(winningNumber: 7)
+        let fixture = try sealedLedger()
         let draw = Draw(
             folder: CommitterFixture.folder, disk: fixture.disk, winnersPath: CommitterFixture.folder.winners
         ) { false }
-        let result = try #require(try draw.run(try seal(fixture)))
+        let result = try #require(try draw.run(try seal(fixture), number: Self.number))
         #expect(result.agencies?.map(\.winners) == [["A1", "A3", "A1"], [], []])
         #expect(result.agencies?.map(\.bets) == [4, 1, 0])
         #expect(result.agencies?.map(\.rejectedBets) == [1, 0, 0])
@@ -52,39 +54,39 @@ struct DrawTests {
         #expect(result.ledgerBytes == fixture.disk.bytes(CommitterFixture.folder.ledger)?.count)
     }
 
-    @Test("the seal's number decides, and a stop ends a draw without a result")
+    @Test("the number decides, and a stop ends a draw without a result")
     func stop() throws {
-        let fixture = try sealedLedger(winningNumber: 9)
+        let fixture = try sealedLedger()
         let seal = try seal(fixture)
         let draw = Draw(
             folder: CommitterFixture.folder, disk: fixture.disk, winnersPath: CommitterFixture.folder.winners
         ) { false }
-        #expect(try draw.run(seal)?.agencies?[1].winners == ["B1"])
+        #expect(try draw.run(seal, number: DrawnNumber(number: 9, method: "entered"))?.agencies?[1].winners == ["B1"])
         let stopped = Draw(
             folder: CommitterFixture.folder, disk: fixture.disk, winnersPath: CommitterFixture.folder.winners
         ) { true }
-        #expect(try stopped.run(seal) == nil)
+        #expect(try stopped.run(seal, number: Self.number) == nil)
     }
 
     @Test("a ledger that does not end with the draw's seal gives no result", arguments: 0..<4)
     func otherSeal(_ change: Int) throws {
-        let fixture = try sealedLedger(winningNumber: 7)
+        let fixture = try sealedLedger()
         var seal = try seal(fixture)
         switch change {
-        case 0: seal.winningNumber = 8
+        case 0: seal.reason = .operator
         case 1: seal.bets += 1
         case 2: seal.agencies += 1
-        default: seal.method = "other"
+        default: seal.instant = Instant(milliseconds: 1)
         }
         let draw = Draw(
             folder: CommitterFixture.folder, disk: fixture.disk, winnersPath: CommitterFixture.folder.winners
         ) { false }
-        #expect(throws: LedgerError.self) { try draw.run(seal) }
+        #expect(throws: LedgerError.self) { try draw.run(seal, number: Self.number) }
     }
 
     @Test("a damaged ledger gives no result")
     func damage() throws {
-        let fixture = try sealedLedger(winningNumber: 7)
+        let fixture = try sealedLedger()
         let seal = try seal(fixture)
         var bytes = try #require(fixture.disk.bytes(CommitterFixture.folder.ledger))
         bytes[4096 + GroupHeader.byteCount + RecordHeader.byteCount] ^= 1
@@ -92,17 +94,21 @@ struct DrawTests {
         let draw = Draw(
             folder: CommitterFixture.folder, disk: fixture.disk, winnersPath: CommitterFixture.folder.winners
         ) { false }
-        #expect(throws: LedgerError.self) { try draw.run(seal) }
+        #expect(throws: LedgerError.self) { try draw.run(seal, number: Self.number) }
     }
 
     @Test("a restart accepts only the result and the winners file of the ledger beside them")
     func published() throws {
-        let fixture = try sealedLedger(winningNumber: 7)
+        let fixture = try sealedLedger()
         let (folder, disk) = (CommitterFixture.folder, fixture.disk)
         let contents = try fixture.contents()
         #expect(try PublishedDraw(folder, contents: contents, on: disk) == nil)
+        try WinningNumber(
+            draw: Samples.draw, ledgerID: "0000000000000007", number: 7, source: .configured, enteredBy: [],
+            time: Instant(milliseconds: 1)
+        ).write(to: folder, on: disk)
         let draw = Draw(folder: folder, disk: disk, winnersPath: folder.winners) { false }
-        let result = try #require(try draw.run(try seal(fixture)))
+        let result = try #require(try draw.run(try seal(fixture), number: Self.number))
         disk.put(folder.result, result.fileBytes)
         #expect(try PublishedDraw(folder, contents: contents, on: disk)?.result == result)
         let changes: [(inout DrawResult) -> Void] = [

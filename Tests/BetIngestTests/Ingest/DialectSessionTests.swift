@@ -19,7 +19,7 @@ struct DialectSessionTests {
         switch request {
         case .unnumberedChunk(let checked, let agency): "number \(checked.chunk.count) of \(agency)"
         case .finish(let agency): "finish \(agency.map { "\($0)" } ?? "?")"
-        case .consult(let agency, let finishes, let waits): "consult \(agency) \(finishes) \(waits)"
+        case .consult(_, let agency, let finishes, let waits): "consult \(agency) \(finishes) \(waits)"
         case .answer(.invalid(let message)): "rejected \(message.badBets), logged"
         case .answer(.nothingToRecord): "stored"
         case .answer(.echo): "echo"
@@ -32,7 +32,7 @@ struct DialectSessionTests {
     }
 
     private func walk(in dialect: any Dialect = PipeDialect(), _ requests: [DialectRequest]) -> [String] {
-        var session = DialectSession(dialect, agencies: 5)
+        var session = DialectSession(dialect, draws: OneDraw())
         return requests.map { kind(session.receive($0)) }
     }
 
@@ -109,7 +109,7 @@ struct DialectSessionTests {
     @Test("bad frames and deadlines close the connection, and a hang-up releases the agency", arguments: [true, false])
     func ends(_ hasSent: Bool) {
         for event in [.invalidFrame(.header), .expired("late")] as [ConnectionEvent] {
-            var session = DialectSession(PipeDialect(), agencies: 5)
+            var session = DialectSession(PipeDialect(), draws: OneDraw())
             if hasSent { _ = session.receive(.chunk(one, Self.chunk)) }
             guard case .answer(let decision)? = session.receive(event, today: Samples.today),
                 case .final? = Answer(decision, dialect: PipeDialect())

@@ -28,7 +28,7 @@ struct NativeSessionTests {
 
     @Test("until HELLO is accepted, and after the end, events are handled on the event loop")
     func immediate() {
-        var session = NativeSession(draw: Samples.draw, agencies: 5)
+        var session = NativeSession(draws: OneDraw())
         #expect(Self.events.allSatisfy(session.isImmediate))
         _ = session.receive(Self.events[0], today: Samples.today)
         #expect(!Self.events.contains(where: session.isImmediate))
@@ -39,7 +39,7 @@ struct NativeSessionTests {
     @Test("before HELLO anything else is rejected")
     func awaitingHello() {
         let actions = Self.events.map { event in
-            var session = NativeSession(draw: Samples.draw, agencies: 5)
+            var session = NativeSession(draws: OneDraw())
             return kind(session.receive(event, today: Samples.today))
         }
         #expect(
@@ -52,7 +52,7 @@ struct NativeSessionTests {
     @Test("after HELLO chunks are accepted")
     func streaming() {
         let actions = Self.events.map { event in
-            var session = NativeSession(draw: Samples.draw, agencies: 5)
+            var session = NativeSession(draws: OneDraw())
             _ = session.receive(Self.events[0], today: Samples.today)
             return kind(session.receive(event, today: Samples.today))
         }
@@ -67,7 +67,7 @@ struct NativeSessionTests {
     func closed() {
         for first in Self.events.dropFirst() {
             for second in Self.events {
-                var session = NativeSession(draw: Samples.draw, agencies: 5)
+                var session = NativeSession(draws: OneDraw())
                 _ = session.receive(first, today: Samples.today)
                 #expect(kind(session.receive(second, today: Samples.today)) == "ignored")
             }
@@ -77,13 +77,13 @@ struct NativeSessionTests {
     @Test(
         "a HELLO with another version, agency or draw, or with a token, is rejected",
         arguments: [
-            (Hello(version: 3, agency: AgencyID(1)), ErrorCode.unsupportedVersion),
+            (Hello(version: 4, agency: AgencyID(1)), ErrorCode.unsupportedVersion),
             (Hello(agency: AgencyID(0)), .unknownAgency), (Hello(agency: AgencyID(6)), .unknownAgency),
             (Hello(agency: AgencyID(1), draw: "other"), .unknownDraw),
             (Hello(agency: AgencyID(1), token: "t"), .tokenNotAccepted),
         ])
     func rejectedHello(_ hello: Hello, _ code: ErrorCode) {
-        var session = NativeSession(draw: Samples.draw, agencies: 5)
+        var session = NativeSession(draws: OneDraw())
         guard
             case .leave(nil, .failed(let found, _))? = session.receive(.frame(of: .hello(hello)), today: Samples.today)
         else {

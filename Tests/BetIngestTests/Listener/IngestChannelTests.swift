@@ -77,7 +77,7 @@ struct IngestChannelTests {
     func incompleteLine() throws {
         let flags = ["ingest.frameSeconds": "7"]
         let configuration = try ServiceConfiguration(flags: flags, environment: [:], file: nil)
-        let port = IngestPort(configuration, agencies: 1, dialect: EchoDialect(), desk: fixture.desk)
+        let port = IngestPort(configuration, dialect: EchoDialect(), desk: fixture.desk)
         let loop = makeLoop()
         let channel = EmbeddedChannel(
             handler: IngestChannel.handler(loop: loop, port: port, peer: "test", slot: nil), loop: eventLoop)

@@ -6,8 +6,10 @@ import Testing
 struct DrawResultTests {
     static func result(_ change: (inout DrawResult) -> Void = { _ in }) -> DrawResult {
         var result = DrawResult(
-            draw: Samples.draw, ledgerID: 7, winningNumber: 7574, method: "configured", bets: 3, ledgerBytes: 8192,
-            ledgerSHA256: String(repeating: "ab", count: 32), agencyCount: 2, winningBets: 2,
+            draw: Samples.draw, ledgerID: 7, number: DrawnNumber(number: 7574, method: "configured"),
+            seal: SealRecord(
+                reason: .cutOff, instant: Instant(milliseconds: 1), bets: 3, agencies: 2, unfinished: [AgencyID(2)]),
+            ledgerBytes: 8192, ledgerSHA256: String(repeating: "ab", count: 32), winningBets: 2,
             winnersFile: .init(bytes: 178, sha256: String(repeating: "cd", count: 32)),
             agencies: [
                 .init(
@@ -48,7 +50,9 @@ struct DrawResultTests {
             ("must be 2 valid documents", { $0.agencies?[0].winners?[0] = "a;b" }),
             ("are impossible", { $0.agencies?[0].bets = .max }),
             ("do not add up", { $0.agencies?[1].bets = 0 }),
-            ("identity", { $0.ledgerID = nil }),
+            ("identity", { $0.ledgerID = nil }), ("seal is missing", { $0.seal = nil }),
+            ("seal do not add up", { $0.seal?.absentCount = 1 }),
+            ("seal do not add up", { $0.seal?.unfinished = [] }),
         ]
         for (text, change) in cases {
             do throws(DrawResultError) {
@@ -62,8 +66,8 @@ struct DrawResultTests {
 
     @Test("a result of a newer version is rejected with its version, and one of version 1 is read")
     func versions() throws {
-        #expect(throws: DrawResultError.newerVersion(3)) {
-            try DrawResult(fileBytes: Self.result { $0.version = 3 }.fileBytes)
+        #expect(throws: DrawResultError.newerVersion(4)) {
+            try DrawResult(fileBytes: Self.result { $0.version = 4 }.fileBytes)
         }
         let result = try DrawResult(fileBytes: try Repository.bytes("Tests/Fixtures/version-1/result.json"))
         #expect(result.version == 1 && result.winningBets == 9 && result.agencyCount == 5)
@@ -77,7 +81,7 @@ struct DrawResultTests {
         #expect(DrawProgress(fileBytes: progress.fileBytes) == progress)
         #expect(DrawProgress(fileBytes: []) == nil)
         #expect(DrawProgress(fileBytes: Array("{}".utf8)) == nil)
-        progress.version = 3
+        progress.version = 4
         #expect(DrawProgress(fileBytes: progress.fileBytes) == nil)
     }
 }

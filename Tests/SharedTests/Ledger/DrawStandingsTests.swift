@@ -22,6 +22,10 @@ struct DrawStandingsTests {
         return standings.check(record, payload: bytes.span)
     }
 
+    private static func seal(bets: UInt64, agencies: UInt32) -> [UInt8] {
+        SealRecord(reason: .allFinished, instant: Instant(milliseconds: 1), bets: bets, agencies: agencies).bytes
+    }
+
     @Test("records in a valid order are accepted, others are rejected with the reason")
     func rules() {
         var standings = DrawStandings()
@@ -35,9 +39,9 @@ struct DrawStandingsTests {
         #expect(check(&standings, record(.chunk, sequence: 3, before: 9))?.contains("there are 2") == true)
         #expect(check(&standings, record(.lastChunk, sequence: 3, before: 2)) == nil)
         #expect(check(&standings, record(.chunk, sequence: 4, before: 4))?.contains("finished") == true)
-        let wrong = SealRecord(bets: 5, agencies: 1, winningNumber: 1, method: "configured").bytes
+        let wrong = Self.seal(bets: 5, agencies: 1)
         #expect(check(&standings, record(.seal, sequence: 0, before: 4), wrong)?.contains("seal says 5") == true)
-        let seal = SealRecord(bets: 4, agencies: 1, winningNumber: 1, method: "configured").bytes
+        let seal = Self.seal(bets: 4, agencies: 1)
         #expect(check(&standings, record(.seal, sequence: 0, before: 4), seal) == nil)
         #expect(check(&standings, record(.chunk, agency: 2, sequence: 1, before: 4)) == "a record follows the seal")
         #expect(standings.finishedAgencies == [AgencyID(1)])
@@ -50,11 +54,14 @@ struct DrawStandingsTests {
             check(&standings, record(.chunk, sequence: 1, count: 60_000, before: 0), [0])?.contains("columns") == true)
         #expect(check(&standings, record(.chunk, agency: 0, sequence: 1, before: 0))?.contains("agency 0") == true)
         #expect(check(&standings, record(.lastChunk, sequence: 1, before: 0)) == nil)
-        let early = SealRecord(bets: 2, agencies: 5, winningNumber: 1, method: "configured").bytes
-        #expect(check(&standings, record(.seal, sequence: 0, before: 2), early)?.contains("5 agencies, 1 of 1") == true)
-        let number = SealRecord(bets: 2, agencies: 1, winningNumber: 10_000, method: "configured").bytes
-        #expect(check(&standings, record(.seal, sequence: 0, before: 2), number) != nil)
-        let seal = SealRecord(bets: 2, agencies: 1, winningNumber: 1, method: "configured").bytes
+        let early = Self.seal(bets: 2, agencies: 5)
+        #expect(
+            check(&standings, record(.seal, sequence: 0, before: 2), early)?.contains("5 of 5 agencies have finished")
+                == true)
+        // Version 1, with number 10000.
+        let number: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 1, 0x27, 0x10, 1, 0x78]
+        #expect(check(&standings, record(.numberedSeal, sequence: 0, before: 2), number) != nil)
+        let seal = Self.seal(bets: 2, agencies: 1)
         #expect(check(&standings, record(.seal, sequence: 0, before: 2), seal) == nil)
     }
 }

@@ -53,10 +53,19 @@ struct RecordHeaderTests {
         #expect(RejectionRecord(Array(rejection.bytes.dropLast()), count: 2) == nil)
         let version1 = try #require(RejectionRecord(Array(rejection.bytes.dropLast(44)), count: 2))
         #expect(version1.digest == nil && version1.message == rejection.message)
-        let seal = SealRecord(bets: 2, agencies: 5, winningNumber: 7574, method: "configured")
+        let seal = SealRecord(
+            reason: .cutOff, instant: Instant(milliseconds: 1_763_676_675_123), bets: 2, agencies: 5,
+            unfinished: [AgencyID(3)], absent: [AgencyID(4), AgencyID(5)])
         #expect(seal.bytes == (try Repository.dump("seal-payload", in: "docs/ledger.md")))
         #expect(SealRecord(seal.bytes) == seal)
         #expect(SealRecord(seal.bytes + [0]) == nil)
+        #expect(SealRecord([5] + seal.bytes.dropFirst()) == nil)
+        let numbered = try Repository.dump("numbered-seal-payload", in: "docs/ledger.md")
+        let time = Instant(milliseconds: 9)
+        let earlier = try #require(SealRecord(version1: numbered, time: time))
+        #expect(earlier.number == DrawnNumber(number: 7574, method: "configured") && earlier.instant == time)
+        #expect(earlier.bets == 2 && earlier.agencies == 5 && earlier.finishedCount == 5)
+        #expect(SealRecord(version1: numbered + [0], time: time) == nil)
     }
 
     @Test("the checksum is CRC-32C, with the instruction and without")

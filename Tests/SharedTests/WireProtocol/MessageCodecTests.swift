@@ -17,7 +17,10 @@ struct MessageCodecTests {
                     nextSequence: 3, storedBets: 200, rejectedBets: 5, maxFrameBytes: 1_048_576, window: 32,
                     isFinished: false, draw: "default",
                     stream: StreamRecord(
-                        lastChunk: .rejected, lastCount: 5, lastChecksum: 0x1234_5678, checksum: 0x9ABC_DEF0)))
+                        lastChunk: .rejected, lastCount: 5, lastChecksum: 0x1234_5678, checksum: 0x9ABC_DEF0),
+                    time: DrawTime(
+                        now: Instant(milliseconds: 1_763_676_675_123),
+                        cutOff: Instant(milliseconds: 1_763_676_735_123))))
         ),
         (
             "welcome-version-1",
@@ -62,9 +65,9 @@ struct MessageCodecTests {
             }
             return  // BetColumns checks the rest
         }
-        // A WELCOME without the stream's record is one of version 1.
-        let shorter = name == "welcome" ? frame.count - 12 : frame.count
-        for length in 0..<frame.count where length != shorter {
+        // A WELCOME without the time is one of version 2, and without the stream's record one of version 1.
+        let shorter = name == "welcome" ? [frame.count - 16, frame.count - 28] : []
+        for length in 0..<frame.count where !shorter.contains(length) {
             #expect(throws: MessageFault.self) { try Message(frame: Array(frame[..<length])) }
         }
         #expect(throws: MessageFault.self) { try Message(frame: frame + [0]) }

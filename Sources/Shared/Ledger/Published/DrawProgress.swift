@@ -6,27 +6,20 @@ private import Foundation
 /// No bet and no draw depends on it, and a failure to write it stops nothing. It can show that a ledger is an older
 /// copy.
 package struct DrawProgress: Codable, Equatable, Sendable {
-    package enum State: String, Codable, Sendable {
-        /// → `sealed`.
-        case open
-        /// → `published`.
-        case sealed
-        /// Final.
-        case published
-    }
-
-    package static let version = 2
+    package static let version = 3
 
     package var version = Self.version
     package var draw: DrawID
     /// The ledger's identity.
     package var ledgerID: String
-    package var state: State
+    package var state: DrawState
+    /// Nil in version 2, and for a draw without one.
+    package var cutOff: Instant?
     package var expectedAgencies: UInt32
     package var finishedAgencies: [AgencyID]
 
     package init(
-        draw: DrawID, ledgerID: UInt64, state: State, expectedAgencies: UInt32, finishedAgencies: [AgencyID]
+        draw: DrawID, ledgerID: UInt64, state: DrawState, expectedAgencies: UInt32, finishedAgencies: [AgencyID]
     ) {
         self.draw = draw
         self.ledgerID = DrawResult.text(ledgerID: ledgerID)
@@ -44,10 +37,10 @@ package struct DrawProgress: Codable, Equatable, Sendable {
         return Array(body) + Array("\n".utf8)
     }
 
-    /// Reads a file; nil unless it is exactly what ``fileBytes`` writes.
+    /// Reads a file; nil unless ``fileBytes`` of this version or the one before could have written it.
     package init?(fileBytes bytes: [UInt8]) {
         guard let progress = try? JSONDecoder().decode(DrawProgress.self, from: Data(bytes)),
-            progress.version == Self.version
+            progress.version == Self.version || progress.version == 2
         else { return nil }
         self = progress
     }

@@ -1,6 +1,4 @@
-private import Crypto
 package import Domain
-private import Foundation
 import WireProtocol
 
 /// `result.json`: the outcome of a draw, published once.
@@ -48,8 +46,35 @@ package struct DrawResult: Codable, Equatable, Sendable {
         }
     }
 
-    /// The version that this program writes; version 1 has no `version`, ``ledgerID`` or ``winnersFile``.
-    package static let version = 2
+    /// Why and when the ledger was sealed, and who did not finish.
+    package struct Seal: Codable, Equatable, Sendable {
+        package var reason: SealRecord.Reason
+        package var instant: Instant
+        package var finishedCount: Int
+        package var unfinishedCount: Int
+        package var absentCount: Int
+        /// By number; nil if there are too many to list.
+        package var unfinished: [AgencyID]?
+        package var absent: [AgencyID]?
+
+        package init(_ seal: SealRecord) {
+            func listed(_ agencies: [AgencyID]) -> [AgencyID]? {
+                agencies.count <= DrawResult.maxListedAgencies ? agencies : nil
+            }
+            reason = seal.reason
+            instant = seal.instant
+            finishedCount = seal.finishedCount
+            unfinishedCount = seal.unfinished.count
+            absentCount = seal.absent.count
+            unfinished = listed(seal.unfinished)
+            absent = listed(seal.absent)
+        }
+    }
+
+    /// The version that this program writes.
+    ///
+    /// Version 1 has no `version`, ``ledgerID`` or ``winnersFile``; versions 1 and 2 have no ``seal``.
+    package static let version = 3
     package static let maxListedAgencies = 10_000
     package static let maxListedWinners = 10_000
 
@@ -58,8 +83,12 @@ package struct DrawResult: Codable, Equatable, Sendable {
     /// The ledger's identity, in hexadecimal; nil in version 1.
     package var ledgerID: String?
     package var winningNumber: UInt16
-    /// How the number was chosen.
+    /// How the number was chosen: `configured` or `entered`.
     package var method: String
+    /// Whether the service knew the number before the ledger was sealed, as it does in the course's mode.
+    package var isNumberKnownBeforeSeal: Bool?
+    /// Nil before version 3.
+    package var seal: Seal?
     package var bets: UInt64
     /// The sealed ledger's size, and its SHA-256 in hexadecimal.
     package var ledgerBytes: Int
@@ -72,17 +101,19 @@ package struct DrawResult: Codable, Equatable, Sendable {
     package var agencies: [Agency]?
 
     package init(
-        draw: DrawID, ledgerID: UInt64, winningNumber: UInt16, method: String, bets: UInt64, ledgerBytes: Int,
-        ledgerSHA256: String, agencyCount: UInt32, winningBets: UInt64, winnersFile: WinnersSeal, agencies: [Agency]?
+        draw: DrawID, ledgerID: UInt64, number: DrawnNumber, seal: SealRecord, ledgerBytes: Int,
+        ledgerSHA256: String, winningBets: UInt64, winnersFile: WinnersSeal, agencies: [Agency]?
     ) {
         self.draw = draw
         self.ledgerID = Self.text(ledgerID: ledgerID)
-        self.winningNumber = winningNumber
-        self.method = method
-        self.bets = bets
+        winningNumber = number.number
+        method = number.method
+        isNumberKnownBeforeSeal = number.method == WinningNumber.configured
+        self.seal = Seal(seal)
+        bets = seal.bets
         self.ledgerBytes = ledgerBytes
         self.ledgerSHA256 = ledgerSHA256
-        self.agencyCount = agencyCount
+        agencyCount = seal.agencies
         self.winningBets = winningBets
         self.winnersFile = winnersFile
         self.agencies = agencies
@@ -95,6 +126,8 @@ package struct DrawResult: Codable, Equatable, Sendable {
         ledgerID = try values.decodeIfPresent(String.self, forKey: .ledgerID)
         winningNumber = try values.decode(UInt16.self, forKey: .winningNumber)
         method = try values.decode(String.self, forKey: .method)
+        isNumberKnownBeforeSeal = try values.decodeIfPresent(Bool.self, forKey: .isNumberKnownBeforeSeal)
+        seal = try values.decodeIfPresent(Seal.self, forKey: .seal)
         bets = try values.decode(UInt64.self, forKey: .bets)
         ledgerBytes = try values.decode(Int.self, forKey: .ledgerBytes)
         ledgerSHA256 = try values.decode(String.self, forKey: .ledgerSHA256)
@@ -106,13 +139,19 @@ package struct DrawResult: Codable, Equatable, Sendable {
             ?? (agencies ?? []).reduce(0) { $0 + $1.winningBets }
     }
 
-    /// Whether a repeated draw has the same outcome, comparing only the fields that the version has.
+    /// Whether a repeated draw from the same ledger has the same outcome.
+    ///
+    /// Fields that its version lacks are not compared.
     package func isOutcome(_ again: DrawResult) -> Bool {
         if version == Self.version { return self == again }
         var older = again
         older.version = version
-        older.ledgerID = nil
-        older.winnersFile = nil
+        older.isNumberKnownBeforeSeal = nil
+        older.seal = nil
+        if version == 1 {
+            older.ledgerID = nil
+            older.winnersFile = nil
+        }
         return self == older
     }
 
@@ -123,39 +162,19 @@ package struct DrawResult: Codable, Equatable, Sendable {
         return hexadecimal(bytes)
     }
 
-    private static let opening = Array(#"{"sha256":""#.utf8)
-    private static let middle = Array(#"","result":"#.utf8)
-    private static let closing = Array("}\n".utf8)
+    private static let envelope = ChecksummedJSON(name: "result")
 
-    /// The file's bytes: `{"sha256":"…","result":{…}}`.
-    ///
-    /// The checksum covers the bytes of the result object, so that no flipped bit is ever served.
-    package var fileBytes: [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        guard let body = try? encoder.encode(self) else {
-            preconditionFailure("strings and integers cannot be encoded")
-        }
-        return Self.opening + Array(hexadecimal(SHA256.hash(data: body)).utf8) + Self.middle + body
-            + Self.closing
-    }
+    package var fileBytes: [UInt8] { Self.envelope.bytes(self) }
 
     /// Reads a file.
     ///
     /// - Throws: ``DrawResultError`` unless ``fileBytes`` could have written it.
     package init(fileBytes bytes: [UInt8]) throws(DrawResultError) {
-        let bodyIndex = Self.opening.count + 64 + Self.middle.count
-        guard bytes.count >= bodyIndex + Self.closing.count, bytes.starts(with: Self.opening),
-            bytes[(bodyIndex - Self.middle.count)...].starts(with: Self.middle),
-            bytes.suffix(Self.closing.count).elementsEqual(Self.closing)
-        else { throw .notAResult }
-        let body = Data(bytes[bodyIndex..<bytes.count - Self.closing.count])
-        let expected = bytes[Self.opening.count..<Self.opening.count + 64]
-        guard expected.elementsEqual(hexadecimal(SHA256.hash(data: body)).utf8) else {
-            throw .checksum
-        }
-        guard let result = try? JSONDecoder().decode(DrawResult.self, from: body) else {
-            throw .notAResult
+        let result: DrawResult
+        do throws(ChecksummedJSON.Fault) {
+            result = try Self.envelope.read(DrawResult.self, from: bytes)
+        } catch {
+            throw error == .checksum ? .checksum : .notAResult
         }
         if result.version > Self.version { throw .newerVersion(result.version) }
         if let fault = result.fault { throw .invalid(fault) }
@@ -170,6 +189,14 @@ package struct DrawResult: Codable, Equatable, Sendable {
         if winningBets > bets { return "\(winningBets) winning bets of \(bets)" }
         if version >= 2, ledgerID == nil || winnersFile == nil {
             return "the ledger's or the winners file's identity is missing"
+        }
+        if version >= 3 {
+            guard let seal else { return "the seal is missing" }
+            let counts = [seal.finishedCount, seal.unfinishedCount, seal.absentCount]
+            guard counts.allSatisfy({ (0...Int(agencyCount)).contains($0) }), counts.reduce(0, +) == Int(agencyCount),
+                (seal.unfinished?.count ?? seal.unfinishedCount) == seal.unfinishedCount,
+                (seal.absent?.count ?? seal.absentCount) == seal.absentCount
+            else { return "the agencies of the seal do not add up" }
         }
         guard let agencies else { return version == 1 ? "the agencies are missing" : nil }
         guard agencies.count == Int(agencyCount) else {

@@ -55,7 +55,7 @@ package struct AgencyStanding: Equatable, Sendable {
             storedBets += UInt64(count)
             isFinished = true
         case .rejection: rejectedBets += UInt64(count)
-        case .seal, .start: preconditionFailure("a record of the service's own belongs to no agency")
+        case .numberedSeal, .start, .seal: preconditionFailure("a record of the service's own belongs to no agency")
         }
     }
 

@@ -10,6 +10,9 @@ package struct DrawStandings: Sendable {
     package private(set) var seal: SealRecord?
     /// The largest number of agencies expected since the ledger was created; 0 in a ledger of version 1.
     package private(set) var expectedAgencies: UInt32 = 0
+    /// The newest time of a record, and of a record of an agency.
+    package private(set) var lastTime = Instant(milliseconds: 0)
+    private var lastChunkTime = Instant(milliseconds: 0)
     /// Whether each agency's bets are digested; WELCOME needs that, a draw does not.
     private let tracksDigests: Bool
 
@@ -47,8 +50,14 @@ package struct DrawStandings: Sendable {
     /// Sequences have no gaps, nothing follows an agency's last chunk or the seal, and positions and totals add up.
     package mutating func check(_ record: RecordHeader, payload: Span<UInt8>) -> String? {
         if seal != nil { return "a record follows the seal" }
-        if record.kind == .seal { return check(seal: payload) }
-        if record.kind == .start { return check(start: payload) }
+        let time = Instant(milliseconds: record.time)
+        defer { lastTime = max(lastTime, time) }
+        switch record.kind {
+        case .start: return check(start: payload)
+        case .seal: return check(seal: SealRecord(payload.array))
+        case .numberedSeal: return check(seal: SealRecord(version1: payload.array, time: time))
+        case .chunk, .lastChunk, .rejection: break
+        }
         if record.agency.rawValue == 0 { return "the record belongs to agency 0" }
         var (count, bets): (Int, BetsDigest?) = (record.count, nil)
         if record.kind == .rejection {
@@ -77,6 +86,7 @@ package struct DrawStandings: Sendable {
                 + "\(storedBets)"
         }
         apply(record.kind, agency: record.agency, count: count, bets: bets)
+        lastChunkTime = max(lastChunkTime, time)
         return nil
     }
 
@@ -86,21 +96,39 @@ package struct DrawStandings: Sendable {
         return nil
     }
 
-    private mutating func check(seal payload: Span<UInt8>) -> String? {
-        guard let seal = SealRecord(payload.array), seal.winningNumber <= Limits.maxNumber else {
+    private mutating func check(seal read: SealRecord?) -> String? {
+        guard let seal = read, (seal.number?.number ?? 0) <= Limits.maxNumber else {
             return "the payload of a seal is not valid"
         }
         guard seal.bets == storedBets else {
             return "the seal says \(seal.bets) bets, but the ledger has \(storedBets)"
         }
-        let finished = finishedAgencies
-        guard finished.count == Int(seal.agencies), finished.last?.rawValue ?? 0 <= seal.agencies,
-            standings.count == finished.count
-        else {
-            return "the seal says \(seal.agencies) agencies, \(finished.count) of \(standings.count) have finished"
+        if let last = standings.keys.max(), last.rawValue > seal.agencies {
+            return "the seal says \(seal.agencies) agencies, but agency \(last) has records"
+        }
+        let own = SealRecord(seal.reason, at: seal.instant, of: self, agencies: seal.agencies)
+        guard seal.unfinished == own.unfinished, seal.absent == own.absent else {
+            return "the seal says that \(seal.finishedCount) of \(seal.agencies) agencies have finished, "
+                + "\(seal.unfinished.count) have not and \(seal.absent.count) are absent; the ledger has "
+                + "\(own.finishedCount), \(own.unfinished.count) and \(own.absent.count)"
+        }
+        if seal.reason == .cutOff, lastChunkTime >= seal.instant {
+            return "the seal says that the cut-off was \(seal.instant), but a chunk is of \(lastChunkTime)"
         }
         self.seal = seal
         return nil
+    }
+}
+
+extension SealRecord {
+    /// Makes the seal of a ledger with these standings.
+    ///
+    /// - Parameter agencies: the agencies of the draw, numbered from 1.
+    package init(_ reason: Reason, at instant: Instant, of standings: DrawStandings, agencies: UInt32) {
+        self.init(reason: reason, instant: instant, bets: standings.storedBets, agencies: agencies)
+        unfinished = standings.standings.filter { !$0.value.isFinished }.keys.sorted()
+        guard standings.standings.count < Int(agencies) else { return }
+        absent = (0..<agencies).map { AgencyID($0 + 1) }.filter { standings.standings[$0] == nil }
     }
 }
 

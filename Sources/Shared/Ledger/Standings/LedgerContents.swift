@@ -32,7 +32,7 @@ package struct LedgerContents: Sendable {
                 if let fault {
                     throw .damaged(path: path, offset: record.offset, reason: fault)
                 }
-                guard record.header.kind != .seal, record.header.kind != .start else { continue }
+                guard !record.header.kind.isService else { continue }
                 index.append(record.offset, agency: record.header.agency)
                 chunkCount += 1
             }

@@ -209,6 +209,49 @@ extension LogEvent {
             [("byte", .number(offset)), ("bytes", .number(bytes))], level: .warning)
     }
 
+    package static func drawOpened(_ draw: DrawID, cutOff: Instant?) -> LogEvent {
+        LogEvent(
+            "open_draw", "success",
+            [("draw", .text(draw.name))] + (cutOff.map { [("cut_off", .text("\($0)"))] } ?? []))
+    }
+
+    package static func drawSealed(_ draw: DrawID, reason: String, unfinished: Int, absent: Int) -> LogEvent {
+        LogEvent(
+            "seal", "success",
+            [
+                ("draw", .text(draw.name)), ("reason", .text(reason)), ("unfinished", .number(unfinished)),
+                ("absent", .number(absent)),
+            ])
+    }
+
+    /// The draw will not be drawn.
+    package static func drawVoid(_ draw: DrawID, reason: String) -> LogEvent {
+        LogEvent("void", "success", [("draw", .text(draw.name)), ("reason", .text(reason))], level: .warning)
+    }
+
+    /// The draw is sealed and waits for operators to enter its number.
+    package static func numberAwaited(_ draw: DrawID) -> LogEvent {
+        LogEvent("number", "in_progress", [("draw", .text(draw.name))], level: .warning)
+    }
+
+    /// A planned draw whose cut-off passed while the service was down.
+    package static func drawMissed(_ draw: DrawID) -> LogEvent {
+        LogEvent("open_draw", "fail", [("draw", .text(draw.name))], level: .error)
+    }
+
+    /// Lines of late.csv are not valid: those of chunks that were not answered, or the file was changed.
+    package static func lateListDamaged(path: String, lines: Int) -> LogEvent {
+        LogEvent("read_late", "fail", [("path", .text(path)), ("lines", .number(lines))], level: .warning)
+    }
+
+    package static func clockStepped(milliseconds: Int) -> LogEvent {
+        LogEvent("clock", "fail", [("stepped_ms", .number(milliseconds))], level: .warning)
+    }
+
+    package static func refundsListed(path: String) -> LogEvent {
+        LogEvent("list_refunds", "success", [("path", .text(path))])
+    }
+
     package static func published(path: String) -> LogEvent {
         LogEvent("publish", "success", [("path", .text(path))])
     }

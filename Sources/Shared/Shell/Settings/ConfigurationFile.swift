@@ -48,7 +48,7 @@ package struct ConfigurationFile: Sendable {
             faults.append("\(path):\(line(value)): \(key.path) must be one value")
             return
         }
-        if case .optionalEndpoint = key.kind {
+        if key.isOptional {
             entries[key.path] = Entry(value: Self.isNull(value) ? "" : scalar.string, line: line(value))
         } else if Self.isNull(value) {
             let hint = scalar.string == "~" ? " (a lone ~ is YAML's null)" : ""

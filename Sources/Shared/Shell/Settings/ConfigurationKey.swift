@@ -1,5 +1,6 @@
 import Dialects
 import Domain
+import Ledger
 import Platform
 
 /// One key of `config.yaml`: its type, default and range.
@@ -17,6 +18,12 @@ package struct ConfigurationKey: Sendable {
         /// `host:port`, or empty to leave the port closed.
         case optionalEndpoint
         case draw(default: String)
+        /// The name of a draw, or empty.
+        case optionalDraw
+        /// A path, or empty.
+        case optionalPath
+        /// Names of users, separated by commas; may be empty.
+        case users
         /// A path; not empty, and without a leading `~`, which only a shell expands.
         case path(default: String)
         case choice([String], default: String)
@@ -47,17 +54,28 @@ package struct ConfigurationKey: Sendable {
         return name
     }
 
-    package static let all: [ConfigurationKey] = keys + dialects
+    package static let all: [ConfigurationKey] = keys + dialects + dialectDraws
 
     /// None is open by default.
     private static let dialects = DialectRegistry.ports.map {
         ConfigurationKey("dialects.\($0.key)", .optionalEndpoint)
     }
 
+    /// The draw to which each dialect is bound; by default the one that closes next.
+    private static let dialectDraws = DialectRegistry.ports.filter { !$0.isWinners }.map {
+        ConfigurationKey("dialects.draw.\($0.key)", .optionalDraw)
+    }
+
     private static let keys: [ConfigurationKey] = [
         ConfigurationKey("agencies", .integer(1...1_000_000, default: 5)),
         ConfigurationKey("draw.id", .draw(default: "default")),
         ConfigurationKey("draw.winningNumber", .integer(0...9999, default: 7574)),
+        ConfigurationKey(
+            "draw.number",
+            .choice(DrawTerms.NumberSource.allCases.map(\.rawValue), default: "configured")),
+        ConfigurationKey("calendar", .optionalPath),
+        ConfigurationKey("operators.users", .users),
+        ConfigurationKey("operators.fourEyes", .choice(["false", "true"], default: "false")),
         ConfigurationKey("ingest.listen", .endpoint(default: "0.0.0.0:12345")),
         ConfigurationKey(
             "ingest.address", .endpoint(default: "127.0.0.1:12345"), aliases: ["CLI_SERVER_ADDRESS"]),
@@ -79,6 +97,7 @@ package struct ConfigurationKey: Sendable {
         ConfigurationKey("winners.address", .endpoint(default: "127.0.0.1:12346")),
         ConfigurationKey("winners.maxConnections", .integer(1...1_000_000, default: 16_384)),
         ConfigurationKey("winners.maxPerAddress", .integer(1...1_000_000, default: 16_384)),
+        ConfigurationKey("winners.keptDraws", .integer(1...10_000, default: 32)),
         ConfigurationKey(
             "batch.maxAmount", .integer(1...Limits.maxChunkBets, default: 100),
             aliases: ["CLI_BATCH_MAXAMOUNT"]),
@@ -106,8 +125,9 @@ package struct ConfigurationKey: Sendable {
         case .automaticInteger(let range):
             "auto or a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .endpoint, .optionalEndpoint: "host:port, for example 127.0.0.1:12345 or [::1]:12345"
-        case .draw: "1 to \(Limits.maxDrawNameBytes) letters, digits, - or _"
-        case .path: "a path in full, for example /srv/quiniela, without ~ (it is not expanded here)"
+        case .draw, .optionalDraw: "1 to \(Limits.maxDrawNameBytes) letters, digits, - or _"
+        case .users: "names of users, separated by commas"
+        case .path, .optionalPath: "a path in full, for example /srv/quiniela, without ~ (it is not expanded here)"
         case .choice(let values, _): "one of \(values.joined(separator: ", "))"
         }
     }
@@ -116,8 +136,16 @@ package struct ConfigurationKey: Sendable {
         switch kind {
         case .integer(_, let value): String(value)
         case .automaticInteger: "auto"
-        case .optionalEndpoint: ""
+        case .optionalEndpoint, .optionalDraw, .optionalPath, .users: ""
         case .endpoint(let value), .draw(let value), .path(let value), .choice(_, let value): value
+        }
+    }
+
+    /// Whether the key may have no value.
+    var isOptional: Bool {
+        switch kind {
+        case .optionalEndpoint, .optionalDraw, .optionalPath, .users: true
+        default: false
         }
     }
 
@@ -129,9 +157,14 @@ package struct ConfigurationKey: Sendable {
         case .endpoint: Endpoint(text) != nil
         case .optionalEndpoint: text.isEmpty || Endpoint(text) != nil
         case .draw: DrawID(text) != nil
-        case .path: !text.isEmpty && !text.hasPrefix("~") && !text.utf8.contains(0)
+        case .optionalDraw: text.isEmpty || DrawID(text) != nil
+        case .path: !text.isEmpty && Self.isPath(text)
+        case .optionalPath: Self.isPath(text)
+        case .users: text.split(separator: ",").allSatisfy { !$0.contains(" ") && !$0.contains(":") }
         case .choice(let values, _):
             values.contains { $0.lowercased() == text.lowercased() }
         }
     }
+
+    private static func isPath(_ text: String) -> Bool { !text.hasPrefix("~") && !text.utf8.contains(0) }
 }

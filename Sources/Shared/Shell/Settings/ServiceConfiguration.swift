@@ -34,6 +34,8 @@ package struct ServiceConfiguration: Sendable {
         package var maxConnections: Int
         /// The maximum from one address.
         package var maxPerAddress: Int
+        /// The published draws whose winners are open at a time.
+        package var keptDraws: Int
     }
 
     package struct Retry: Sendable {
@@ -45,7 +47,15 @@ package struct ServiceConfiguration: Sendable {
         package var drawDeadline: Duration
     }
 
-    /// A dialect's port.
+    /// The users that may command the running service.
+    package struct Operators: Sendable {
+        /// Names of users, besides the service's own.
+        package var users: [String]
+        /// Whether the two entries of a number must come from two users.
+        package var needFourEyes: Bool
+    }
+
+    /// A port for agencies of a dialect.
     package struct DialectPort: Sendable {
         /// The key below `dialects`.
         package var name: String
@@ -57,11 +67,20 @@ package struct ServiceConfiguration: Sendable {
 
     package var agencies: UInt32
     package var draw: DrawID
+    /// Whether `draw.id` was set rather than left at its default.
+    package var isDrawChosen: Bool
     package var winningNumber: UInt16
+    /// The source of the number of `draw.id`.
+    package var numberSource: DrawTerms.NumberSource
+    /// The path of the calendar that opens the draws; nil: the draw is `draw.id`.
+    package var calendar: String?
+    package var operators: Operators
     package var ingest: Ingest
     package var winners: Winners
     /// Those that are configured.
     package var dialects: [DialectPort]
+    /// The draws to which dialects are bound, by the name of the dialect.
+    package var dialectDraws: [String: DrawID]
     package var maxChunkBets: Int
     /// The maximum size of a whole frame, its length prefix included.
     package var maxChunkBytes: Int
@@ -101,6 +120,11 @@ package struct ServiceConfiguration: Sendable {
         agencies = UInt32(source.integer("agencies"))
         draw = source.parsed("draw.id", DrawID.init)
         winningNumber = UInt16(source.integer("draw.winningNumber"))
+        numberSource = source.parsed("draw.number") { DrawTerms.NumberSource(rawValue: $0.lowercased()) }
+        calendar = source.parsed("calendar") { .some($0.isEmpty ? nil : $0) }
+        operators = Operators(
+            users: source.parsed("operators.users") { $0.split(separator: ",").map(String.init) },
+            needFourEyes: source.parsed("operators.fourEyes") { $0.lowercased() == "true" })
         ingest = Ingest(
             listen: source.parsed("ingest.listen", Endpoint.init),
             address: source.parsed("ingest.address", Endpoint.init),
@@ -118,13 +142,18 @@ package struct ServiceConfiguration: Sendable {
             listen: source.parsed("winners.listen", Endpoint.init),
             address: source.parsed("winners.address", Endpoint.init),
             maxConnections: source.integer("winners.maxConnections"),
-            maxPerAddress: source.integer("winners.maxPerAddress"))
+            maxPerAddress: source.integer("winners.maxPerAddress"),
+            keptDraws: source.integer("winners.keptDraws"))
         dialects = []
         for port in DialectRegistry.ports {
             let endpoint = source.parsed("dialects.\(port.key)") { Optional(Endpoint($0)) }
             guard let endpoint else { continue }
             dialects.append(
                 DialectPort(name: port.key, endpoint: endpoint, dialect: port.dialect, isWinners: port.isWinners))
+        }
+        dialectDraws = [:]
+        for port in DialectRegistry.ports where !port.isWinners {
+            dialectDraws[port.key] = source.parsed("dialects.draw.\(port.key)") { .some(DrawID($0)) }
         }
         maxChunkBets = source.integer("batch.maxAmount")
         maxChunkBytes = source.integer("batch.maxBytes")
@@ -142,6 +171,7 @@ package struct ServiceConfiguration: Sendable {
         values = source.found.map { ($0.path, effective[$0.path] ?? $0.1.value) }
         origins = source.found.map(\.1.place)
         warnings = source.warnings
+        isDrawChosen = source.found.contains { $0.path == "draw.id" && $0.1.place != "default" }
         isLogLevelChosen = source.found.contains { $0.path == "log.level" && $0.1.place != "default" }
         var faults = source.faults
         if !data.hasPrefix("/"), faults.isEmpty {

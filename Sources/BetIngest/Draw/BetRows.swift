@@ -1,4 +1,5 @@
 import Domain
+import Ledger
 import WireProtocol
 
 /// Bets as rows of CSV.
@@ -22,6 +23,25 @@ struct BetRows {
             bytes.append(
                 contentsOf: ",\(columns.birthdate(at: bet)),\(columns.number(at: bet))\r\n".utf8)
         }
+    }
+
+    /// Appends the bets of a record.
+    ///
+    /// - Throws: ``LedgerError/damaged(path:offset:reason:)`` if its bytes do not hold as many bets as it claims.
+    mutating func append(
+        _ record: LedgerReader.Record, of reader: borrowing LedgerReader, path: String
+    ) throws(LedgerError) {
+        let fault = reader.withPayload(of: record) { payload -> ChunkFault? in
+            let columns = BetColumns(payload, count: record.header.count)
+            do throws(ChunkFault) {
+                try columns.checkLayout()
+            } catch {
+                return error
+            }
+            append(columns, agency: record.header.agency)
+            return nil
+        }
+        if let fault { throw .damaged(path: path, offset: record.offset, reason: "\(fault)") }
     }
 
     mutating func take() -> [UInt8] {

@@ -1,0 +1,329 @@
+import Domain
+import Ledger
+import Platform
+import Shell
+import Storage
+
+/// The draws of the service: opens them, recovers them, and hands each event to the lifecycle of its draw.
+///
+/// Isolation: the main thread, "the main process draws"; connections find draws in ``OpenDraws``.
+struct DrawBook {
+    /// How the service was started.
+    struct Setup: Sendable {
+        let configuration: ServiceConfiguration
+        /// The version of this program; ledgers record it.
+        let program: String
+        /// Whether a draw of the configuration without a ledger is an error.
+        let expectsLedger: Bool
+    }
+
+    private let setup: Setup
+    private let draws: OpenDraws
+    private let inbox: MainInbox
+    private let office: DrawOffice
+    private var lifecycles: [DrawID: DrawLifecycle] = [:]
+    private var threads: [DrawID: NamedThread] = [:]
+    /// Whether committers of new draws get a thread; simulations step them.
+    private var hasThreads = false
+    private var final: Set<DrawID> = []
+
+    init(_ setup: Setup, draws: OpenDraws, inbox: MainInbox, office: DrawOffice) {
+        self.setup = setup
+        self.draws = draws
+        self.inbox = inbox
+        self.office = office
+    }
+
+    private var configuration: ServiceConfiguration { setup.configuration }
+    private var data: DataFolder { configuration.folder.data }
+    /// The draw of the configuration; nil if a calendar opens the draws.
+    private var configuredDraw: DrawID? { configuration.calendar == nil ? configuration.draw : nil }
+
+    private func folder(_ draw: DrawID) -> DrawFolder { DrawFolder(data: data.path, draw: draw) }
+
+    /// The draws that are not final, or whose ledgers are still open.
+    var all: [DrawLifecycle] { lifecycles.values.sorted { $0.draw.id.name < $1.draw.id.name } }
+
+    subscript(draw: DrawID) -> DrawLifecycle? { lifecycles[draw] }
+
+    /// Whether a draw was opened, now or earlier.
+    func exists(_ draw: DrawID) -> Bool {
+        let folder = folder(draw)
+        return lifecycles[draw] != nil
+            || [folder.terms, folder.progress, folder.result, folder.void].contains { office.disk.stamp($0) != nil }
+    }
+
+    /// Whether a draw is published or void.
+    func isDone(_ draw: DrawID) -> Bool {
+        guard let state = lifecycles[draw]?.state else { return false }
+        return state == .published || state == .void
+    }
+}
+
+// MARK: - Start and stop
+
+extension DrawBook {
+    /// Recovers every draw that is not final, and seals those whose cut-off passed while the service was down.
+    ///
+    /// Reads no ledger of a final draw, except that of the configuration's draw.
+    ///
+    /// - Parameter ledgerID: makes the identity of a new ledger.
+    /// - Returns: false after a stop.
+    /// - Throws: as ``DrawRecovery``.
+    mutating func recover(ledgerID: () -> UInt64 = { .random(in: 1...UInt64.max) }) throws -> Bool {
+        try office.disk.makeFolder(data.draws)
+        for name in try office.disk.names(in: data.draws) {
+            guard let draw = DrawID(name), draw != configuredDraw else { continue }
+            let folder = folder(draw)
+            if DrawState.isFinal(folder, on: office.disk) {
+                final.insert(draw)
+            } else if office.disk.stamp(folder.terms) != nil {
+                guard try recover(draw, ledgerID: ledgerID()) else { return false }
+            }
+        }
+        draws.setFinal(final)
+        for draw in office.events.unpublished where office.disk.stamp(folder(draw).result) != nil {
+            var event = DrawEvent(.published, draw: draw, time: office.now)
+            event.recovered = true
+            try office.events.append(event)
+        }
+        if let configuredDraw {
+            try office.disk.makeFolder(folder(configuredDraw).path)
+            guard try recover(configuredDraw, ledgerID: ledgerID()) else { return false }
+        } else {
+            try loadLastPublished()
+        }
+        return true
+    }
+
+    /// Starts the committers' threads.
+    mutating func startThreads() {
+        hasThreads = true
+        for (id, lifecycle) in lifecycles { startThread(id, lifecycle.draw) }
+    }
+
+    private mutating func startThread(_ id: DrawID, _ draw: OpenDraw) {
+        if hasThreads { threads[id] = NamedThread("committer") { draw.committer.run() } }
+    }
+
+    /// Commits and answers what is staged, and closes every ledger.
+    ///
+    /// Blocks.
+    mutating func stop() {
+        for lifecycle in lifecycles.values { lifecycle.draw.committer.stop() }
+        for lifecycle in all {
+            if let thread = threads.removeValue(forKey: lifecycle.draw.id) {
+                thread.join()
+            } else {
+                lifecycle.draw.committer.run()
+            }
+            office.log(.closed("ledger \(lifecycle.folder.ledger)"))
+        }
+    }
+
+    /// Makes the result published last available to dialects, whose agencies cannot name a draw.
+    private func loadLastPublished() throws {
+        let newest = final.compactMap { draw in office.disk.stamp(folder(draw).result).map { (draw, $0.changed) } }
+            .max { ($0.1, $0.0.name) < ($1.1, $1.0.name) }
+        guard let draw = newest?.0 else { return }
+        let published = try PublishedDraw(folder(draw), on: office.disk)
+        let consultations = DialectConsultations()
+        consultations.publish(published)
+        draws.published(
+            .init(
+                entry: DrawEntry(draw: draw, agencies: published.result.agencyCount), consultations: consultations))
+    }
+
+    /// Opens the ledger of a draw and continues its lifecycle.
+    ///
+    /// - Returns: false after a stop.
+    private mutating func recover(_ id: DrawID, ledgerID: UInt64) throws -> Bool {
+        let recovery = try DrawRecovery(
+            folder(id), agencies: configuration.agencies, expectsLedger: setup.expectsLedger, on: office.disk,
+            time: office.clock(), ledgerID: ledgerID, isStopping: office.isStopping)
+        guard let recovery else { return false }
+        let draw = try makeDraw(recovery)
+        var lifecycle = DrawLifecycle(
+            draw, recovery: recovery, source: recovery.terms?.number ?? configuration.numberSource, office: office)
+        draws.add(draw)
+        if recovery.published != nil { draws.published(.init(entry: draw.entry, consultations: draw.consultations)) }
+        lifecycles[id] = lifecycle
+        try lifecycle.resume(recovery)
+        lifecycles[id] = lifecycle
+        // A seal that is due is durable before a port opens.
+        _ = draw.committer.commitStaged()
+        if let failure = inbox.failure { throw failure }
+        startThread(id, draw)
+        return true
+    }
+
+    private func makeDraw(_ recovery: DrawRecovery) throws(LedgerError) -> OpenDraw {
+        let (inbox, log, contents, folder) = (inbox, office.log, recovery.contents, recovery.folder)
+        let id = folder.draw
+        if contents.end.tornBytes > 0 {
+            log(.tornGroupCut(offset: contents.end.offset, bytes: contents.end.tornBytes))
+        }
+        let agencies = recovery.terms?.agencies ?? contents.standings.agencies(configured: configuration.agencies)
+        let ledger = try OpenLedger(
+            folder.ledger, contents: contents, on: office.disk, time: office.clock(),
+            start: StartRecord(agencies: agencies, program: setup.program))
+        log(
+            .ledgerOpened(path: folder.ledger, bets: contents.standings.storedBets, isDirect: ledger.isDirect))
+        let late = try LateFile(folder, on: office.disk)
+        if late.invalidLines > 0 { log(.lateListDamaged(path: folder.late, lines: late.invalidLines)) }
+        let expected = Int(agencies)
+        let latch = CompletionLatch(remaining: max(0, expected - contents.standings.finishedAgencies.count)) {
+            inbox.post(.allAgenciesFinished(id))
+        }
+        let observer = LedgerCommitter.Observer(
+            agencyFinished: { agency in
+                inbox.post(.agenciesFinished(id, [agency]))
+                let remaining = latch.countDown()
+                log(.agencyFinished(agency, remaining: remaining, expected: expected))
+            },
+            late: { inbox.post(.late(id, $0)) },
+            sealed: { inbox.post(.sealed(id, $0)) },
+            failed: { inbox.post(.failed($0)) })
+        let admission = Admission(
+            id, agencies: agencies, standings: contents.standings, cutOff: recovery.cutOff,
+            time: late.snapshot.lastTime)
+        let committer = LedgerCommitter(
+            admission: admission, ledger: ledger, late: late, observer: observer, clock: office.clock,
+            namesBets: log.writesSuccess)
+        let consultations = DialectConsultations()
+        if let published = recovery.published { consultations.publish(published) }
+        return OpenDraw(id: id, agencies: agencies, committer: committer, consultations: consultations)
+    }
+}
+
+// MARK: - Events
+
+extension DrawBook {
+    /// Opens a draw, durably, unless it has been opened.
+    ///
+    /// The ledger first: terms without a ledger mean that the ledger is lost.
+    ///
+    /// - Throws: as ``DrawRecovery``; ``DiskError``.
+    mutating func open(_ opening: DrawOpening, ledgerID: UInt64 = .random(in: 1...UInt64.max)) throws {
+        let folder = folder(opening.draw)
+        guard lifecycles[opening.draw] == nil, office.disk.stamp(folder.terms) == nil else { return }
+        try office.disk.makeFolder(folder.path)
+        let identity = try emptyLedger(folder, ledgerID: ledgerID)
+        let terms = DrawTerms(
+            draw: opening.draw, ledgerID: DrawResult.text(ledgerID: identity), opens: opening.opens,
+            cutOff: opening.cutOff, agencies: configuration.agencies, number: opening.number, openedBy: opening.by)
+        try terms.write(to: folder, on: office.disk)
+        _ = try recover(opening.draw, ledgerID: identity)
+    }
+
+    /// Creates the ledger of a new draw, or finds the one that a crash left without terms.
+    ///
+    /// - Returns: its identity.
+    /// - Throws: ``LedgerError``; ``DrawFolderFault/termsMissing(path:)`` for a ledger that is not empty.
+    private func emptyLedger(_ folder: DrawFolder, ledgerID: UInt64) throws -> UInt64 {
+        guard office.disk.stamp(folder.ledger) != nil else {
+            let header = LedgerHeader(draw: folder.draw, ledgerID: ledgerID, createdAt: office.clock())
+            try LedgerWriter.create(at: folder.ledger, header: header, on: office.disk)
+            return ledgerID
+        }
+        let contents = try LedgerContents(reading: folder.ledger, on: office.disk)
+        guard contents.chunkCount == 0, contents.standings.seal == nil else {
+            throw DrawFolderFault.termsMissing(path: folder.terms)
+        }
+        return contents.header.ledgerID
+    }
+
+    /// Hands an event of a draw to its lifecycle.
+    ///
+    /// - Throws: ``LedgerError``, ``DiskError``, ``DrawDocumentError``.
+    mutating func handle(_ event: MainInbox.Event) throws {
+        switch event {
+        case .agenciesFinished(let draw, let agencies): lifecycles[draw]?.agenciesFinished(agencies)
+        case .allAgenciesFinished(let draw): lifecycles[draw]?.close(.allFinished)
+        case .late(let draw, let agencies): try lifecycles[draw]?.late(agencies)
+        case .sealed(let draw, let seal): try change(draw) { (lifecycle) throws in try lifecycle.sealed(seal) }
+        case .command(let command): try handle(command)
+        case .failed, .stop, .openingsDue, .clockStepped: break
+        }
+    }
+
+    private mutating func change<Outcome>(
+        _ id: DrawID, _ body: (inout DrawLifecycle) throws -> Outcome
+    ) throws -> Outcome? {
+        guard var lifecycle = lifecycles[id] else { return nil }
+        defer { lifecycles[id] = lifecycle }
+        let outcome = try body(&lifecycle)
+        if lifecycle.state == .published {
+            draws.published(.init(entry: lifecycle.draw.entry, consultations: lifecycle.draw.consultations))
+        }
+        return outcome
+    }
+
+    /// Closes the ledgers of final draws that nobody uses.
+    mutating func retire() {
+        for (id, lifecycle) in lifecycles where id != configuredDraw {
+            guard DrawState.isFinal(lifecycle.folder, on: office.disk), draws.retire(id) else { continue }
+            lifecycle.draw.committer.stop()
+            if let thread = threads.removeValue(forKey: id) { thread.join() } else { lifecycle.draw.committer.run() }
+            lifecycles[id] = nil
+        }
+    }
+
+    /// Carries out an operator's command, and replies.
+    ///
+    /// - Throws: what ends the service; a ``CommandFault`` is replied.
+    private mutating func handle(_ command: OperatorCommand) throws {
+        do {
+            command.reply(.success(try perform(command)))
+        } catch let fault as CommandFault {
+            command.reply(.failure(fault))
+        } catch {
+            command.reply(.failure(CommandFault("the service ends: \(error)")))
+            throw error
+        }
+    }
+
+    private mutating func perform(_ command: OperatorCommand) throws -> String {
+        switch command.action {
+        case .open(let opening):
+            if exists(opening.draw) { throw CommandFault("there is a draw \(opening.draw) already") }
+            if let cutOff = opening.cutOff, cutOff <= office.now {
+                throw CommandFault("the cut-off \(cutOff) has passed; it is \(office.now)")
+            }
+            try open(opening)
+            return "draw \(opening.draw) is open" + (opening.cutOff.map { " until \($0)" } ?? "")
+        case .close(let draw):
+            return try operate(draw) { lifecycle in
+                guard lifecycle.state == .open else {
+                    throw CommandFault("draw \(draw) is \(lifecycle.state.rawValue) already")
+                }
+                lifecycle.close(.operator)
+                return "draw \(draw) takes no more bets"
+            }
+        case .moveCutOff(let draw, let cutOff):
+            return try operate(draw) { lifecycle in
+                try lifecycle.moveCutOff(to: cutOff, by: command.user)
+                return "draw \(draw) closes at \(cutOff)"
+            }
+        case .enterNumber(let draw, let number):
+            return try operate(draw) { lifecycle in
+                try lifecycle.enter(number, by: command.user)
+                    ? "the number of draw \(draw) is known: both entries agree"
+                    : "draw \(draw) has one entry of its number; enter it once more"
+            }
+        case .makeVoid(let draw, let reason):
+            return try operate(draw) { lifecycle in
+                try lifecycle.makeVoid(reason: reason, by: command.user)
+                return "draw \(draw) is void"
+            }
+        }
+    }
+
+    private mutating func operate(
+        _ draw: DrawID, _ body: (inout DrawLifecycle) throws -> String
+    ) throws -> String {
+        if let text = try change(draw, body) { return text }
+        throw CommandFault(
+            final.contains(draw) ? "draw \(draw) is closed and its ledger is not in use" : "there is no draw \(draw)")
+    }
+}

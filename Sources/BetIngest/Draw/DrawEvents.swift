@@ -1,0 +1,115 @@
+import Domain
+import Ledger
+import Storage
+
+/// `events.log`, open for appending.
+///
+/// An event is written after what it reports is durable, and before anything that follows from it. So at most the last
+/// event is missing after a crash, and the next start writes it.
+///
+/// Isolation: the main thread; blocks.
+final class DrawEvents {
+    private let path: String
+    private let disk: any Disk
+    private var file: (any DiskFile)?
+    private var byteCount: Int
+    private var previous: String
+    /// The events of draws that are not final.
+    private var known: [DrawID: Set<DrawEvent.Kind>] = [:]
+    /// The time of the last line.
+    private(set) var lastTime: Instant?
+
+    /// Reads the log; a line without an end was torn by a crash.
+    ///
+    /// - Throws: ``DiskError``.
+    init(_ data: DataFolder, on disk: any Disk) throws(DiskError) {
+        path = data.events
+        self.disk = disk
+        let bytes = try DurableFile.read(data.events, on: disk) ?? []
+        let end = bytes.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+        byteCount = end
+        previous = DrawEvent.noPrevious
+        var lastLine: ArraySlice<UInt8>?
+        var lineStart = 0
+        while lineStart < end, let lineEnd = bytes[lineStart..<end].firstIndex(of: UInt8(ascii: "\n")) {
+            let line = bytes[lineStart..<lineEnd]
+            if lineEnd + 1 == end {
+                // The sectors of the last line may have been written in any order before a crash.
+                guard let last = DrawEvent(line: line) else {
+                    byteCount = lineStart
+                    break
+                }
+                lastTime = last.time
+            }
+            lastLine = line
+            lineStart = lineEnd + 1
+            // Decoding every line would take a second for ten years of draws.
+            guard let kind = line.value(ofKey: "event").flatMap(DrawEvent.Kind.init), kind.isRemembered,
+                let draw = line.value(ofKey: "draw").flatMap(DrawID.init)
+            else { continue }
+            remember(kind, of: draw)
+        }
+        guard let lastLine else { return }
+        previous = DrawEvent.hash(line: lastLine)
+        lastTime = lastTime ?? DrawEvent(line: lastLine)?.time
+    }
+
+    /// Whether the log has an event of a draw that is not final.
+    func has(_ kind: DrawEvent.Kind, of draw: DrawID) -> Bool { known[draw]?.contains(kind) == true }
+
+    /// The draws whose last event says that they were drawn, not that they were published.
+    var unpublished: [DrawID] { known.filter { $0.value.contains(.drawn) }.keys.sorted { $0.name < $1.name } }
+
+    /// Appends an event and makes it durable: one write, one fdatasync.
+    ///
+    /// - Throws: ``DiskError``.
+    func append(_ event: DrawEvent) throws(DiskError) {
+        var event = event
+        event.previous = previous
+        let line = event.line
+        let isNew = file == nil && byteCount == 0
+        let open = if let file { file } else { try disk.open(path, isNew ? .replace : .readWrite) }
+        if file == nil, !isNew { try open.truncate(to: byteCount) }
+        try open.writeAll(line + [UInt8(ascii: "\n")], at: byteCount)
+        try open.sync()
+        if isNew { try disk.syncFolder(parentFolder(of: path)) }
+        file = open
+        byteCount += line.count + 1
+        previous = DrawEvent.hash(line: line)
+        if let draw = event.draw, event.event.isRemembered { remember(event.event, of: draw) }
+    }
+
+    private func remember(_ kind: DrawEvent.Kind, of draw: DrawID) {
+        if kind == .published { known[draw] = nil } else { known[draw, default: []].insert(kind) }
+    }
+}
+
+extension DrawEvent.Kind {
+    /// Whether a restart asks for the event of a draw.
+    fileprivate var isRemembered: Bool {
+        switch self {
+        case .opened, .missed, .sealed, .numberKnown, .drawn, .published, .void: true
+        case .serviceStarted, .serviceStopped, .cutOffMoved, .late, .numberEntered, .numbersDiffer, .clockStepped: false
+        }
+    }
+}
+
+extension ArraySlice<UInt8> {
+    /// Returns the text of a key of a JSON object, as ``DrawEvent/line`` writes it: nil if it is missing.
+    ///
+    /// Inside a text quotes are escaped, so the pattern matches keys only.
+    fileprivate func value(ofKey key: StaticString) -> String? {
+        let pattern = Array("\"\(key)\":\"".utf8)
+        return withUnsafeBytes { bytes in
+            guard bytes.count > pattern.count else { return nil }
+            let found = (0..<bytes.count - pattern.count).first { start in
+                bytes[start] == pattern[0] && bytes[start + 1] == pattern[1]
+                    && UnsafeRawBufferPointer(rebasing: bytes[start...]).starts(with: pattern)
+            }
+            guard let found else { return nil }
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[(found + pattern.count)...])
+            guard let end = rest.firstIndex(of: UInt8(ascii: "\"")) else { return nil }
+            return String(decoding: rest[..<end], as: UTF8.self)
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import DequeModule
+import Domain
+import Ledger
+import Platform
+
+/// The events that the main thread waits for.
+///
+/// Isolation: any thread posts; the main thread waits.
+final class MainInbox: Sendable {
+    enum Event: Sendable {
+        case failed(LedgerError)
+        case stop(String)
+        /// Agencies of a draw whose last chunk became durable since the last event.
+        case agenciesFinished(DrawID, [AgencyID])
+        case allAgenciesFinished(DrawID)
+        /// The first late chunk of these agencies is in the draw's list.
+        case late(DrawID, [AgencyID])
+        /// The seal and its closing group are durable.
+        case sealed(DrawID, SealRecord)
+        /// A planned draw is due to open.
+        case openingsDue
+        /// The wall clock moved against the monotonic one.
+        case clockStepped(milliseconds: Int)
+        case command(OperatorCommand)
+    }
+
+    private struct State {
+        var failure: LedgerError?
+        var stopSignal: String?
+        /// Kept together, so that progress.json is written once for all that finish meanwhile.
+        var finished: [DrawID: [AgencyID]] = [:]
+        var events: Deque<Event> = []
+    }
+
+    private let monitor = Monitor(State())
+
+    func post(_ event: Event) {
+        monitor.withLock { state in
+            switch event {
+            case .failed(let error): state.failure = error
+            case .stop(let signal): state.stopSignal = signal
+            case .agenciesFinished(let draw, let agencies): state.finished[draw, default: []] += agencies
+            default: state.events.append(event)
+            }
+        }
+        monitor.wakeAll()
+    }
+
+    /// Blocks until there is an event; returns the most urgent one first.
+    ///
+    /// A failure or a stop stays in the inbox.
+    func waitForNextEvent() -> Event {
+        let event = monitor.wait { Self.takeEvent(&$0) }
+        guard let event else { preconditionFailure("a wait without a deadline ended") }
+        return event
+    }
+
+    /// Returns nil instead of waiting.
+    func takeNextEvent() -> Event? {
+        monitor.withLock { Self.takeEvent(&$0) }
+    }
+
+    private static func takeEvent(_ state: inout State) -> Event? {
+        if let failure = state.failure { return .failed(failure) }
+        if let signal = state.stopSignal { return .stop(signal) }
+        if let draw = state.finished.keys.min(by: { $0.name < $1.name }),
+            let agencies = state.finished.removeValue(forKey: draw)
+        {
+            return .agenciesFinished(draw, agencies)
+        }
+        return state.events.popFirst()
+    }
+
+    var stopSignal: String? { monitor.withLock(\.stopSignal) }
+
+    /// The error that ended a committer, if any.
+    var failure: LedgerError? { monitor.withLock(\.failure) }
+
+    var isStopping: Bool {
+        monitor.withLock { $0.stopSignal != nil || $0.failure != nil }
+    }
+}

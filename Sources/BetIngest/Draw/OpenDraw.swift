@@ -1,0 +1,31 @@
+import Domain
+import Ledger
+import Platform
+private import Synchronization
+
+/// A draw with its ledger open: everything with state that belongs to one draw.
+///
+/// Draws share the queue, the workers, the frames' memory and the ports, and nothing else.
+///
+/// Isolation: any thread.
+final class OpenDraw: Sendable {
+    let id: DrawID
+    /// Agencies of the draw, numbered from 1.
+    let agencies: UInt32
+    let committer: LedgerCommitter
+    let consultations: DialectConsultations
+    private let connections = Atomic(0)
+
+    init(id: DrawID, agencies: UInt32, committer: LedgerCommitter, consultations: DialectConsultations) {
+        self.id = id
+        self.agencies = agencies
+        self.committer = committer
+        self.consultations = consultations
+    }
+
+    /// Whether a connection is bound to the draw.
+    var hasConnections: Bool { connections.load(ordering: .acquiring) > 0 }
+
+    func bind() { connections.add(1, ordering: .acquiringAndReleasing) }
+    func unbind() { connections.subtract(1, ordering: .acquiringAndReleasing) }
+}
