@@ -35,7 +35,7 @@ extension Target.Dependency {
 
 /// The rooms, as dependencies of the tests.
 let rooms: [Target.Dependency] = [
-    "AgencyLanguages", "Shell", "Connections", "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol",
+    "AgencyLanguages", "Shell", "Connections", "Control", "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol",
 ]
 
 let package = Package(
@@ -85,6 +85,7 @@ let package = Package(
                 "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol", .nioCore, .nioPosix,
                 .nioConcurrencyHelpers, .deque,
             ]),
+        .room("Control", ["Domain", "Ledger", "Platform", "Storage", .nioCore, .nioPosix]),
         .room(
             "Shell",
             [
@@ -95,7 +96,7 @@ let package = Package(
         .executableTarget(
             name: "BetIngest",
             dependencies: [
-                "Shell", "Connections", "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol",
+                "Shell", "Connections", "Control", "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol",
                 "Version", .nioCore, .nioConcurrencyHelpers, .deque, .argumentParser, .logging, .crypto, .yams,
             ],
             swiftSettings: settings
@@ -103,7 +104,7 @@ let package = Package(
         .executableTarget(
             name: "WinnersService",
             dependencies: [
-                "Shell", "Connections", "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol",
+                "Shell", "Connections", "Control", "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol",
                 "Version", .nioCore, .nioConcurrencyHelpers, .argumentParser,
             ],
             swiftSettings: settings

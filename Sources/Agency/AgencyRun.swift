@@ -18,8 +18,12 @@ struct AgencyRun {
         log = .start(program: "agency", configuration, level: isQuiet ? .warning : nil)
     }
 
-    func dialog(_ endpoint: Endpoint, _ link: any ServiceLink, _ rerun: AgencyError.Rerun) -> ServiceDialog {
-        ServiceDialog(endpoint: endpoint, configuration: configuration, link: link, rerun: rerun, log: log)
+    /// - Parameter draw: the draw of an earlier session; nil for that of the configuration.
+    func dialog(
+        _ endpoint: Endpoint, draw: String? = nil, _ link: any ServiceLink, _ rerun: AgencyError.Rerun
+    ) -> ServiceDialog {
+        ServiceDialog(
+            endpoint: endpoint, configuration: configuration, draw: draw, link: link, rerun: rerun, log: log)
     }
 
     var stopSignal: String? { mailbox.waitForStop(until: .now) }

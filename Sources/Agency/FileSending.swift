@@ -1,5 +1,6 @@
 import Shell
 import Storage
+import WireProtocol
 
 /// A run of `agency send`: checks the file, sends its bets, asks for the winners.
 ///
@@ -32,7 +33,7 @@ final class FileSending {
         defer { self.sender = sender }
         var ingest = run.dialog(configuration.ingest.address, link, .resumes)
         let totals = try sender.run(&ingest)
-        let winners = try run.winners(link, .resumes, maxWinners: totals.stored)
+        let winners = try run.winners(link, .resumes, draw: ingest.hello.draw, maxWinners: totals.stored)
         return AgencyReport(
             agency: configuration.agency, totals: totals, invalidLines: invalid.count, winners: winners)
     }
@@ -97,9 +98,9 @@ final class FileSending {
 extension AgencyRun {
     /// Asks for the winners and blocks until they arrive; a terminal shows the progress of the draw.
     func winners(
-        _ link: any ServiceLink, _ rerun: AgencyError.Rerun, maxWinners: Int? = nil
+        _ link: any ServiceLink, _ rerun: AgencyError.Rerun, draw: String? = nil, maxWinners: Int? = nil
     ) throws -> WinnersConsultation.Outcome {
-        var dialog = dialog(configuration.winners.address, link, rerun)
+        var dialog = dialog(configuration.winners.address, draw: draw, link, rerun)
         var consultation = WinnersConsultation(drawDeadline: configuration.retry.drawDeadline)
         if let maxWinners { consultation.maxWinners = maxWinners }
         let line = DrawStatusLine()

@@ -19,6 +19,7 @@ struct BetIngestCommand: ParsableCommand {
               bet-ingest                                  serve with ./config.yaml
               bet-ingest serve --set agencies=2 --data /tmp/draw
               bet-ingest status                           the progress of each agency
+              bet-ingest draws                            every draw, with its cut-off and what is missing
               bet-ingest verify                           check the ledger and the result
               bet-ingest export --output bets.csv         all bets as CSV
 
@@ -28,8 +29,8 @@ struct BetIngestCommand: ParsableCommand {
             """,
         version: ProgramVersion.text,
         subcommands: [
-            ServeCommand.self, VerifyCommand.self, ExportCommand.self, StatusCommand.self, CalendarCommand.self,
-            DoctorCommand.self,
+            ServeCommand.self, VerifyCommand.self, ExportCommand.self, StatusCommand.self, DrawsCommand.self,
+            DrawCommand.self, EventsCommand.self, CalendarCommand.self, DoctorCommand.self,
         ],
         defaultSubcommand: ServeCommand.self
     )

@@ -1,3 +1,4 @@
+import Control
 import Domain
 import Ledger
 import NIOCore
@@ -63,6 +64,8 @@ struct IngestService {
         try openDue(&book, since: lastEvent, core, drawClock, office)
         let running = try RunningIngest(core, configuration: configuration, clock: drawClock, log: log)
         book.startThreads()
+        let control = openControl(core)
+        defer { control?.stop() }
         SystemCall.forgetStartupPages()
         let outcome = Result { try serve(&book, core, drawClock, office) }
         running.stop { book.stop() }
@@ -115,6 +118,19 @@ struct IngestService {
         let planned = try schedule.planned(after: now)
         core.desk.draws.plan(Dictionary(planned.map { ($0.draw, $0.opens) }) { first, _ in first })
         drawClock.plan(planned.map(\.opens).min())
+    }
+
+    /// Opens the control socket; without it the service runs on.
+    private func openControl(_ core: IngestCore) -> ControlServer? {
+        let desk = ControlDesk(draws: core.desk.draws, inbox: inbox, clock: clock)
+        do {
+            return try ControlServer(folder.data.ingestSocket, users: configuration.operators.users) {
+                desk.handle($0, $1, $2)
+            }
+        } catch {
+            log(.controlFailed(path: folder.data.ingestSocket, reason: "\(error)"))
+            return nil
+        }
     }
 
     private func started(at time: Instant) -> DrawEvent {

@@ -26,6 +26,8 @@ final class FaultFolder {
         folder = try TemporaryFolder()
         traces = try TemporaryFolder()
         mount = nil
+        // A killed service leaves its control socket, which cannot be copied.
+        try? FileManager.default.removeItem(atPath: other.data + "/control")
         if FileManager.default.fileExists(atPath: other.data) {
             try FileManager.default.copyItem(atPath: other.data, toPath: data)
         }

@@ -86,6 +86,8 @@ enum AgencyError: ProgramError, CustomStringConvertible {
     var exit: ProgramExit {
         switch self {
         case .deadline, .notDrawn, .superseded, .stopped: .tryLater
+        case .rejected(.drawNotOpen, _): .tryLater
+        case .rejected(.drawClosed, _), .rejected(.drawVoid, _): .data
         case .rejected(let code, _): code.isKnown ? .configuration : .data
         case .otherFile, .fileTooLong, .notAdmitted, .conflict, .notStored, .noSequenceLeft, .invalidLines, .file: .data
         }

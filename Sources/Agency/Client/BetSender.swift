@@ -44,6 +44,7 @@ struct BetSender {
     /// Bets stored in this run, for the rate in the progress bar.
     private var sentBets = 0
     private var hasResumed = false
+    private var countdown: DrawCountdown?
     private let bar = ProgressBar(label: "bets", unit: "bets")
 
     /// - Parameter rejected: receives the lines of rejected chunks.
@@ -73,6 +74,7 @@ struct BetSender {
 
     private mutating func send(_ dialog: inout ServiceDialog, _ welcome: Welcome) throws -> Totals {
         stream.limitChunks(toBytes: Int(welcome.maxFrameBytes) + Limits.frameLengthBytes)
+        countdown = dialog.deadlineOfDraw
         try resume(welcome)
         var sequence = welcome.nextSequence
         var hasSentLast = isFinished
@@ -208,7 +210,9 @@ struct BetSender {
             if !sent.isRepeated { totals.stored += sent.count }
             sentBets += sent.count
             log(.betsSent(count: sent.count, sequence: sent.sequence))
-            bar.update(sent.end.position.byteOffset, of: stream.fileBytes, count: sentBets)
+            bar.update(
+                sent.end.position.byteOffset, of: stream.fileBytes, count: sentBets,
+                note: countdown?.text(at: .now))
             return true
         case .chunkRejected(let rejection) where rejection.sequence == sent.sequence:
             try settle(sent, rejection)
@@ -228,7 +232,7 @@ struct BetSender {
             try stream.report(sent.start, count: sent.count, to: rejected) { bet in
                 bet == Int(rejection.betIndex) ? reason : "in one chunk with a bet that was \(reason)"
             }
-        case .agencyFinished, .drawClosed:
+        case .agencyFinished, .drawClosed, .drawVoid:
             throw AgencyError.notAdmitted(rejection.message)
         case .conflict:
             throw AgencyError.conflict(sequence: sent.sequence)

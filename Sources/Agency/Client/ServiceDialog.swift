@@ -3,13 +3,31 @@ import Platform
 import Shell
 import WireProtocol
 
+/// The time until a draw's cut-off by the server's clock.
+struct DrawCountdown: Equatable {
+    let draw: String
+    let cutOff: Instant
+    /// The time that was left at `from`, a moment of this machine's monotonic clock.
+    let left: Duration
+    let from: ContinuousClock.Instant
+
+    /// For example `closes in 95 s`.
+    func text(at now: ContinuousClock.Instant) -> String {
+        let left = left - from.duration(to: now)
+        return left > .zero ? "closes in \(Int(left / .seconds(1))) s" : "closed"
+    }
+}
+
 /// Keeps a session with one service: connects, sends HELLO, and reconnects with back-off until the work is done, a
 /// deadline passes without an answer, or the agency is stopped.
 ///
 /// Isolation: the main thread; waits block.
 struct ServiceDialog {
     let endpoint: Endpoint
-    let hello: Hello
+    /// After the first WELCOME it names the draw, so that a reconnection never continues in another one.
+    private(set) var hello: Hello
+    /// The draw and its cut-off, as the last WELCOME says.
+    private(set) var deadlineOfDraw: DrawCountdown?
     let link: any ServiceLink
     let deadline: Duration
     let rerun: AgencyError.Rerun
@@ -21,13 +39,16 @@ struct ServiceDialog {
 
     /// Creates an unconnected session.
     ///
-    /// - Parameter rerun: the effect of running the same command again, reported when the deadline passes.
+    /// - Parameters:
+    ///   - draw: nil for the draw of the configuration, or, if it names none, for the one that the service chooses.
+    ///   - rerun: the effect of running the same command again, reported when the deadline passes.
     init(
-        endpoint: Endpoint, configuration: ServiceConfiguration, link: any ServiceLink, rerun: AgencyError.Rerun,
-        log: EventLog
+        endpoint: Endpoint, configuration: ServiceConfiguration, draw: String? = nil, link: any ServiceLink,
+        rerun: AgencyError.Rerun, log: EventLog
     ) {
         self.endpoint = endpoint
-        hello = Hello(agency: configuration.agency, draw: configuration.draw.name)
+        hello = Hello(
+            agency: configuration.agency, draw: draw ?? (configuration.isDrawChosen ? configuration.draw.name : ""))
         self.link = link
         deadline = configuration.retry.deadline
         self.rerun = rerun
@@ -134,6 +155,14 @@ struct ServiceDialog {
         try check(welcome)
         if welcome.nextSequence != lastSequence { noteAnswer() }
         lastSequence = welcome.nextSequence
+        hello.draw = welcome.draw
+        if let time = welcome.time, let cutOff = time.cutOff {
+            let countdown = DrawCountdown(draw: welcome.draw, cutOff: cutOff, left: time.left, from: link.now)
+            if deadlineOfDraw?.cutOff != cutOff {
+                log(.drawCloses(welcome.draw, cutOff: cutOff, leftSeconds: Int(time.left / .seconds(1))))
+            }
+            deadlineOfDraw = countdown
+        }
         return try work(&self, welcome)
     }
 

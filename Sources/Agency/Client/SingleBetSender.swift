@@ -75,7 +75,7 @@ struct SingleBetSender {
 
     private func error(_ rejection: ChunkRejected) -> any Error {
         switch rejection.code {
-        case .agencyFinished, .drawClosed: return AgencyError.notAdmitted(rejection.message)
+        case .agencyFinished, .drawClosed, .drawVoid: return AgencyError.notAdmitted(rejection.message)
         case .conflict: return AgencyError.conflict(sequence: rejection.sequence)
         case .invalidBet, .malformedChunk:
             log(.betsRejectedByService(count: 1, sequence: rejection.sequence, reason: rejection.message))

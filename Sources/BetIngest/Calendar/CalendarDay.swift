@@ -86,24 +86,28 @@ enum Weekday: Int, CaseIterable, Sendable {
 
 /// A time of the day, without a time zone.
 struct TimeOfDay: Hashable, Comparable, Sendable, CustomStringConvertible {
-    /// 0 … 1439.
-    let minutes: Int
+    /// 0 … 86,399.
+    let seconds: Int
 
-    /// Reads `hh:mm`; nil for other text.
+    /// Reads `hh:mm` or `hh:mm:ss`; nil for other text.
     init?(_ text: String) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.map(\.utf8.count) == [2, 2], let hour = Int(parts[0]), let minute = Int(parts[1]),
-            (0...23).contains(hour), (0...59).contains(minute), !text.contains("+"), !text.contains("-")
+        let numbers = parts.compactMap { part in
+            part.utf8.count == 2 && part.utf8.allSatisfy { 0x30...0x39 ~= $0 } ? Int(part) : nil
+        }
+        guard (2...3).contains(parts.count), numbers.count == parts.count, numbers[0] < 24, numbers[1] < 60,
+            numbers.count == 2 || numbers[2] < 60
         else { return nil }
-        minutes = hour * 60 + minute
+        seconds = numbers[0] * 3600 + numbers[1] * 60 + (numbers.count == 3 ? numbers[2] : 0)
     }
 
     var description: String {
-        let (hour, minute) = (minutes / 60, minutes % 60)
-        return (hour < 10 ? "0" : "") + "\(hour):" + (minute < 10 ? "0" : "") + "\(minute)"
+        func two(_ value: Int) -> String { (value < 10 ? "0" : "") + "\(value)" }
+        let text = two(seconds / 3600) + ":" + two(seconds / 60 % 60)
+        return seconds % 60 == 0 ? text : text + ":" + two(seconds % 60)
     }
 
-    static func < (left: TimeOfDay, right: TimeOfDay) -> Bool { left.minutes < right.minutes }
+    static func < (left: TimeOfDay, right: TimeOfDay) -> Bool { left.seconds < right.seconds }
 }
 
 extension Substring {

@@ -23,6 +23,12 @@ struct TimeZoneRules {
         tzset()
     }
 
+    /// The time zone of the machine.
+    init() {
+        name = "local"
+        tzset()
+    }
+
     /// Returns the instant of a local time, in seconds since 1970.
     ///
     /// - Throws: ``TimeZoneFault`` if the zone skips the time on that day, or repeats it.
@@ -32,8 +38,9 @@ struct TimeZoneRules {
         wanted.tm_year = Int32(year - 1900)
         wanted.tm_mon = Int32(month - 1)
         wanted.tm_mday = Int32(dayOfMonth)
-        wanted.tm_hour = Int32(time.minutes / 60)
-        wanted.tm_min = Int32(time.minutes % 60)
+        wanted.tm_hour = Int32(time.seconds / 3600)
+        wanted.tm_min = Int32(time.seconds / 60 % 60)
+        wanted.tm_sec = Int32(time.seconds % 60)
         wanted.tm_isdst = -1
         var normalized = wanted
         let instant = mktime(&normalized)
@@ -41,7 +48,7 @@ struct TimeZoneRules {
             var (seconds, local) = (seconds, tm())
             localtime_r(&seconds, &local)
             return local.tm_year == wanted.tm_year && local.tm_mon == wanted.tm_mon && local.tm_mday == wanted.tm_mday
-                && local.tm_hour == wanted.tm_hour && local.tm_min == wanted.tm_min && local.tm_sec == 0
+                && local.tm_hour == wanted.tm_hour && local.tm_min == wanted.tm_min && local.tm_sec == wanted.tm_sec
         }
         guard isWanted(instant) else { throw .skipped(day, time, zone: name) }
         // Clocks are set back by at most three hours, in steps of a quarter.
@@ -64,7 +71,7 @@ struct TimeZoneRules {
     func text(_ instant: Int) -> String {
         var (seconds, local) = (time_t(instant), tm())
         localtime_r(&seconds, &local)
-        return Self.text(&local, "%Y-%m-%d %H:%M %Z")
+        return Self.text(&local, local.tm_sec == 0 ? "%Y-%m-%d %H:%M %Z" : "%Y-%m-%d %H:%M:%S %Z")
     }
 
     /// RFC 3339, for example `2026-12-24T21:50:00Z`.

@@ -32,9 +32,7 @@ struct VerifyCommand: ParsableCommand {
             bar.finish()
             guard let contents else { return }
             try writeOutput(contents.summary(path: folder.ledger))
-            try writeOutput(
-                contents.standings.table(
-                    agencies: contents.standings.agencies(configured: configuration.agencies)))
+            try writeOutput(try DrawReport(configuration).status(of: folder, contents.standings).table)
             guard let result else {
                 try writeOutput("result    none: the draw is not published")
                 return

@@ -39,6 +39,7 @@ struct DrawLifecycle {
     /// The first of two entries of the number; it is lost with the process and entered again.
     private(set) var firstEntry: (number: UInt16, by: String)?
     private var progress: DrawProgress
+    private var facts: OpenDraw.Facts
     private(set) var state: DrawState
 
     /// Makes the lifecycle of a recovered draw.
@@ -53,6 +54,10 @@ struct DrawLifecycle {
         progress = DrawProgress(
             draw: draw.id, ledgerID: ledgerID, state: state, expectedAgencies: draw.agencies,
             finishedAgencies: recovery.contents.standings.finishedAgencies)
+        facts = OpenDraw.Facts(
+            state: state, terms: terms, number: recovery.published?.result.winningNumber,
+            winningBets: recovery.published?.result.winningBets, voidReason: recovery.void?.reason)
+        draw.setFacts(facts)
     }
 
     /// Continues where the last process ended, before the ports are open.
@@ -86,6 +91,7 @@ struct DrawLifecycle {
         event.cutOff = terms.cutOff
         event.recovered = isRecovered ? true : nil
         try office.events.append(event)
+        office.log(.drawOpened(draw.id, cutOff: terms.cutOff))
         writeProgress()
     }
 
@@ -118,7 +124,11 @@ struct DrawLifecycle {
         if !office.events.has(.sealed, of: draw.id), state != .published {
             try office.events.append(event(of: seal, isRecovered: isRecovered))
         }
+        office.log(
+            .drawSealed(
+                draw.id, reason: seal.reason.rawValue, unfinished: seal.unfinished.count, absent: seal.absent.count))
         try goOn()
+        if state == .sealed { office.log(.numberAwaited(draw.id)) }
     }
 
     /// Takes each step that is possible.
@@ -134,6 +144,7 @@ struct DrawLifecycle {
             setState(.drawn)
         }
         if let number = try knownNumber(seal) {
+            facts.number = number.number
             setState(.drawn)
             try draw(seal, number)
         }
@@ -170,6 +181,7 @@ struct DrawLifecycle {
         try DurableFile.replace(folder.result, with: result.fileBytes, on: office.disk)
         draw.consultations.publish(
             PublishedDraw(result: result, winners: try WinnersFile(folder.winners, of: result, on: office.disk)))
+        facts.winningBets = result.winningBets
         setState(.published)
         try office.events.append(DrawEvent(.published, draw: draw.id, time: office.now))
         office.log(.drawn(number: result.winningNumber, bets: result.bets, winners: Int(result.winningBets)))
@@ -178,6 +190,8 @@ struct DrawLifecycle {
 
     private mutating func setState(_ state: DrawState) {
         self.state = state
+        facts.state = state
+        draw.setFacts(facts)
         progress.state = state
         writeProgress()
     }
@@ -234,7 +248,8 @@ extension DrawLifecycle {
             throw CommandFault("draw \(draw.id) takes its number from the configuration (draw.winningNumber)")
         }
         switch state {
-        case .open: throw CommandFault("draw \(draw.id) is open: the number is entered after the ledger is sealed")
+        case .planned, .open:
+            throw CommandFault("draw \(draw.id) is open: the number is entered after the ledger is sealed")
         case .sealed: return
         case .drawn, .published: throw CommandFault("the number of draw \(draw.id) is known already")
         case .void: throw CommandFault("draw \(draw.id) is void")
@@ -253,6 +268,8 @@ extension DrawLifecycle {
             draw: draw.id, ledgerID: DrawResult.text(ledgerID: ledgerID), reason: reason, by: user, time: office.now)
         try void.write(to: folder, on: office.disk)
         try office.events.append(event(of: void, isRecovered: false))
+        office.log(.drawVoid(draw.id, reason: reason))
+        facts.voidReason = reason
         setState(.void)
         if seal == nil { draw.committer.seal(.void) } else { try listRefunds() }
     }

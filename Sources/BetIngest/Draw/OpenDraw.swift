@@ -1,5 +1,6 @@
 import Domain
 import Ledger
+import NIOConcurrencyHelpers
 import Platform
 private import Synchronization
 
@@ -15,6 +16,16 @@ final class OpenDraw: Sendable {
     let committer: LedgerCommitter
     let consultations: DialectConsultations
     private let connections = Atomic(0)
+    private let told = NIOLockedValueBox(Facts())
+
+    /// The facts that the main thread knows about a draw, for other threads.
+    struct Facts: Sendable {
+        var state = DrawState.open
+        var terms: DrawTerms?
+        var number: UInt16?
+        var winningBets: UInt64?
+        var voidReason: String?
+    }
 
     init(id: DrawID, agencies: UInt32, committer: LedgerCommitter, consultations: DialectConsultations) {
         self.id = id
@@ -22,6 +33,10 @@ final class OpenDraw: Sendable {
         self.committer = committer
         self.consultations = consultations
     }
+
+    var facts: Facts { told.withLockedValue { $0 } }
+
+    func setFacts(_ facts: Facts) { told.withLockedValue { $0 = facts } }
 
     /// Whether a connection is bound to the draw.
     var hasConnections: Bool { connections.load(ordering: .acquiring) > 0 }

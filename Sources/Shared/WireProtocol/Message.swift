@@ -132,6 +132,12 @@ package struct DrawTime: Equatable, Sendable {
         self.now = now
         self.cutOff = cutOff
     }
+
+    /// The time until the cut-off; zero after it, and without one.
+    package var left: Duration {
+        guard let cutOff, cutOff > now else { return .zero }
+        return .milliseconds(Int(min(cutOff.milliseconds - now.milliseconds, 1 << 52)))
+    }
 }
 
 /// The bets recorded for an agency, stored and rejected, which it compares with its file.

@@ -4,6 +4,8 @@ package import Storage
 ///
 /// Derived from which files exist and whether the ledger has its seal; never stored.
 package enum DrawState: String, Codable, Sendable {
+    /// There is no ledger yet; → `open`.
+    case planned
     /// → `sealed` by the last agency, the cut-off or an operator; → `void`.
     case open
     /// → `drawn` once the number is known; → `void`.

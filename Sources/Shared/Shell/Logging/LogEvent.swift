@@ -215,6 +215,13 @@ extension LogEvent {
             [("draw", .text(draw.name))] + (cutOff.map { [("cut_off", .text("\($0)"))] } ?? []))
     }
 
+    /// The draw that an agency sends to, and its cut-off by the server's clock.
+    package static func drawCloses(_ draw: String, cutOff: Instant, leftSeconds: Int) -> LogEvent {
+        LogEvent(
+            "draw", "in_progress",
+            [("draw", .text(draw)), ("cut_off", .text("\(cutOff)")), ("seconds_left", .number(leftSeconds))])
+    }
+
     package static func drawSealed(_ draw: DrawID, reason: String, unfinished: Int, absent: Int) -> LogEvent {
         LogEvent(
             "seal", "success",
@@ -242,6 +249,11 @@ extension LogEvent {
     /// Lines of late.csv are not valid: those of chunks that were not answered, or the file was changed.
     package static func lateListDamaged(path: String, lines: Int) -> LogEvent {
         LogEvent("read_late", "fail", [("path", .text(path)), ("lines", .number(lines))], level: .warning)
+    }
+
+    /// The control socket cannot be opened; the service runs without it.
+    package static func controlFailed(path: String, reason: String) -> LogEvent {
+        LogEvent("control", "fail", [("path", .text(path)), ("error", .text(reason))], level: .warning)
     }
 
     package static func clockStepped(milliseconds: Int) -> LogEvent {

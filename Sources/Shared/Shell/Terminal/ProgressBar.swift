@@ -31,8 +31,8 @@ package final class ProgressBar {
         start = (done, count ?? done, .now)
     }
 
-    /// Shows `done` of `all` as a bar, with the rate of `count` (or of `done`) and the time left.
-    package func update(_ done: Int, of all: Int, count: Int? = nil) {
+    /// Shows `done` of `all` as a bar, with the rate of `count` (or of `done`), the time left, and a note.
+    package func update(_ done: Int, of all: Int, count: Int? = nil, note: @autoclosure () -> String? = nil) {
         guard isShown else { return }
         let now = ContinuousClock.now
         guard creation.duration(to: now) >= .milliseconds(500) else { return }
@@ -44,7 +44,7 @@ package final class ProgressBar {
             label: label, unit: unit,
             Progress(
                 done: done, all: all, count: count ?? done, startDone: start.done, startCount: start.count,
-                elapsed: start.time.duration(to: now)),
+                elapsed: start.time.duration(to: now), note: note()),
             columns: columns > 0 ? columns : 80)
         write("\r\u{1B}[K" + line + "\r")  // the next log line begins in the first column
     }
@@ -62,6 +62,7 @@ package final class ProgressBar {
         var startDone = 0
         var startCount = 0
         var elapsed: Duration
+        var note: String?
     }
 
     /// Formats as many parts as fit, for example `export [#########...........]  45%  1.2M bets  0.8M bets/s  3 s
@@ -80,6 +81,7 @@ package final class ProgressBar {
             let left = Double(progress.all - progress.done) / doneNow * seconds
             parts.append("  \(Int(max(0, min(left, 1e9)))) s left")
         }
+        if let note = progress.note { parts.append("  \(note.escaped(.text))") }
         let label = label.escaped(.text)
         // The last column stays free: a character there would wrap to the next line.
         var room = columns - 1 - label.count

@@ -1,0 +1,144 @@
+import Control
+import Domain
+import Foundation
+import Ledger
+import Platform
+import Shell
+import Storage
+
+/// The draws of a data folder, from the running service or, if none runs, from the files.
+struct DrawReport {
+    private let configuration: ServiceConfiguration
+    private let disk = PosixDisk()
+
+    init(_ configuration: ServiceConfiguration) {
+        self.configuration = configuration
+    }
+
+    private var data: DataFolder { configuration.folder.data }
+
+    /// Asks the running service.
+    ///
+    /// - Returns: nil if none runs, or if it does not know.
+    /// - Throws: ``ControlFailure``.
+    private func ask<Value: Decodable>(_ request: ControlRequest, for type: Value.Type) throws -> Value? {
+        do throws(ControlFailure) {
+            switch try ControlClient.ask(request, at: data.ingestSocket, seconds: 10) {
+            case .ok(let bytes): return try? JSONDecoder().decode(Value?.self, from: Data(bytes))
+            case .failed(let text): throw ControlFailure(path: data.ingestSocket, reason: text)
+            }
+        } catch  where error.isAbsent {
+            return nil
+        }
+    }
+
+    /// The status of the draw of the configuration, or, with a calendar and without `--draw`, of the next to close.
+    ///
+    /// - Throws: ``LedgerError`` and what reading the files throws.
+    func status() throws -> DrawStatus {
+        let named = configuration.calendar == nil || configuration.isDrawChosen ? configuration.draw : nil
+        if let status = try ask(.status(named), for: DrawStatus.self) { return status }
+        let folder = named.map { DrawFolder(data: data.path, draw: $0) } ?? configuration.folder
+        return try read(folder)
+    }
+
+    /// Reads a draw's files.
+    func read(_ folder: DrawFolder) throws -> DrawStatus {
+        guard try DurableFile.exists(folder.ledger, on: disk) else {
+            let nothing = DrawSummary(
+                folder.draw, state: .planned, terms: nil, cutOff: nil, agencies: configuration.agencies,
+                standings: DrawStandings(), late: LateList())
+            return DrawStatus(
+                nothing, DrawStandings(), late: LateList(), source: .folder,
+                now: Instant(milliseconds: SystemCall.unixMilliseconds()))
+        }
+        return try status(of: folder, try LedgerContents(reading: folder.ledger, on: disk).standings)
+    }
+
+    /// Makes the status of a draw whose ledger was read.
+    func status(of folder: DrawFolder, _ standings: DrawStandings) throws -> DrawStatus {
+        let terms = try DrawTerms(in: folder, on: disk)
+        let late = LateList.read(try DurableFile.read(folder.late, on: disk) ?? []).list
+        var summary = DrawSummary(
+            folder.draw, state: DrawState(folder, isSealed: standings.seal != nil, on: disk), terms: terms,
+            cutOff: try CutOffMove(in: folder, on: disk)?.cutOff ?? terms?.cutOff,
+            agencies: terms?.agencies ?? standings.agencies(configured: configuration.agencies), standings: standings,
+            late: late)
+        try summary.addDocuments(of: folder, on: disk)
+        return DrawStatus(
+            summary, standings, late: late, source: .folder,
+            now: Instant(milliseconds: SystemCall.unixMilliseconds()))
+    }
+
+    /// The draws of the folder, those that close last at the end.
+    ///
+    /// - Parameter finals: how many draws are listed that the running service has closed, the newest by name.
+    /// - Returns: the source, and the draws.
+    func all(finals: Int) throws -> (source: DrawStatus.Source, draws: [DrawSummary]) {
+        let live = try ask(.draws, for: [DrawSummary].self)
+        let known = Set((live ?? []).map(\.draw))
+        let names = disk.stamp(data.draws) == nil ? [] : try disk.names(in: data.draws)
+        let others = names.compactMap(DrawID.init).filter { !known.contains($0) }.suffix(finals)
+        let read = try others.map { try summary(DrawFolder(data: data.path, draw: $0)) }
+        let draws = (read + (live ?? [])).sorted {
+            ($0.cutOff?.milliseconds ?? .max, $0.draw.name) < ($1.cutOff?.milliseconds ?? .max, $1.draw.name)
+        }
+        return (live == nil ? .folder : .service, draws)
+    }
+}
+
+extension DrawReport {
+    /// Reads a draw's summary; the ledger of a published draw is not read.
+    private func summary(_ folder: DrawFolder) throws -> DrawSummary {
+        guard let bytes = try DurableFile.read(folder.result, on: disk) else { return try read(folder).summary }
+        let late = LateList.read(try DurableFile.read(folder.late, on: disk) ?? []).list
+        let terms = try DrawTerms(in: folder, on: disk)
+        let cutOff = try CutOffMove(in: folder, on: disk)?.cutOff ?? terms?.cutOff
+        return DrawSummary(try DrawResult(fileBytes: bytes), terms: terms, cutOff: cutOff, late: late)
+    }
+}
+
+extension DrawStatus {
+    /// The status as text: a line, and a table of agencies.
+    func text(folder: DrawFolder) -> String {
+        if summary.state == .planned {
+            return "draw \(summary.draw): nothing yet (no \(folder.ledger)), or --data and --draw name another folder"
+        }
+        let from = source == .service ? "running service" : "data folder; no service runs"
+        var line =
+            "draw \(summary.draw): \(summary.state.rawValue), \(summary.finishedAgencies) of \(summary.expectedAgencies) "
+            + "agencies finished, \(summary.bets) bets"
+        if summary.lateChunks > 0 { line += ", \(summary.lateBets) late" }
+        if let cutOff = summary.cutOff, summary.state == .open {
+            let left = Int(cutOff.milliseconds) - Int(now.milliseconds)
+            line += left > 0 ? ", closes at \(cutOff), in \(left / 1000) s" : ", closing"
+        }
+        if summary.state == .sealed { line += ": its number is awaited (bet-ingest draw number \(summary.draw))" }
+        if let reason = summary.voidReason { line += ": \(reason)" }
+        return line + " (\(from))\n" + table
+    }
+
+    /// A table of the agencies: with more than 200, only those that have sent something.
+    ///
+    /// An agency above the expected ones that has sent something is listed too.
+    var table: String {
+        let hasLate = agencies.contains { $0.lateBets > 0 }
+        var table = TextTable(["agency", "chunks", "bets", "rejected"] + (hasLate ? ["late"] : []) + ["state"])
+        let sent = Dictionary(agencies.map { ($0.agency, $0) }) { first, _ in first }
+        let expected = summary.expectedAgencies
+        let silentOnes = expected <= 200 ? (0..<expected).map { AgencyID($0 + 1) } : []
+        let isOver = summary.state != .open
+        for agency in Set(sent.keys).union(silentOnes).sorted() {
+            let row = sent[agency]
+            let silent = isOver ? "absent" : "nothing yet"
+            let state =
+                row?.finished == true ? "finished" : row?.chunks ?? 0 == 0 ? silent : isOver ? "unfinished" : "sending"
+            table.append(
+                ["\(agency)", "\(row?.chunks ?? 0)", "\(row?.bets ?? 0)", "\(row?.rejectedBets ?? 0)"]
+                    + (hasLate ? ["\(row?.lateBets ?? 0)"] : []) + [state])
+        }
+        let silent = Int(expected) - sent.keys.count { $0.rawValue <= expected }
+        let rest = expected > 200 && silent > 0 ? "\n\(silent) agencies have sent nothing yet" : ""
+        return table.text + rest
+    }
+}

@@ -1,0 +1,109 @@
+import Control
+import Domain
+import Ledger
+import NIOConcurrencyHelpers
+
+/// The ingest service's answers on its control socket.
+///
+/// Questions are answered from the committers' standings, at most once a second for all who ask; commands go to the main
+/// thread.
+///
+/// Isolation: any thread.
+final class ControlDesk: Sendable {
+    private struct Kept: Sendable {
+        var time: ContinuousClock.Instant
+        var reply: ControlReply
+    }
+
+    private static let keptTime = Duration.seconds(1)
+
+    private let draws: OpenDraws
+    private let inbox: MainInbox
+    private let clock: @Sendable () -> UInt64
+    /// The replies of the last second; nil is the status of the draw that closes next.
+    private let status = NIOLockedValueBox<[DrawID?: Kept]>([:])
+    private let list = NIOLockedValueBox<Kept?>(nil)
+
+    init(draws: OpenDraws, inbox: MainInbox, clock: @escaping @Sendable () -> UInt64) {
+        self.draws = draws
+        self.inbox = inbox
+        self.clock = clock
+    }
+
+    func handle(_ request: ControlRequest, _ peer: ControlPeer, _ reply: @escaping @Sendable (ControlReply) -> Void) {
+        switch request {
+        case .status(let id):
+            reply(status(of: id))
+        case .draws:
+            reply(summaries())
+        case .open(let id, let cutOff, let number):
+            let opening = DrawOpening(draw: id, opens: now, cutOff: cutOff, number: number, by: peer.name)
+            command(.open(opening), peer, reply)
+        case .close(let id): command(.close(id), peer, reply)
+        case .moveCutOff(let id, let cutOff): command(.moveCutOff(id, to: cutOff), peer, reply)
+        case .enterNumber(let id, let number): command(.enterNumber(id, number), peer, reply)
+        case .makeVoid(let id, let reason): command(.makeVoid(id, reason: reason), peer, reply)
+        }
+    }
+
+    private var now: Instant { Instant(milliseconds: clock()) }
+
+    private func command(
+        _ action: OperatorCommand.Action, _ peer: ControlPeer, _ reply: @escaping @Sendable (ControlReply) -> Void
+    ) {
+        inbox.post(
+            .command(
+                OperatorCommand(action: action, user: peer.name) { outcome in
+                    switch outcome {
+                    case .success(let text): reply(ControlReply(text))
+                    case .failure(let fault): reply(.failed(fault.description))
+                    }
+                }))
+    }
+
+    private func status(of id: DrawID?) -> ControlReply {
+        status.withLockedValue { kept in
+            let time = ContinuousClock.now
+            kept = kept.filter { time - $0.value.time < Self.keptTime }
+            if let reply = kept[id]?.reply { return reply }
+            let reply = ControlReply(draw(id)?.status(now: now))
+            kept[id] = Kept(time: time, reply: reply)
+            return reply
+        }
+    }
+
+    private func draw(_ id: DrawID?) -> OpenDraw? {
+        guard let id = id ?? (try? draws.draw(named: "").get())?.draw else { return nil }
+        return draws.all.first { $0.id == id }
+    }
+
+    private func summaries() -> ControlReply {
+        list.withLockedValue { kept in
+            let time = ContinuousClock.now
+            if let kept, time - kept.time < Self.keptTime { return kept.reply }
+            let reply = ControlReply(draws.all.map { $0.summary($0.committer.snapshot) })
+            kept = Kept(time: time, reply: reply)
+            return reply
+        }
+    }
+}
+
+extension OpenDraw {
+    fileprivate func status(now: Instant) -> DrawStatus {
+        let snapshot = committer.snapshot
+        return DrawStatus(summary(snapshot), snapshot.standings, late: snapshot.late, source: .service, now: now)
+    }
+
+    fileprivate func summary(
+        _ snapshot: (standings: DrawStandings, cutOff: Instant?, late: LateList)
+    ) -> DrawSummary {
+        let facts = facts
+        var summary = DrawSummary(
+            id, state: facts.state, terms: facts.terms, cutOff: snapshot.cutOff, agencies: agencies,
+            standings: snapshot.standings, late: snapshot.late)
+        summary.number = facts.number
+        summary.winningBets = facts.winningBets
+        summary.voidReason = facts.voidReason
+        return summary
+    }
+}

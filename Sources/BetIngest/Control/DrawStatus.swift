@@ -1,0 +1,62 @@
+import Domain
+import Foundation
+import Ledger
+
+/// The state of a draw with its agencies, for `bet-ingest status` and the control socket.
+struct DrawStatus: Codable {
+    /// The source of a status: the running service, or the data folder while no service runs.
+    enum Source: String, Codable {
+        case service
+        case folder
+    }
+
+    struct Agency: Codable {
+        var agency: AgencyID
+        var chunks: UInt32
+        var bets: UInt64
+        var rejectedBets: UInt64
+        var lateBets: Int
+        var finished: Bool
+    }
+
+    var summary: DrawSummary
+    var source: Source
+    /// The server's clock.
+    var now: Instant
+    /// The agencies that have sent something, by number.
+    var agencies: [Agency]
+
+    init(_ summary: DrawSummary, _ standings: DrawStandings, late: LateList, source: Source, now: Instant) {
+        self.summary = summary
+        self.source = source
+        self.now = now
+        agencies = Set(standings.standings.keys).union(late.counts.keys).sorted().map { agency in
+            let standing = standings[agency]
+            return Agency(
+                agency: agency, chunks: standing.nextSequence - 1, bets: standing.storedBets,
+                rejectedBets: standing.rejectedBets, lateBets: late.counts[agency]?.bets ?? 0,
+                finished: standing.isFinished)
+        }
+    }
+
+    private enum CodingKeys: CodingKey {
+        case source, now, agencies
+    }
+
+    /// Reads one object with the fields of the summary, too.
+    init(from decoder: any Decoder) throws {
+        summary = try DrawSummary(from: decoder)
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        source = try values.decode(Source.self, forKey: .source)
+        now = try values.decode(Instant.self, forKey: .now)
+        agencies = try values.decode([Agency].self, forKey: .agencies)
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        try summary.encode(to: encoder)
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(source, forKey: .source)
+        try values.encode(now, forKey: .now)
+        try values.encode(agencies, forKey: .agencies)
+    }
+}

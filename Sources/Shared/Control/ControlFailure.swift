@@ -1,0 +1,15 @@
+/// The reason that a control socket cannot be used.
+package struct ControlFailure: Error, Equatable, Sendable, CustomStringConvertible {
+    package var path: String
+    package var reason: String
+    /// Whether no service listens on the socket.
+    package var isAbsent: Bool
+
+    package init(path: String, reason: String, isAbsent: Bool = false) {
+        self.path = path
+        self.reason = reason
+        self.isAbsent = isAbsent
+    }
+
+    package var description: String { "\(path): \(reason)" }
+}
