@@ -53,71 +53,37 @@ struct IngestService {
             configuredNumber: configuration.winningNumber, needsFourEyes: configuration.operators.needFourEyes,
             isStopping: { inbox.isStopping })
         let setup = DrawBook.Setup(configuration: configuration, program: program, expectsLedger: expectsLedger)
-        var book = DrawBook(setup, draws: core.desk.draws, inbox: inbox, office: office)
-        let lastEvent = office.events.lastTime
-        try office.events.append(started(at: office.now))
-        guard try book.recover() else {
+        let drawClock = DrawClock(draws: core.desk.draws, inbox: inbox, clock: clock)
+        var main = IngestMain(setup, core, schedule: schedule, clock: drawClock, office: office)
+        guard try main.start(started(at: office.now)) else {
             log(.stopRequested(by: inbox.stopSignal ?? ""))
             return
         }
-        let drawClock = DrawClock(draws: core.desk.draws, inbox: inbox, clock: clock)
-        try openDue(&book, since: lastEvent, core, drawClock, office)
         let running = try RunningIngest(core, configuration: configuration, clock: drawClock, log: log)
-        book.startThreads()
+        main.startThreads()
         let control = openControl(core)
         defer { control?.stop() }
         SystemCall.forgetStartupPages()
-        let outcome = Result { try serve(&book, core, drawClock, office) }
-        running.stop { book.stop() }
+        let outcome = Result { try serve(&main) }
+        running.stop { main.stop() }
         try outcome.get()
         if let failure = inbox.failure { throw failure }  // A commit failed while everything was closed.
         try office.events.append(DrawEvent(.serviceStopped, time: office.now))
     }
 
     /// Handles events on the main thread until the service must stop.
-    private func serve(_ book: inout DrawBook, _ core: IngestCore, _ drawClock: DrawClock, _ office: DrawOffice) throws
-    {
-        while !(exitAfterDraw && book.isDone(configuration.draw)) {
-            let event = inbox.waitForNextEvent()
-            switch event {
+    private func serve(_ main: inout IngestMain) throws {
+        while !(exitAfterDraw && main.book.isDone(configuration.draw)) {
+            switch inbox.waitForNextEvent() {
             case .failed(let error):
                 throw error
             case .stop(let signal):
                 log(.stopRequested(by: signal))
                 return
-            case .openingsDue:
-                try openDue(&book, since: nil, core, drawClock, office)
-            case .clockStepped(let milliseconds):
-                var stepped = DrawEvent(.clockStepped, time: office.now)
-                stepped.stepMilliseconds = milliseconds
-                try office.events.append(stepped)
-                log(.clockStepped(milliseconds: milliseconds))
-            default:
-                try book.handle(event)
+            case let event:
+                try main.handle(event)
             }
         }
-    }
-
-    /// Opens the draws of the calendar that are due, and plans the next.
-    ///
-    /// - Parameter since: at a start, the time of the last event: draws that opened and closed since then were missed.
-    private func openDue(
-        _ book: inout DrawBook, since: Instant?, _ core: IngestCore, _ drawClock: DrawClock, _ office: DrawOffice
-    ) throws {
-        guard let schedule else { return }
-        let now = office.now
-        for opening in try schedule.openings(at: now) where !book.exists(opening.draw) { try book.open(opening) }
-        for missed in try since.map({ try schedule.closed(after: $0, before: now) }) ?? [] {
-            guard !book.exists(missed.draw), !office.events.has(.missed, of: missed.draw) else { continue }
-            var event = DrawEvent(.missed, draw: missed.draw, time: now, by: missed.by)
-            event.cutOff = missed.cutOff
-            try office.events.append(event)
-            log(.drawMissed(missed.draw))
-        }
-        book.retire()
-        let planned = try schedule.planned(after: now)
-        core.desk.draws.plan(Dictionary(planned.map { ($0.draw, $0.opens) }) { first, _ in first })
-        drawClock.plan(planned.map(\.opens).min())
     }
 
     /// Opens the control socket; without it the service runs on.

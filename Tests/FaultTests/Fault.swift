@@ -69,7 +69,9 @@ struct Fault: CustomStringConvertible {
         let failure = Outcome.ends(saying: "\(call.name) ")
         let isRetried = ["open", "pread", "pwrite", "ftruncate", "fallocate", "flock"].contains(call.name)
         // The name of the lock's holder is written for people only; the service does not depend on it.
-        let isForPeople = call.isLock && (call.name == "ftruncate" || call.name == "pwrite") || call.isProgress
+        let isForPeople =
+            call.isLock && (call.name == "ftruncate" || call.name == "pwrite") || call.isProgress
+            || call.isControl
         switch kind {
         case .full:
             return call.isProgress ? .either : .ends(saying: "No space left on device")

@@ -24,6 +24,8 @@ struct TracedCall: Hashable, CustomStringConvertible {
     var description: String { "\(name) \(path) \(ordinal)" }
 
     var isLock: Bool { path == "data/ingest.lock" }
+    /// The folder of the control socket, without which the service runs on.
+    var isControl: Bool { path == "data/control" }
     var isProgress: Bool { path.contains("/progress.json") }
     var isDrawFolder: Bool { path.hasSuffix("/draws/default") }
     var isLedger: Bool { path.hasSuffix("/bets.ledger") }

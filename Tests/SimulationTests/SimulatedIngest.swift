@@ -17,7 +17,7 @@ final class SimulatedIngest {
     private let ingestLoop: IngestLoop
     private let inbox = MainInbox()
     private let disk: any Disk
-    private var book: DrawBook
+    private var main: IngestMain
     private let clock: DrawClock
     private let configuration: ServiceConfiguration
 
@@ -26,7 +26,7 @@ final class SimulatedIngest {
     /// - Throws: the error that ends the process.
     init(
         _ configuration: ServiceConfiguration, on disk: any Disk, loop: EmbeddedEventLoop, ledgerID: UInt64,
-        clock: @escaping @Sendable () -> UInt64
+        schedule: DrawSchedule? = nil, clock: @escaping @Sendable () -> UInt64
     ) throws {
         try disk.makeFolder(configuration.folder.data.draws)
         core = IngestCore(configuration: configuration, clock: clock, log: .silent)
@@ -37,20 +37,18 @@ final class SimulatedIngest {
             disk: disk, clock: clock, log: .silent, events: try DrawEvents(configuration.folder.data, on: disk),
             configuredNumber: configuration.winningNumber, needsFourEyes: configuration.operators.needFourEyes,
             isStopping: { false })
-        book = DrawBook(
-            DrawBook.Setup(configuration: configuration, program: "simulated", expectsLedger: false),
-            draws: core.desk.draws, inbox: inbox, office: office)
+        let setup = DrawBook.Setup(configuration: configuration, program: "simulated", expectsLedger: false)
         self.clock = DrawClock(draws: core.desk.draws, inbox: inbox, clock: clock)
+        main = IngestMain(setup, core, schedule: schedule, clock: self.clock, office: office)
         self.loop = loop
         self.disk = disk
         self.configuration = configuration
-        try office.events.append(DrawEvent(.serviceStarted, time: office.now))
-        _ = try book.recover { ledgerID }
+        _ = try main.start(DrawEvent(.serviceStarted, time: office.now)) { ledgerID }
     }
 
     /// The committer of the configuration's draw.
     var committer: LedgerCommitter {
-        guard let draw = book[configuration.draw]?.draw else { preconditionFailure("the draw is not open") }
+        guard let draw = main.book[configuration.draw]?.draw else { preconditionFailure("the draw is not open") }
         return draw.committer
     }
 
@@ -98,7 +96,7 @@ final class SimulatedIngest {
     func handleEvent() throws {
         switch inbox.takeNextEvent() {
         case .failed(let error)?: throw error
-        case let event?: try book.handle(event)
+        case let event?: try main.handle(event)
         case nil: break
         }
     }
@@ -106,9 +104,18 @@ final class SimulatedIngest {
     /// Runs the thread of the clock once.
     func tick() { clock.tick() }
 
+    /// Tells the main thread that the wall clock was set.
+    func stepClock(milliseconds: Int) { inbox.post(.clockStepped(milliseconds: milliseconds)) }
+
+    /// The draws that are not final, or whose ledgers are still open.
+    var draws: [DrawLifecycle] { main.book.all }
+
     /// Commands the service as an operator does.
-    func command(_ action: OperatorCommand.Action, by user: String) {
-        inbox.post(.command(OperatorCommand(action: action, user: user) { _ in }))
+    func command(
+        _ action: OperatorCommand.Action, by user: String,
+        reply: @escaping @Sendable (Result<String, CommandFault>) -> Void = { _ in }
+    ) {
+        inbox.post(.command(OperatorCommand(action: action, user: user, reply: reply)))
     }
 
     /// Stops the service as a stop signal does: commits and answers everything staged, then closes everything.
@@ -116,7 +123,7 @@ final class SimulatedIngest {
     /// - Throws: the error that ended the committer.
     func stop() throws {
         core.desk.queue.shutDown()
-        book.stop()
+        main.stop()
         loop.run()
         ingestLoop.closeAll()
         loop.run()

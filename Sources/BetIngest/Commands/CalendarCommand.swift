@@ -46,12 +46,12 @@ struct CalendarPlanCommand: ParsableCommand {
 
     func run() throws {
         try ProgramExit.run {
-            let schedule = try DrawSchedule(path: file)
-            let zone = schedule.zone
+            let planner = try CalendarPlanner(path: file)
+            let zone = planner.zone
             let plan: DrawPlan
             do throws(CalendarFault) {
                 let first = from.flatMap(CalendarDay.init) ?? zone.today(SystemCall.unixMilliseconds())
-                plan = try DrawPlan(schedule.calendar, from: first, days: days, zone: zone)
+                plan = try DrawPlan(planner.calendar, from: first, days: days, zone: zone)
             } catch {
                 throw ConfigurationError(["\(file): \(error)"])
             }

@@ -81,7 +81,7 @@ struct DrawArgument: ParsableArguments {
         guard let time = TimeOfDay(text) else {
             throw ValidationError("\(text): hh:mm, or a time such as 2026-12-24T23:55:00Z, is expected")
         }
-        let zone = try configuration.calendar.map { try DrawSchedule(path: $0).zone } ?? TimeZoneRules()
+        let zone = try configuration.calendar.map { try CalendarPlanner(path: $0).zone } ?? TimeZoneRules()
         let date = CalendarDay(String(id.name.prefix(10))) ?? zone.today(SystemCall.unixMilliseconds())
         do throws(TimeZoneFault) {
             return Instant(milliseconds: UInt64(try zone.instant(date, time)) * 1000)

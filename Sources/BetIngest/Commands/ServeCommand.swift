@@ -35,7 +35,7 @@ struct ServeCommand: ParsableCommand {
                     + Self.otherThreads,
                 bufferBytes: configuration.ingest.bufferBytes)
             // Before any other thread: it sets the time zone of the process, also that of the log.
-            let schedule = try configuration.calendar.map { try DrawSchedule(path: $0) }
+            let schedule = try configuration.calendar.map { DrawSchedule(try CalendarPlanner(path: $0)) }
             let log = EventLog.start(program: "bet-ingest", configuration)
             if maxConnections < configuration.ingest.queueCapacity {
                 log(.clamped(key: "ingest.queueCapacity", from: configuration.ingest.queueCapacity, to: maxConnections))

@@ -81,7 +81,8 @@ final class ControlDesk: Sendable {
         list.withLockedValue { kept in
             let time = ContinuousClock.now
             if let kept, time - kept.time < Self.keptTime { return kept.reply }
-            let reply = ControlReply(draws.all.map { $0.summary($0.committer.snapshot) })
+            let planned = draws.planned.map { DrawSummary(planned: $0.draw, opens: $0.opens, cutOff: $0.cutOff) }
+            let reply = ControlReply(draws.all.map { $0.summary($0.committer.snapshot) } + planned)
             kept = Kept(time: time, reply: reply)
             return reply
         }

@@ -49,7 +49,7 @@ struct DrawBook {
     /// Whether a draw was opened, now or earlier.
     func exists(_ draw: DrawID) -> Bool {
         let folder = folder(draw)
-        return lifecycles[draw] != nil
+        return lifecycles[draw] != nil || final.contains(draw)
             || [folder.terms, folder.progress, folder.result, folder.void].contains { office.disk.stamp($0) != nil }
     }
 
@@ -137,7 +137,7 @@ extension DrawBook {
     /// Opens the ledger of a draw and continues its lifecycle.
     ///
     /// - Returns: false after a stop.
-    private mutating func recover(_ id: DrawID, ledgerID: UInt64) throws -> Bool {
+    private mutating func recover(_ id: DrawID, ledgerID: UInt64, isOpening: Bool = false) throws -> Bool {
         let recovery = try DrawRecovery(
             folder(id), agencies: configuration.agencies, expectsLedger: setup.expectsLedger, on: office.disk,
             time: office.clock(), ledgerID: ledgerID, isStopping: office.isStopping)
@@ -148,7 +148,7 @@ extension DrawBook {
         draws.add(draw)
         if recovery.published != nil { draws.published(.init(entry: draw.entry, consultations: draw.consultations)) }
         lifecycles[id] = lifecycle
-        try lifecycle.resume(recovery)
+        try lifecycle.resume(recovery, isOpening: isOpening)
         lifecycles[id] = lifecycle
         // A seal that is due is durable before a port opens.
         _ = draw.committer.commitStaged()
@@ -213,7 +213,7 @@ extension DrawBook {
             draw: opening.draw, ledgerID: DrawResult.text(ledgerID: identity), opens: opening.opens,
             cutOff: opening.cutOff, agencies: configuration.agencies, number: opening.number, openedBy: opening.by)
         try terms.write(to: folder, on: office.disk)
-        _ = try recover(opening.draw, ledgerID: identity)
+        _ = try recover(opening.draw, ledgerID: identity, isOpening: true)
     }
 
     /// Creates the ledger of a new draw, or finds the one that a crash left without terms.
@@ -266,6 +266,7 @@ extension DrawBook {
             lifecycle.draw.committer.stop()
             if let thread = threads.removeValue(forKey: id) { thread.join() } else { lifecycle.draw.committer.run() }
             lifecycles[id] = nil
+            final.insert(id)
         }
     }
 

@@ -23,7 +23,7 @@ final class DrawClock: Sendable {
     private static let minStepMilliseconds = 1000
 
     private let draws: OpenDraws
-    private let inbox: MainInbox
+    let inbox: MainInbox
     private let clock: @Sendable () -> UInt64
     private let monitor = Monitor(State())
 

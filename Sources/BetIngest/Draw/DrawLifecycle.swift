@@ -60,11 +60,12 @@ struct DrawLifecycle {
         draw.setFacts(facts)
     }
 
-    /// Continues where the last process ended, before the ports are open.
+    /// Continues where the last process ended, or begins.
     ///
+    /// - Parameter isOpening: whether this process opens the draw.
     /// - Throws: ``LedgerError``, ``DiskError``, ``DrawDocumentError``.
-    mutating func resume(_ recovery: DrawRecovery) throws {
-        if let terms, !office.events.has(.opened, of: draw.id) { try recordOpening(terms, isRecovered: true) }
+    mutating func resume(_ recovery: DrawRecovery, isOpening: Bool) throws {
+        if let terms, !office.events.has(.opened, of: draw.id) { try recordOpening(terms, isRecovered: !isOpening) }
         if let void = recovery.void, !office.events.has(.void, of: draw.id) {
             try office.events.append(event(of: void, isRecovered: true))
         }
@@ -86,13 +87,12 @@ struct DrawLifecycle {
     /// Records that the draw opened.
     ///
     /// - Throws: ``DiskError``.
-    func recordOpening(_ terms: DrawTerms, isRecovered: Bool) throws(DiskError) {
+    private func recordOpening(_ terms: DrawTerms, isRecovered: Bool) throws(DiskError) {
         var event = DrawEvent(.opened, draw: draw.id, time: office.now, by: terms.openedBy)
         event.cutOff = terms.cutOff
         event.recovered = isRecovered ? true : nil
         try office.events.append(event)
         office.log(.drawOpened(draw.id, cutOff: terms.cutOff))
-        writeProgress()
     }
 
     /// Adds agencies whose last chunk is durable to progress.json.

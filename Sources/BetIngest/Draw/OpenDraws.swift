@@ -37,8 +37,8 @@ protocol DrawLookup: Sendable {
 final class OpenDraws: DrawLookup {
     private struct State: Sendable {
         var draws: [DrawID: OpenDraw] = [:]
-        /// The openings of planned draws.
-        var planned: [DrawID: Instant] = [:]
+        /// The draws that are planned next.
+        var planned: [DrawID: DrawOpening] = [:]
         /// Draws that are final and whose ledgers are closed.
         var final: Set<DrawID> = []
         var lastPublished: Published?
@@ -70,7 +70,10 @@ final class OpenDraws: DrawLookup {
     }
 
     /// Replaces the plan of openings.
-    func plan(_ openings: [DrawID: Instant]) { state.withLockedValue { $0.planned = openings } }
+    func plan(_ openings: [DrawOpening]) {
+        let planned = Dictionary(openings.map { ($0.draw, $0) }) { first, _ in first }
+        state.withLockedValue { $0.planned = planned }
+    }
 
     func setFinal(_ draws: Set<DrawID>) { state.withLockedValue { $0.final = draws } }
 
@@ -92,6 +95,9 @@ final class OpenDraws: DrawLookup {
 
     /// The draws in use, by name.
     var all: [OpenDraw] { state.withLockedValue { $0.draws.values.sorted { $0.id.name < $1.id.name } } }
+
+    /// The draws that are planned next, and are not open yet.
+    var planned: [DrawOpening] { state.withLockedValue { $0.planned.values.sorted { $0.draw.name < $1.draw.name } } }
 
     /// Binds a connection to a draw; nil if the draw has been retired.
     func bind(_ id: DrawID) -> OpenDraw? {
@@ -130,7 +136,7 @@ final class OpenDraws: DrawLookup {
             return .failure(DrawUnavailable(code: .drawClosed, reason: "draw \(id) is closed"))
         }
         if let opening = state.planned[id] {
-            return .failure(DrawUnavailable(code: .drawNotOpen, reason: "draw \(id) opens at \(opening)"))
+            return .failure(DrawUnavailable(code: .drawNotOpen, reason: "draw \(id) opens at \(opening.opens)"))
         }
         return unknown(name, state)
     }
@@ -154,8 +160,8 @@ final class OpenDraws: DrawLookup {
         if let draw = open.min(by: { $0.closes < $1.closes }) ?? state.draws.values.max(by: { $0.closes < $1.closes }) {
             return .success(draw.entry)
         }
-        let opening = state.planned.min { ($0.value, $0.key.name) < ($1.value, $1.key.name) }
-        let reason = opening.map { "no draw is open; \($0.key) opens at \($0.value)" } ?? "no draw is open"
+        let opening = state.planned.values.min { ($0.opens, $0.draw.name) < ($1.opens, $1.draw.name) }
+        let reason = opening.map { "no draw is open; \($0.draw) opens at \($0.opens)" } ?? "no draw is open"
         return .failure(DrawUnavailable(code: .drawNotOpen, reason: reason))
     }
 

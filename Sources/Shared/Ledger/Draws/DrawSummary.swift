@@ -41,6 +41,14 @@ package struct DrawSummary: Codable, Equatable, Sendable {
         sealReason = standings.seal?.reason
     }
 
+    /// Makes the summary of a draw that is not open yet.
+    package init(planned draw: DrawID, opens: Instant, cutOff: Instant?) {
+        self.init(
+            draw, state: .planned, terms: nil, cutOff: cutOff, agencies: 0, standings: DrawStandings(),
+            late: LateList())
+        self.opens = opens
+    }
+
     /// Makes the summary of a published draw.
     package init(_ result: DrawResult, terms: DrawTerms?, cutOff: Instant?, late: LateList) {
         draw = result.draw
