@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: help build demo test check tsan faults soak fuzz mutants lint format dataset clean remove-draws toolchain
+.PHONY: help build demo demo-day test check tsan faults soak fuzz mutants lint format dataset clean remove-draws toolchain
 
 # With colors the compiler's options depend on whether a terminal reads the output, and each change between a terminal
 # and a pipe compiles everything again.
@@ -22,6 +22,9 @@ build: toolchain ## Build the three programs (release)
 
 demo: build ## Run a draw of five agencies and show its winners; KEEP=1 keeps its folder
 	scripts/demo
+
+demo-day: build ## Run a day of five draws in two minutes: calendar, cut-offs, a dead, a late, a void; KEEP=1 keeps its folder
+	scripts/demo-day
 
 test: toolchain ## Run all tests; QUINIELA_DATASET=FOLDER includes those on its agency files
 	$(SWIFT_BUILD) --build-tests --explicit-target-dependency-import-check error

@@ -34,7 +34,7 @@ struct DrawBook {
         self.office = office
     }
 
-    private var configuration: ServiceConfiguration { setup.configuration }
+    var configuration: ServiceConfiguration { setup.configuration }
     private var data: DataFolder { configuration.folder.data }
     /// The draw of the configuration; nil if a calendar opens the draws.
     private var configuredDraw: DrawID? { configuration.calendar == nil ? configuration.draw : nil }

@@ -24,6 +24,11 @@ package struct LateList: Sendable {
     package struct Count: Equatable, Sendable {
         package var chunks = 0
         package var bets = 0
+
+        package init(chunks: Int = 0, bets: Int = 0) {
+            self.chunks = chunks
+            self.bets = bets
+        }
     }
 
     /// The most chunks that are listed: any peer may send some, and each takes a line and 16 bytes of memory.
