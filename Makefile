@@ -23,7 +23,7 @@ build: toolchain ## Build the three programs (release)
 demo: build ## Run a draw of five agencies and show its winners; KEEP=1 keeps its folder
 	scripts/demo
 
-demo-day: build ## Run a day of five draws in two minutes: calendar, cut-offs, a dead, a late, a void; KEEP=1 keeps its folder
+demo-day: build ## Run a day of five draws and 20 agencies in two minutes; KEEP=1 keeps its folder
 	scripts/demo-day
 
 test: toolchain ## Run all tests; QUINIELA_DATASET=FOLDER includes those on its agency files

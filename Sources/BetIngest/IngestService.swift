@@ -59,10 +59,10 @@ struct IngestService {
             log(.stopRequested(by: inbox.stopSignal ?? ""))
             return
         }
-        let running = try RunningIngest(core, configuration: configuration, clock: drawClock, log: log)
-        main.startThreads()
         let control = openControl(core)
         defer { control?.stop() }
+        let running = try RunningIngest(core, configuration: configuration, clock: drawClock, log: log)
+        main.startThreads()
         SystemCall.forgetStartupPages()
         let outcome = Result { try serve(&main) }
         running.stop { main.stop() }
