@@ -13,6 +13,7 @@ struct IngestMain {
     private let office: DrawOffice
     /// Draws that closed before it were opened, or reported as missed.
     private var lookedAt: Instant?
+    private var reportedFaults: Set<String> = []
 
     /// - Parameter schedule: nil without a calendar.
     init(_ setup: DrawBook.Setup, _ core: IngestCore, schedule: DrawSchedule?, clock: DrawClock, office: DrawOffice) {
@@ -61,19 +62,30 @@ struct IngestMain {
     /// Commits and answers what is staged, and closes every ledger; blocks.
     mutating func stop() { book.stop() }
 
-    /// Opens the draws of the calendar that are due, reports those that were missed, and plans the next.
+    /// The time between two looks at the calendar, if no draw opens before.
+    private static let lookMilliseconds: UInt64 = 60_000
+
+    /// Closes ledgers that nobody uses, opens the draws of the calendar that are due, and reports those that were missed.
     private mutating func openDue() throws {
         book.retire()
-        guard let schedule else { return }
         let now = office.now
-        for opening in try schedule.openings(at: now) where !book.exists(opening.draw) { try book.open(opening) }
+        let look = Instant(milliseconds: now.milliseconds + Self.lookMilliseconds)
+        defer { clock.plan(min(look, core.desk.draws.planned.map(\.opens).min() ?? look)) }
+        guard let schedule else { return }
+        let (openings, faults) = schedule.openings(at: now)
+        for fault in faults { report(fault) }
+        for opening in openings where !book.exists(opening.draw) { try book.openPlanned(opening) }
         if let lookedAt, lookedAt < now {
-            for missed in try schedule.closed(after: lookedAt, before: now) { try report(missed, at: now) }
+            for missed in schedule.closed(after: lookedAt, before: now) { try report(missed, at: now) }
         }
         lookedAt = max(lookedAt ?? now, now)
-        let planned = try schedule.planned(after: now)
-        core.desk.draws.plan(planned)
-        clock.plan(planned.map(\.opens).min())
+        core.desk.draws.plan(schedule.planned(after: now))
+    }
+
+    /// Reports a draw of the calendar whose times are not instants, once.
+    private mutating func report(_ fault: CalendarFault) {
+        guard reportedFaults.insert("\(fault)").inserted else { return }
+        office.log(.calendarFault(reason: "\(fault)"))
     }
 
     /// Records a draw that was never opened, unless it was.

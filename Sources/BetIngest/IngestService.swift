@@ -59,7 +59,7 @@ struct IngestService {
             log(.stopRequested(by: inbox.stopSignal ?? ""))
             return
         }
-        let control = openControl(core)
+        let control = openControl(core, drawClock)
         defer { control?.stop() }
         let running = try RunningIngest(core, configuration: configuration, clock: drawClock, log: log)
         main.startThreads()
@@ -87,8 +87,8 @@ struct IngestService {
     }
 
     /// Opens the control socket; without it the service runs on.
-    private func openControl(_ core: IngestCore) -> ControlServer? {
-        let desk = ControlDesk(draws: core.desk.draws, inbox: inbox, clock: clock)
+    private func openControl(_ core: IngestCore, _ drawClock: DrawClock) -> ControlServer? {
+        let desk = ControlDesk(draws: core.desk.draws, inbox: inbox, clock: clock, steps: { drawClock.stepCount })
         do {
             return try ControlServer(folder.data.ingestSocket, users: configuration.operators.users) {
                 desk.handle($0, $1, $2)

@@ -16,6 +16,9 @@ final class ConsultChannel: FramedConnectionDelegate {
     /// Nil if no question is parked.
     var parkedUntil: NIODeadline?
     let dialect: (any Dialect)?
+    private var resolveDeadline = NIODeadline.distantFuture
+    /// The time in which the files say that an agency has finished, after its last chunk was acknowledged.
+    private static let resolveTime = TimeAmount.seconds(1)
     private let loop: ConsultLoop
     private let handler: FramedChannelHandler
     private var session: ConsultSession
@@ -87,8 +90,12 @@ final class ConsultChannel: FramedConnectionDelegate {
             collect(.bytes([]), .afterLast)
         case .consult(let agency, let draw, let waitMilliseconds):
             self.agency = agency
-            self.draw = draw ?? loop.draws.draw(consultedBy: agency)
-            consult(agency, waitMilliseconds)
+            self.draw = draw ?? (dialect == nil ? loop.draws.draw(consultedBy: agency) : nil)
+            if dialect == nil || draw != nil {
+                consult(agency, waitMilliseconds)
+            } else {
+                keepUnresolved(agency)
+            }
         case .fail(let code, let text):
             // A dialect cannot express a native error message: the connection is just closed.
             collect(.bytes(dialect == nil ? Message.error(code, text).encoded[...] : []), .afterLast)
@@ -110,6 +117,32 @@ final class ConsultChannel: FramedConnectionDelegate {
         case .notPublished:
             loop.park(self, waitMilliseconds: waitMilliseconds)
             handler.park()
+        }
+    }
+
+    /// Parks a dialect's question, and answers it as soon as it is known which draw it means.
+    private func keepUnresolved(_ agency: AgencyID) {
+        resolveDeadline = loop.connections.now + Self.resolveTime
+        parkedUntil = .distantFuture
+        handler.park()
+        loop.keepUnresolved(self)
+        resolve(isLastAttempt: false)
+    }
+
+    func isResolveDue(_ now: NIODeadline) -> Bool { resolveDeadline <= now }
+
+    /// Finds the draw of a dialect's question; the last attempt takes the one that any agency would get.
+    func resolve(isLastAttempt: Bool) {
+        guard let agency else { return }
+        let found = loop.draws.draw(askedByDialectFor: agency, isLastAttempt: isLastAttempt)
+        guard found != nil || isLastAttempt else { return }
+        loop.forgetUnresolved(self)
+        draw = found
+        switch loop.outcome(agency, draw, dialect: dialect) {
+        case .answer(let answer): answerParked(answer)
+        case .unreadable: answerParked(nil)
+        case .void(let text): failParked(.drawVoid, text)
+        case .notPublished: loop.park(self, waitMilliseconds: nil)
         }
     }
 

@@ -59,6 +59,11 @@ struct ConsultListener {
         loops.onEachLoop { $0.withdraw(draw) }
     }
 
+    /// Ends the questions about a draw that cannot be loaded.
+    func failParked(_ draw: DrawID) {
+        loops.onEachLoop { $0.failParked(draw) }
+    }
+
     func update(_ draws: KnownDraws) {
         loops.onEachLoop { $0.update(draws) }
     }

@@ -15,6 +15,8 @@ final class ConsultLoop {
     let connections: FramedLoop
     private(set) var draws: KnownDraws
     private var parked: [ObjectIdentifier: ConsultChannel] = [:]
+    /// Parked questions of dialects whose draw is not known yet.
+    private var unresolved: [ObjectIdentifier: ConsultChannel] = [:]
     private var answers: [DrawID: PublishedAnswers] = [:]
     private let kept = AnswerBudget()
     private let load: @Sendable (DrawID) -> Void
@@ -57,13 +59,29 @@ final class ConsultLoop {
 
     /// Replaces what is known about the draws, and ends the questions about void ones.
     func update(_ draws: KnownDraws) {
+        let newlyVoid = draws.void.filter { self.draws.void[$0.key] == nil }
         self.draws = draws
-        for (id, channel) in parked {
-            guard let draw = channel.draw, let reason = draws.void[draw] else { continue }
+        if !newlyVoid.isEmpty {
+            for (id, channel) in parked {
+                guard let draw = channel.draw, let reason = newlyVoid[draw] else { continue }
+                parked[id] = nil
+                channel.failParked(.drawVoid, Self.text(draw, reason))
+            }
+        }
+        for channel in unresolved.values { channel.resolve(isLastAttempt: false) }
+    }
+
+    /// Ends the questions about a draw whose files are gone.
+    func failParked(_ draw: DrawID) {
+        for (id, channel) in parked where channel.draw == draw {
             parked[id] = nil
-            channel.failParked(.drawVoid, Self.text(draw, reason))
+            channel.failParked(.unknownDraw, "there is no draw \(draw)")
         }
     }
+
+    /// Keeps the question of a dialect's agency until it is known which draw it means.
+    func keepUnresolved(_ channel: ConsultChannel) { unresolved[ObjectIdentifier(channel)] = channel }
+    func forgetUnresolved(_ channel: ConsultChannel) { unresolved[ObjectIdentifier(channel)] = nil }
 
     func welcome(_ agency: AgencyID, _ named: DrawID?) -> ByteBuffer {
         let draw = named ?? draws.draw(consultedBy: agency)
@@ -116,7 +134,7 @@ final class ConsultLoop {
     /// Whether a draw is published, and its files are not in use yet.
     func mustLoad(_ draw: DrawID?) -> Bool {
         guard let draw else { return false }
-        return answers[draw] == nil && draws.published.contains(draw)
+        return answers[draw] == nil && draws.published[draw] != nil
     }
 
     /// - Parameter waitMilliseconds: the longest wait; nil for no limit.
@@ -133,6 +151,7 @@ final class ConsultLoop {
 
     func unpark(_ channel: ConsultChannel) {
         parked[ObjectIdentifier(channel)] = nil
+        unresolved[ObjectIdentifier(channel)] = nil
     }
 
     /// Answers questions whose wait is over, and ends overdue connections.
@@ -145,6 +164,7 @@ final class ConsultLoop {
             parked[id] = nil
             channel.answerParked(.shared(notDrawnYet(channel.draw)))
         }
+        for channel in unresolved.values where channel.isResolveDue(now) { channel.resolve(isLastAttempt: true) }
         connections.sweep()
     }
 

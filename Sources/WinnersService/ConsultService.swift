@@ -1,4 +1,5 @@
 import Connections
+import Control
 import Dialects
 import Domain
 import Ledger
@@ -27,11 +28,11 @@ struct ConsultService {
     /// Serves until a stop signal; blocks.
     func run() throws {
         log(.config(configuration.values))
-        let folder = configuration.folder
-        var published = PublishedDraws(
-            folder.data, configured: configuration.calendar == nil ? folder.draw : nil,
-            agencies: configuration.agencies,
-            maxLoaded: configuration.winners.keptDraws, on: disk)
+        var published = PublishedDraws(configuration, on: disk)
+        let status = NIOLockedValueBox(WinnersStatus(published, isRunning: true))
+        var control: ControlServer?
+        var hasTriedControl = false
+        defer { control?.stop() }
         let requests = NIOLockedValueBox<Set<DrawID>>([])
         let ingest = configuration.ingest
         let deadlines = ConnectionDeadlines(
@@ -50,17 +51,42 @@ struct ConsultService {
         }
         SystemCall.forgetStartupPages()
         while true {
+            // It never makes the data folder, which may not be mounted yet.
+            if !hasTriedControl, disk.stamp(configuration.data) != nil {
+                hasTriedControl = true
+                control = openControl(status)
+            }
             let wanted = requests.withLockedValue { wanted in
                 defer { wanted = [] }
                 return wanted
             }
             let changes = published.changes() + wanted.flatMap { published.load($0) }
             for change in changes { tell(listeners, change, published.known) }
+            if !changes.isEmpty {
+                let now = WinnersStatus(published, isRunning: true)
+                status.withLockedValue { $0 = now }
+            }
             let signal = stopSignal.wait(until: .now + Self.lookInterval) { $0 }
             if let signal {
                 log(.stopRequested(by: signal))
                 return
             }
+        }
+    }
+
+    /// Opens the control socket; without it the service runs on.
+    private func openControl(_ status: NIOLockedValueBox<WinnersStatus>) -> ControlServer? {
+        let path = configuration.folder.data.winnersSocket
+        do {
+            return try ControlServer(path, users: configuration.operators.users) { request, _, reply in
+                guard case .status = request else {
+                    return reply(.failed("winners-service answers {\"status\":{}}; commands go to ingest.sock"))
+                }
+                reply(ControlReply(status.withLockedValue { $0 }))
+            }
+        } catch {
+            log(.controlFailed(path: path, reason: "\(error)"))
+            return nil
         }
     }
 
@@ -86,9 +112,11 @@ struct ConsultService {
             log(.resultLoaded(bets: result.bets, number: result.winningNumber))
         case .withdrawn(let draw):
             for listener in listeners { listener.withdraw(draw) }
-            if !known.published.contains(draw) {
+            if known.published[draw] == nil {
                 log(.resultWithdrawn(path: DrawFolder(data: configuration.data, draw: draw).result))
             }
+        case .missing(let draw):
+            for listener in listeners { listener.failParked(draw) }
         case .waitingForFolder(let path):
             log(.waitingForFolder(path: path))
         case .rejected(let path, let reason):

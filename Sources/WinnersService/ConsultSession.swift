@@ -43,9 +43,8 @@ struct ConsultSession: Sendable {
         if case .closed = state { return .ignore }
         state = .closed
         guard case .consult(let agency?, _) = request else { return .close }
-        let draw = draws.draw(consultedBy: agency)
-        guard agency.fault(agencies: draws.agencies(of: draw)) == nil else { return .close }
-        return .consult(agency, draw, waitMilliseconds: nil)
+        guard agency.fault(agencies: draws.agencies(of: draws.draw(consultedBy: agency))) == nil else { return .close }
+        return .consult(agency, nil, waitMilliseconds: nil)
     }
 
     mutating func receive(_ event: Event, draws: KnownDraws) -> Action {

@@ -19,8 +19,8 @@ struct KnownDraws: Sendable {
     var configuredAgencies: UInt32
     /// The draws with a progress.json and without a result.
     var live: [DrawID: Live] = [:]
-    /// The published draws.
-    var published: Set<DrawID> = []
+    /// The published draws, with their number of agencies if they are loaded.
+    var published: [DrawID: UInt32?] = [:]
     /// The void draws, with the reason.
     var void: [DrawID: String] = [:]
     var lastPublished: DrawID?
@@ -31,7 +31,7 @@ struct KnownDraws: Sendable {
     func draw(named name: String) -> Result<DrawID?, HelloFault> {
         if name.isEmpty { return .success(nil) }
         if let draw = DrawID(name) {
-            if draw == configured || live[draw] != nil || published.contains(draw) || void[draw] != nil {
+            if draw == configured || live[draw] != nil || published[draw] != nil || void[draw] != nil {
                 return .success(draw)
             }
         }
@@ -49,6 +49,18 @@ struct KnownDraws: Sendable {
         first(live.filter { $0.value.finished.contains(agency) }) ?? lastPublished ?? configured ?? first(live)
     }
 
+    /// Finds the draw that an agency of a dialect asks for; it cannot name one.
+    ///
+    /// Its last chunk may have been acknowledged a moment ago, before the files say that it has finished: an earlier draw
+    /// is answered at once only if the agency took part in it, or if no other draw takes bets.
+    ///
+    /// - Returns: nil if that is not known yet.
+    func draw(askedByDialectFor agency: AgencyID, isLastAttempt: Bool) -> DrawID? {
+        if let draw = first(live.filter({ $0.value.finished.contains(agency) })) { return draw }
+        if live.isEmpty || isLastAttempt { return draw(consultedBy: agency) }
+        return nil
+    }
+
     private func first(_ draws: [DrawID: Live]) -> DrawID? {
         draws.min { order($0) < order($1) }?.key
     }
@@ -60,7 +72,7 @@ struct KnownDraws: Sendable {
     /// The number of agencies that may ask for a draw that is not loaded.
     func agencies(of draw: DrawID?) -> UInt32 {
         guard let draw = draw ?? configured ?? lastPublished ?? first(live) else { return configuredAgencies }
-        if published.contains(draw) { return .max }
+        if let agencies = published[draw] { return agencies ?? .max }
         return max(live[draw]?.expectedAgencies ?? 0, configuredAgencies)
     }
 }

@@ -1,5 +1,7 @@
 import Domain
 import Ledger
+import Platform
+import Shell
 import Storage
 
 /// A watch on all draws of a data folder.
@@ -15,6 +17,8 @@ struct PublishedDraws {
         case result(DrawID, DrawResult, WinnersFile)
         /// A served result has disappeared, belongs to another ledger, or is released.
         case withdrawn(DrawID)
+        /// A published draw cannot be loaded.
+        case missing(DrawID)
         case rejected(path: String, reason: String)
         case waitingForFolder(path: String)
     }
@@ -25,12 +29,17 @@ struct PublishedDraws {
     private let maxLoaded: Int
     private var watches: [DrawID: PublishedResult] = [:]
     /// The loaded draws, the most recently used one last.
-    private var loaded: [DrawID] = []
+    private(set) var loaded: [DrawID] = []
     private var foldersStamp: FileStamp?
     private var looks = 0
+    /// The draws that are sealed and not over.
+    private var closing: Set<DrawID> = []
+    /// When ``KnownDraws/lastPublished`` was sealed.
+    private var lastTime = Instant(milliseconds: 0)
 
-    /// Looks between two checks of a draw that is not live.
+    /// Looks between two checks of a published draw, and of one that takes bets.
     private static let looksBetweenFinals = 50
+    private static let looksBetweenOpen = 10
 
     /// - Parameters:
     ///   - configured: the draw of the configuration; nil with a calendar.
@@ -41,6 +50,13 @@ struct PublishedDraws {
         self.maxLoaded = maxLoaded
         known = KnownDraws(configured: configured, configuredAgencies: agencies)
         if let configured { watch(configured) }
+    }
+
+    /// Makes the watch of a configuration.
+    init(_ configuration: ServiceConfiguration, on disk: any Disk) {
+        self.init(
+            configuration.folder.data, configured: configuration.calendar == nil ? configuration.draw : nil,
+            agencies: configuration.agencies, maxLoaded: configuration.winners.keptDraws, on: disk)
     }
 
     private func folder(_ draw: DrawID) -> DrawFolder { DrawFolder(data: data.path, draw: draw) }
@@ -56,15 +72,13 @@ struct PublishedDraws {
         var changes: [Change] = []
         looks += 1
         lookAtFolders(&changes)
-        for draw in watches.keys where isLive(draw) || looks % Self.looksBetweenFinals == 0 {
-            look(at: draw, &changes)
-        }
+        for draw in watches.keys where looks % period(draw) == 0 { look(at: draw, &changes) }
         return changes
     }
 
     /// Loads a published draw, unless it is loaded.
     mutating func load(_ draw: DrawID) -> [Change] {
-        guard known.published.contains(draw) else { return [] }
+        guard known.published[draw] != nil else { return [] }
         var changes: [Change] = []
         if let index = loaded.firstIndex(of: draw) {
             loaded.append(loaded.remove(at: index))
@@ -72,25 +86,39 @@ struct PublishedDraws {
         }
         watch(draw)
         look(at: draw, &changes)
+        // Its files are gone: the questions about it end.
+        if !loaded.contains(draw) {
+            watches[draw] = nil
+            known.published[draw] = nil
+            changes.append(.missing(draw))
+            changes.append(.known)
+        }
         return changes
     }
 
-    private func isLive(_ draw: DrawID) -> Bool { draw == known.configured || !known.published.contains(draw) }
+    /// The looks between two checks of a draw: few for one that may be published at any moment.
+    private func period(_ draw: DrawID) -> Int {
+        if draw == known.configured || closing.contains(draw) { return 1 }
+        return known.published[draw] == nil ? Self.looksBetweenOpen : Self.looksBetweenFinals
+    }
 
     /// Finds draws that have appeared; their names are read only if the folder has changed.
     private mutating func lookAtFolders(_ changes: inout [Change]) {
         let stamp = disk.stamp(data.draws)
         guard stamp != foldersStamp, let names = try? disk.names(in: data.draws) else { return }
         let isStart = foldersStamp == nil
-        foldersStamp = stamp
+        // A folder made in the same tick of the file system's clock would not change the stamp again.
+        let age = Int64(SystemCall.unixMilliseconds()) - (stamp?.changed ?? 0) / 1_000_000
+        foldersStamp = age < 100 && !isStart ? foldersStamp : stamp
+        if foldersStamp == nil { foldersStamp = FileStamp(inode: 0, size: 0, changed: 0) }
         var newest: (draw: DrawID, changed: Int64)?
         for name in names {
             guard let draw = DrawID(name), draw != known.configured, watches[draw] == nil, known.void[draw] == nil,
-                !known.published.contains(draw)
+                known.published[draw] == nil
             else { continue }
             let result = disk.stamp(folder(draw).result)
             if let result, isStart {
-                known.published.insert(draw)
+                known.published[draw] = .some(nil)
                 if result.changed > newest?.changed ?? .min { newest = (draw, result.changed) }
             } else {
                 watch(draw)
@@ -98,34 +126,24 @@ struct PublishedDraws {
         }
         // The course's draw never answers for an earlier one that the folder still holds.
         if isStart, known.configured == nil, let newest {
-            known.lastPublished = newest.draw
-            changes += load(newest.draw)
+            known.published[newest.draw] = nil
+            watch(newest.draw)
+            look(at: newest.draw, &changes)
         }
         changes.append(.known)
     }
 
     private mutating func look(at draw: DrawID, _ changes: inout [Change]) {
         guard let all = watches[draw]?.changes() else { return }
+        // The progress first: it says who took part, also if it arrives together with the result.
+        for case .progress(let progress) in all { take(progress, of: draw, &changes) }
         for change in all {
             switch change {
-            case .progress(let progress):
-                known.live[draw] = progress.map {
-                    KnownDraws.Live(
-                        finished: Set($0.finishedAgencies), expectedAgencies: $0.expectedAgencies, cutOff: $0.cutOff)
-                }
-                if progress?.state == .void { setVoid(draw) }
-                changes.append(.known)
+            case .progress: break
             case .result(let result, let winners):
-                if isLive(draw) || known.lastPublished == nil { known.lastPublished = draw }
-                known.published.insert(draw)
-                known.live[draw] = nil
-                changes.append(.known)
-                changes.append(.result(draw, result, winners))
-                loaded.removeAll { $0 == draw }
-                loaded.append(draw)
-                releaseUnused(&changes)
+                take(result, winners, of: draw, &changes)
             case .withdrawn:
-                known.published.remove(draw)
+                known.published[draw] = nil
                 loaded.removeAll { $0 == draw }
                 if known.lastPublished == draw { known.lastPublished = nil }
                 changes.append(.withdrawn(draw))
@@ -140,6 +158,36 @@ struct PublishedDraws {
                 }
             }
         }
+    }
+
+    private mutating func take(_ progress: DrawProgress?, of draw: DrawID, _ changes: inout [Change]) {
+        guard known.published[draw] == nil else { return }
+        known.live[draw] = progress.map {
+            KnownDraws.Live(
+                finished: Set($0.finishedAgencies), expectedAgencies: $0.expectedAgencies, cutOff: $0.cutOff)
+        }
+        if let state = progress?.state, state != .open { closing.insert(draw) } else { closing.remove(draw) }
+        if progress?.state == .void { setVoid(draw) }
+        changes.append(.known)
+    }
+
+    private mutating func take(
+        _ result: DrawResult, _ winners: WinnersFile, of draw: DrawID, _ changes: inout [Change]
+    ) {
+        // Not a draw that somebody asked for, nor an old one whose folder was put back.
+        let time = result.seal?.instant ?? Instant(milliseconds: 0)
+        if known.published[draw] == nil, known.lastPublished == nil || time >= lastTime {
+            known.lastPublished = draw
+            lastTime = time
+        }
+        known.published[draw] = result.agencyCount
+        known.live[draw] = nil
+        closing.remove(draw)
+        changes.append(.known)
+        changes.append(.result(draw, result, winners))
+        loaded.removeAll { $0 == draw }
+        loaded.append(draw)
+        releaseUnused(&changes)
     }
 
     private mutating func setVoid(_ draw: DrawID) {
@@ -163,6 +211,7 @@ struct PublishedDraws {
             }
             loaded.removeAll { $0 == draw }
             watches[draw] = nil
+            known.published[draw] = .some(nil)
             changes.append(.withdrawn(draw))
         }
     }

@@ -4,6 +4,7 @@ import Foundation
 import Glibc
 import Ledger
 import Platform
+import Shell
 import Storage
 import TestKit
 import Testing
@@ -124,7 +125,7 @@ struct DrawDayTests {
         }
         load.signal(SIGKILL)
         _ = try load.waitForExit()
-        print("the last byte: \(inTime) in time, \(late) late")
+        try writeOutput("the last byte: \(inTime) in time, \(late) late")
         #expect(late > 0 && inTime + late == count)
         try day.stop()
     }
@@ -138,7 +139,9 @@ struct DrawDayTests {
         day.ingest.signal(SIGKILL)
         _ = try day.ingest.waitForExit()
         let cutOff = try #require(try DrawTerms(in: day.draws("una"), on: PosixDisk())?.cutOff)
-        while SystemCall.unixMilliseconds() < cutOff.milliseconds + 1100 { usleep(20_000) }
+        _ = Monitor(()).wait(
+            until: .now + .milliseconds(Int(cutOff.milliseconds + 1100 - SystemCall.unixMilliseconds()))
+        ) { _ in Bool?.none }
         try day.killAndRestart()
         let contents = try LedgerContents(reading: try day.draws("una").ledger, on: PosixDisk())
         #expect(contents.standings.seal?.reason == .cutOff && contents.standings.seal?.bets == 3)
@@ -159,7 +162,7 @@ struct DrawDayTests {
             for name in ["bets.ledger", "terms.json"]
                 + (index % 2 == 0 ? ["result.json"] : ["void.json", "refunds.csv"])
             {
-                // Whoever reads it finds that it is damaged.
+                // A service that reads it reports damage.
                 try "damaged".write(toFile: "\(path)/\(name)", atomically: false, encoding: .utf8)
             }
         }

@@ -164,7 +164,7 @@ struct OutputTests {
             "bet-ingest status --output json --data d --set agencies=3", in: TemporaryFolder())
         #expect(
             outcome.output.hasPrefix(
-                #"{"agencies":[],"bets":0,"draw":"default","expectedAgencies":3,"finishedAgencies":0,"#)
+                #"{"agencies":[],"bets":0,"clockSteps":0,"draw":"default","expectedAgencies":3,"#)
                 && outcome.output.contains(#""source":"folder","state":"planned","#), "\(outcome)")
     }
 

@@ -37,7 +37,9 @@ struct WholeDrawTests {
         let status = try services.command("status")
         #expect(status.output.contains("published, 5 of 5 agencies finished, 3000 bets"))
         let json = try services.command("status", ["--output", "json"]).output
-        #expect(json.contains(#""bets":3000,"draw":"default","expectedAgencies":5,"finishedAgencies":5,"#), "\(json)")
+        #expect(
+            json.contains(#""bets":3000,"clockSteps":0,"draw":"default","expectedAgencies":5,"finishedAgencies":5,"#),
+            "\(json)")
         #expect(json.contains(#""sealReason":"all finished","source":"service","state":"published","#), "\(json)")
         #expect(json.contains(#"{"agency":5,"#) && json.contains(#""finished":true"#), "\(json)")
         try services.stop()

@@ -15,13 +15,14 @@ struct RecordedPlan: DrawPlanner {
     /// In the order of their openings.
     let openings: [DrawOpening]
 
-    func draws(around now: Instant, daysBefore: Int) throws(CalendarFault) -> [DrawOpening] {
+    func draws(around now: Instant, daysBefore: Int) -> (openings: [DrawOpening], faults: [CalendarFault]) {
         let day: UInt64 = 86_400_000
         let before = UInt64(daysBefore + 2) * day
-        return openings.filter { opening in
+        let around = openings.filter { opening in
             (opening.cutOff ?? opening.opens).milliseconds + before > now.milliseconds
                 && opening.opens.milliseconds < now.milliseconds + 4 * day
         }
+        return (around, [])
     }
 }
 

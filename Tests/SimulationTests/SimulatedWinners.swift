@@ -63,6 +63,7 @@ final class SimulatedWinners {
                 case .known: queue.update(published.known)
                 case .result(let draw, _, let winners): queue.publish(winners, draw: draw)
                 case .withdrawn(let draw): queue.withdraw(draw)
+                case .missing(let draw): queue.failParked(draw)
                 case .rejected, .waitingForFolder: break
                 }
             }

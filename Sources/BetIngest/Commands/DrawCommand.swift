@@ -141,12 +141,15 @@ struct CloseDrawCommand: ParsableCommand {
             configuration.draw = draw.id
             configuration.isDrawChosen = true
             let status = try DrawReport(configuration).status()
-            guard status.source == .service else { throw NoService(path: configuration.folder.data.ingestSocket) }
+            guard status.source == .service else {
+                // Either no service runs, or it does not use the draw; it says which.
+                return try draw.send(.close(draw.id), configuration)
+            }
             try writeOutput(status.text(folder: configuration.folder))
             let summary = status.summary
             try writeOutput(
-                "\(summary.unfinishedAgencies) agencies have not finished: their acknowledged bets are in the draw. "
-                    + "\(summary.absentAgencies) have sent nothing.")
+                "agencies that have not finished: \(summary.unfinishedAgencies), their acknowledged bets are in the draw; "
+                    + "agencies without bets: \(summary.absentAgencies)")
             try confirm()
             try draw.send(.close(draw.id), configuration)
         }

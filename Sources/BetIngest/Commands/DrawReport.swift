@@ -38,8 +38,22 @@ struct DrawReport {
     func status() throws -> DrawStatus {
         let named = configuration.calendar == nil || configuration.isDrawChosen ? configuration.draw : nil
         if let status = try ask(.status(named), for: DrawStatus.self) { return status }
-        let folder = named.map { DrawFolder(data: data.path, draw: $0) } ?? configuration.folder
-        return try read(folder)
+        return try read(DrawFolder(data: data.path, draw: try named ?? nextDraw()))
+    }
+
+    /// The draw of the folder that closes next; if all are over, the last one by name.
+    ///
+    /// - Throws: ``NoDraw`` for a folder without draws.
+    private func nextDraw() throws -> DrawID {
+        let names = disk.stamp(data.draws) == nil ? [] : try disk.names(in: data.draws)
+        let draws = names.compactMap(DrawID.init)
+        let open = try draws.filter { draw in
+            let folder = DrawFolder(data: data.path, draw: draw)
+            return disk.stamp(folder.terms) != nil && !DrawState.isFinal(folder, on: disk)
+        }.map { try read(DrawFolder(data: data.path, draw: $0)).summary }
+        let next = open.min { ($0.cutOff?.milliseconds ?? .max) < ($1.cutOff?.milliseconds ?? .max) }
+        guard let draw = next?.draw ?? draws.last else { throw NoDraw(path: data.draws) }
+        return draw
     }
 
     /// Reads a draw's files.
@@ -77,7 +91,10 @@ struct DrawReport {
     func all(finals: Int) throws -> (source: DrawStatus.Source, draws: [DrawSummary]) {
         let live = try ask(.draws, for: [DrawSummary].self)
         let known = Set((live ?? []).map(\.draw))
-        let names = disk.stamp(data.draws) == nil ? [] : try disk.names(in: data.draws)
+        // Operators other than the service's user may not read the folder.
+        let isReadable = disk.stamp(data.draws) != nil
+        let names =
+            live != nil ? (try? disk.names(in: data.draws)) ?? [] : isReadable ? try disk.names(in: data.draws) : []
         let others = names.compactMap(DrawID.init).filter { !known.contains($0) }.suffix(finals)
         let read = try others.map { try summary(DrawFolder(data: data.path, draw: $0)) }
         let draws = (read + (live ?? [])).sorted {
@@ -111,11 +128,18 @@ extension DrawStatus {
         if summary.lateChunks > 0 { line += ", \(summary.lateBets) late" }
         if let cutOff = summary.cutOff, summary.state == .open {
             let left = Int(cutOff.milliseconds) - Int(now.milliseconds)
-            line += left > 0 ? ", closes at \(cutOff), in \(left / 1000) s" : ", closing"
+            line += left > 0 ? ", closes at \(cutOff), in \(Self.text(seconds: left / 1000))" : ", closing"
         }
         if summary.state == .sealed { line += ": its number is awaited (bet-ingest draw number \(summary.draw))" }
         if let reason = summary.voidReason { line += ": \(reason)" }
+        if clockSteps > 0 { line += "; the server's clock was set \(clockSteps) times" }
         return line + " (\(from))\n" + table
+    }
+
+    /// For example `95 s`, `12 min` or `15 h 36 min`.
+    private static func text(seconds: Int) -> String {
+        let minutes = seconds / 60
+        return minutes < 2 ? "\(seconds) s" : minutes < 120 ? "\(minutes) min" : "\(minutes / 60) h \(minutes % 60) min"
     }
 
     /// A table of the agencies: with more than 200, only those that have sent something.
@@ -141,4 +165,11 @@ extension DrawStatus {
         let rest = expected > 200 && silent > 0 ? "\n\(silent) agencies have sent nothing yet" : ""
         return table.text + rest
     }
+}
+
+/// An error: the data folder has no draws.
+struct NoDraw: ProgramError, CustomStringConvertible {
+    var path: String
+    var exit: ProgramExit { .data }
+    var description: String { "\(path): there are no draws, and no service runs; --data may name another folder" }
 }

@@ -85,7 +85,8 @@ extension DrawEvent {
         }
         let late = (agencies ?? []).map(\.description).joined(separator: ", ")
         let facts: [String?] = [
-            by.map { "by \($0)" }, reason, cutOff.map { "cut-off \($0)" }, bets.map { "\($0) bets" },
+            by.map { "by \($0)" }, reason == "cut-off" && cutOff != nil ? nil : reason, cutOff.map { "cut-off \($0)" },
+            bets.map { "\($0) bets" },
             finished.map { "\($0) finished" }, listed("unfinished", unfinished, unfinishedCount),
             listed("absent", absent, absentCount), late.isEmpty ? nil : "agencies \(late)",
             number.map { "number \($0.fourFigures)" }, winningBets.map { "\($0) winning bets" },

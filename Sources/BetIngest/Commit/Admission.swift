@@ -57,7 +57,8 @@ struct Admission {
             awaitingOrigin.remove(agency)
             takeOver(agency, requester, &entries)
             let joined = Joined(
-                draw: draw, agency: agency, standing: standings[agency], version: version, cutOff: cutOff, time: time)
+                draw: draw, agency: agency, standing: standings[agency], version: version,
+                cutOff: standings.seal?.instant ?? cutOff, time: time)
             entries.append(.decided(.joined(joined), requester))
         case .chunk(let checked, let agency):
             return admit(checked, agency, requester, &entries)
@@ -91,6 +92,7 @@ struct Admission {
         isSealed = true
         standings.apply(record)
         entries.append(.seal(record, time))
+        rejectWaitingEnds(&entries)
     }
 
     /// Moves the cut-off.

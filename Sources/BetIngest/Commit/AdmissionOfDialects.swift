@@ -93,6 +93,7 @@ extension Admission {
             }
             return entries.append(.decided(.finishedAlready, requester))
         }
+        if isClosed { return reject(closedReason(.none)) }
         if waitingEnds[origin]?.contains(where: { $0 === requester }) == true {
             return reject("an END of this connection is already parked")
         }
@@ -113,10 +114,23 @@ extension Admission {
         let agencies = namelessAgencies(at: origin)
         guard waiting.count >= agencies.count else { return }
         waitingEnds[origin] = nil
+        if isClosed { return rejectEnds(waiting, &entries) }
         for (agency, requester) in zip(agencies, waiting) {
             _ = stageEnd(agency, answers: .none, requester, &entries)
         }
         for requester in waiting { entries.append(.decided(.parkedEndFinished, requester)) }
+    }
+
+    /// Rejects every parked END: the draw is closed, and its agencies have not finished.
+    mutating func rejectWaitingEnds(_ entries: inout StagedEntries) {
+        for waiting in waitingEnds.values { rejectEnds(waiting, &entries) }
+        waitingEnds = [:]
+    }
+
+    private func rejectEnds(_ waiting: [any Requester], _ entries: inout StagedEntries) {
+        for requester in waiting {
+            entries.append(.decided(.parkedEndRejected(reason: closedReason(.none)), requester))
+        }
     }
 
     /// Returns false if the agency has finished or the draw is closed.
@@ -125,9 +139,10 @@ extension Admission {
         _ entries: inout StagedEntries
     ) -> Bool {
         awaitingOrigin.remove(agency)
-        senders.finished(agency)
         let sequence = standings[agency].nextSequence
-        guard !isClosed, standings[agency].verdict(on: sequence) == .next else { return false }
+        guard !isClosed || standings[agency].isFinished else { return false }
+        senders.finished(agency)
+        guard standings[agency].verdict(on: sequence) == .next else { return false }
         var builder = BetColumnsBuilder()
         let last = CheckedChunk(builder.takeChunk(sequence: sequence, isLast: true), fault: nil)
         stageRecord(last, agency, sequence: sequence, answers: message, requester, &entries)

@@ -25,6 +25,8 @@ enum Decision: Sendable {
     /// For the log: the bet of a stored chunk of one.
     indirect case storedBet(Bet)
     indirect case notRecorded(NotRecorded)
+    /// The chunk is late and cannot be listed now, so it is not answered as late; final.
+    case lateUnlisted(AgencyID)
     /// Chunks before this one are missing; final.
     indirect case gap(NotRecorded)
     /// The chunk needs no record.
@@ -34,6 +36,8 @@ enum Decision: Sendable {
     case endParked
     /// The agencies of the parked ENDs have finished.
     case parkedEndFinished
+    /// The draw closed before the agencies of the parked ENDs finished.
+    indirect case parkedEndRejected(reason: String)
     /// `isAnswered` is false if another decision answers the message.
     indirect case endRejected(reason: String, isAnswered: Bool)
     /// The agency asks for its winners, and everything before the question is answered.

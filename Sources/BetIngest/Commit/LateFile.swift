@@ -45,39 +45,36 @@ final class LateFile: Sendable {
 
     /// Adds chunks and makes them durable.
     ///
-    /// Blocks: one write and one fdatasync, unless all of them are known.
+    /// Blocks: one write and one fdatasync, unless all of them are known. After a failure nothing is added.
     ///
     /// - Returns: the agencies whose first late chunk is among them.
-    /// - Throws: ``LedgerError/disk(_:)``.
-    func append(_ chunks: [LateChunk]) throws(LedgerError) -> [AgencyID] {
-        guard !chunks.isEmpty else { return [] }
-        let (lines, agencies) = list.withLockedValue { list -> (String, [AgencyID]) in
-            let agencies = chunks.map(\.agency).filter { list.counts[$0] == nil }
-            return (chunks.compactMap { list.add($0) }.joined(), Set(agencies).sorted())
-        }
+    /// - Throws: ``DiskError``.
+    func append(_ chunks: [LateChunk]) throws(DiskError) -> [AgencyID] {
+        var list = snapshot
+        let agencies = chunks.map(\.agency).filter { list.counts[$0] == nil }
+        let lines = chunks.compactMap { list.add($0) }.joined()
         guard !lines.isEmpty else { return [] }
         do throws(DiskError) {
             try write(lines)
         } catch {
-            throw .disk(error)
+            // Opened again next time, and cut to its whole lines.
+            file.withLockedValue { $0.file = nil }
+            throw error
         }
-        return agencies
+        self.list.withLockedValue { [list] in $0 = list }
+        return Set(agencies).sorted()
     }
 
     private func write(_ lines: String) throws(DiskError) {
-        var (file, byteCount) = file.withLockedValue { $0 }
-        var text = lines
-        if byteCount == 0 { text = LateList.header + lines }
+        let (file, byteCount) = file.withLockedValue { $0 }
         let isNew = file == nil && byteCount == 0
-        // A torn last line is of a chunk that was not answered.
         let open = if let file { file } else { try disk.open(path, isNew ? .replace : .readWrite) }
+        // A torn last line is of a chunk that was not answered.
         if file == nil, !isNew { try open.truncate(to: byteCount) }
-        let bytes = Array(text.utf8)
+        let bytes = Array(((byteCount == 0 ? LateList.header : "") + lines).utf8)
         try open.writeAll(bytes, at: byteCount)
         try open.sync()
         if isNew { try disk.syncFolder(folder) }
-        byteCount += bytes.count
-        file = open
-        self.file.withLockedValue { [file, byteCount] in $0 = (file, byteCount) }
+        self.file.withLockedValue { $0 = (open, byteCount + bytes.count) }
     }
 }

@@ -2,6 +2,7 @@ import DequeModule
 import Domain
 import Ledger
 import Platform
+import Storage
 
 /// The committer of the ledger, with group commit.
 ///
@@ -23,6 +24,8 @@ final class LedgerCommitter: Sendable {
         var agencyFinished: @Sendable (AgencyID) -> Void
         /// The first late chunk of each of these agencies is in the list.
         var late: @Sendable ([AgencyID]) -> Void
+        /// The late list cannot be written; its chunks are not answered.
+        var lateFailed: @Sendable (DiskError) -> Void
         /// The seal and its closing group are durable.
         var sealed: @Sendable (SealRecord) -> Void
         /// A write or sync failed: nothing more is acknowledged.
@@ -158,10 +161,9 @@ extension LedgerCommitter {
                     if group.count == 0, ledger.repetitions.isEmpty { return true }
                     let recordBytes = group.recordBytes
                     ledger.reserve(recordBytes: recordBytes)
-                    let (entries, lateChunks) = append(&group, to: &ledger)
+                    var (entries, lateChunks) = append(&group, to: &ledger)
                     if recordBytes > 0 { try ledger.commit(time: time) }
-                    let lateAgencies = try late.append(lateChunks)
-                    if !lateAgencies.isEmpty { observer.late(lateAgencies) }
+                    if !lateChunks.isEmpty { list(lateChunks, &entries) }
                     try settle(entries, &ledger, time: time)
                     try answerRepetition(&ledger)
                     return false
@@ -202,6 +204,24 @@ extension LedgerCommitter {
             }
         }
         return (entries, lateChunks)
+    }
+
+    /// Makes late chunks durable in their list; those that cannot be listed are not answered as late.
+    ///
+    /// The list is not the ledger: a full disk must not end a service whose draws take no more bets.
+    private func list(_ lateChunks: [LateChunk], _ entries: inout [StagedEntry]) {
+        do throws(DiskError) {
+            let agencies = try late.append(lateChunks)
+            if !agencies.isEmpty { observer.late(agencies) }
+        } catch {
+            observer.lateFailed(error)
+            entries = entries.map { entry in
+                guard case .decided(.notRecorded(let chunk), let requester) = entry, chunk.late != nil else {
+                    return entry
+                }
+                return .decided(.lateUnlisted(chunk.agency), requester)
+            }
+        }
     }
 
     /// Delivers the decisions of a durable group.

@@ -24,10 +24,17 @@ final class ControlDesk: Sendable {
     private let status = NIOLockedValueBox<[DrawID?: Kept]>([:])
     private let list = NIOLockedValueBox<Kept?>(nil)
 
-    init(draws: OpenDraws, inbox: MainInbox, clock: @escaping @Sendable () -> UInt64) {
+    /// The number of times that the wall clock was set.
+    private let steps: @Sendable () -> Int
+
+    init(
+        draws: OpenDraws, inbox: MainInbox, clock: @escaping @Sendable () -> UInt64,
+        steps: @escaping @Sendable () -> Int
+    ) {
         self.draws = draws
         self.inbox = inbox
         self.clock = clock
+        self.steps = steps
     }
 
     func handle(_ request: ControlRequest, _ peer: ControlPeer, _ reply: @escaping @Sendable (ControlReply) -> Void) {
@@ -53,7 +60,10 @@ final class ControlDesk: Sendable {
     ) {
         inbox.post(
             .command(
-                OperatorCommand(action: action, user: peer.name) { outcome in
+                OperatorCommand(action: action, user: peer.name) { [self] outcome in
+                    // The next question must show the command's effect.
+                    status.withLockedValue { $0 = [:] }
+                    list.withLockedValue { $0 = nil }
                     switch outcome {
                     case .success(let text): reply(ControlReply(text))
                     case .failure(let fault): reply(.failed(fault.description))
@@ -66,8 +76,9 @@ final class ControlDesk: Sendable {
             let time = ContinuousClock.now
             kept = kept.filter { time - $0.value.time < Self.keptTime }
             if let reply = kept[id]?.reply { return reply }
-            let reply = ControlReply(draw(id)?.status(now: now))
-            kept[id] = Kept(time: time, reply: reply)
+            let found = draw(id)
+            let reply = ControlReply(found?.status(now: now, clockSteps: steps()))
+            if found != nil { kept[id] = Kept(time: time, reply: reply) }
             return reply
         }
     }
@@ -90,9 +101,12 @@ final class ControlDesk: Sendable {
 }
 
 extension OpenDraw {
-    fileprivate func status(now: Instant) -> DrawStatus {
+    fileprivate func status(now: Instant, clockSteps: Int) -> DrawStatus {
         let snapshot = committer.snapshot
-        return DrawStatus(summary(snapshot), snapshot.standings, late: snapshot.late, source: .service, now: now)
+        var status = DrawStatus(
+            summary(snapshot), snapshot.standings, late: snapshot.late, source: .service, now: now)
+        status.clockSteps = clockSteps
+        return status
     }
 
     fileprivate func summary(

@@ -23,6 +23,8 @@ struct DrawStatus: Codable {
     var source: Source
     /// The server's clock.
     var now: Instant
+    /// How often the service's wall clock was set by more than a second since its start.
+    var clockSteps = 0
     /// The agencies that have sent something, by number.
     var agencies: [Agency]
 
@@ -40,7 +42,7 @@ struct DrawStatus: Codable {
     }
 
     private enum CodingKeys: CodingKey {
-        case source, now, agencies
+        case source, now, clockSteps, agencies
     }
 
     /// Reads one object with the fields of the summary, too.
@@ -49,6 +51,7 @@ struct DrawStatus: Codable {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         source = try values.decode(Source.self, forKey: .source)
         now = try values.decode(Instant.self, forKey: .now)
+        clockSteps = try values.decode(Int.self, forKey: .clockSteps)
         agencies = try values.decode([Agency].self, forKey: .agencies)
     }
 
@@ -57,6 +60,7 @@ struct DrawStatus: Codable {
         var values = encoder.container(keyedBy: CodingKeys.self)
         try values.encode(source, forKey: .source)
         try values.encode(now, forKey: .now)
+        try values.encode(clockSteps, forKey: .clockSteps)
         try values.encode(agencies, forKey: .agencies)
     }
 }

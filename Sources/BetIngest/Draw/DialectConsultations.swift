@@ -14,6 +14,7 @@ final class DialectConsultations: Sendable {
 
     private struct State: Sendable {
         var winners: WinnersFile?
+        var isVoid = false
         /// One answer for each question: a connection that asked twice is answered twice.
         var parked: [ObjectIdentifier: [Parked]] = [:]
         var parkedOfAgency: [AgencyID: Int] = [:]
@@ -42,8 +43,30 @@ final class DialectConsultations: Sendable {
 
     var isPublished: Bool { state.withLockedValue { $0.winners != nil } }
 
+    /// Whether the draw is published or void.
+    var isOver: Bool { state.withLockedValue { $0.winners != nil || $0.isVoid } }
+
+    /// Makes the draw void and ends every parked consultation.
+    func makeVoid() {
+        let waiting = state.withLockedValue { state in
+            state.isVoid = true
+            defer {
+                state.parked.removeAll()
+                state.parkedOfAgency.removeAll()
+            }
+            return state.parked
+        }
+        for parked in waiting.values.joined() {
+            parked.requester.deliver(Self.void)
+            parked.requester.log(Self.void)
+        }
+    }
+
+    private static let void = Decision.winnersUnreadable(reason: "the draw is void: there are no winners")
+
     /// Answers a consultation, or parks it.
     func consult(_ agency: AgencyID, from requester: any Requester, waits: Bool) -> Decision {
+        if state.withLockedValue(\.isVoid) { return Self.void }
         let (winners, isParked) = state.withLockedValue { state -> (WinnersFile?, Bool) in
             guard state.winners == nil, waits, state.parkedOfAgency[agency, default: 0] < Self.maxParkedPerAgency else {
                 return (state.winners, false)

@@ -26,6 +26,7 @@ struct DrawBook {
     /// Whether committers of new draws get a thread; simulations step them.
     private var hasThreads = false
     private var final: Set<DrawID> = []
+    private var damaged: Set<DrawID> = []
 
     init(_ setup: Setup, draws: OpenDraws, inbox: MainInbox, office: DrawOffice) {
         self.setup = setup
@@ -49,14 +50,14 @@ struct DrawBook {
     /// Whether a draw was opened, now or earlier.
     func exists(_ draw: DrawID) -> Bool {
         let folder = folder(draw)
-        return lifecycles[draw] != nil || final.contains(draw)
+        return lifecycles[draw] != nil || final.contains(draw) || office.events.isOver(draw)
             || [folder.terms, folder.progress, folder.result, folder.void].contains { office.disk.stamp($0) != nil }
     }
 
     /// Whether a draw is published or void.
     func isDone(_ draw: DrawID) -> Bool {
         guard let state = lifecycles[draw]?.state else { return false }
-        return state == .published || state == .void
+        return state == .published || state == .void && DrawState.isFinal(folder(draw), on: office.disk)
     }
 }
 
@@ -78,7 +79,7 @@ extension DrawBook {
             if DrawState.isFinal(folder, on: office.disk) {
                 final.insert(draw)
             } else if office.disk.stamp(folder.terms) != nil {
-                guard try recover(draw, ledgerID: ledgerID()) else { return false }
+                guard try recoverUnlessDamaged(draw, ledgerID: ledgerID()) else { return false }
             }
         }
         draws.setFinal(final)
@@ -126,12 +127,47 @@ extension DrawBook {
         let newest = final.compactMap { draw in office.disk.stamp(folder(draw).result).map { (draw, $0.changed) } }
             .max { ($0.1, $0.0.name) < ($1.1, $1.0.name) }
         guard let draw = newest?.0 else { return }
-        let published = try PublishedDraw(folder(draw), on: office.disk)
+        let published: PublishedDraw
+        do {
+            published = try PublishedDraw(folder(draw), on: office.disk)
+        } catch  where Self.isDamage(error) {
+            return office.log(.drawDamaged(draw, reason: "\(error)"))
+        }
         let consultations = DialectConsultations()
         consultations.publish(published)
         draws.published(
             .init(
                 entry: DrawEntry(draw: draw, agencies: published.result.agencyCount), consultations: consultations))
+    }
+
+    /// Recovers a draw; one that is damaged does not stop the others.
+    ///
+    /// - Returns: false after a stop.
+    private mutating func recoverUnlessDamaged(_ id: DrawID, ledgerID: UInt64) throws -> Bool {
+        do {
+            return try recover(id, ledgerID: ledgerID)
+        } catch  where Self.isDamage(error) {
+            try setAside(id, "\(error)")
+            return true
+        }
+    }
+
+    /// Records that a draw is damaged: it takes no bets until its files are restored and the service is restarted.
+    private mutating func setAside(_ id: DrawID, _ reason: String) throws {
+        var event = DrawEvent(.damageFound, draw: id, time: office.now)
+        event.reason = reason
+        try office.events.append(event)
+        office.log(.drawDamaged(id, reason: reason))
+        draws.setDamaged(id)
+    }
+
+    /// Whether an error is of one draw's files, and not of the disk or the service.
+    private static func isDamage(_ error: any Error) -> Bool {
+        switch error {
+        case LedgerError.damaged, LedgerError.badHeader, LedgerError.unknownKind: true
+        case is DrawDocumentError, is DrawFolderFault, is PublishedDrawError, is DrawResultError: true
+        default: false
+        }
     }
 
     /// Opens the ledger of a draw and continues its lifecycle.
@@ -171,17 +207,26 @@ extension DrawBook {
             .ledgerOpened(path: folder.ledger, bets: contents.standings.storedBets, isDirect: ledger.isDirect))
         let late = try LateFile(folder, on: office.disk)
         if late.invalidLines > 0 { log(.lateListDamaged(path: folder.late, lines: late.invalidLines)) }
+        let state = DrawState(folder, isSealed: contents.standings.seal != nil, on: office.disk)
+        let progress = ProgressFile(
+            folder,
+            DrawProgress(
+                draw: id, ledgerID: contents.header.ledgerID, state: state, expectedAgencies: agencies,
+                finishedAgencies: contents.standings.finishedAgencies, cutOff: recovery.cutOff),
+            on: office.disk, log: log)
         let expected = Int(agencies)
         let latch = CompletionLatch(remaining: max(0, expected - contents.standings.finishedAgencies.count)) {
             inbox.post(.allAgenciesFinished(id))
         }
         let observer = LedgerCommitter.Observer(
             agencyFinished: { agency in
-                inbox.post(.agenciesFinished(id, [agency]))
+                progress.change { $0.finishedAgencies = ($0.finishedAgencies + [agency]).sorted() }
+                inbox.post(.agencyFinished(id))
                 let remaining = latch.countDown()
                 log(.agencyFinished(agency, remaining: remaining, expected: expected))
             },
             late: { inbox.post(.late(id, $0)) },
+            lateFailed: { log(.lateListFailed(path: folder.late, reason: "\($0)")) },
             sealed: { inbox.post(.sealed(id, $0)) },
             failed: { inbox.post(.failed($0)) })
         let admission = Admission(
@@ -192,7 +237,8 @@ extension DrawBook {
             namesBets: log.writesSuccess)
         let consultations = DialectConsultations()
         if let published = recovery.published { consultations.publish(published) }
-        return OpenDraw(id: id, agencies: agencies, committer: committer, consultations: consultations)
+        return OpenDraw(
+            id: id, agencies: agencies, committer: committer, consultations: consultations, progress: progress)
     }
 }
 
@@ -214,6 +260,19 @@ extension DrawBook {
             cutOff: opening.cutOff, agencies: configuration.agencies, number: opening.number, openedBy: opening.by)
         try terms.write(to: folder, on: office.disk)
         _ = try recover(opening.draw, ledgerID: identity, isOpening: true)
+    }
+
+    /// Opens a draw of the calendar; a folder of its name that cannot be used does not stop the others.
+    ///
+    /// - Throws: as ``open(_:ledgerID:)``, damage excepted.
+    mutating func openPlanned(_ opening: DrawOpening) throws {
+        guard !damaged.contains(opening.draw) else { return }
+        do {
+            try open(opening)
+        } catch  where Self.isDamage(error) {
+            damaged.insert(opening.draw)
+            try setAside(opening.draw, "\(error)")
+        }
     }
 
     /// Creates the ledger of a new draw, or finds the one that a crash left without terms.
@@ -238,8 +297,8 @@ extension DrawBook {
     /// - Throws: ``LedgerError``, ``DiskError``, ``DrawDocumentError``.
     mutating func handle(_ event: MainInbox.Event) throws {
         switch event {
-        case .agenciesFinished(let draw, let agencies): lifecycles[draw]?.agenciesFinished(agencies)
-        case .allAgenciesFinished(let draw): lifecycles[draw]?.close(.allFinished)
+        case .agencyFinished(let draw): lifecycles[draw]?.draw.progress.write()
+        case .allAgenciesFinished(let draw): lifecycles[draw]?.close()
         case .late(let draw, let agencies): try lifecycles[draw]?.late(agencies)
         case .sealed(let draw, let seal): try change(draw) { (lifecycle) throws in try lifecycle.sealed(seal) }
         case .command(let command): try handle(command)
@@ -291,14 +350,15 @@ extension DrawBook {
             if let cutOff = opening.cutOff, cutOff <= office.now {
                 throw CommandFault("the cut-off \(cutOff) has passed; it is \(office.now)")
             }
-            try open(opening)
+            do {
+                try open(opening)
+            } catch  where Self.isDamage(error) {
+                throw CommandFault("\(error)")
+            }
             return "draw \(opening.draw) is open" + (opening.cutOff.map { " until \($0)" } ?? "")
         case .close(let draw):
             return try operate(draw) { lifecycle in
-                guard lifecycle.state == .open else {
-                    throw CommandFault("draw \(draw) is \(lifecycle.state.rawValue) already")
-                }
-                lifecycle.close(.operator)
+                try lifecycle.close(by: command.user)
                 return "draw \(draw) takes no more bets"
             }
         case .moveCutOff(let draw, let cutOff):
@@ -324,6 +384,9 @@ extension DrawBook {
         _ draw: DrawID, _ body: (inout DrawLifecycle) throws -> String
     ) throws -> String {
         if let text = try change(draw, body) { return text }
+        if let planned = draws.planned.first(where: { $0.draw == draw }) {
+            throw CommandFault("draw \(draw) opens at \(planned.opens); change calendar.yaml and restart the service")
+        }
         throw CommandFault(
             final.contains(draw) ? "draw \(draw) is closed and its ledger is not in use" : "there is no draw \(draw)")
     }

@@ -2,7 +2,7 @@ import Domain
 import Ledger
 import Platform
 
-/// The thread that seals draws at their cut-off and reports openings.
+/// The thread that seals draws at their cut-off, reports openings, and writes progress that has waited.
 ///
 /// Admission already rejects late chunks by itself; so it does not matter that the seal follows a little later, and a
 /// draw that keeps the main thread busy delays no cut-off.
@@ -72,6 +72,7 @@ final class DrawClock: Sendable {
         let now = Instant(milliseconds: clock())
         var next: Instant?
         for draw in draws.all {
+            draw.progress.write()
             guard let cutOff = draw.committer.pendingCutOff else { continue }
             if cutOff <= now { draw.committer.seal(.cutOff) } else { next = min(next ?? cutOff, cutOff) }
         }

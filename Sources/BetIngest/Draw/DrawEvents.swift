@@ -1,4 +1,5 @@
 import Domain
+import Foundation
 import Ledger
 import Storage
 
@@ -16,13 +17,17 @@ final class DrawEvents {
     private var previous: String
     /// The events of draws that are not final.
     private var known: [DrawID: Set<DrawEvent.Kind>] = [:]
+    /// The last moves of cut-offs.
+    private var moves: [DrawID: Instant] = [:]
+    /// The draws that were published.
+    private var published: Set<DrawID> = []
     /// The time of the last line.
     private(set) var lastTime: Instant?
 
     /// Reads the log; a line without an end was torn by a crash.
     ///
-    /// - Throws: ``DiskError``.
-    init(_ data: DataFolder, on disk: any Disk) throws(DiskError) {
+    /// - Throws: ``DiskError``; ``DrawDocumentError`` for a line of a newer version.
+    init(_ data: DataFolder, on disk: any Disk) throws {
         path = data.events
         self.disk = disk
         let bytes = try DurableFile.read(data.events, on: disk) ?? []
@@ -36,6 +41,9 @@ final class DrawEvents {
             if lineEnd + 1 == end {
                 // The sectors of the last line may have been written in any order before a crash.
                 guard let last = DrawEvent(line: line) else {
+                    if (try? JSONSerialization.jsonObject(with: Data(line))) != nil {
+                        throw DrawDocumentError(path: path, reason: "the last line was written by a newer version")
+                    }
                     byteCount = lineStart
                     break
                 }
@@ -47,7 +55,7 @@ final class DrawEvents {
             guard let kind = line.value(ofKey: "event").flatMap(DrawEvent.Kind.init), kind.isRemembered,
                 let draw = line.value(ofKey: "draw").flatMap(DrawID.init)
             else { continue }
-            remember(kind, of: draw)
+            remember(kind, of: draw, cutOff: line.value(ofKey: "cutOff").flatMap { Instant($0) })
         }
         guard let lastLine else { return }
         previous = DrawEvent.hash(line: lastLine)
@@ -56,6 +64,12 @@ final class DrawEvents {
 
     /// Whether the log has an event of a draw that is not final.
     func has(_ kind: DrawEvent.Kind, of draw: DrawID) -> Bool { known[draw]?.contains(kind) == true }
+
+    /// Whether a draw was published or void, also if its folder has been removed since.
+    func isOver(_ draw: DrawID) -> Bool { published.contains(draw) || has(.void, of: draw) }
+
+    /// The cut-off of the last move of a draw that is not final.
+    func cutOff(of draw: DrawID) -> Instant? { moves[draw] }
 
     /// The draws whose last event says that they were drawn, not that they were published.
     var unpublished: [DrawID] { known.filter { $0.value.contains(.drawn) }.keys.sorted { $0.name < $1.name } }
@@ -76,11 +90,20 @@ final class DrawEvents {
         file = open
         byteCount += line.count + 1
         previous = DrawEvent.hash(line: line)
-        if let draw = event.draw, event.event.isRemembered { remember(event.event, of: draw) }
+        if let draw = event.draw, event.event.isRemembered {
+            remember(event.event, of: draw, cutOff: event.cutOff)
+        }
     }
 
-    private func remember(_ kind: DrawEvent.Kind, of draw: DrawID) {
-        if kind == .published { known[draw] = nil } else { known[draw, default: []].insert(kind) }
+    private func remember(_ kind: DrawEvent.Kind, of draw: DrawID, cutOff: Instant?) {
+        if kind == .published {
+            known[draw] = nil
+            moves[draw] = nil
+            published.insert(draw)
+            return
+        }
+        known[draw, default: []].insert(kind)
+        if kind == .cutOffMoved { moves[draw] = cutOff }
     }
 }
 
@@ -88,8 +111,10 @@ extension DrawEvent.Kind {
     /// Whether a restart asks for the event of a draw.
     fileprivate var isRemembered: Bool {
         switch self {
-        case .opened, .missed, .sealed, .numberKnown, .drawn, .published, .void: true
-        case .serviceStarted, .serviceStopped, .cutOffMoved, .late, .numberEntered, .numbersDiffer, .clockStepped: false
+        case .opened, .missed, .cutOffMoved, .late, .sealed, .numberKnown, .drawn, .published, .void: true
+        case .serviceStarted, .serviceStopped, .closeOrdered, .numberEntered, .numbersDiffer, .clockStepped,
+            .damageFound:
+            false
         }
     }
 }

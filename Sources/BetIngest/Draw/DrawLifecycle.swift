@@ -38,7 +38,6 @@ struct DrawLifecycle {
     private var seal: SealRecord?
     /// The first of two entries of the number; it is lost with the process and entered again.
     private(set) var firstEntry: (number: UInt16, by: String)?
-    private var progress: DrawProgress
     private var facts: OpenDraw.Facts
     private(set) var state: DrawState
 
@@ -51,13 +50,11 @@ struct DrawLifecycle {
         terms = recovery.terms
         ledgerID = recovery.contents.header.ledgerID
         state = DrawState(folder, isSealed: recovery.contents.standings.seal != nil, on: office.disk)
-        progress = DrawProgress(
-            draw: draw.id, ledgerID: ledgerID, state: state, expectedAgencies: draw.agencies,
-            finishedAgencies: recovery.contents.standings.finishedAgencies)
         facts = OpenDraw.Facts(
             state: state, terms: terms, number: recovery.published?.result.winningNumber,
             winningBets: recovery.published?.result.winningBets, voidReason: recovery.void?.reason)
         draw.setFacts(facts)
+        if state == .void { draw.consultations.makeVoid() }
     }
 
     /// Continues where the last process ended, or begins.
@@ -65,22 +62,41 @@ struct DrawLifecycle {
     /// - Parameter isOpening: whether this process opens the draw.
     /// - Throws: ``LedgerError``, ``DiskError``, ``DrawDocumentError``.
     mutating func resume(_ recovery: DrawRecovery, isOpening: Bool) throws {
-        if let terms, !office.events.has(.opened, of: draw.id) { try recordOpening(terms, isRecovered: !isOpening) }
+        if let terms, state != .published, !office.events.has(.opened, of: draw.id) {
+            try recordOpening(terms, isRecovered: !isOpening)
+        }
         if let void = recovery.void, !office.events.has(.void, of: draw.id) {
             try office.events.append(event(of: void, isRecovered: true))
         }
+        try recordMissing(recovery)
         if let seal = recovery.contents.standings.seal, let number = seal.number?.number,
             source == .configured, number != office.configuredNumber
         {
             office.log(.numberSealed(number, configured: office.configuredNumber))
         }
-        writeProgress()
+        draw.progress.write()
         if let seal = recovery.contents.standings.seal {
             if state != .published { try sealed(seal, isRecovered: true) }
         } else if state == .void {
             draw.committer.seal(.void)
         } else {
             draw.committer.seal(.cutOff)
+        }
+    }
+
+    /// Records a moved cut-off and late agencies whose events a crash prevented.
+    ///
+    /// - Throws: ``DiskError``.
+    private func recordMissing(_ recovery: DrawRecovery) throws(DiskError) {
+        if let move = recovery.move, office.events.cutOff(of: draw.id) != move.cutOff, move.cutOff != terms?.cutOff {
+            var event = DrawEvent(.cutOffMoved, draw: draw.id, time: office.now, by: move.movedBy)
+            event.cutOff = move.cutOff
+            event.recovered = true
+            try office.events.append(event)
+        }
+        let late = draw.committer.snapshot.late
+        if state != .published, late.total.chunks > 0, !office.events.has(.late, of: draw.id) {
+            try self.late(late.counts.keys.sorted())
         }
     }
 
@@ -95,12 +111,6 @@ struct DrawLifecycle {
         office.log(.drawOpened(draw.id, cutOff: terms.cutOff))
     }
 
-    /// Adds agencies whose last chunk is durable to progress.json.
-    mutating func agenciesFinished(_ agencies: [AgencyID]) {
-        progress.finishedAgencies = (progress.finishedAgencies + agencies).sorted()
-        writeProgress()
-    }
-
     /// Records the first late chunk of agencies.
     ///
     /// - Throws: ``DiskError``.
@@ -110,9 +120,18 @@ struct DrawLifecycle {
         try office.events.append(event)
     }
 
-    /// Closes the draw, unless it is closed.
-    func close(_ reason: SealRecord.Reason) {
-        draw.committer.seal(reason)
+    /// Closes the draw after its last agency has finished, unless it is closed.
+    func close() { draw.committer.seal(.allFinished) }
+
+    /// Closes the draw as an operator orders.
+    ///
+    /// - Throws: ``CommandFault``; ``DiskError``.
+    func close(by user: String) throws {
+        guard state == .open, draw.committer.isOpen(at: office.now) else {
+            throw CommandFault("draw \(draw.id) is \(state == .open ? "closing" : state.rawValue) already")
+        }
+        try office.events.append(DrawEvent(.closeOrdered, draw: draw.id, time: office.now, by: user))
+        draw.committer.seal(.operator)
     }
 
     /// Continues after the seal is durable.
@@ -190,23 +209,11 @@ struct DrawLifecycle {
 
     private mutating func setState(_ state: DrawState) {
         self.state = state
+        if state == .void { draw.consultations.makeVoid() }
         facts.state = state
         draw.setFacts(facts)
-        progress.state = state
-        writeProgress()
-    }
-
-    /// Replaces progress.json; a failure is logged, because no other file depends on it, and the next change retries.
-    private func writeProgress() {
-        do throws(DiskError) {
-            var progress = progress
-            progress.cutOff = draw.committer.cutOff
-            let bytes = progress.fileBytes
-            guard try DurableFile.read(folder.progress, on: office.disk) != bytes else { return }
-            try DurableFile.replace(folder.progress, with: bytes, on: office.disk)
-        } catch {
-            office.log(.progressFailed(path: folder.progress, reason: "\(error)"))
-        }
+        draw.progress.change { $0.state = state }
+        draw.progress.write()
     }
 }
 
@@ -294,15 +301,25 @@ extension DrawLifecycle {
         let move = CutOffMove(
             draw: draw.id, ledgerID: DrawResult.text(ledgerID: ledgerID), cutOff: cutOff, movedBy: user,
             movedAt: office.now)
-        let passed = CommandFault("the cut-off of draw \(draw.id), \(current), has passed, or \(cutOff) has")
+        let passed = CommandFault(
+            cutOff > office.now
+                ? "the cut-off of draw \(draw.id) was \(current): it has passed"
+                : "\(cutOff) has passed; it is \(office.now)")
         guard draw.committer.isOpen(at: office.now), cutOff > office.now else { throw passed }
         if cutOff > current { try move.write(to: folder, on: office.disk) }
-        guard draw.committer.moveCutOff(to: cutOff) else { throw passed }
+        guard draw.committer.moveCutOff(to: cutOff) else {
+            // It passed while the file was written: the file must not say otherwise.
+            var before = move
+            before.cutOff = current
+            try before.write(to: folder, on: office.disk)
+            throw passed
+        }
         if cutOff <= current { try move.write(to: folder, on: office.disk) }
         var event = DrawEvent(.cutOffMoved, draw: draw.id, time: office.now, by: user)
         event.cutOff = cutOff
         try office.events.append(event)
-        writeProgress()
+        draw.progress.change { $0.cutOff = cutOff }
+        draw.progress.write()
     }
 }
 

@@ -10,6 +10,7 @@ struct DrawRecovery: Sendable {
     /// Nil for the draw of the configuration.
     let terms: DrawTerms?
     let cutOff: Instant?
+    let move: CutOffMove?
     let void: VoidDraw?
     let published: PublishedDraw?
 
@@ -44,7 +45,7 @@ struct DrawRecovery: Sendable {
         self.folder = folder
         self.contents = contents
         terms = try Self.document(of: folder, contents, on: disk)
-        let move: CutOffMove? = try Self.document(of: folder, contents, on: disk)
+        move = try Self.document(of: folder, contents, on: disk)
         cutOff = move?.cutOff ?? terms?.cutOff
         void = try Self.document(of: folder, contents, on: disk)
         if terms == nil { try Self.check(agencies: agencies, contents.standings) }
@@ -114,7 +115,8 @@ struct DrawRecovery: Sendable {
             progress.ledgerID == DrawResult.text(ledgerID: contents.header.ledgerID)
         else { return }
         let missing = progress.finishedAgencies.filter { !contents.standings[$0].isFinished }
-        let isUnsealed = progress.state != .open && contents.standings.seal == nil
+        // A void draw is sealed after its state is reported.
+        let isUnsealed = ![.open, .void].contains(progress.state) && contents.standings.seal == nil
         if isUnsealed || !missing.isEmpty {
             let what = isUnsealed ? "the draw was \(progress.state.rawValue)" : "agency \(missing[0]) had finished"
             throw DrawFolderFault.ledgerOlder(path: folder.ledger, progress: folder.progress, what: what)

@@ -10,8 +10,8 @@ final class MainInbox: Sendable {
     enum Event: Sendable {
         case failed(LedgerError)
         case stop(String)
-        /// Agencies of a draw whose last chunk became durable since the last event.
-        case agenciesFinished(DrawID, [AgencyID])
+        /// The last chunks of agencies of a draw became durable since the last event.
+        case agencyFinished(DrawID)
         case allAgenciesFinished(DrawID)
         /// The first late chunk of these agencies is in the draw's list.
         case late(DrawID, [AgencyID])
@@ -28,7 +28,7 @@ final class MainInbox: Sendable {
         var failure: LedgerError?
         var stopSignal: String?
         /// Kept together, so that progress.json is written once for all that finish meanwhile.
-        var finished: [DrawID: [AgencyID]] = [:]
+        var finished: Set<DrawID> = []
         var events: Deque<Event> = []
     }
 
@@ -39,7 +39,7 @@ final class MainInbox: Sendable {
             switch event {
             case .failed(let error): state.failure = error
             case .stop(let signal): state.stopSignal = signal
-            case .agenciesFinished(let draw, let agencies): state.finished[draw, default: []] += agencies
+            case .agencyFinished(let draw): state.finished.insert(draw)
             default: state.events.append(event)
             }
         }
@@ -63,10 +63,9 @@ final class MainInbox: Sendable {
     private static func takeEvent(_ state: inout State) -> Event? {
         if let failure = state.failure { return .failed(failure) }
         if let signal = state.stopSignal { return .stop(signal) }
-        if let draw = state.finished.keys.min(by: { $0.name < $1.name }),
-            let agencies = state.finished.removeValue(forKey: draw)
-        {
-            return .agenciesFinished(draw, agencies)
+        if let draw = state.finished.min(by: { $0.name < $1.name }) {
+            state.finished.remove(draw)
+            return .agencyFinished(draw)
         }
         return state.events.popFirst()
     }

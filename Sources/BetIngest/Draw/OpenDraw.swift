@@ -15,6 +15,7 @@ final class OpenDraw: Sendable {
     let agencies: UInt32
     let committer: LedgerCommitter
     let consultations: DialectConsultations
+    let progress: ProgressFile
     private let connections = Atomic(0)
     private let told = NIOLockedValueBox(Facts())
 
@@ -27,11 +28,15 @@ final class OpenDraw: Sendable {
         var voidReason: String?
     }
 
-    init(id: DrawID, agencies: UInt32, committer: LedgerCommitter, consultations: DialectConsultations) {
+    init(
+        id: DrawID, agencies: UInt32, committer: LedgerCommitter, consultations: DialectConsultations,
+        progress: ProgressFile
+    ) {
         self.id = id
         self.agencies = agencies
         self.committer = committer
         self.consultations = consultations
+        self.progress = progress
     }
 
     var facts: Facts { told.withLockedValue { $0 } }

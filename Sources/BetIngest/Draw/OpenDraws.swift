@@ -39,6 +39,8 @@ final class OpenDraws: DrawLookup {
         var draws: [DrawID: OpenDraw] = [:]
         /// The draws that are planned next.
         var planned: [DrawID: DrawOpening] = [:]
+        /// Draws whose files cannot be used.
+        var damaged: Set<DrawID> = []
         /// Draws that are final and whose ledgers are closed.
         var final: Set<DrawID> = []
         var lastPublished: Published?
@@ -76,6 +78,8 @@ final class OpenDraws: DrawLookup {
     }
 
     func setFinal(_ draws: Set<DrawID>) { state.withLockedValue { $0.final = draws } }
+
+    func setDamaged(_ draw: DrawID) { state.withLockedValue { _ = $0.damaged.insert(draw) } }
 
     func published(_ published: Published) { state.withLockedValue { $0.lastPublished = published } }
 
@@ -135,6 +139,11 @@ final class OpenDraws: DrawLookup {
         if state.final.contains(id) {
             return .failure(DrawUnavailable(code: .drawClosed, reason: "draw \(id) is closed"))
         }
+        if state.damaged.contains(id) {
+            return .failure(
+                DrawUnavailable(
+                    code: .drawNotOpen, reason: "the files of draw \(id) are damaged; they must be restored"))
+        }
         if let opening = state.planned[id] {
             return .failure(DrawUnavailable(code: .drawNotOpen, reason: "draw \(id) opens at \(opening.opens)"))
         }
@@ -147,7 +156,7 @@ final class OpenDraws: DrawLookup {
 
     func draw(consultedBy agency: AgencyID) -> DrawEntry? {
         let (draws, published) = state.withLockedValue { (Array($0.draws.values), $0.lastPublished) }
-        let waiting = draws.filter { !$0.consultations.isPublished && $0.committer.hasRecords(of: agency) }
+        let waiting = draws.filter { !$0.consultations.isOver && $0.committer.hasRecords(of: agency) }
         if let draw = waiting.min(by: { $0.closes < $1.closes }) { return draw.entry }
         return published?.entry ?? (try? next().get())
     }

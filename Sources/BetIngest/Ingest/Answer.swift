@@ -62,9 +62,14 @@ extension Answer {
             self = .final(.message(.error(.sequenceGap, chunk.reason)))
         case .failed(let code, let text):
             self = .final(.message(.error(code, text)))
+        case .lateUnlisted:
+            self = .final(
+                .message(
+                    .error(.busy, "the draw is closed, and the late chunk cannot be listed now; connect again later")))
         case .left:
             self = .final(.nothing)
-        case .reconnected, .storedBet, .nothingToRecord, .finishedAlready, .endParked, .parkedEndFinished, .endRejected,
+        case .reconnected, .storedBet, .nothingToRecord, .finishedAlready, .endParked, .parkedEndFinished,
+            .parkedEndRejected, .endRejected,
             .consult, .askDrawn, .invalid, .restOfRejected, .expired, .echo, .winners, .winnersUnreadable,
             .consultationParked, .notDrawnYet, .drawn:
             // Not decisions on a native connection, or not answered.
@@ -91,6 +96,8 @@ extension Answer {
             self = .parked
         case .parkedEndFinished:
             self = .parkedReply(.finished)
+        case .parkedEndRejected(let reason):
+            self = .parkedReply(.rejected(badBets: 0, reason: reason))
         case .endRejected(let reason, let isAnswered):
             guard isAnswered else { return nil }
             self = .frame(.reply(.rejected(badBets: 0, reason: reason)))
@@ -111,7 +118,7 @@ extension Answer {
                 return
             }
             self = .winners(stream, wasParked: wasParked)
-        case .superseded, .expired, .winnersUnreadable, .left:
+        case .superseded, .expired, .winnersUnreadable, .lateUnlisted, .left:
             self = .final(.nothing)
         case .joined, .reconnected, .rejected, .repeated, .storedBet, .gap, .failed, .consult, .askDrawn:
             // Not decisions on a dialect's connection, or not answered.

@@ -224,8 +224,10 @@ extension IngestConnection {
             } else {
                 .messageFailed(peer: peer, reason: "this dialect cannot express the winners of agency \(agency)")
             }
-        case .winnersUnreadable(let reason):
+        case .parkedEndRejected(let reason), .winnersUnreadable(let reason):
             .messageFailed(peer: peer, reason: reason)
+        case .lateUnlisted(let agency):
+            .messageFailed(peer: peer, reason: "a late chunk of agency \(agency) cannot be listed")
         default:
             nil
         }

@@ -49,8 +49,8 @@ package enum ControlClient {
             throw ControlFailure(
                 path: path,
                 reason:
-                    "the path has \(path.utf8.count) bytes, and the kernel takes \(maxPathBytes): use a shorter data folder"
-            )
+                    "the path has \(path.utf8.count) bytes, and the kernel takes \(maxPathBytes): use a shorter data folder",
+                isAbsent: true)
         }
     }
 

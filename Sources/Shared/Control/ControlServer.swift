@@ -43,6 +43,8 @@ package final class ControlServer: Sendable {
         let peers = ControlPeers(users: Set(users), handler: handler)
         do {
             channel = try ServerBootstrap(group: group)
+                // A shell closes its side after the request, and still waits for the reply.
+                .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try channel.pipeline.syncOperations.addHandler(ControlConnection(peers))
@@ -88,13 +90,15 @@ private struct Credentials: Sendable {
 }
 
 /// One connection of a control socket.
-private final class ControlConnection: ChannelInboundHandler {
+private final class ControlConnection: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private static let maxLineBytes = 64 << 10
     /// A peer that does not read a reply for so long is disconnected.
     private static let writeDeadline = TimeAmount.seconds(10)
+    private static let idleDeadline = TimeAmount.seconds(60)
 
     private let peers: ControlPeers
     private var peer: ControlPeer?
@@ -102,6 +106,8 @@ private final class ControlConnection: ChannelInboundHandler {
     /// Whether a request is being answered: later ones wait.
     private var isBusy = false
     private var hasEnded = false
+    private var isInputClosed = false
+    private var idle: Scheduled<Void>?
 
     init(_ peers: ControlPeers) {
         self.peers = peers
@@ -109,6 +115,7 @@ private final class ControlConnection: ChannelInboundHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         peers.count += 1
+        expectRequest(context)
         guard peers.count <= ControlPeers.maxConnections else {
             return reject("the connection limit of the control socket is reached", context)
         }
@@ -131,11 +138,31 @@ private final class ControlConnection: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         peers.count -= 1
+        idle?.cancel()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         received += Array(unwrapInboundIn(data).readableBytesView)
         next(context)
+        if received.count > Self.maxLineBytes { reject("a line longer than \(Self.maxLineBytes) bytes", context) }
+    }
+
+    /// Reads only while no request is being answered: meanwhile the kernel holds the peer back.
+    func read(context: ChannelHandlerContext) {
+        if !isBusy, !hasEnded { context.read() }
+    }
+
+    /// Disconnects a peer that sends no whole request for a minute: silent ones must not take up all connections.
+    private func expectRequest(_ context: ChannelHandlerContext) {
+        idle?.cancel()
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        idle = context.eventLoop.scheduleTask(in: Self.idleDeadline) { bound.value.close(promise: nil) }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case ChannelEvent.inputClosed? = event as? ChannelEvent else { return }
+        isInputClosed = true
+        if !isBusy, peer != nil { context.close(promise: nil) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -153,12 +180,13 @@ private final class ControlConnection: ChannelInboundHandler {
     private func next(_ context: ChannelHandlerContext) {
         guard let peer, !isBusy, !hasEnded else { return }
         guard let end = received.firstIndex(of: UInt8(ascii: "\n")) else {
-            if received.count > Self.maxLineBytes { reject("a line longer than \(Self.maxLineBytes) bytes", context) }
+            if isInputClosed { context.close(promise: nil) }
             return
         }
         let line = Data(received[..<end])
         received.removeFirst(end + 1)
         isBusy = true
+        idle?.cancel()
         let bound = NIOLoopBound((context, self), eventLoop: context.eventLoop)
         let eventLoop = context.eventLoop
         let reply: @Sendable (ControlReply) -> Void = { reply in
@@ -181,7 +209,9 @@ private final class ControlConnection: ChannelInboundHandler {
             deadline.cancel()
             let (context, connection) = bound.value
             connection.isBusy = false
+            connection.expectRequest(context)
             connection.next(context)
+            if !connection.isBusy { context.read() }
         }
     }
 }

@@ -95,12 +95,17 @@ final class CommitterFixture: Sendable {
             late: try LateFile(Self.folder, on: disk),
             observer: LedgerCommitter.Observer(
                 agencyFinished: { agency in finished.withLockedValue { $0.append(agency) } },
-                late: { agencies in late.withLockedValue { $0 += agencies } },
+                late: { agencies in late.withLockedValue { $0 += agencies } }, lateFailed: { _ in },
                 sealed: { seal in seals.withLockedValue { $0.append(seal) } },
                 failed: { error in failures.withLockedValue { $0.append(error) } }),
             clock: clock, namesBets: false)
         draw = OpenDraw(
-            id: Samples.draw, agencies: 100, committer: committer, consultations: DialectConsultations())
+            id: Samples.draw, agencies: 100, committer: committer, consultations: DialectConsultations(),
+            progress: ProgressFile(
+                Self.folder,
+                DrawProgress(
+                    draw: Samples.draw, ledgerID: 7, state: .open, expectedAgencies: 100, finishedAgencies: []),
+                on: disk, log: .silent))
         let draws = OpenDraws(clock: clock)
         draws.add(draw)
         desk = IngestDesk(

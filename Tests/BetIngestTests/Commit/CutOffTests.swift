@@ -122,7 +122,9 @@ struct CutOffTests {
         #expect(third.snapshot.total == LateList.Count(chunks: 3, bets: 9))
     }
 
-    @Test("a late list that cannot be written ends the service, and nothing is answered", arguments: [false, true])
+    @Test(
+        "while the late list cannot be written a late chunk is not answered as late, and the service runs",
+        arguments: [false, true])
     func listFails(_ isPersisted: Bool) throws {
         let (fixture, _) = try Self.fixture(at: 1)
         let (connection, sink) = fixture.join(1)
@@ -132,19 +134,29 @@ struct CutOffTests {
             return isPersisted ? .failsButIsPersisted(errno: 5) : .failsAndIsNotPersisted(errno: 5)
         }
         fixture.stage(Samples.chunk(agency: 1, sequence: 1), 1, connection)
-        #expect(!fixture.committer.commitStaged())
-        #expect(sink.summary == ["welcome 1"] && fixture.failureCount == 1)
+        #expect(fixture.committer.commitStaged())
+        #expect(sink.summary == ["welcome 1", "error busy"] && fixture.failureCount == 0)
+        fixture.disk.setPlan { _ in nil }
+        let (again, second) = fixture.join(1)
+        fixture.stage(Samples.chunk(agency: 1, sequence: 1), 1, again)
+        #expect(fixture.committer.commitStaged())
+        #expect(second.summary.last == "no 1 drawClosed")
+        #expect(try LateFile(CommitterFixture.folder, on: fixture.disk).snapshot.total.chunks == 1)
     }
 
-    @Test("the list is bounded, and counts on for the agencies that it knows")
+    @Test("the list is bounded, for each agency and for all")
     func bound() {
         var list = LateList()
-        for index in 0..<LateList.maxChunks {
-            #expect(
-                list.add(LateChunk(time: Self.cutOff, agency: AgencyID(1), sequence: UInt32(index + 1), bets: 1)) != nil
-            )
+        func add(_ agency: Int, _ sequence: Int) -> Bool {
+            list.add(
+                LateChunk(
+                    time: Self.cutOff, agency: AgencyID(UInt32(agency)), sequence: UInt32(sequence), bets: 1)) != nil
         }
-        #expect(list.add(LateChunk(time: Self.cutOff, agency: AgencyID(2), sequence: 1, bets: 1)) == nil)
+        for agency in 1...LateList.maxChunks / LateList.maxAgencyChunks {
+            for sequence in 1...LateList.maxAgencyChunks { #expect(add(agency, sequence)) }
+            #expect(!add(agency, LateList.maxAgencyChunks + 1))
+        }
+        #expect(!add(1000, 1))
         #expect(list.total.chunks == LateList.maxChunks)
     }
 

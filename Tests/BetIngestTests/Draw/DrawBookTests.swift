@@ -220,24 +220,124 @@ struct DrawBookTests {
         #expect(again.book[Self.id]?.draw.agencies == 2)
     }
 
-    @Test("a draw that has lost its ledger, terms or identity ends the start with the reason")
-    func lost() throws {
-        try service().book.open(Self.opening(.entered))
+    @Test("a draw that has lost its ledger, terms or identity is set aside with the reason, and the others are served")
+    func damaged() throws {
+        let other = try #require(DrawID("other"))
+        let first = try service()
+        try first.book.open(Self.opening(.entered))
+        _ = try first.command(
+            .open(DrawOpening(draw: other, opens: Self.opening(.entered).opens, number: .entered, by: "ana")))
         let whole = disk.copy()
-        try disk.remove(folder.ledger)
-        #expect(throws: DrawFolderFault.self) { try service() }
-        let terms = try #require(whole.bytes(folder.terms))
-        var damaged = terms
+        var damaged = try #require(whole.bytes(folder.terms))
         damaged[damaged.count - 5] ^= 1
-        let second = whole.copy()
-        second.put(folder.terms, damaged)
-        #expect(throws: DrawDocumentError.self) { try Service(disk: second, time: time) }
-        let third = whole.copy()
-        try DrawTerms(
+        let foreign = DrawTerms(
             draw: Self.id, ledgerID: "00000000000000ff", opens: Instant(milliseconds: 1), cutOff: nil, agencies: 2,
-            number: .entered, openedBy: "x"
-        ).write(to: folder, on: third)
-        #expect(throws: DrawDocumentError.self) { try Service(disk: third, time: time) }
+            number: .entered, openedBy: "x")
+        let changes: [(SimulatedDisk) throws -> Void] = [
+            { try $0.remove(folder.ledger) }, { $0.put(folder.terms, damaged) },
+            { try foreign.write(to: folder, on: $0) },
+        ]
+        for change in changes {
+            let disk = whole.copy()
+            try change(disk)
+            let service = try Service(disk: disk, time: time)
+            #expect(service.state(Self.id) == nil && service.state(other) == .open)
+            #expect(try service.events.last == "damage found")
+            guard case .failure(let unavailable) = service.core.desk.draws.draw(named: Self.id.name) else {
+                Issue.record("a damaged draw was found")
+                continue
+            }
+            #expect(unavailable.code == .drawNotOpen && unavailable.reason.contains("are damaged"))
+            #expect(service.book.exists(Self.id), "the calendar must not open it again")
+        }
+    }
+
+    @Test("an operator's draw whose name has a ledger already is rejected, and the service runs")
+    func ledgerWithoutTerms() throws {
+        let first = try service()
+        try first.book.open(Self.opening(.entered))
+        _ = try first.send(1, 1, to: Self.id)
+        try disk.remove(folder.terms)
+        try disk.remove(folder.progress)
+        let again = try service()
+        #expect(try again.command(.open(Self.opening(.entered))).contains("terms.json is missing, and the ledger"))
+        #expect(again.state(Self.id) == nil)
+    }
+
+    @Test(
+        "after a crash at any call of making a draw void, the next start ends the same way", arguments: [false, true])
+    func voidCrash(_ isSealed: Bool) throws {
+        let first = try service()
+        try first.book.open(Self.opening(.entered))
+        _ = try first.send(1, 1, to: Self.id)
+        if isSealed { _ = try first.command(.close(Self.id)) }
+        var points = try disk.snapshots { _ = try first.command(.makeVoid(Self.id, reason: "r")) }
+        points.append(("the end", disk.copy()))
+        #expect(points.count > 10)
+        for (call, point) in points {
+            for loss in [SimulatedDisk.PowerLoss.losesUnsynced, .keepsUnsynced, .random(seed: 3)] {
+                let disk = point.copy()
+                disk.losePower(loss)
+                let again = try Service(disk: disk, time: time)
+                try again.settle()
+                // A draw that was over before the start is not recovered.
+                if disk.bytes(folder.void) != nil {
+                    #expect([.void, nil].contains(again.state(Self.id)), "\(call) \(loss)")
+                    #expect(DrawState.isFinal(folder, on: disk), "\(call) \(loss)")
+                    #expect(try again.events.filter { $0 == "void" }.count == 1, "\(call) \(loss)")
+                } else {
+                    #expect(again.state(Self.id) == (isSealed ? .sealed : .open), "\(call) \(loss)")
+                }
+            }
+        }
+    }
+
+    @Test("after a crash at any call of moving a cut-off, file, service and events agree", arguments: [30_000, 90_000])
+    func moveCrash(_ milliseconds: UInt64) throws {
+        let first = try service()
+        try first.book.open(Self.opening(.entered))
+        let moved = Instant(milliseconds: Self.start + milliseconds)
+        let points = try disk.snapshots { _ = try first.command(.moveCutOff(Self.id, to: moved)) }
+        for (call, point) in points {
+            point.losePower(.losesUnsynced)
+            let again = try Service(disk: point, time: time)
+            let cutOff = again.book[Self.id]?.draw.committer.cutOff
+            let isMoved = point.bytes(folder.cutOffMove) != nil
+            #expect(cutOff == (isMoved ? moved : Self.opening(.entered).cutOff), "\(call)")
+            #expect(try again.events.filter { $0 == "cut-off moved" }.count == (isMoved ? 1 : 0), "\(call)")
+        }
+    }
+
+    @Test("after a crash at any call from the seal to the publication, the draw is published once, by the same number")
+    func drawCrash() throws {
+        let first = try service()
+        try first.book.open(Self.opening(.entered))
+        _ = try first.send(1, 1, to: Self.id)
+        pass(60_000)
+        let points = try disk.snapshots {
+            try first.settle()
+            for _ in 0..<2 { _ = try first.command(.enterNumber(Self.id, 5)) }
+        }
+        #expect(first.state(Self.id) == .published && points.count > 25)
+        for (call, point) in points {
+            for loss in [SimulatedDisk.PowerLoss.losesUnsynced, .keepsUnsynced, .random(seed: 5)] {
+                let disk = point.copy()
+                disk.losePower(loss)
+                let again = try Service(disk: disk, time: time)
+                try again.settle()
+                if again.state(Self.id) == .sealed {
+                    for _ in 0..<2 { _ = try again.command(.enterNumber(Self.id, 5)) }
+                }
+                // A published draw is final and is not recovered.
+                #expect(DrawState.isFinal(folder, on: disk), "\(call) \(loss)")
+                let result = try DrawResult(fileBytes: try #require(disk.bytes(folder.result)))
+                #expect(result.winningNumber == 5 && result.bets == 3, "\(call) \(loss)")
+                for kind in ["sealed", "number known", "drawn", "published"] {
+                    let count = try again.events.filter { $0 == kind }.count
+                    #expect(count == 1, "\(call) \(loss): \(count) events '\(kind)'")
+                }
+            }
+        }
     }
 
     @Test("a final draw's ledger is closed once nobody uses it, and its name stays known")

@@ -42,11 +42,11 @@ struct DrawEventsTests {
         #expect(broken([lines[0], lines[2], lines[3]]).hasPrefix("e:2: the chain is broken"))
         #expect(broken([lines[0], lines[0], lines[1]]).hasPrefix("e:2: the chain is broken"))
         #expect(broken([lines[0], "{}", lines[1]]).hasPrefix("e:2: the line is not an event"))
-        // Whoever has noted the last hash notices that lines were cut off.
+        // Only an auditor who has noted the last hash notices that lines were cut off.
         #expect(broken(Array(lines.dropLast())) == "whole")
     }
 
-    @Test("after a crash at any call the log has the event whole or not at all, and goes on", arguments: 0..<8)
+    @Test("after a crash at any call the log has the event whole or not at all, and takes more", arguments: 0..<8)
     func crash(_ cut: Int) throws {
         for loss in SimulatedDisk.PowerLoss.allCases + (1...8).map({ .random(seed: $0) }) {
             let disk = try disk()

@@ -12,6 +12,7 @@ package struct DrawEvent: Codable, Equatable, Sendable {
         case opened
         case missed
         case cutOffMoved = "cut-off moved"
+        case closeOrdered = "close ordered"
         case late
         case sealed
         /// The first of two entries of a number; the second must agree.
@@ -22,6 +23,7 @@ package struct DrawEvent: Codable, Equatable, Sendable {
         case published
         case void
         case clockStepped = "clock stepped"
+        case damageFound = "damage found"
     }
 
     package var time: Instant

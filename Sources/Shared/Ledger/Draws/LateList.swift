@@ -33,6 +33,8 @@ package struct LateList: Sendable {
 
     /// The most chunks that are listed: any peer may send some, and each takes a line and 16 bytes of memory.
     package static let maxChunks = 200_000
+    /// The most chunks of one agency, so that one peer cannot fill the list for the others.
+    package static let maxAgencyChunks = 5000
     package static let header = "time,agency,sequence,bets\n"
 
     private struct Key: Hashable {
@@ -52,7 +54,9 @@ package struct LateList: Sendable {
     ///
     /// - Returns: its line in the file; nil if it is known, or if the list is full.
     package mutating func add(_ chunk: LateChunk) -> String? {
-        guard total.chunks < Self.maxChunks else { return nil }
+        guard total.chunks < Self.maxChunks, counts[chunk.agency]?.chunks ?? 0 < Self.maxAgencyChunks else {
+            return nil
+        }
         if chunk.sequence > 0, !known.insert(Key(agency: chunk.agency, sequence: chunk.sequence)).inserted {
             return nil
         }

@@ -19,13 +19,15 @@ package struct DrawProgress: Codable, Equatable, Sendable {
     package var finishedAgencies: [AgencyID]
 
     package init(
-        draw: DrawID, ledgerID: UInt64, state: DrawState, expectedAgencies: UInt32, finishedAgencies: [AgencyID]
+        draw: DrawID, ledgerID: UInt64, state: DrawState, expectedAgencies: UInt32, finishedAgencies: [AgencyID],
+        cutOff: Instant? = nil
     ) {
         self.draw = draw
         self.ledgerID = DrawResult.text(ledgerID: ledgerID)
         self.state = state
         self.expectedAgencies = expectedAgencies
         self.finishedAgencies = finishedAgencies
+        self.cutOff = cutOff
     }
 
     package var fileBytes: [UInt8] {

@@ -256,6 +256,22 @@ extension LogEvent {
         LogEvent("control", "fail", [("path", .text(path)), ("error", .text(reason))], level: .warning)
     }
 
+    /// A draw whose files cannot be used; the other draws are served.
+    package static func drawDamaged(_ draw: DrawID, reason: String) -> LogEvent {
+        LogEvent("recover", "fail", [("draw", .text(draw.name)), ("error", .text(reason))], level: .error)
+    }
+
+    /// A draw of the calendar whose times are not instants; it is not opened.
+    package static func calendarFault(reason: String) -> LogEvent {
+        LogEvent("calendar", "fail", [("error", .text(reason))], level: .error)
+    }
+
+    /// late.csv cannot be written: late chunks are answered with busy until it can.
+    package static func lateListFailed(path: String, reason: String) -> LogEvent {
+        LogEvent(
+            "list_late", "fail", [("path", .text(path)), ("error", .text(reason))], level: .error, isRepeatable: true)
+    }
+
     package static func clockStepped(milliseconds: Int) -> LogEvent {
         LogEvent("clock", "fail", [("stepped_ms", .number(milliseconds))], level: .warning)
     }

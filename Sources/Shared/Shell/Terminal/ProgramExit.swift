@@ -36,8 +36,10 @@ package enum ProgramExit: Int32, Sendable {
         switch error {
         case is ConfigurationError: self = .configuration
         case FileLockError.held, LedgerError.inUse: self = .tryLater
-        case LedgerError.damaged, LedgerError.badHeader, LedgerError.unknownKind, is DrawResultError: self = .data
-        case is OutputError: self = .usage
+        case LedgerError.damaged, LedgerError.badHeader, LedgerError.unknownKind, is DrawResultError,
+            is DrawDocumentError:
+            self = .data
+        case is OutputError, is ValidationError: self = .usage
         case let error as any ProgramError: self = error.exit
         default: self = .internal
         }
