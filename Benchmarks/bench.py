@@ -11,7 +11,7 @@ tables show medians and ratios of medians. Absolute figures depend on the machin
 """
 import json, signal, statistics, sys
 
-import agencies, consultations, ingest, ledgers
+import agencies, consultations, draws as many, ingest, ledgers
 from processes import ROOT, Failed, scratch
 from report import bars, line, machine, section, table
 from rivals.rivals import RIVALS
@@ -161,8 +161,26 @@ def consult():
     section("consultations", f"{machine()}\n\n{text}")
 
 
+def lottery():
+    several, large, begin = many.eight(3, 2.0), many.busy(100_000_000, 2.0), many.start(10_000, 5)
+    one, eight = several[1], several[8]
+    text = table(["8 connections, 64 KiB, window 8", "million bets/s", "CPU ms / million bets"], [
+        ["eight agencies in one draw", millions(one["rate"]), f"{one['cpu']:.1f}"],
+        ["one agency in each of eight draws", millions(eight["rate"]), f"{eight['cpu']:.1f}"],
+        ["ratio", f"**{several['rate']:.2f}**", f"**{several['cpu']:.2f}**"]])
+    quiet, during = large["quiet"], large["during"]
+    text += f"\n\nA draw of {large['bets']:,} bets took {large['drawing']:.1f} s, beside half of the load that a second draw takes:\n\n"
+    text += table(["answers of the second draw", "p50 ms", "p99 ms"], [
+        ["before", f"{quiet['p50_ms']:.2f}", f"{quiet['p99_ms']:.2f}"],
+        ["while the first is drawn", f"{during['p50_ms']:.2f}", f"{during['p99_ms']:.2f}"]])
+    text += f"\n\nA third draw, whose cut-off came meanwhile, was sealed {large['seal_late_ms']} ms after it.\n\n"
+    text += (f"A start over 10,000 final draws and their 50,000 events listens after {begin['full']:.0f} ms, "
+             f"over an empty folder after {begin['empty']:.0f} ms.")
+    section("lottery", f"{machine()}\n\n{text}")
+
+
 PARTS = {"quick": quick, "matrix": matrix, "times": times, "rivals": rivals, "draws": draws, "cost": cost,
-         "agencies": agency, "consultations": consult}
+         "agencies": agency, "consultations": consult, "lottery": lottery}
 
 
 def main():

@@ -85,9 +85,10 @@ def output(*arguments, seconds=60.0):
     return json.loads(out.stdout)
 
 
-def load(port, chunk, connections, window, seconds=0.0, rate=0, pid=0, chunks=0):
+def load(port, chunk, connections, window, seconds=0.0, rate=0, pid=0, chunks=0, draw=""):
     """Runs quiniela-load against a port and returns its JSON."""
-    return output(TOOLS / "quiniela-load", port, connections, window, chunk, seconds, rate, pid, chunks, seconds=seconds + 60)
+    return output(TOOLS / "quiniela-load", port, connections, window, chunk, seconds, rate, pid, chunks, draw,
+                  seconds=seconds + 60)
 
 
 def memory(pid, field="VmRSS"):

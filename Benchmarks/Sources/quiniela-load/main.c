@@ -60,17 +60,20 @@ static void encodeBets(size_t chunkBytes) {
     }
 }
 
-static int join(int port, uint32_t agency, uint32_t *sequence) {
+static int join(int port, uint32_t agency, const char *draw, uint32_t *sequence) {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) fail("connect", strerror(errno));
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    uint8_t hello[12] = {0, 0, 0, 8, 1, 1};
+    size_t drawBytes = strlen(draw), helloBytes = 12 + drawBytes;
+    uint8_t hello[12 + 64] = {0, 0, 0, (uint8_t)(8 + drawBytes), 1, 1};
     put32(hello + 6, agency);
+    hello[10] = (uint8_t)drawBytes;
+    memcpy(hello + 11, draw, drawBytes);
     uint8_t welcome[512];
-    if (write(fd, hello, sizeof hello) != sizeof hello) fail("hello", strerror(errno));
+    if (write(fd, hello, helloBytes) != (ssize_t)helloBytes) fail("hello", strerror(errno));
     ssize_t count = 0;
     while (count < 4 || count < 4 + (ssize_t)welcome[3]) {
         ssize_t more = read(fd, welcome + count, sizeof welcome - (size_t)count);
@@ -146,7 +149,7 @@ static bool receive(Connection *connection, uint64_t time) {
 
 int main(int argc, char **argv) {
     if (argc < 6) {
-        fprintf(stderr, "usage: quiniela-load PORT CONNECTIONS WINDOW CHUNK_BYTES SECONDS [RATE] [PID] [CHUNKS]\n");
+        fprintf(stderr, "usage: quiniela-load PORT CONNECTIONS WINDOW CHUNK_BYTES SECONDS [RATE] [PID] [CHUNKS] [DRAW]\n");
         return 64;
     }
     int port = atoi(argv[1]), connectionCount = atoi(argv[2]);
@@ -154,6 +157,8 @@ int main(int argc, char **argv) {
     double seconds = atof(argv[5]), rate = argc > 6 ? atof(argv[6]) : 0;
     int pid = argc > 7 ? atoi(argv[7]) : 0;
     chunksEach = argc > 8 ? (uint32_t)atoi(argv[8]) : 0;
+    const char *draw = argc > 9 ? argv[9] : "";
+    if (strlen(draw) > 64) fail("draw", "more than 64 characters");
     if (window > maxWindow) window = maxWindow;
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_TIMERSLACK, 1UL);
@@ -162,7 +167,7 @@ int main(int argc, char **argv) {
     int epoll = epoll_create1(0);
     Connection *connections = calloc((size_t)connectionCount, sizeof *connections);
     for (int index = 0; index < connectionCount; index++) {
-        connections[index].fd = join(port, (uint32_t)index + 1, &connections[index].sequence);
+        connections[index].fd = join(port, (uint32_t)index + 1, draw, &connections[index].sequence);
         struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = &connections[index]};
         epoll_ctl(epoll, EPOLL_CTL_ADD, connections[index].fd, &event);
         fcntl(connections[index].fd, F_SETFL, O_NONBLOCK);

@@ -19,6 +19,7 @@ package final class MemoryDisk: Disk, @unchecked Sendable {
     package func forgetCached(_ path: String) throws(DiskError) {}
     package func stamp(_ path: String) -> FileStamp? { FileStamp(inode: 1, size: bytes.count, changed: 0) }
     package func makeOneFolder(_ path: String) throws(DiskError) {}
+    package func names(in path: String) throws(DiskError) -> [String] { [] }
     package func remove(_ path: String) throws(DiskError) {}
 }
 

@@ -34,20 +34,28 @@ struct ForgedLedger {
 
     /// Makes a record that is allowed here, except for the fields that the input makes wrong.
     private func record(_ input: inout FuzzInput) -> (RecordHeader, [UInt8]) {
-        let kinds: [RecordHeader.Kind] = [.chunk, .chunk, .lastChunk, .rejection, .seal]
+        let kinds: [RecordHeader.Kind] = [.chunk, .chunk, .lastChunk, .rejection, .seal, .numberedSeal]
         let kind = kinds[input.choice(kinds.count)]
         let wrong = input.byte()
         let agency = wrong & 1 == 0 ? UInt32(1 + input.choice(3)) : input.integer()
         let sequence = wrong & 2 == 0 ? next[agency] ?? 1 : input.integer()
         let before = wrong & 4 == 0 ? bets : input.integer()
         var count = input.choice(5)
-        var payload = SmallLedger.payload(kind == .rejection || kind == .seal ? 0 : count)
+        var payload = SmallLedger.payload(kind == .rejection || kind.isService ? 0 : count)
         if kind == .rejection { payload = [1] }
         if kind == .seal {
-            payload =
-                SealRecord(
-                    bets: bets, agencies: UInt32(finished.count), winningNumber: input.integer(), method: "m"
-                ).bytes
+            // The cut-off is after the records, which are of time 1, or not.
+            var seal = SealRecord(
+                reason: SealRecord.Reason.allCases[input.choice(4)],
+                instant: Instant(milliseconds: UInt64(input.choice(4))), bets: bets,
+                agencies: max(next.keys.max() ?? 0, UInt32(input.choice(5))) % 1000)
+            seal.unfinished = next.keys.filter { !finished.contains($0) }.sorted().map { AgencyID($0) }
+            seal.absent = (0..<seal.agencies).map { $0 + 1 }.filter { next[$0] == nil }.map { AgencyID($0) }
+            payload = seal.bytes
+        }
+        if kind == .numberedSeal {
+            let fields: [UInt8] = [0, 0, 0, UInt8(finished.count), 0, input.byte(), 1, 0x6D]
+            payload = (0..<8).map { UInt8(truncatingIfNeeded: bets >> (56 - 8 * $0)) } + fields
         }
         if wrong & 8 != 0 { payload = input.block() }
         if wrong & 16 != 0 { count = Int(input.integer(UInt16.self)) }
@@ -71,6 +79,9 @@ struct ForgedLedger {
         } else if header.kind == .seal {
             isSealed = true
             isSound = isSoundSeal(payload)
+        } else if header.kind == .numberedSeal {
+            isSealed = true
+            isSound = isSoundNumberedSeal(payload)
         } else {
             chunks += 1
             let columnsHold =
@@ -85,7 +96,25 @@ struct ForgedLedger {
         }
     }
 
+    /// The rules of a seal, from docs/ledger.md.
     private func isSoundSeal(_ payload: [UInt8]) -> Bool {
+        func number(_ range: Range<Int>) -> UInt64 { payload[range].reduce(0) { $0 << 8 | UInt64($1) } }
+        guard payload.count >= 29, (1...4).contains(payload[0]) else { return false }
+        let (agencies, unfinished, absent) = (number(17..<21), number(21..<25), number(25..<29))
+        guard UInt64(payload.count) == 29 + 4 * (unfinished + absent), agencies <= 1_000_000, number(9..<17) == bets,
+            next.keys.allSatisfy({ $0 <= agencies })
+        else { return false }
+        let listed = stride(from: 29, to: payload.count, by: 4).map { UInt32(number($0..<$0 + 4)) }
+        let others = next.keys.filter { !finished.contains($0) }.sorted()
+        let silent = (0..<UInt32(agencies)).map { $0 + 1 }.filter { next[$0] == nil }
+        guard Array(listed.prefix(Int(unfinished))) == others, Array(listed.dropFirst(Int(unfinished))) == silent else {
+            return false
+        }
+        // Every record has time 1.
+        return payload[0] != 2 || chunks == 0 && number(1..<9) > 0 || number(1..<9) > 1
+    }
+
+    private func isSoundNumberedSeal(_ payload: [UInt8]) -> Bool {
         guard payload.count >= 15, payload.count == 15 + Int(payload[14]) else { return false }
         let numbers = payload.map(UInt64.init)
         let sealedBets = numbers[..<8].reduce(0) { $0 << 8 | $1 }
@@ -129,6 +158,9 @@ struct ForgedLedger {
                     require(bets.count == record.header.count, "\(bets.count) bets are in a chunk")
                 case .rejection: _ = RejectionRecord(record.payload, count: record.header.count)
                 case .seal: require(SealRecord(record.payload) != nil, "the seal cannot be read")
+                case .numberedSeal:
+                    let seal = SealRecord(version1: record.payload, time: Instant(milliseconds: 1))
+                    require(seal != nil, "the numbered seal cannot be read")
                 case .start: require(StartRecord(record.payload) != nil, "the start cannot be read")
                 }
             }

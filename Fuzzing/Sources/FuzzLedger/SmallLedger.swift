@@ -84,7 +84,8 @@ struct SmallLedger: Sendable {
         let rejection = RejectionRecord(
             of: Chunk(isLast: false, sequence: 2, count: 1, frame: [1]), fault: .bet(index: 0, .numberFormat),
             digest: nil)
-        let seal = SealRecord(bets: 31, agencies: 2, winningNumber: 7574, method: "configured")
+        let seal = SealRecord(
+            reason: .allFinished, instant: Instant(milliseconds: 1), bets: 31, agencies: 2)
         // Kind, agency, sequence, bets before, bets.
         let groups: [[(RecordHeader.Kind, UInt32, UInt32, UInt64, Int)]] = [
             [(.chunk, 1, 1, 0, 12), (.chunk, 2, 1, 12, 1)], [(.rejection, 2, 2, 13, 1), (.chunk, 1, 2, 13, 14)],

@@ -65,7 +65,7 @@ private func checkMessage(_ frame: [UInt8]) {
 
     switch message {
     case .hello(let hello):
-        if let draw, let (_, text) = hello.fault(draw: draw, agencies: 5) {
+        if let (_, text) = hello.fault {
             require(text.utf8.count <= Limits.maxReasonBytes, "HELLO's rejection has \(text.utf8.count) bytes")
         }
     case .chunk(let chunk):

@@ -43,6 +43,10 @@ package enum Limits {
     /// The longest time that a consultation is parked, whatever it asks for, so that a vanished peer is detected.
     package static let maxWaitMilliseconds: UInt32 = 600_000
 
+    // MARK: A draw
+
+    package static let maxAgencies: UInt32 = 1_000_000
+
     // MARK: Names
 
     package static let maxDrawNameBytes = 64

@@ -67,7 +67,7 @@ package struct ConfigurationKey: Sendable {
     }
 
     private static let keys: [ConfigurationKey] = [
-        ConfigurationKey("agencies", .integer(1...1_000_000, default: 5)),
+        ConfigurationKey("agencies", .integer(1...Int(Limits.maxAgencies), default: 5)),
         ConfigurationKey("draw.id", .draw(default: "default")),
         ConfigurationKey("draw.winningNumber", .integer(0...9999, default: 7574)),
         ConfigurationKey(
