@@ -112,6 +112,13 @@ struct ControlSocketTests {
         let done = try closeDraw(services)
         #expect(done.code == 0 && done.output.contains("draw default takes no more bets"), "\(done)")
         try services.ingest.waitForLog("action: publish")
+        let settled = try TestProgram(
+            "bet-ingest", ["draw", "settle", "default", "--output", "json", "--data", services.data],
+            in: services.folder.path)
+        #expect(try settled.waitForExit() == 0)
+        #expect(
+            settled.standardOutput.contains(
+                #"{"agency":1,"bets":0,"chunks":0,"lateBets":0,"rejectedBets":0,"state":"absent","winningBets":0}"#))
         try services.stop()
     }
 

@@ -46,6 +46,9 @@ struct DrawArgument: ParsableArguments {
     @Argument(help: ArgumentHelp("The draw.", valueName: "id"), transform: DrawArgument.draw)
     var id: DrawID
 
+    @Option(help: "text, or json: one object.")
+    var output: OutputFormat = .text
+
     private static func draw(_ text: String) throws -> DrawID {
         guard let draw = DrawID(text) else {
             throw ValidationError("\(text) is not the name of a draw: 1 to 64 letters, digits, - or _")
@@ -62,10 +65,8 @@ struct DrawArgument: ParsableArguments {
             switch try ControlClient.ask(request, at: path) {
             case .failed(let reason): throw ControlFailure(path: path, reason: reason)
             case .ok(let bytes):
-                let text =
-                    (try? JSONDecoder().decode(String.self, from: Data(bytes)))
-                    ?? String(decoding: bytes, as: UTF8.self)
-                try? writeOutput(text)
+                let text = (try? JSONDecoder().decode(String.self, from: Data(bytes))) ?? ""
+                try? writeOutput(output == .json ? String(decoding: bytes, as: UTF8.self).doneObject(id) : text)
             }
         } catch {
             if error.isAbsent { throw NoService(path: path) }
@@ -89,6 +90,11 @@ struct DrawArgument: ParsableArguments {
             throw ConfigurationError(["\(error)"])
         }
     }
+}
+
+extension String {
+    /// An object with the draw and the service's reply, which is a JSON text.
+    fileprivate func doneObject(_ draw: DrawID) -> String { "{\"done\":\(self),\"draw\":\"\(draw)\"}" }
 }
 
 struct OpenDrawCommand: ParsableCommand {

@@ -22,14 +22,16 @@ struct SettleCommand: ParsableCommand {
             let folder = DrawFolder(data: try draw.options.load().data, draw: draw.id)
             let disk = PosixDisk()
             try NoLedger.check(folder, disk)
-            try writeOutput(try Settlement(folder, on: disk).csv)
+            let settlement = try Settlement(folder, on: disk)
+            let json = try JSONOutput.bytes(settlement)
+            try writeOutput(draw.output == .json ? String(decoding: json, as: UTF8.self) : settlement.csv)
         }
     }
 }
 
 /// The totals of each agency of a sealed draw.
-struct Settlement {
-    struct Row {
+struct Settlement: Encodable {
+    struct Row: Encodable {
         var agency: AgencyID
         var state: String
         var chunks: UInt64

@@ -97,7 +97,8 @@ package struct DrawStandings: Sendable {
     }
 
     private mutating func check(seal read: SealRecord?) -> String? {
-        guard let seal = read, (seal.number?.number ?? 0) <= Limits.maxNumber, seal.agencies <= Limits.maxAgencies else {
+        guard let seal = read, (seal.number?.number ?? 0) <= Limits.maxNumber, seal.agencies <= Limits.maxAgencies
+        else {
             return "the payload of a seal is not valid"
         }
         guard seal.bets == storedBets else {
