@@ -22,7 +22,10 @@ struct IngestMain {
         self.schedule = schedule
         self.clock = clock
         self.office = office
-        lookedAt = office.events.lastTime
+        // The clock was set back since the last event: how far is not known, so a whole day is looked at again.
+        lookedAt = office.events.lastTime.map { last in
+            last <= office.now ? last : Instant(milliseconds: office.now.milliseconds - 86_400_000)
+        }
     }
 
     /// Recovers the draws, and opens those that are due.
@@ -33,6 +36,8 @@ struct IngestMain {
     mutating func start(
         _ started: DrawEvent, ledgerID: () -> UInt64 = { .random(in: 1...UInt64.max) }
     ) throws -> Bool {
+        // Before any other event: the time of the last one says up to when draws were looked at.
+        try reportMissed(at: office.now)
         try office.events.append(started)
         guard try book.recover(ledgerID: ledgerID) else { return false }
         try openDue()
@@ -51,8 +56,12 @@ struct IngestMain {
             stepped.stepMilliseconds = milliseconds
             try office.events.append(stepped)
             office.log(.clockStepped(milliseconds: milliseconds))
+            // Draws that were planned for the repeated time are looked at again.
+            lookedAt = lookedAt.map { min($0, office.now) }
             try openDue()
         default:
+            // Every event's line says that draws up to its time were looked at.
+            if let lookedAt, office.now.milliseconds > lookedAt.milliseconds + Self.lookMilliseconds { try openDue() }
             try book.handle(event)
         }
     }
@@ -75,10 +84,7 @@ struct IngestMain {
         let (openings, faults) = schedule.openings(at: now)
         for fault in faults { report(fault) }
         for opening in openings where !book.exists(opening.draw) { try book.openPlanned(opening) }
-        if let lookedAt, lookedAt < now {
-            for missed in schedule.closed(after: lookedAt, before: now) { try report(missed, at: now) }
-        }
-        lookedAt = max(lookedAt ?? now, now)
+        try reportMissed(at: now)
         core.desk.draws.plan(schedule.planned(after: now))
     }
 
@@ -88,12 +94,19 @@ struct IngestMain {
         office.log(.calendarFault(reason: "\(fault)"))
     }
 
-    /// Records a draw that was never opened, unless it was.
-    private func report(_ missed: DrawOpening, at now: Instant) throws {
-        guard !book.exists(missed.draw), !office.events.has(.missed, of: missed.draw) else { return }
-        var event = DrawEvent(.missed, draw: missed.draw, time: now, by: missed.by)
-        event.cutOff = missed.cutOff
-        try office.events.append(event)
-        office.log(.drawMissed(missed.draw))
+    /// Records the draws that were never opened and whose cut-off has passed since the last look.
+    ///
+    /// The event has the time of the cut-off: after a crash in between the next start continues with the next draw.
+    private mutating func reportMissed(at now: Instant) throws {
+        defer { lookedAt = max(lookedAt ?? now, now) }
+        guard let schedule, let lookedAt, lookedAt < now else { return }
+        let closed = schedule.closed(after: lookedAt, before: now)
+        for missed in closed.sorted(by: { ($0.cutOff ?? now) < ($1.cutOff ?? now) }) {
+            guard !book.exists(missed.draw), !office.events.has(.missed, of: missed.draw) else { continue }
+            var event = DrawEvent(.missed, draw: missed.draw, time: missed.cutOff ?? now, by: missed.by)
+            event.cutOff = missed.cutOff
+            try office.events.append(event)
+            office.log(.drawMissed(missed.draw))
+        }
     }
 }

@@ -39,6 +39,10 @@ final class DaysAuditor {
     /// The latest time that the service's clock has shown.
     private var latest = Instant(milliseconds: 0)
     private var wasClockSet = false
+    /// The part of events.log that is audited: its size, the hash of its last line, and its events.
+    private var auditedBytes = 0
+    private var lastHash = DrawEvent.noPrevious
+    private var counts: [DrawID: [DrawEvent.Kind: Int]] = [:]
     private(set) var faults: [String] = []
     /// The draws that are not audited yet.
     private(set) var waiting: Set<DrawID>
@@ -177,27 +181,30 @@ final class DaysAuditor {
 
     // MARK: Events
 
-    /// Checks the log: its chain, and that each draw was opened once, or missed.
+    /// Checks the lines of the log since the last call: their chain, and that each draw was opened once, or missed.
     func auditEvents(_ disk: SimulatedDisk) {
         guard let bytes = disk.bytes("/data/events.log") else { return }
-        do {
-            let chain = try EventChain(bytes, path: "events.log")
-            var counts: [DrawID: [DrawEvent.Kind: Int]] = [:]
-            for event in chain.events {
-                if let draw = event.draw { counts[draw, default: [:]][event.event, default: 0] += 1 }
+        let end = bytes.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+        for line in bytes[min(auditedBytes, end)..<end].split(separator: UInt8(ascii: "\n")) {
+            guard let event = DrawEvent(line: line), event.previous == lastHash else {
+                return check(false, 4, "the chain of events is broken: \(String(decoding: line, as: UTF8.self))")
             }
-            for (draw, kinds) in counts {
-                for kind in [DrawEvent.Kind.opened, .sealed, .drawn, .published, .void, .numberKnown, .missed] {
-                    check((kinds[kind] ?? 0) <= 1, 4, "\(draw): \(kinds[kind] ?? 0) events '\(kind.rawValue)'")
-                }
-                if kinds[.missed] != nil {
-                    check(kinds[.opened] == nil || wasClockSet, 4, "\(draw) was missed and opened")
-                    missed.insert(draw)
-                    if kinds[.opened] == nil { waiting.remove(draw) }
-                }
-            }
-        } catch {
-            check(false, 4, "\(error)")
+            lastHash = DrawEvent.hash(line: line)
+            if let draw = event.draw { count(event.event, of: draw) }
         }
+        check(end >= auditedBytes, 1, "events.log lost durable lines")
+        auditedBytes = end
+    }
+
+    private func count(_ kind: DrawEvent.Kind, of draw: DrawID) {
+        counts[draw, default: [:]][kind, default: 0] += 1
+        let kinds = counts[draw] ?? [:]
+        if [.opened, .sealed, .drawn, .published, .void, .numberKnown, .missed].contains(kind) {
+            check(kinds[kind] == 1, 4, "\(draw): \(kinds[kind] ?? 0) events '\(kind.rawValue)'")
+        }
+        guard kinds[.missed] != nil else { return }
+        check(kinds[.opened] == nil || wasClockSet, 4, "\(draw) was missed and opened")
+        missed.insert(draw)
+        if kinds[.opened] == nil { waiting.remove(draw) }
     }
 }
