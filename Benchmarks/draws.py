@@ -35,28 +35,28 @@ def together(port, draws, connections, seconds):
 
 
 def eight(rounds, seconds):
-    """Measures eight agencies in one draw, and one agency in each of eight draws, in turn."""
-    runs = {1: [], 8: []}
+    """Measures one agency in one draw, eight agencies in one draw, and one agency in all of eight draws, in turn."""
+    shapes = {"one agency in one draw": (1, 1), "eight agencies in one draw": (1, 8), "one agency in all of eight draws": (8, 1)}
+    runs = {name: [] for name in shapes}
     with scratch() as folder:
         for _ in range(rounds):
-            for count in runs:
-                port, data = free_port(), folder / f"draws-{count}"
+            for name, (count, agencies) in shapes.items():
+                port, data = free_port(), folder / f"draws-{count}-{agencies}"
                 data.mkdir()
                 with running(ingest(data, port, agencies=8), port) as process:
                     draws = [f"draw-{index}" for index in range(count)]
                     for draw in draws:
                         ask(data, {"draw.open": {"id": draw, "source": "configured"}})
                     before = cpu_seconds(process.pid)
-                    bets, rate = together(port, draws, 8 // count, seconds)
-                    runs[count].append({"rate": rate, "cpu": (cpu_seconds(process.pid) - before) * 1e9 / bets})
+                    bets, rate = together(port, draws, agencies, seconds)
+                    runs[name].append({"rate": rate, "cpu": (cpu_seconds(process.pid) - before) * 1e9 / bets})
                 shutil.rmtree(data)
-    median = {count: {key: statistics.median(run[key] for run in runs[count]) for key in ("rate", "cpu")} for count in runs}
-    return median | {"rate": median[8]["rate"] / median[1]["rate"], "cpu": median[8]["cpu"] / median[1]["cpu"]}
+    return {name: {key: statistics.median(run[key] for run in runs[name]) for key in ("rate", "cpu")} for name in shapes}
 
 
-def busy(bets, seconds):
-    """Draws a ledger of many bets while another draw takes chunks, and a third reaches its cut-off."""
-    with scratch() as folder:
+def busy(bets, seconds, parent=None):
+    """Draws a ledger of many bets while another draw takes a quarter of the load it could, and a third reaches its cut-off."""
+    with scratch(parent) as folder:
         port, data = free_port(), folder / "busy"
         data.mkdir()
         with running(ingest(data, port, agencies=8), port) as process:
@@ -67,17 +67,16 @@ def busy(bets, seconds):
                 run = load(port, 65536, 8, 8, 5.0, draw="large")
                 made += int(run["bets_per_second"] * run["seconds"])
             rate = load(port, 65536, 4, 8, 1.0, draw="other")
-            half = rate["chunks"] / rate["seconds"] / 2
-            quiet = load(port, 65536, 4, 8, seconds, half, draw="other")
+            quarter = rate["chunks"] / rate["seconds"] / 4
+            quiet = load(port, 65536, 4, 8, seconds, quarter, draw="other")
             ask(data, {"draw.open": {"id": "third", "source": "configured", "cutOff": instant(time.time() + 1.5)}})
             began = time.monotonic()
             ask(data, {"draw.close": {"id": "large"}})
-            during = load(port, 65536, 4, 8, seconds, half, draw="other")
+            during = load(port, 65536, 4, 8, seconds, quarter, draw="other")
             until("result", 600, lambda: (data / "draws/large/result.json").exists())
             drawing = time.monotonic() - began
             until("result", 60, lambda: (data / "draws/third/result.json").exists())
-            return {"bets": made, "drawing": drawing, "quiet": quiet, "during": during,
-                    "seal_late_ms": seal_late(data)}
+            return {"bets": made, "drawing": drawing, "quiet": quiet, "during": during, "seal_late_ms": seal_late(data)}
 
 
 def seal_late(data):

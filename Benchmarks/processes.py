@@ -38,9 +38,9 @@ def answers(port):
 
 
 @contextlib.contextmanager
-def scratch():
-    """Makes a folder in BENCH_FOLDER, or with the temporary files; removes it at the end."""
-    folder = tempfile.mkdtemp(prefix="quiniela-bench.", dir=os.environ.get("BENCH_FOLDER"))
+def scratch(parent=None):
+    """Makes a folder in `parent`, in BENCH_FOLDER, or with the temporary files; removes it at the end."""
+    folder = tempfile.mkdtemp(prefix="quiniela-bench.", dir=parent or os.environ.get("BENCH_FOLDER"))
     try:
         yield pathlib.Path(folder)
     finally:
