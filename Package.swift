@@ -35,7 +35,8 @@ extension Target.Dependency {
 
 /// The rooms, as dependencies of the tests.
 let rooms: [Target.Dependency] = [
-    "AgencyLanguages", "Shell", "Connections", "Control", "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol",
+    "AgencyLanguages", "Shell", "Connections", "Control", "Dialects", "Domain", "Ledger", "Platform", "Storage",
+    "WireProtocol",
 ]
 
 let package = Package(
@@ -96,7 +97,8 @@ let package = Package(
         .executableTarget(
             name: "BetIngest",
             dependencies: [
-                "Shell", "Connections", "Control", "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol",
+                "Shell", "Connections", "Control", "Dialects", "Domain", "Ledger", "Platform", "Storage",
+                "WireProtocol",
                 "Version", .nioCore, .nioConcurrencyHelpers, .deque, .argumentParser, .logging, .crypto, .yams,
             ],
             swiftSettings: settings
@@ -104,7 +106,8 @@ let package = Package(
         .executableTarget(
             name: "WinnersService",
             dependencies: [
-                "Shell", "Connections", "Control", "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol",
+                "Shell", "Connections", "Control", "Dialects", "Domain", "Ledger", "Platform", "Storage",
+                "WireProtocol",
                 "Version", .nioCore, .nioConcurrencyHelpers, .argumentParser,
             ],
             swiftSettings: settings
