@@ -219,7 +219,11 @@ package final class SimulatedDisk: Disk {
 
     package func syncFolder(_ path: String) throws(DiskError) {
         try perform("syncFolder", path) { state throws(DiskError) in
-            let isInside = { (name: String) in parentFolder(of: name) == path }
+            let prefix = path == "." ? "" : path == "/" ? path : path + "/"
+            let isInside = { (name: String) in
+                name.utf8.starts(with: prefix.utf8)
+                    && !name.utf8.dropFirst(prefix.utf8.count).contains(UInt8(ascii: "/"))
+            }
             state.durableNames = state.durableNames.filter { !isInside($0.key) || state.names[$0.key] != nil }
             for (name, number) in state.names where isInside(name) { state.durableNames[name] = number }
         }

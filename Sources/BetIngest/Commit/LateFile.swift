@@ -19,7 +19,7 @@ final class LateFile: Sendable {
     /// The file, opened at the first late chunk, and the bytes of its whole lines; the committer thread's.
     private let file: NIOLockedValueBox<(file: (any DiskFile)?, byteCount: Int)>
 
-    /// Reads the list of a draw; there is no file before the first late chunk.
+    /// Reads the list of a draw, and makes it durable; there is no file before the first late chunk.
     ///
     /// Blocks.
     ///
@@ -30,7 +30,7 @@ final class LateFile: Sendable {
         self.disk = disk
         let bytes: [UInt8]
         do throws(DiskError) {
-            bytes = try DurableFile.read(path, on: disk) ?? []
+            bytes = try DurableFile.readDurable(path, on: disk) ?? []
         } catch {
             throw .disk(error)
         }

@@ -25,13 +25,15 @@ final class DrawEvents {
     /// The time of the last line.
     private(set) var lastTime: Instant?
 
-    /// Reads the log; a line without an end was torn by a crash.
+    /// Reads the log, and makes it durable; a line without an end was torn by a crash.
+    ///
+    /// Blocks.
     ///
     /// - Throws: ``DiskError``; ``DrawDocumentError`` for a line of a newer version.
     init(_ data: DataFolder, on disk: any Disk) throws {
         path = data.events
         self.disk = disk
-        let bytes = try DurableFile.read(data.events, on: disk) ?? []
+        let bytes = try DurableFile.readDurable(data.events, on: disk) ?? []
         let end = bytes.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
         byteCount = end
         previous = DrawEvent.noPrevious

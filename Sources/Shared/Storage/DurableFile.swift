@@ -29,6 +29,18 @@ package enum DurableFile {
         return try file.read(at: 0, byteCount: try file.size())
     }
 
+    /// Makes durable what an earlier process wrote, and returns what the disk has; nil if the file does not exist.
+    ///
+    /// For a file that is appended to: a process that was killed may have left bytes that are not durable, and after a
+    /// failed sync the page cache has bytes that the disk does not have.
+    package static func readDurable(_ path: String, on disk: any Disk) throws(DiskError) -> [UInt8]? {
+        guard try exists(path, on: disk) else { return nil }
+        try disk.open(path, .readWrite).sync()
+        try disk.syncFolder(parentFolder(of: path))
+        try disk.forgetCached(path)
+        return try read(path, on: disk)
+    }
+
     /// Whether the file exists.
     package static func exists(_ path: String, on disk: any Disk) throws(DiskError) -> Bool {
         do throws(DiskError) {

@@ -1,6 +1,7 @@
 import Domain
 import Ledger
 import NIOConcurrencyHelpers
+import Storage
 import TestKit
 import Testing
 import WireProtocol
@@ -142,6 +143,19 @@ struct CutOffTests {
         #expect(fixture.committer.commitStaged())
         #expect(second.summary.last == "no 1 drawClosed")
         #expect(try LateFile(CommitterFixture.folder, on: fixture.disk).snapshot.total.chunks == 1)
+    }
+
+    @Test("what a restart reads of the list is durable, also if the sync before it failed")
+    func readIsDurable() throws {
+        let disk = SimulatedDisk()
+        try disk.makeFolder(CommitterFixture.folder.path)
+        let chunk = LateChunk(time: Self.cutOff, agency: AgencyID(1), sequence: 1, bets: 3)
+        disk.setPlan { $0.name == "sync" ? .failsAndIsNotPersisted(errno: 5) : nil }
+        #expect(throws: DiskError.self) { try LateFile(CommitterFixture.folder, on: disk).append([chunk]) }
+        disk.setPlan { _ in nil }
+        _ = try LateFile(CommitterFixture.folder, on: disk).append([chunk])
+        disk.losePower(.losesUnsynced)
+        #expect(try LateFile(CommitterFixture.folder, on: disk).snapshot.total.chunks == 1)
     }
 
     @Test("the list is bounded, for each agency and for all")

@@ -64,6 +64,23 @@ struct DrawEventsTests {
         }
     }
 
+    @Test(
+        "what a restart has read is durable, whatever the process before it left in the page cache",
+        arguments: ["write", "sync", "syncFolder"], [0, 1])
+    func readIsDurable(_ call: String, _ earlier: Int) throws {
+        let disk = try disk()
+        let events = try DrawEvents(data, on: disk)
+        for _ in 0..<earlier { try events.append(event(.opened)) }
+        disk.setPlan { $0.name == call ? .failsAndIsNotPersisted(errno: 5) : nil }
+        _ = Result { try events.append(event(.sealed)) }
+        disk.setPlan { _ in nil }
+        let restarted = try DrawEvents(data, on: disk)
+        disk.losePower(.losesUnsynced)
+        let again = try DrawEvents(data, on: disk)
+        #expect(again.has(.sealed, of: Samples.draw) == restarted.has(.sealed, of: Samples.draw))
+        #expect(again.has(.opened, of: Samples.draw) == (earlier == 1))
+    }
+
     @Test("a restart remembers the events of draws that are not published, and which draw lacks its last one")
     func remembers() throws {
         let disk = try disk()
