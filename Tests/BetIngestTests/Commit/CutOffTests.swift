@@ -145,7 +145,7 @@ struct CutOffTests {
         #expect(try LateFile(CommitterFixture.folder, on: fixture.disk).snapshot.total.chunks == 1)
     }
 
-    @Test("what a restart reads of the list is durable, also if the sync before it failed")
+    @Test("what a restart reads of the list is durable, also after a kill or a failed sync")
     func readIsDurable() throws {
         let disk = SimulatedDisk()
         try disk.makeFolder(CommitterFixture.folder.path)
@@ -156,6 +156,12 @@ struct CutOffTests {
         _ = try LateFile(CommitterFixture.folder, on: disk).append([chunk])
         disk.losePower(.losesUnsynced)
         #expect(try LateFile(CommitterFixture.folder, on: disk).snapshot.total.chunks == 1)
+        // A process that is killed before its sync.
+        let file = try disk.open(CommitterFixture.folder.late, .readWrite)
+        try file.writeAll(Array("2025-11-20T22:11:15.001Z,1,2,5\n".utf8), at: try file.size())
+        #expect(try LateFile(CommitterFixture.folder, on: disk).snapshot.total.chunks == 2)
+        disk.losePower(.losesUnsynced)
+        #expect(try LateFile(CommitterFixture.folder, on: disk).snapshot.total.chunks == 2)
     }
 
     @Test("the list is bounded, for each agency and for all")
