@@ -41,7 +41,7 @@ struct SimulatedDaysTests {
         text += "exceptions:\n"
         for month in 1...12 {
             let day = String(format: "%04d-%02d-%02d", year, month, Int.random(in: 1...28, using: &random))
-            let draw = "d\(Int.random(in: 0...9, using: &random))"
+            let draw = "d\(Int.random(in: 0...8, using: &random))"
             let change = Bool.random(using: &random) ? "cancelled: true" : "closes: \"09:30\""
             text += "  - { date: \(day), draw: \(draw), \(change), declared: 2026-01-02, by: seed, reason: permuted }\n"
         }
