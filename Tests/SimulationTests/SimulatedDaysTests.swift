@@ -33,7 +33,7 @@ struct SimulatedDaysTests {
     private static func calendar(_ zone: String, year: Int, _ random: inout SeededGenerator) -> String {
         var text = "timeZone: \(zone)\nopenDays: \(year % 2 == 0 ? 1 : 0)\ndraws:\n"
         for index in 0..<10 {
-            // Not at two: on one day of the year that hour does not exist in Madrid, and such a calendar is refused.
+            // Not at two: on one day of the year that hour does not exist in Madrid, and such a calendar is rejected.
             let opens = index == 9 && year % 2 == 1 ? "19:20" : String(format: "%02d:05", index == 2 ? 3 : index)
             let closes = String(format: "%02d:%02d", 10 + index, index * 5)
             text += "  d\(index): { days: mon-sun, opens: \"\(opens)\", closes: \"\(closes)\", "
