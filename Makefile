@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: help build demo demo-day test check tsan faults soak fuzz mutants lint format dataset clean remove-draws toolchain
+.PHONY: help build demo demo-day demo-tls test check tsan faults soak fuzz mutants lint format dataset clean remove-draws toolchain
 
 # With colors the compiler's options depend on whether a terminal reads the output, and each change between a terminal
 # and a pipe compiles everything again.
@@ -25,6 +25,9 @@ demo: build ## Run a draw of five agencies and show its winners; KEEP=1 keeps it
 
 demo-day: build ## Run a day of five draws and 20 agencies in two minutes; KEEP=1 keeps its folder
 	scripts/demo-day
+
+demo-tls: build ## Run a draw with keys, a roster and TLS, a rejected client and an agency that is cut off; KEEP=1 keeps its folder
+	scripts/demo-tls
 
 test: toolchain ## Run all tests; QUINIELA_DATASET=FOLDER includes those on its agency files
 	$(SWIFT_BUILD) --build-tests --explicit-target-dependency-import-check error

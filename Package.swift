@@ -29,14 +29,18 @@ extension Target.Dependency {
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
     static let logging = product(name: "Logging", package: "swift-log")
     static let inMemoryLogging = product(name: "InMemoryLogging", package: "swift-log")
+    static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let nioTLS = product(name: "NIOTLS", package: "swift-nio")
+    static let x509 = product(name: "X509", package: "swift-certificates")
+    static let asn1 = product(name: "SwiftASN1", package: "swift-asn1")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let yams = product(name: "Yams", package: "Yams")
 }
 
 /// The rooms, as dependencies of the tests.
 let rooms: [Target.Dependency] = [
-    "AgencyLanguages", "Shell", "Connections", "Control", "Dialects", "Domain", "Ledger", "Platform", "Storage",
-    "WireProtocol",
+    "AgencyLanguages", "Shell", "Connections", "Control", "Dialects", "Domain", "Identity", "Ledger", "Platform",
+    "Storage", "TLS", "WireProtocol",
 ]
 
 let package = Package(
@@ -61,6 +65,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
         // SHA-256 of the sealed ledger, of result.json and of rejected chunks.
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        // TLS 1.3 on both ports and in the agency: BoringSSL behind NIO's handlers.
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+        // Certificates: bet-ingest pki makes, signs and lists them.
+        .package(url: "https://github.com/apple/swift-certificates", exact: "1.21.1"),
         // Dependencies of the above, named here to fix their versions (ADR 14).
         .package(url: "https://github.com/apple/swift-asn1", exact: "1.7.4"),
         .package(url: "https://github.com/apple/swift-atomics", exact: "1.3.0"),
@@ -80,12 +88,6 @@ let package = Package(
         .room("AgencyLanguages", ["Domain", "WireProtocol"]),
         .room("Storage", ["Platform", "CLinux"]),
         .room("Ledger", ["Domain", "Platform", "Storage", "WireProtocol", .crypto]),
-        .room(
-            "Connections",
-            [
-                "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol", .nioCore, .nioPosix,
-                .nioConcurrencyHelpers, .deque,
-            ]),
         .room("Control", ["Domain", "Ledger", "Platform", "Storage", .nioCore, .nioPosix]),
         .room(
             "Shell",
@@ -94,28 +96,44 @@ let package = Package(
                 .argumentParser,
                 .logging, .yams,
             ]),
+        .room(
+            "TLS",
+            ["Domain", "Platform", "Shell", "Storage", .nioCore, .nioSSL, .nioTLS, .nioConcurrencyHelpers]),
+        .room(
+            "Connections",
+            [
+                "Dialects", "Domain", "Ledger", "Platform", "Storage", "TLS", "WireProtocol", .nioCore, .nioPosix,
+                .nioConcurrencyHelpers, .deque,
+            ]),
+        .room(
+            "Identity",
+            [
+                "Connections", "Dialects", "Domain", "Ledger", "Platform", "Shell", "Storage", "TLS", "WireProtocol",
+                .nioConcurrencyHelpers, .crypto, .yams,
+            ]),
         .executableTarget(
             name: "BetIngest",
             dependencies: [
-                "Shell", "Connections", "Control", "Dialects", "Domain", "Ledger", "Platform", "Storage",
-                "WireProtocol",
-                "Version", .nioCore, .nioConcurrencyHelpers, .deque, .argumentParser, .logging, .crypto, .yams,
+                "Shell", "Connections", "Control", "Dialects", "Domain", "Identity", "Ledger", "Platform", "Storage",
+                "TLS",
+                "WireProtocol", "Version", .nioCore, .nioConcurrencyHelpers, .deque, .argumentParser, .logging, .crypto,
+                .yams, .x509, .asn1,
             ],
             swiftSettings: settings
         ),
         .executableTarget(
             name: "WinnersService",
             dependencies: [
-                "Shell", "Connections", "Control", "Dialects", "Domain", "Ledger", "Platform", "Storage",
-                "WireProtocol",
-                "Version", .nioCore, .nioConcurrencyHelpers, .argumentParser,
+                "Shell", "Connections", "Control", "Dialects", "Domain", "Identity", "Ledger", "Platform", "Storage",
+                "TLS",
+                "WireProtocol", "Version", .nioCore, .nioConcurrencyHelpers, .argumentParser,
             ],
             swiftSettings: settings
         ),
         .executableTarget(
             name: "Agency",
             dependencies: [
-                "AgencyLanguages", "Shell", "Domain", "Ledger", "Platform", "Storage", "WireProtocol", "Version",
+                "AgencyLanguages", "Shell", "Domain", "Ledger", "Platform", "Storage", "TLS", "WireProtocol", "Version",
                 .nioCore, .nioPosix, .deque, .argumentParser, .logging,
             ],
             swiftSettings: settings
@@ -157,7 +175,9 @@ let package = Package(
         // Real processes over both ports; needs the programs but does not link them.
         .testTarget(
             name: "IntegrationTests",
-            dependencies: rooms + ["TestKit", "BetIngest", "WinnersService", "Agency", .nioConcurrencyHelpers],
+            dependencies: rooms + [
+                "TestKit", "BetIngest", "WinnersService", "Agency", .nioConcurrencyHelpers, .crypto, .x509,
+            ],
             swiftSettings: settings
         ),
         // Whole draws in one thread, on a simulated network, disk and clock.

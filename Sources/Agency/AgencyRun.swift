@@ -4,18 +4,32 @@ import NIOCore
 import NIOPosix
 import Platform
 import Shell
+import TLS
 
 /// The context of every run of the agency.
 struct AgencyRun {
-    let configuration: ServiceConfiguration
+    private(set) var configuration: ServiceConfiguration
     let log: EventLog
     private let mailbox = Mailbox()
 
-    init(configuration: ServiceConfiguration) {
+    /// Nil: connections are plain.
+    private let tls: ClientTLS?
+
+    /// - Throws: ``TokenFileError``, ``ConfigurationError``.
+    init(configuration: ServiceConfiguration) throws {
         self.configuration = configuration
+        tls = try configuration.agencyTLS.map { files in
+            var pair: KeyPair?
+            if let certificate = files.certificate, let key = files.key {
+                pair = try KeyPair(certificate: certificate, key: key)
+            }
+            return try ClientTLS(roots: files.roots, pair: pair)
+        }
+        if let path = configuration.agencyTokenFile { self.configuration.agencyToken = try TokenFile.read(path) }
         // On a terminal the progress bar replaces the log lines of the chunks.
         let isQuiet = !configuration.isLogLevelChosen && ProgressBar.isTerminal
         log = .start(program: "agency", configuration, level: isQuiet ? .warning : nil)
+        if let end = tls?.validTo { log(.certificate(endsAt: end)) }
     }
 
     /// - Parameter draw: the draw of an earlier session; nil for that of the configuration.
@@ -53,7 +67,7 @@ struct AgencyRun {
             log(.closed("event loop"))
         }
         do {
-            return try work(SocketLink(mailbox: mailbox, group: group))
+            return try work(SocketLink(mailbox: mailbox, group: group, tls: tls))
         } catch let stopped as Stopped {
             log(.stopRequested(by: stopped.signal))
             throw AgencyError.stopped(signal: stopped.signal, undone: undone())

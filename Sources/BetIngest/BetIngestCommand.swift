@@ -30,7 +30,8 @@ struct BetIngestCommand: ParsableCommand {
         version: ProgramVersion.text,
         subcommands: [
             ServeCommand.self, VerifyCommand.self, ExportCommand.self, StatusCommand.self, DrawsCommand.self,
-            DrawCommand.self, EventsCommand.self, CalendarCommand.self, DoctorCommand.self,
+            DrawCommand.self, EventsCommand.self, CalendarCommand.self, RosterCommand.self, PkiCommand.self,
+            DoctorCommand.self,
         ],
         defaultSubcommand: ServeCommand.self
     )

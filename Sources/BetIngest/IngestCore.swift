@@ -1,4 +1,5 @@
 import Connections
+import Identity
 import Ledger
 import Shell
 
@@ -10,12 +11,15 @@ struct IngestCore: Sendable {
     let budget: FrameBudget
     let worker: IngestWorker
 
-    init(configuration: ServiceConfiguration, clock: @escaping @Sendable () -> UInt64, log: EventLog) {
+    init(
+        configuration: ServiceConfiguration, gate: AgencyGate = AgencyGate(),
+        clock: @escaping @Sendable () -> UInt64, log: EventLog
+    ) {
         let ingest = configuration.ingest
         let queue = ConnectionQueue(capacity: ingest.queueCapacity)
         budget = FrameBudget(byteCount: ingest.bufferBytes, maxFrameBytes: ingest.maxFrameBytes)
         desk = IngestDesk(
-            draws: OpenDraws(fixed: configuration.dialectDraws, clock: clock), queue: queue,
+            draws: OpenDraws(fixed: configuration.dialectDraws, clock: clock), gate: gate, queue: queue,
             limits: WelcomeLimits(maxFrameBytes: ingest.maxFrameBytes, window: ingest.window), clock: clock, log: log)
         worker = IngestWorker(queue: queue)
     }

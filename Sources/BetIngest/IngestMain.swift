@@ -1,6 +1,8 @@
 import Domain
+import Identity
 import Ledger
 import Shell
+import TLS
 
 /// The main thread's part of the service: its draws, and the calendar that opens them.
 ///
@@ -44,6 +46,17 @@ struct IngestMain {
         return true
     }
 
+    /// Records the denials since the last event of them.
+    func recordDenials() throws {
+        guard let summary = core.desk.gate.takeDenials() else { return }
+        var denied = DrawEvent(.denied, time: office.now)
+        denied.denials = summary.count
+        denied.agencies = summary.agencies.sorted()
+        denied.addresses = summary.addresses.sorted()
+        denied.reason = summary.reason
+        try office.events.append(denied)
+    }
+
     /// Handles an event, except a failure and a stop.
     ///
     /// - Throws: what ends the service.
@@ -59,6 +72,18 @@ struct IngestMain {
             // Draws that were planned for the repeated time are looked at again.
             lookedAt = lookedAt.map { min($0, office.now) }
             try openDue()
+        case .rosterChanged(.replaced(let change, let sha256)):
+            var changed = DrawEvent(.rosterChanged, time: office.now)
+            changed.reason = "\(change)"
+            changed.sha256 = sha256
+            try office.events.append(changed)
+            office.log(.rosterChanged("\(change)"))
+        case .rosterChanged(.faulty(let reason)):
+            office.log(.rosterFaulty(reason: reason))
+        case .certificateChanged(let change):
+            office.log(.certificateChanged(change))
+        case .denied:
+            try recordDenials()
         default:
             // Every event's line says that draws up to its time were looked at.
             if let lookedAt, office.now.milliseconds > lookedAt.milliseconds + Self.lookMilliseconds { try openDue() }

@@ -1,10 +1,12 @@
 import Control
 import Domain
+import Identity
 import Ledger
 import NIOCore
 import Platform
 import Shell
 import Storage
+import TLS
 
 /// The ingest service from start to exit.
 ///
@@ -13,6 +15,9 @@ struct IngestService {
     let configuration: ServiceConfiguration
     /// Nil without a calendar: then the draw is that of the configuration.
     let schedule: DrawSchedule?
+    let gate: AgencyGate
+    /// Nil: port 1 is plain.
+    let tls: ServerTLS?
     let log: EventLog
     /// The version of this program; ledgers record it.
     let program: String
@@ -30,6 +35,8 @@ struct IngestService {
     /// Blocks.
     func run() throws {
         log(.config(configuration.values))
+        if let tls { log(.certificate(endsAt: tls.status.validTo)) }
+        if !gate.hasRoster { log(.noRoster(address: "\(configuration.ingest.listen)")) }
         try disk.makeFolder(folder.data.draws)
         for parent in [parentFolder(of: folder.data.path), folder.data.path, folder.data.draws] {
             try disk.syncFolder(parent)
@@ -47,13 +54,14 @@ struct IngestService {
     }
 
     private func runLocked() throws {
-        let core = IngestCore(configuration: configuration, clock: clock, log: log)
+        let core = IngestCore(configuration: configuration, gate: gate, clock: clock, log: log)
         let office = DrawOffice(
             disk: disk, clock: clock, log: log, events: try DrawEvents(folder.data, on: disk),
             configuredNumber: configuration.winningNumber, needsFourEyes: configuration.operators.needFourEyes,
             isStopping: { inbox.isStopping })
-        let setup = DrawBook.Setup(configuration: configuration, program: program, expectsLedger: expectsLedger)
-        let drawClock = DrawClock(draws: core.desk.draws, inbox: inbox, clock: clock)
+        let setup = DrawBook.Setup(
+            configuration: configuration, gate: gate, program: program, expectsLedger: expectsLedger)
+        let drawClock = DrawClock(draws: core.desk.draws, gate: gate, tls: tls, inbox: inbox, clock: clock)
         var main = IngestMain(setup, core, schedule: schedule, clock: drawClock, office: office)
         guard try main.start(started(at: office.now)) else {
             log(.stopRequested(by: inbox.stopSignal ?? ""))
@@ -61,13 +69,14 @@ struct IngestService {
         }
         let control = openControl(core, drawClock)
         defer { control?.stop() }
-        let running = try RunningIngest(core, configuration: configuration, clock: drawClock, log: log)
+        let running = try RunningIngest(core, configuration: configuration, clock: drawClock, tls: tls, log: log)
         main.startThreads()
         SystemCall.forgetStartupPages()
         let outcome = Result { try serve(&main) }
         running.stop { main.stop() }
         try outcome.get()
         if let failure = inbox.failure { throw failure }  // A commit failed while everything was closed.
+        try main.recordDenials()
         try office.events.append(DrawEvent(.serviceStopped, time: office.now))
     }
 
@@ -88,7 +97,8 @@ struct IngestService {
 
     /// Opens the control socket; without it the service runs on.
     private func openControl(_ core: IngestCore, _ drawClock: DrawClock) -> ControlServer? {
-        let desk = ControlDesk(draws: core.desk.draws, inbox: inbox, clock: clock, steps: { drawClock.stepCount })
+        let desk = ControlDesk(
+            draws: core.desk.draws, gate: gate, inbox: inbox, clock: clock, steps: { drawClock.stepCount })
         do {
             return try ControlServer(folder.data.ingestSocket, users: configuration.operators.users) {
                 desk.handle($0, $1, $2)
@@ -102,6 +112,7 @@ struct IngestService {
     private func started(at time: Instant) -> DrawEvent {
         var event = DrawEvent(.serviceStarted, time: time)
         event.build = program
+        event.sha256 = gate.sha256
         event.configuration = DrawEvent.hash(
             line: configuration.values.map { "\($0.0)=\($0.1)\n" }.joined().utf8)
         return event

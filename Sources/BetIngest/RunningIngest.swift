@@ -1,8 +1,10 @@
 import Connections
+import Identity
 import Ledger
 import NIOCore
 import Platform
 import Shell
+import TLS
 
 /// The threads and ports of the ingest service, started together and stopped in the reverse order.
 struct RunningIngest {
@@ -16,7 +18,9 @@ struct RunningIngest {
     /// Starts the ports, the clock and the workers.
     ///
     /// - Throws: if a port cannot be opened. Then nothing is left running.
-    init(_ core: IngestCore, configuration: ServiceConfiguration, clock: DrawClock, log: EventLog) throws {
+    init(_ core: IngestCore, configuration: ServiceConfiguration, clock: DrawClock, tls: ServerTLS?, log: EventLog)
+        throws
+    {
         self.core = core
         self.clock = clock
         self.log = log
@@ -24,7 +28,8 @@ struct RunningIngest {
         listener = try IngestListener(
             configuration.ingestPorts(core), loops: ingest.loops,
             connections: ConnectionCount(max: ingest.queueCapacity, maxPerAddress: ingest.maxPerAddress),
-            queue: core.desk.queue, budget: core.budget, log: log)
+            queue: core.desk.queue, budget: core.budget,
+            secure: tls.map { .init($0, gate: core.desk.gate, deadline: ingest.helloDeadline, log: log) }, log: log)
         clockThread = NamedThread("clock") { clock.run() }
         workers = WorkerPool(count: ingest.workers, worker: core.worker)
         for port in listener.ports { log(.acceptConnections(port: port.name, address: port.listener.address)) }

@@ -1,6 +1,7 @@
 import Connections
 import Dialects
 import Domain
+import Identity
 import NIOCore
 import WireProtocol
 
@@ -18,49 +19,56 @@ final class ConsultChannel: FramedConnectionDelegate {
     let dialect: (any Dialect)?
     private var resolveDeadline = NIODeadline.distantFuture
     /// The time in which the files say that an agency has finished, after its last chunk was acknowledged.
+    private static let denial = Message.error(.notAuthorized, EntryFault.answer).encoded[...]
     private static let resolveTime = TimeAmount.seconds(1)
     private let loop: ConsultLoop
+    private let peer: String
     private let handler: FramedChannelHandler
     private var session: ConsultSession
 
     static func handler(
-        loop: ConsultLoop, session: ConsultSession, settings: FramedSettings, dialect: (any Dialect)?,
-        slot: ConnectionSlot?
+        loop: ConsultLoop, session: ConsultSession, peer: String, settings: FramedSettings, dialect: (any Dialect)?,
+        slot: ConnectionSlot?, since: NIODeadline? = nil
     ) -> FramedChannelHandler {
-        let handler = FramedChannelHandler(loop: loop.connections, settings: settings, slot: slot)
-        handler.setDelegate(ConsultChannel(loop: loop, handler: handler, session: session, dialect: dialect))
+        let handler = FramedChannelHandler(loop: loop.connections, settings: settings, slot: slot, since: since)
+        handler.setDelegate(
+            ConsultChannel(loop: loop, handler: handler, session: session, peer: peer, dialect: dialect))
         return handler
     }
 
     private init(
-        loop: ConsultLoop, handler: FramedChannelHandler, session: ConsultSession, dialect: (any Dialect)?
+        loop: ConsultLoop, handler: FramedChannelHandler, session: ConsultSession, peer: String,
+        dialect: (any Dialect)?
     ) {
         self.loop = loop
         self.handler = handler
         self.session = session
+        self.peer = peer
         self.dialect = dialect
     }
 
     func receive(_ frame: Frame) {
         if let dialect {
             // No bets are taken on this port, so the date against which birthdates are checked does not matter.
-            perform(session.receive(dialect.request(frame.bytes, today: Limits.minBirthdate), draws: loop.draws))
+            perform(
+                session.receive(
+                    dialect.request(frame.bytes, today: Limits.minBirthdate), draws: loop.draws, today: loop.today))
             return
         }
         do throws(MessageFault) {
-            perform(session.receive(.message(try Message(frame: frame.bytes)), draws: loop.draws))
+            perform(session.receive(.message(try Message(frame: frame.bytes)), draws: loop.draws, today: loop.today))
         } catch {
-            perform(session.receive(.malformed(error), draws: loop.draws))
+            perform(session.receive(.malformed(error), draws: loop.draws, today: loop.today))
         }
     }
 
     func receive(_ fault: FrameFault) {
-        perform(session.receive(.badFrame(fault), draws: loop.draws))
+        perform(session.receive(.badFrame(fault), draws: loop.draws, today: loop.today))
         handler.flush()
     }
 
     func expire(_ reason: String) {
-        perform(session.receive(.expired(reason), draws: loop.draws))
+        perform(session.receive(.expired(reason), draws: loop.draws, today: loop.today))
         handler.flush()
     }
 
@@ -99,6 +107,9 @@ final class ConsultChannel: FramedConnectionDelegate {
         case .fail(let code, let text):
             // A dialect cannot express a native error message: the connection is just closed.
             collect(.bytes(dialect == nil ? Message.error(code, text).encoded[...] : []), .afterLast)
+        case .deny(let agency, let reason):
+            loop.report(denied: agency, peer: peer, reason: reason)
+            collect(.bytes(dialect == nil ? Self.denial : []), .afterLast)
         case .ignore:
             collect(.bytes([]))
         }
@@ -144,6 +155,16 @@ final class ConsultChannel: FramedConnectionDelegate {
         case .void(let text): failParked(.drawVoid, text)
         case .notPublished: loop.park(self, waitMilliseconds: nil)
         }
+    }
+
+    /// Ends the parked question if the roster does not let the peer in any more.
+    ///
+    /// - Returns: whether it did.
+    func denyParked() -> Bool {
+        guard let agency, let reason = session.denial(on: loop.today) else { return false }
+        loop.report(denied: agency, peer: peer, reason: reason)
+        failParked(.notAuthorized, EntryFault.answer)
+        return true
     }
 
     /// Ends the parked question with an error, and closes the connection.

@@ -1,10 +1,12 @@
 import Connections
 import Dialects
 import Domain
+import Identity
 import Ledger
 import NIOCore
 import Platform
 import Shell
+import TLS
 import WireProtocol
 
 /// A port for winners: the native one or a dialect's.
@@ -18,28 +20,38 @@ struct ConsultListener {
     /// - Throws: ``ListenFailure``.
     init(
         _ endpoint: Endpoint, key: String, dialect: (any Dialect)?, loops count: Int?, connections: ConnectionCount,
-        draws: KnownDraws, load: @escaping @Sendable (DrawID) -> Void, deadlines: ConnectionDeadlines, log: EventLog
+        draws: KnownDraws, load: @escaping @Sendable (DrawID) -> Void, deadlines: ConnectionDeadlines, gate: AgencyGate,
+        tls: ServerTLS?, log: EventLog
     ) throws {
-        let settings = FramedSettings(
+        var settings = FramedSettings(
             framing: dialect?.framing ?? .native, window: 1, firstWindow: 1,
             maxFrameBytes: Limits.maxConsultFrameBytes, firstMaxFrameBytes: Limits.maxConsultFrameBytes,
             firstFrameBytes: .max, deadlines: deadlines,
             // An agency of a dialect connects to this port at its start and is silent until it has sent its bets.
             isKnownAtOnce: dialect != nil, isNative: dialect == nil)
+        settings.isEncrypted = tls != nil
         let loops = try EventLoops(
             count: count, connections: connections, sweepInterval: .milliseconds(250),
             readBytes: Limits.maxConsultReadBytes,
             makeLoop: { eventLoop, readBuffer in
-                ConsultLoop(eventLoop: eventLoop, readBuffer: readBuffer, draws: draws, load: load, log: log)
+                ConsultLoop(
+                    eventLoop: eventLoop, readBuffer: readBuffer, draws: draws, load: load,
+                    clock: SystemCall.unixMilliseconds, log: log)
             },
             sweep: { $0.sweep() })
-        let setup = Listener.Setup(key: key, busy: dialect == nil ? Message.busy.encoded : []) {
+        let secure = tls.map { Listener.Secure($0, gate: gate, deadline: deadlines.hello, log: log) }
+        let setup = Listener.Setup(key: key, busy: dialect == nil ? Message.busy.encoded : [], secure: secure) {
             log(.acceptFailed(port: dialect?.winnersName ?? "winners", reason: $0))
         }
         do {
-            listener = try Listener(endpoint, setup, on: loops) { loop, _, slot in
-                ConsultChannel.handler(
-                    loop: loop, session: ConsultSession(), settings: settings, dialect: dialect, slot: slot)
+            listener = try Listener(endpoint, setup, on: loops) { [settings] loop, accepted in
+                let peer = Peer(
+                    address: PeerAddress(accepted.channel.remoteAddress?.ipAddress ?? ""),
+                    dialect: dialect?.winnersName,
+                    key: accepted.publicKey.map { SecretDigest(of: $0) }, isEncrypted: settings.isEncrypted)
+                return ConsultChannel.handler(
+                    loop: loop, session: ConsultSession(gate: gate, peer: peer), peer: accepted.peer,
+                    settings: settings, dialect: dialect, slot: accepted.slot, since: accepted.since)
             }
         } catch {
             loops.end()
@@ -62,6 +74,11 @@ struct ConsultListener {
     /// Ends the questions about a draw that cannot be loaded.
     func failParked(_ draw: DrawID) {
         loops.onEachLoop { $0.failParked(draw) }
+    }
+
+    /// Ends the parked questions of peers that a new roster does not let in.
+    func recheck() {
+        loops.onEachLoop { $0.recheck() }
     }
 
     func update(_ draws: KnownDraws) {

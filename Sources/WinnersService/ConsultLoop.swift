@@ -21,6 +21,7 @@ final class ConsultLoop {
     private let kept = AnswerBudget()
     private let load: @Sendable (DrawID) -> Void
     private let log: EventLog
+    private let clock: @Sendable () -> UInt64
 
     /// The longest wait for the files of an earlier draw.
     private static let loadMilliseconds: UInt32 = 30_000
@@ -28,8 +29,9 @@ final class ConsultLoop {
     /// - Parameter load: asks for the files of a published draw; ``publish(_:draw:)`` follows.
     init(
         eventLoop: any EventLoop, readBuffer: ReadBuffer, draws: KnownDraws, load: @escaping @Sendable (DrawID) -> Void,
-        log: EventLog
+        clock: @escaping @Sendable () -> UInt64, log: EventLog
     ) {
+        self.clock = clock
         connections = FramedLoop(eventLoop: eventLoop, readBuffer: readBuffer, budget: nil)
         self.draws = draws
         self.load = load
@@ -124,6 +126,22 @@ final class ConsultLoop {
             report(error, agency: agency)
             return nil
         }
+    }
+
+    /// The roster's dates are compared with it.
+    var today: Birthdate { Birthdate(unixMilliseconds: clock()) }
+
+    /// Ends the parked questions of peers that a new roster does not let in.
+    func recheck() {
+        for (id, channel) in parked.merging(unresolved, uniquingKeysWith: { first, _ in first })
+        where channel.denyParked() {
+            parked[id] = nil
+            unresolved[id] = nil
+        }
+    }
+
+    func report(denied agency: AgencyID, peer: String, reason: String) {
+        log(.denied(agency, peer: peer, reason: reason))
     }
 
     func report(_ fault: WinnersFault, agency: AgencyID?) {

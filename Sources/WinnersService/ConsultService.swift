@@ -2,12 +2,14 @@ import Connections
 import Control
 import Dialects
 import Domain
+import Identity
 import Ledger
 import NIOConcurrencyHelpers
 import NIOCore
 import Platform
 import Shell
 import Storage
+import TLS
 
 /// The winners service from start to exit.
 ///
@@ -18,21 +20,28 @@ import Storage
 /// 5 ms of the publication.
 struct ConsultService {
     let configuration: ServiceConfiguration
+    let gate: AgencyGate
+    /// Nil: port 2 is plain.
+    let tls: ServerTLS?
     let log: EventLog
     /// The name of the stop signal, once one has arrived.
     let stopSignal: Monitor<String?>
     let disk: any Disk
     /// The interval between checks, each three or four calls of stat(2): less than 1% of a core.
     private static let lookInterval = Duration.milliseconds(5)
+    private static let reloadInterval = Duration.milliseconds(250)
 
     /// Serves until a stop signal; blocks.
     func run() throws {
         log(.config(configuration.values))
+        if let tls { log(.certificate(endsAt: tls.status.validTo)) }
+        if !gate.hasRoster { log(.noRoster(address: "\(configuration.winners.listen)")) }
         var published = PublishedDraws(configuration, on: disk)
         let status = NIOLockedValueBox(WinnersStatus(published, isRunning: true))
         var control: ControlServer?
         var hasTriedControl = false
         defer { control?.stop() }
+        var lastReload = ContinuousClock.now
         let requests = NIOLockedValueBox<Set<DrawID>>([])
         let ingest = configuration.ingest
         let deadlines = ConnectionDeadlines(
@@ -45,7 +54,7 @@ struct ConsultService {
             let listener = try ConsultListener(
                 endpoint, key: key, dialect: dialect, loops: ingest.loops, connections: connections,
                 draws: published.known, load: { draw in requests.withLockedValue { _ = $0.insert(draw) } },
-                deadlines: deadlines, log: log)
+                deadlines: deadlines, gate: gate, tls: dialect == nil ? tls : nil, log: log)
             listeners.append(listener)
             log(.acceptConnections(port: name, address: listener.address))
         }
@@ -60,17 +69,37 @@ struct ConsultService {
                 defer { wanted = [] }
                 return wanted
             }
+            if lastReload + Self.reloadInterval <= .now {
+                lastReload = .now
+                reload(listeners)
+                status.withLockedValue { $0.roster = gate.status }
+            }
             let changes = published.changes() + wanted.flatMap { published.load($0) }
             for change in changes { tell(listeners, change, published.known) }
             if !changes.isEmpty {
-                let now = WinnersStatus(published, isRunning: true)
-                status.withLockedValue { $0 = now }
+                var now = WinnersStatus(published, isRunning: true)
+                now.roster = gate.status
+                status.withLockedValue { [now] in $0 = now }
             }
             let signal = stopSignal.wait(until: .now + Self.lookInterval) { $0 }
             if let signal {
                 log(.stopRequested(by: signal))
                 return
             }
+        }
+    }
+
+    /// Reads roster and certificate if they have changed.
+    private func reload(_ listeners: [ConsultListener]) {
+        if let change = tls?.reload() { log(.certificateChanged(change)) }
+        switch gate.reload() {
+        case .replaced(let change, _):
+            log(.rosterChanged("\(change)"))
+            for listener in listeners { listener.recheck() }
+        case .faulty(let reason):
+            log(.rosterFaulty(reason: reason))
+        case nil:
+            break
         }
     }
 

@@ -10,6 +10,8 @@ struct KnownDraws: Sendable {
     struct Live: Sendable {
         var finished: Set<AgencyID>
         var expectedAgencies: UInt32
+        /// The highest number of an agency.
+        var lastAgency: UInt32
         var cutOff: Instant?
     }
 
@@ -69,11 +71,13 @@ struct KnownDraws: Sendable {
         (draw.value.cutOff?.milliseconds ?? .max, draw.key.name)
     }
 
-    /// The number of agencies that may ask for a draw that is not loaded.
-    func agencies(of draw: DrawID?) -> UInt32 {
-        guard let draw = draw ?? configured ?? lastPublished ?? first(live) else { return configuredAgencies }
-        if let agencies = published[draw] { return agencies ?? .max }
-        return max(live[draw]?.expectedAgencies ?? 0, configuredAgencies)
+    /// The agencies that may ask for a draw; all numbers for one that is not loaded.
+    func agencies(of draw: DrawID?) -> DrawAgencies {
+        guard let draw = draw ?? configured ?? lastPublished ?? first(live) else {
+            return DrawAgencies(configuredAgencies)
+        }
+        if let agencies = published[draw] { return DrawAgencies(agencies ?? .max) }
+        return DrawAgencies(max(live[draw]?.lastAgency ?? 0, configuredAgencies))
     }
 }
 

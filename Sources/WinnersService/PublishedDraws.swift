@@ -164,7 +164,8 @@ struct PublishedDraws {
         guard known.published[draw] == nil else { return }
         known.live[draw] = progress.map {
             KnownDraws.Live(
-                finished: Set($0.finishedAgencies), expectedAgencies: $0.expectedAgencies, cutOff: $0.cutOff)
+                finished: Set($0.finishedAgencies), expectedAgencies: $0.expectedAgencies,
+                lastAgency: $0.lastAgency ?? $0.expectedAgencies, cutOff: $0.cutOff)
         }
         if let state = progress?.state, state != .open { closing.insert(draw) } else { closing.remove(draw) }
         if progress?.state == .void { setVoid(draw) }

@@ -1,8 +1,10 @@
 import ArgumentParser
 import Connections
+import Identity
 import Platform
 import Shell
 import Storage
+import TLS
 
 struct ServeWinnersCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "serve", abstract: "Answer agencies (the default).")
@@ -22,6 +24,8 @@ struct ServeWinnersCommand: ParsableCommand {
             let ports = 1 + configuration.dialects.count(where: \.isWinners)
             let maxConnections = try MachineCheck.run(
                 threads: ports * EventLoopCount.count(configuration.ingest.loops) + Self.otherThreads)
+            let gate = try configuration.roster.map { try AgencyGate(roster: $0) } ?? AgencyGate()
+            let tls = try configuration.tls.map { try ServerTLS($0) }
             let log = EventLog.start(program: "winners-service", configuration)
             if maxConnections < configuration.winners.maxConnections {
                 log(
@@ -30,12 +34,13 @@ struct ServeWinnersCommand: ParsableCommand {
                 configuration.winners.maxConnections = maxConnections
             }
             let stopSignal = Monitor<String?>(nil)
-            StopSignals.watch { signal in
+            StopSignals.watch(ignoresHangUp: gate.hasRoster) { signal in
                 stopSignal.withLock { $0 = signal }
                 stopSignal.wakeAll()
             }
             let service = ConsultService(
-                configuration: configuration, log: log, stopSignal: stopSignal, disk: PosixDisk())
+                configuration: configuration, gate: gate, tls: tls, log: log, stopSignal: stopSignal,
+                disk: PosixDisk())
             try log.bracketing { try service.run() }
         }
     }

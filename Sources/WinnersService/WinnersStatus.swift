@@ -1,4 +1,5 @@
 import Domain
+import Identity
 import Ledger
 
 /// The draws that winners-service answers for, for `winners-service status` and its control socket.
@@ -19,6 +20,8 @@ struct WinnersStatus: Codable, Equatable, Sendable {
     var voidDraws: Int
     /// The published draws whose winners are open.
     var loadedDraws: [DrawID]
+    /// Nil without a roster, or without a running service.
+    var roster: RosterStatus?
 
     init(_ draws: PublishedDraws, isRunning: Bool) {
         let known = draws.known
@@ -44,6 +47,7 @@ struct WinnersStatus: Codable, Equatable, Sendable {
             "draw \(draw.draw): \(draw.finishedAgencies) of \(draw.expectedAgencies) agencies finished"
                 + (draw.cutOff.map { ", closes at \($0)" } ?? "")
         }
+        lines += roster?.lines ?? []
         if let lastPublished { lines.append("published last: \(lastPublished)") }
         return lines.joined(separator: "\n")
     }

@@ -31,7 +31,52 @@ struct HostileTests {
         let folder = try TemporaryFolder()
         let service = try start(.ingest, agencies: 50 + size, folder)
         let endpoint = try service.waitForAddress()
-        let regular = try HonestAgencies(50, endpoint)
+        try compare("slow crowd", size, service, crowd: endpoint, regular: endpoint) { index in
+            Message.hello(Hello(agency: AgencyID(UInt32(51 + index)))).encoded + [0, 0, 16, 0, 2]
+        }
+        try stop(service)
+    }
+
+    @Test(
+        "a crowd of TLS handshakes at one byte a second does not slow regular agencies down",
+        .enabled(if: Tunnel.isInstalled, "skipped: stunnel is not installed (Debian's stunnel4)"))
+    func slowHandshakes() throws {
+        let size = Self.isFull ? 10_000 : 300
+        let folder = try TemporaryFolder()
+        for arguments in [["init"], ["service", "--name", "127.0.0.1"]] {
+            let pki = try TestProgram("bet-ingest", ["pki"] + arguments, in: folder.path)
+            #expect(try pki.waitForExit() == 0)
+        }
+        _ = try DescriptorLimit.raise()
+        let service = try TestProgram.start(
+            .ingest, data: folder.path + "/data", agencies: 50,
+            settings: [
+                "tls.mode=required", "tls.certificate=pki/service.pem", "tls.key=pki/service.key",
+                "ingest.helloSeconds=3600",
+            ], in: folder.path)
+        let endpoint = try service.waitForAddress()
+        // Regular agencies use OpenSSL, through a tunnel, whose cost is in both measurements.
+        let port = try Tunnel.freePort()
+        let tunnel = try Tunnel.start(
+            "client = yes\n[lottery]\naccept = 127.0.0.1:\(port)\nconnect = \(endpoint)\nCAfile = pki/root.pem\nverifyChain = yes\n",
+            in: folder)
+        // The start of a ClientHello of 512 bytes, which never ends.
+        try compare(
+            "slow handshakes", size, service, crowd: endpoint, regular: Endpoint(host: "127.0.0.1", port: port)
+        ) { _ in [0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3] + [UInt8](repeating: 7, count: 500) }
+        tunnel.signal(SIGKILL)
+        _ = try tunnel.waitForExit()
+        try stop(service)
+    }
+
+    /// Compares regular agencies alone with the same beside a crowd, each of whose connections sends a byte a second.
+    ///
+    /// - Parameter bytes: those of a connection, by its index, again and again.
+    private func compare(
+        _ name: String, _ size: Int, _ service: TestProgram, crowd endpoint: Endpoint, regular: Endpoint,
+        bytes: @escaping @Sendable (Int) -> [UInt8]
+    ) throws {
+        let regular = try HonestAgencies(50, regular)
         _ = try regular.work(chunks: 20)
         var (alone, beside): ([Duration], [Duration]) = ([], [])
         for _ in 0..<3 {
@@ -41,7 +86,7 @@ struct HostileTests {
             let crowd = Crowd()
             #expect(crowd.connect(size, to: endpoint) == size)
             beside.append(
-                try withTrickle(crowd) {
+                try withTrickle(crowd, bytes) {
                     _ = try regular.work(chunks: Self.isFull ? 200 : 20)
                     return try regular.work(chunks: Self.isFull ? 100 : 20).percentile(99)
                 })
@@ -49,22 +94,22 @@ struct HostileTests {
         }
         let ratio = beside.median.milliseconds / alone.median.milliseconds
         try writeOutput(
-            "slow crowd: \(size) connections at a byte a second, 50 regular agencies: p99 \(alone.median.milliseconds) ms "
+            "\(name): \(size) connections at a byte a second, 50 regular agencies: p99 \(alone.median.milliseconds) ms "
                 + "alone, \(beside.median.milliseconds) ms beside it, ratio \(ratio)")
         #expect(service.residentBytes < 600 << 20)
-        try stop(service)
     }
 
-    /// Runs `body` while every connection of a crowd sends a byte each second: a HELLO, then a chunk.
-    private func withTrickle<Result>(_ crowd: Crowd, _ body: () throws -> Result) rethrows -> Result {
+    /// Runs `body` while every connection of a crowd sends a byte each second.
+    private func withTrickle<Result>(
+        _ crowd: Crowd, _ bytes: @escaping @Sendable (Int) -> [UInt8], _ body: () throws -> Result
+    ) rethrows -> Result {
         let isDone = Monitor(false)
         let sockets = crowd.sockets
         let thread = NamedThread("trickle") {
             var position = 0
             while true {
                 for (index, socket) in sockets.enumerated() {
-                    let agency = AgencyID(UInt32(51 + index))
-                    let bytes = Message.hello(Hello(agency: agency)).encoded + [0, 0, 16, 0, 2]
+                    let bytes = bytes(index)
                     var byte = bytes[position % bytes.count]
                     _ = Glibc.send(socket, &byte, 1, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
                 }

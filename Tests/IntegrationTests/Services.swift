@@ -9,7 +9,8 @@ import WireProtocol
 /// The two services on one data folder, as real processes on free ports.
 final class Services {
     let folder: TemporaryFolder
-    let agencies: Int
+    /// Nil with a roster.
+    let agencies: Int?
     private let settings: [String]
     private(set) var ingest: TestProgram
     private(set) var winners: TestProgram
@@ -19,16 +20,19 @@ final class Services {
     var data: String { folder.path + "/data" }
     var ledger: String { data + "/draws/default/bets.ledger" }
 
-    init(agencies: Int, settings: [String] = []) throws {
-        folder = try TemporaryFolder()
+    init(agencies: Int?, settings: [String] = [], folder: TemporaryFolder? = nil, listen: String = "127.0.0.1:0")
+        throws
+    {
+        self.folder = try folder ?? TemporaryFolder()
+        let folder = self.folder
         self.agencies = agencies
         let data = folder.path + "/data"
         // Two event loops, even on machines with two cores.
         self.settings = ["ingest.loops=2"] + settings
         winners = try TestProgram.start(
-            .winners, data: data, agencies: agencies, settings: self.settings, in: folder.path)
+            .winners, data: data, agencies: agencies, listen: listen, settings: self.settings, in: folder.path)
         ingest = try TestProgram.start(
-            .ingest, data: data, agencies: agencies, settings: self.settings, in: folder.path)
+            .ingest, data: data, agencies: agencies, listen: listen, settings: self.settings, in: folder.path)
         ingestAddress = try ingest.waitForAddress()
         winnersAddress = try winners.waitForAddress()
     }
@@ -64,7 +68,8 @@ final class Services {
     /// Runs a subcommand of bet-ingest on the data folder.
     func command(_ name: String, _ arguments: [String] = []) throws -> (code: Int32, output: String, errors: String) {
         let program = try TestProgram(
-            "bet-ingest", [name, "--data", data, "--set", "agencies=\(agencies)"] + arguments, in: folder.path)
+            "bet-ingest", [name, "--data", data] + (agencies.map { ["--set", "agencies=\($0)"] } ?? []) + arguments,
+            in: folder.path)
         let code = try program.waitForExit()
         return (code, program.standardOutput, program.log)
     }

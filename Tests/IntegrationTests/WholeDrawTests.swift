@@ -40,7 +40,9 @@ struct WholeDrawTests {
         #expect(
             json.contains(#""bets":3000,"clockSteps":0,"draw":"default","expectedAgencies":5,"finishedAgencies":5,"#),
             "\(json)")
-        #expect(json.contains(#""sealReason":"all finished","source":"service","state":"published","#), "\(json)")
+        #expect(
+            json.contains(#""sealReason":"all finished","silent":[],"source":"service","state":"published","#),
+            "\(json)")
         #expect(json.contains(#"{"agency":5,"#) && json.contains(#""finished":true"#), "\(json)")
         try services.stop()
         #expect(try services.command("verify").output.contains("drawn again from the ledger with the same outcome"))

@@ -32,7 +32,7 @@ final class SimulatedWinners {
         func queue() -> ConsultLoop {
             ConsultLoop(
                 eventLoop: loop, readBuffer: ReadBuffer(byteCount: Limits.maxConsultReadBytes), draws: published.known,
-                load: { draw in requests.withLockedValue { $0.append(draw) } }, log: .silent)
+                load: { draw in requests.withLockedValue { $0.append(draw) } }, clock: { 0 }, log: .silent)
         }
         native = queue()
         dialect = queue()
@@ -46,7 +46,7 @@ final class SimulatedWinners {
             deadlines: ConnectionDeadlines(hello: .seconds(60), frame: .seconds(120), idle: .seconds(86_400)),
             isKnownAtOnce: language != nil, isNative: language == nil)
         let handler = ConsultChannel.handler(
-            loop: language == nil ? native : dialect, session: ConsultSession(),
+            loop: language == nil ? native : dialect, session: ConsultSession(), peer: "simulated",
             settings: settings, dialect: language, slot: nil)
         return SimulatedConnection(handler, loop: loop)
     }

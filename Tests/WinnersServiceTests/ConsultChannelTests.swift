@@ -16,10 +16,10 @@ struct ConsultChannelTests {
 
     init() {
         var draws = KnownDraws(configured: Samples.draw, configuredAgencies: 5)
-        draws.live[Samples.draw] = .init(finished: [AgencyID(2)], expectedAgencies: 5)
+        draws.live[Samples.draw] = .init(finished: [AgencyID(2)], expectedAgencies: 5, lastAgency: 5)
         queue = ConsultLoop(
             eventLoop: loop, readBuffer: ReadBuffer(byteCount: Limits.maxConsultReadBytes), draws: draws,
-            load: { _ in }, log: .silent)
+            load: { _ in }, clock: { 1_763_676_675_000 }, log: .silent)
     }
 
     private static let winners = [["A1", "A2"], []]
@@ -37,7 +37,8 @@ struct ConsultChannelTests {
             isKnownAtOnce: false, isNative: true)
         let channel = EmbeddedChannel(
             handler: ConsultChannel.handler(
-                loop: queue, session: ConsultSession(), settings: settings, dialect: nil, slot: nil),
+                loop: queue, session: ConsultSession(), peer: "127.0.0.1:1", settings: settings, dialect: nil, slot: nil
+            ),
             loop: loop)
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         return channel

@@ -22,6 +22,7 @@ struct ConsultSessionTests {
         case .consult(let agency, _, let wait): "consult \(agency) \(wait.map(String.init) ?? "always")"
         case .close: "close"
         case .fail(let code, _): "fail \(code)"
+        case .deny(let agency, _): "deny \(agency)"
         case .ignore: "ignore"
         }
     }
@@ -30,7 +31,7 @@ struct ConsultSessionTests {
     func walk() {
         let before = Self.events.map { event in
             var session = ConsultSession()
-            return kind(session.receive(event, draws: Self.draws))
+            return kind(session.receive(event, draws: Self.draws, today: Samples.today))
         }
         #expect(
             before == [
@@ -39,8 +40,8 @@ struct ConsultSessionTests {
             ])
         let after = Self.events.map { event in
             var session = ConsultSession()
-            _ = session.receive(Self.events[0], draws: Self.draws)
-            return kind(session.receive(event, draws: Self.draws))
+            _ = session.receive(Self.events[0], draws: Self.draws, today: Samples.today)
+            return kind(session.receive(event, draws: Self.draws, today: Samples.today))
         }
         #expect(
             after == [
@@ -50,8 +51,8 @@ struct ConsultSessionTests {
         for first in Self.events.dropFirst() {
             for second in Self.events {
                 var session = ConsultSession()
-                _ = session.receive(first, draws: Self.draws)
-                #expect(session.receive(second, draws: Self.draws) == .ignore)
+                _ = session.receive(first, draws: Self.draws, today: Samples.today)
+                #expect(session.receive(second, draws: Self.draws, today: Samples.today) == .ignore)
             }
         }
     }
@@ -66,8 +67,8 @@ struct ConsultSessionTests {
         ]
         for (request, expected) in requests {
             var session = ConsultSession()
-            #expect(kind(session.receive(request, draws: Self.draws)) == expected)
-            #expect(kind(session.receive(request, draws: Self.draws)) == "ignore")
+            #expect(kind(session.receive(request, draws: Self.draws, today: Samples.today)) == expected)
+            #expect(kind(session.receive(request, draws: Self.draws, today: Samples.today)) == "ignore")
         }
     }
 
@@ -76,7 +77,9 @@ struct ConsultSessionTests {
         for number in [0, 6] as [UInt32] {
             var session = ConsultSession()
             #expect(
-                kind(session.receive(.message(.hello(Hello(agency: AgencyID(number)))), draws: Self.draws))
+                kind(
+                    session.receive(
+                        .message(.hello(Hello(agency: AgencyID(number)))), draws: Self.draws, today: Samples.today))
                     == "fail unknownAgency")
         }
     }

@@ -37,7 +37,7 @@ struct PublishedDrawsTests {
     ) throws {
         let folder = try folder(name)
         var progress = DrawProgress(
-            draw: folder.draw, ledgerID: 1, state: state, expectedAgencies: 3,
+            draw: folder.draw, ledgerID: 1, state: state, agencies: 3,
             finishedAgencies: finished.map { AgencyID($0) })
         progress.cutOff = cutOff.map { Instant(milliseconds: $0) }
         try DurableFile.replace(folder.progress, with: progress.fileBytes, on: disk)
@@ -100,10 +100,10 @@ struct PublishedDrawsTests {
         known.lastPublished = try id("yesterday")
         let (agency, yesterday) = (AgencyID(1), try id("yesterday"))
         #expect(known.draw(askedByDialectFor: agency, isLastAttempt: false) == yesterday)
-        known.live = [try id("today"): .init(finished: [], expectedAgencies: 5)]
+        known.live = [try id("today"): .init(finished: [], expectedAgencies: 5, lastAgency: 5)]
         #expect(known.draw(askedByDialectFor: agency, isLastAttempt: false) == nil)
         #expect(known.draw(askedByDialectFor: agency, isLastAttempt: true) == yesterday)
-        known.live = [try id("today"): .init(finished: [agency], expectedAgencies: 5)]
+        known.live = [try id("today"): .init(finished: [agency], expectedAgencies: 5, lastAgency: 5)]
         #expect(known.draw(askedByDialectFor: agency, isLastAttempt: false) == (try id("today")))
     }
 
@@ -161,7 +161,7 @@ struct PublishedDrawsTests {
         #expect(known.draw(consultedBy: AgencyID(1)) == nil)
         func live(_ finished: [UInt32], _ cutOff: UInt64) -> KnownDraws.Live {
             .init(
-                finished: Set(finished.map { AgencyID($0) }), expectedAgencies: 5,
+                finished: Set(finished.map { AgencyID($0) }), expectedAgencies: 5, lastAgency: 5,
                 cutOff: Instant(milliseconds: cutOff))
         }
         known.live = [

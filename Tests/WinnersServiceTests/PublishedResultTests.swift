@@ -33,7 +33,7 @@ struct PublishedResultTests {
         #expect(published.changes().isEmpty)
         try disk.makeFolder(folder.path)
         let progress = DrawProgress(
-            draw: Samples.draw, ledgerID: 1, state: .open, expectedAgencies: 5, finishedAgencies: [])
+            draw: Samples.draw, ledgerID: 1, state: .open, agencies: 5, finishedAgencies: [])
         try DurableFile.replace(folder.progress, with: progress.fileBytes, on: disk)
         #expect(published.changes().map(kind) == ["progress open"])
         #expect(published.changes().isEmpty)

@@ -64,10 +64,6 @@ private func checkMessage(_ frame: [UInt8]) {
     require(reason.utf8.count > Limits.maxReasonBytes || reason == read, "the reason \(reason) is cut to \(read)")
 
     switch message {
-    case .hello(let hello):
-        if let (_, text) = hello.fault {
-            require(text.utf8.count <= Limits.maxReasonBytes, "HELLO's rejection has \(text.utf8.count) bytes")
-        }
     case .chunk(let chunk):
         checkColumns(chunk.bets, count: chunk.count)
     default: break

@@ -2,6 +2,7 @@ import Domain
 import NIOCore
 import NIOPosix
 import Platform
+import TLS
 import WireProtocol
 
 /// A connection to one of the services; received messages go to the mailbox.
@@ -13,13 +14,14 @@ struct ServiceConnection {
     /// Blocks until connected, up to 10 s, or until a stop signal.
     ///
     /// - Throws: ``ConnectionFailure`` with the system's reason, such as `Connection refused` or a timeout; ``Stopped``.
-    init(_ endpoint: Endpoint, mailbox: Mailbox, group: any EventLoopGroup) throws {
+    init(_ endpoint: Endpoint, mailbox: Mailbox, group: any EventLoopGroup, tls: ClientTLS?) throws {
         let number = mailbox.beginConnection()
         ClientBootstrap(group: group)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .connectTimeout(.seconds(10))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try tls?.add(to: channel, host: endpoint.host)
                     try channel.pipeline.syncOperations.addHandler(
                         MessageHandler(mailbox: mailbox, number: number))
                 }
@@ -92,7 +94,7 @@ private final class MessageHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        fail(context, "\(error)")
+        fail(context, "TLS: \(TLSFault.text(error))")
     }
 
     private func fail(_ context: ChannelHandlerContext, _ reason: String) {

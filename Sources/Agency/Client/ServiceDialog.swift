@@ -48,7 +48,8 @@ struct ServiceDialog {
     ) {
         self.endpoint = endpoint
         hello = Hello(
-            agency: configuration.agency, draw: draw ?? (configuration.isDrawChosen ? configuration.draw.name : ""))
+            agency: configuration.agency, draw: draw ?? (configuration.isDrawChosen ? configuration.draw.name : ""),
+            token: configuration.agencyToken)
         self.link = link
         deadline = configuration.retry.deadline
         self.rerun = rerun

@@ -1,5 +1,6 @@
 import NIOCore
 import Platform
+import TLS
 import WireProtocol
 
 /// The real link: sockets on an event loop, whose events arrive in a mailbox.
@@ -9,10 +10,13 @@ final class SocketLink: ServiceLink {
     var random: any RandomNumberGenerator = SystemRandomNumberGenerator()
     private let mailbox: Mailbox
     private let group: any EventLoopGroup
+    /// Nil: connections are plain.
+    private let tls: ClientTLS?
     private var connection: ServiceConnection?
 
-    init(mailbox: Mailbox, group: any EventLoopGroup) {
+    init(mailbox: Mailbox, group: any EventLoopGroup, tls: ClientTLS?) {
         self.mailbox = mailbox
+        self.tls = tls
         self.group = group
     }
 
@@ -20,7 +24,7 @@ final class SocketLink: ServiceLink {
 
     /// Connects.
     func connect(to endpoint: Endpoint) throws {
-        connection = try ServiceConnection(endpoint, mailbox: mailbox, group: group)
+        connection = try ServiceConnection(endpoint, mailbox: mailbox, group: group, tls: tls)
     }
 
     func send(_ message: Message) {

@@ -34,7 +34,7 @@ struct SendCommand: ParsableCommand {
         StopSignals.block()
         try ProgramExit.run {
             let configuration = try options.load(flags: ["agency.id": id, "agency.file": file])
-            let run = AgencyRun(configuration: configuration)
+            let run = try AgencyRun(configuration: configuration)
             try run.log.bracketing { try send(run) }
         }
     }

@@ -21,7 +21,7 @@ struct WinnersCommand: ParsableCommand {
         StopSignals.block()
         try ProgramExit.run {
             let configuration = try options.load(flags: ["agency.id": id])
-            let run = AgencyRun(configuration: configuration)
+            let run = try AgencyRun(configuration: configuration)
             try run.log.bracketing { try ask(run) }
         }
     }

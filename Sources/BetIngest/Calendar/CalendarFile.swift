@@ -4,8 +4,7 @@ private import Yams
 
 /// A `calendar.yaml`, read strictly: every fault with its line.
 struct CalendarFile {
-    private let path: String
-    private var faults: [String] = []
+    private var yaml: StrictYAML
 
     /// Reads a calendar.
     ///
@@ -13,33 +12,21 @@ struct CalendarFile {
     static func read(path: String, text: String) throws(ConfigurationError) -> DrawCalendar {
         var file = CalendarFile(path: path)
         let calendar = file.calendar(text)
-        guard file.faults.isEmpty, let calendar else { throw ConfigurationError(file.faults) }
+        try file.yaml.finish()
+        guard let calendar else { throw ConfigurationError(["\(path): no calendar"]) }
         return calendar
     }
 
     private init(path: String) {
-        self.path = path
-    }
-
-    private mutating func fault(_ node: Node?, _ text: String) {
-        faults.append("\(path)\(node?.mark.map { ":\($0.line)" } ?? ""): \(text)")
+        yaml = StrictYAML(path: path)
     }
 
     private mutating func calendar(_ text: String) -> DrawCalendar? {
-        let root: Node?
-        do {
-            root = try Yams.compose(yaml: text, .basic)
-        } catch {
-            faults.append("\(path): \(error)")
-            return nil
-        }
-        guard let root, let fields = fields(root, "the top level", ["timeZone", "openDays", "draws", "exceptions"])
-        else {
-            if root == nil { faults.append("\(path): the file is empty") }
-            return nil
-        }
-        let zone = required(root, fields, "timeZone") { $0 }
-        let openDays = value(fields["openDays"], "openDays", "a number from 0 to 7") { text in
+        guard let root = yaml.root(text),
+            let fields = yaml.fields(root, "the top level", ["timeZone", "openDays", "draws", "exceptions"])
+        else { return nil }
+        let zone = yaml.required(root, fields, "timeZone") { $0 }
+        let openDays = yaml.value(fields["openDays"], "openDays", "a number from 0 to 7") { text in
             Int(text).flatMap { (0...7).contains($0) ? $0 : nil }
         }
         let rules = rules(root, fields["draws"])
@@ -59,7 +46,7 @@ struct CalendarFile {
     private mutating func rules(_ root: Node, _ node: Node?) -> [DrawCalendar.Rule] {
         guard case .mapping(let mapping)? = node, !mapping.isEmpty else {
             let expected = "names of draws, each with days, opens, closes and number, are expected"
-            fault(
+            yaml.fault(
                 node ?? root, node == nil ? "draws is missing; \(expected)" : "draws is empty or not keys; \(expected)")
             return []
         }
@@ -68,7 +55,7 @@ struct CalendarFile {
             guard (1...40).contains(name.utf8.count),
                 name.utf8.allSatisfy({ (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D })
             else {
-                fault(key, "the draw's name is \"\(name)\"; 1 to 40 characters of a-z, 0-9 and - are expected")
+                yaml.fault(key, "the draw's name is \"\(name)\"; 1 to 40 characters of a-z, 0-9 and - are expected")
                 return nil
             }
             return rule(name, value)
@@ -77,24 +64,26 @@ struct CalendarFile {
 
     private mutating func rule(_ name: String, _ node: Node) -> DrawCalendar.Rule? {
         let weekdays = Weekday.allCases.map { "\($0)" }
-        guard let fields = fields(node, "draws.\(name)", ["days", "opens", "closes", "number"] + weekdays) else {
+        guard let fields = yaml.fields(node, "draws.\(name)", ["days", "opens", "closes", "number"] + weekdays) else {
             return nil
         }
-        let days = required(node, fields, "days", expected: "weekdays such as mon-sat or sat,sun") { Weekday.days($0) }
-        let opens = required(node, fields, "opens", expected: "hh:mm") { TimeOfDay($0) }
-        let closes = required(node, fields, "closes", expected: "hh:mm") { TimeOfDay($0) }
+        let days = yaml.required(node, fields, "days", expected: "weekdays such as mon-sat or sat,sun") {
+            Weekday.days($0)
+        }
+        let opens = yaml.required(node, fields, "opens", expected: "hh:mm") { TimeOfDay($0) }
+        let closes = yaml.required(node, fields, "closes", expected: "hh:mm") { TimeOfDay($0) }
         let numbers = DrawTerms.NumberSource.allCases.map(\.rawValue).joined(separator: " or ")
-        let number = required(node, fields, "number", expected: numbers) { DrawTerms.NumberSource(rawValue: $0) }
+        let number = yaml.required(node, fields, "number", expected: numbers) { DrawTerms.NumberSource(rawValue: $0) }
         guard let days, let opens, let closes, let number else { return nil }
         var rule = DrawCalendar.Rule(
             name: name, days: days, times: DrawCalendar.Times(opens: opens, closes: closes), number: number)
         for weekday in Weekday.allCases {
             guard let node = fields["\(weekday)"] else { continue }
-            if !days.contains(weekday) { fault(node, "draws.\(name) is not drawn on \(weekday)") }
-            guard let times = self.fields(node, "draws.\(name).\(weekday)", ["opens", "closes"]) else { continue }
+            if !days.contains(weekday) { yaml.fault(node, "draws.\(name) is not drawn on \(weekday)") }
+            guard let times = yaml.fields(node, "draws.\(name).\(weekday)", ["opens", "closes"]) else { continue }
             rule.timesOfDay[weekday] = DrawCalendar.Times(
-                opens: value(times["opens"], "opens", "hh:mm") { TimeOfDay($0) } ?? opens,
-                closes: value(times["closes"], "closes", "hh:mm") { TimeOfDay($0) } ?? closes)
+                opens: yaml.value(times["opens"], "opens", "hh:mm") { TimeOfDay($0) } ?? opens,
+                closes: yaml.value(times["closes"], "closes", "hh:mm") { TimeOfDay($0) } ?? closes)
         }
         return rule
     }
@@ -106,7 +95,7 @@ struct CalendarFile {
     ) -> [DrawCalendar.Exception] {
         guard let node else { return [] }
         guard case .sequence(let sequence) = node else {
-            fault(node, "exceptions must be a list")
+            yaml.fault(node, "exceptions must be a list")
             return []
         }
         return sequence.compactMap { node in
@@ -121,7 +110,7 @@ struct CalendarFile {
         let weekday = exception.date.weekday
         let concerned = rules.filter { exception.draw == nil || exception.draw == $0.name }
         guard !concerned.isEmpty, !concerned.contains(where: { $0.days.contains(weekday) }) else { return }
-        fault(
+        yaml.fault(
             node,
             "\(exception.date) is a \(weekday), on which \(exception.draw ?? "no draw") is\(exception.draw == nil ? "" : " not") drawn"
         )
@@ -129,63 +118,25 @@ struct CalendarFile {
 
     private mutating func exception(_ node: Node, draws: Set<String>) -> DrawCalendar.Exception? {
         let keys = ["date", "draw", "cancelled", "opens", "closes", "declared", "by", "reason"]
-        guard let fields = fields(node, "an exception", keys) else { return nil }
-        let date = required(node, fields, "date", expected: "yyyy-mm-dd") { CalendarDay($0) }
-        let draw = required(node, fields, "draw", expected: "all or one of \(draws.sorted().joined(separator: ", "))") {
+        guard let fields = yaml.fields(node, "an exception", keys) else { return nil }
+        let date = yaml.required(node, fields, "date", expected: "yyyy-mm-dd") { CalendarDay($0) }
+        let draw = yaml.required(
+            node, fields, "draw", expected: "all or one of \(draws.sorted().joined(separator: ", "))"
+        ) {
             $0 == "all" || draws.contains($0) ? $0 : nil
         }
-        let cancelled = value(fields["cancelled"], "cancelled", "true") { $0 == "true" ? true : nil } ?? false
-        let opens = value(fields["opens"], "opens", "hh:mm") { TimeOfDay($0) }
-        let closes = value(fields["closes"], "closes", "hh:mm") { TimeOfDay($0) }
+        let cancelled = yaml.value(fields["cancelled"], "cancelled", "true") { $0 == "true" ? true : nil } ?? false
+        let opens = yaml.value(fields["opens"], "opens", "hh:mm") { TimeOfDay($0) }
+        let closes = yaml.value(fields["closes"], "closes", "hh:mm") { TimeOfDay($0) }
         if cancelled == (fields["opens"] != nil || fields["closes"] != nil) {
-            fault(node, "an exception is either cancelled: true, or has opens or closes")
+            yaml.fault(node, "an exception is either cancelled: true, or has opens or closes")
         }
-        let declared = required(node, fields, "declared", expected: "yyyy-mm-dd") { CalendarDay($0) }
-        let by = required(node, fields, "by", expected: "who declared it") { $0.isEmpty ? nil : $0 }
-        let reason = required(node, fields, "reason", expected: "a reason") { $0.isEmpty ? nil : $0 }
+        let declared = yaml.required(node, fields, "declared", expected: "yyyy-mm-dd") { CalendarDay($0) }
+        let by = yaml.required(node, fields, "by", expected: "who declared it") { $0.isEmpty ? nil : $0 }
+        let reason = yaml.required(node, fields, "reason", expected: "a reason") { $0.isEmpty ? nil : $0 }
         guard let date, let draw, let declared, let by, let reason else { return nil }
         return DrawCalendar.Exception(
             date: date, draw: draw == "all" ? nil : draw, isCancelled: cancelled, opens: opens, closes: closes,
             declared: declared, by: by, reason: reason)
-    }
-
-    // MARK: Nodes
-
-    /// Nil, with a fault, if the node is not a mapping.
-    private mutating func fields(_ node: Node, _ place: String, _ keys: [String]) -> [String: Node]? {
-        guard case .mapping(let mapping) = node else {
-            fault(node, "\(place) must be keys with values: \(keys.joined(separator: ", "))")
-            return nil
-        }
-        var fields: [String: Node] = [:]
-        for (key, value) in mapping {
-            let name = key.string ?? ""
-            if !keys.contains(name) {
-                fault(key, "unknown key \(name) in \(place); one of \(keys.joined(separator: ", ")) is expected")
-            } else if fields.updateValue(value, forKey: name) != nil {
-                fault(key, "\(name) is in \(place) twice")
-            }
-        }
-        return fields
-    }
-
-    private mutating func required<Value>(
-        _ node: Node, _ fields: [String: Node], _ key: String, expected: String = "a value",
-        _ read: (String) -> Value?
-    ) -> Value? {
-        if fields[key] == nil { fault(node, "\(key) is missing; \(expected) is expected") }
-        return value(fields[key], key, expected, read)
-    }
-
-    /// Nil for a missing node, and, with a fault, for a value that cannot be read.
-    private mutating func value<Value>(
-        _ node: Node?, _ key: String, _ expected: String, _ read: (String) -> Value?
-    ) -> Value? {
-        guard let node else { return nil }
-        guard case .scalar(let scalar) = node, let value = read(scalar.string) else {
-            fault(node, "\(key) is \"\(node.string ?? "a list or keys")\"; \(expected) is expected")
-            return nil
-        }
-        return value
     }
 }

@@ -1,6 +1,7 @@
 import Control
 import Domain
 import Foundation
+import Identity
 import Ledger
 import Platform
 import Shell
@@ -59,11 +60,12 @@ struct DrawReport {
     /// Reads a draw's files.
     func read(_ folder: DrawFolder) throws -> DrawStatus {
         guard try DurableFile.exists(folder.ledger, on: disk) else {
+            let agencies = DrawAgencies(configuration.agencies)
             let nothing = DrawSummary(
-                folder.draw, state: .planned, terms: nil, cutOff: nil, agencies: configuration.agencies,
-                standings: DrawStandings(), late: LateList())
+                folder.draw, state: .planned, terms: nil, cutOff: nil, agencies: agencies, standings: DrawStandings(),
+                late: LateList())
             return DrawStatus(
-                nothing, DrawStandings(), late: LateList(), source: .folder,
+                nothing, of: agencies, DrawStandings(), late: LateList(), source: .folder,
                 now: Instant(milliseconds: SystemCall.unixMilliseconds()))
         }
         return try status(of: folder, try LedgerContents(reading: folder.ledger, on: disk).standings)
@@ -73,14 +75,14 @@ struct DrawReport {
     func status(of folder: DrawFolder, _ standings: DrawStandings) throws -> DrawStatus {
         let terms = try DrawTerms(in: folder, on: disk)
         let late = LateList.read(try DurableFile.read(folder.late, on: disk) ?? []).list
+        let agencies = terms?.drawAgencies ?? standings.agencies(configured: DrawAgencies(configuration.agencies))
         var summary = DrawSummary(
             folder.draw, state: DrawState(folder, isSealed: standings.seal != nil, on: disk), terms: terms,
             cutOff: try CutOffMove(in: folder, on: disk)?.cutOff ?? terms?.cutOff,
-            agencies: terms?.agencies ?? standings.agencies(configured: configuration.agencies), standings: standings,
-            late: late)
+            agencies: agencies, standings: standings, late: late)
         try summary.addDocuments(of: folder, on: disk)
         return DrawStatus(
-            summary, standings, late: late, source: .folder,
+            summary, of: agencies, standings, late: late, source: .folder,
             now: Instant(milliseconds: SystemCall.unixMilliseconds()))
     }
 
@@ -133,7 +135,8 @@ extension DrawStatus {
         if summary.state == .sealed { line += ": its number is awaited (bet-ingest draw number \(summary.draw))" }
         if let reason = summary.voidReason { line += ": \(reason)" }
         if clockSteps > 0 { line += "; the server's clock was set \(clockSteps) times" }
-        return line + " (\(from))\n" + table
+        let lines = ["\(line) (\(from))"] + (roster?.lines ?? []) + [table]
+        return lines.joined(separator: "\n")
     }
 
     /// For example `95 s`, `12 min` or `15 h 36 min`.
@@ -149,21 +152,18 @@ extension DrawStatus {
         let hasLate = agencies.contains { $0.lateBets > 0 }
         var table = TextTable(["agency", "chunks", "bets", "rejected"] + (hasLate ? ["late"] : []) + ["state"])
         let sent = Dictionary(agencies.map { ($0.agency, $0) }) { first, _ in first }
-        let expected = summary.expectedAgencies
-        let silentOnes = expected <= 200 ? (0..<expected).map { AgencyID($0 + 1) } : []
         let isOver = summary.state != .open
-        for agency in Set(sent.keys).union(silentOnes).sorted() {
+        for agency in Set(sent.keys).union(silent ?? []).sorted() {
             let row = sent[agency]
-            let silent = isOver ? "absent" : "nothing yet"
+            let nothing = isOver ? "absent" : "nothing yet"
             let state =
-                row?.finished == true ? "finished" : row?.chunks ?? 0 == 0 ? silent : isOver ? "unfinished" : "sending"
+                row?.finished == true ? "finished" : row?.chunks ?? 0 == 0 ? nothing : isOver ? "unfinished" : "sending"
             table.append(
                 ["\(agency)", "\(row?.chunks ?? 0)", "\(row?.bets ?? 0)", "\(row?.rejectedBets ?? 0)"]
                     + (hasLate ? ["\(row?.lateBets ?? 0)"] : []) + [state])
         }
-        let silent = Int(expected) - sent.keys.count { $0.rawValue <= expected }
-        let rest = expected > 200 && silent > 0 ? "\n\(silent) agencies have sent nothing yet" : ""
-        return table.text + rest
+        let unlisted = silent == nil ? Int(summary.expectedAgencies) - agencies.count : 0
+        return table.text + (unlisted > 0 ? "\n\(unlisted) agencies have sent nothing yet" : "")
     }
 }
 

@@ -89,6 +89,7 @@ extension DrawEvent {
             bets.map { "\($0) bets" },
             finished.map { "\($0) finished" }, listed("unfinished", unfinished, unfinishedCount),
             listed("absent", absent, absentCount), late.isEmpty ? nil : "agencies \(late)",
+            denials.map { "\($0) denied" }, addresses.map { "from \($0.joined(separator: ", "))" },
             number.map { "number \($0.fourFigures)" }, winningBets.map { "\($0) winning bets" },
             stepMilliseconds.map { "by \($0) ms" }, build.map { "version \($0)" },
             lateMilliseconds.flatMap { $0 > 1000 ? "\($0) ms after the cut-off" : nil },

@@ -1,8 +1,10 @@
 import ArgumentParser
 import Connections
+import Identity
 import Platform
 import Shell
 import Storage
+import TLS
 
 struct ServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -36,6 +38,8 @@ struct ServeCommand: ParsableCommand {
                 bufferBytes: configuration.ingest.bufferBytes)
             // Before any other thread: it sets the time zone of the process, also that of the log.
             let schedule = try configuration.calendar.map { DrawSchedule(try CalendarPlanner(path: $0)) }
+            let gate = try configuration.roster.map { try AgencyGate(roster: $0) } ?? AgencyGate()
+            let tls = try configuration.tls.map { try ServerTLS($0) }
             let log = EventLog.start(program: "bet-ingest", configuration)
             if maxConnections < configuration.ingest.queueCapacity {
                 log(.clamped(key: "ingest.queueCapacity", from: configuration.ingest.queueCapacity, to: maxConnections))
@@ -45,10 +49,12 @@ struct ServeCommand: ParsableCommand {
                 log(.volatileFolder(path: configuration.data, fileSystem: fileSystem))
             }
             let inbox = MainInbox()
-            StopSignals.watch { inbox.post(.stop($0)) }
+            // With a roster, SIGHUP asks to read it again; the clock does, at most a quarter of a second after a change.
+            StopSignals.watch(ignoresHangUp: gate.hasRoster) { inbox.post(.stop($0)) }
             let service = IngestService(
-                configuration: configuration, schedule: schedule, log: log, program: ProgramVersion.text,
-                exitAfterDraw: exitAfterDraw, expectsLedger: expectLedger, inbox: inbox, disk: PosixDisk(),
+                configuration: configuration, schedule: schedule, gate: gate, tls: tls, log: log,
+                program: ProgramVersion.text, exitAfterDraw: exitAfterDraw, expectsLedger: expectLedger, inbox: inbox,
+                disk: PosixDisk(),
                 clock: SystemCall.unixMilliseconds)
             try log.bracketing { try service.run() }
         }

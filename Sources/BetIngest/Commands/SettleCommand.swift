@@ -56,8 +56,10 @@ struct Settlement: Encodable {
         }
         let published = disk.stamp(folder.result) == nil ? nil : try PublishedDraw(folder, contents: contents, on: disk)
         let late = LateList.read(try DurableFile.read(folder.late, on: disk) ?? []).list
+        let excluded = Set(seal.excluded)
         for index in 0..<seal.agencies {
             let agency = AgencyID(index + 1)
+            if excluded.contains(agency) { continue }
             let standing = contents.standings.standings[agency]
             rows.append(
                 Row(

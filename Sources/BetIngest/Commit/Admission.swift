@@ -9,8 +9,7 @@ import WireProtocol
 /// Isolation: the committer's staging lock, so that entries are staged in the order of their decisions.
 struct Admission {
     let draw: DrawID
-    /// The agencies of the draw, numbered from 1.
-    let agencies: UInt32
+    let agencies: DrawAgencies
     private(set) var standings: DrawStandings
     private(set) var owners: [AgencyID: any Requester] = [:]
     /// The origins of dialect agencies' chunks.
@@ -30,7 +29,7 @@ struct Admission {
 
     /// - Parameter time: the newest time that is recorded for the draw.
     init(
-        _ draw: DrawID, agencies: UInt32, standings: DrawStandings, cutOff: Instant? = nil, time: Instant? = nil
+        _ draw: DrawID, agencies: DrawAgencies, standings: DrawStandings, cutOff: Instant? = nil, time: Instant? = nil
     ) {
         self.draw = draw
         self.standings = standings

@@ -54,6 +54,8 @@ enum Decision: Sendable {
     case restOfRejected
     /// A native agency violated the protocol or missed a deadline; final.
     indirect case failed(ErrorCode, String)
+    /// The peer may not speak for the agency; final. The reason is for the operator.
+    indirect case denied(AgencyID?, reason: String)
     /// An agency of a dialect missed a deadline; final, without an answer.
     indirect case expired(AgencyID?, String)
     case echo([UInt8])

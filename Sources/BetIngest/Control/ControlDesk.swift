@@ -1,5 +1,6 @@
 import Control
 import Domain
+import Identity
 import Ledger
 import NIOConcurrencyHelpers
 
@@ -18,6 +19,7 @@ final class ControlDesk: Sendable {
     private static let keptTime = Duration.seconds(1)
 
     private let draws: OpenDraws
+    private let gate: AgencyGate
     private let inbox: MainInbox
     private let clock: @Sendable () -> UInt64
     /// The replies of the last second; nil is the status of the draw that closes next.
@@ -28,10 +30,11 @@ final class ControlDesk: Sendable {
     private let steps: @Sendable () -> Int
 
     init(
-        draws: OpenDraws, inbox: MainInbox, clock: @escaping @Sendable () -> UInt64,
+        draws: OpenDraws, gate: AgencyGate, inbox: MainInbox, clock: @escaping @Sendable () -> UInt64,
         steps: @escaping @Sendable () -> Int
     ) {
         self.draws = draws
+        self.gate = gate
         self.inbox = inbox
         self.clock = clock
         self.steps = steps
@@ -77,7 +80,7 @@ final class ControlDesk: Sendable {
             kept = kept.filter { time - $0.value.time < Self.keptTime }
             if let reply = kept[id]?.reply { return reply }
             let found = draw(id)
-            let reply = ControlReply(found?.status(now: now, clockSteps: steps()))
+            let reply = ControlReply(found?.status(now: now, clockSteps: steps(), gate.status))
             if found != nil { kept[id] = Kept(time: time, reply: reply) }
             return reply
         }
@@ -101,11 +104,12 @@ final class ControlDesk: Sendable {
 }
 
 extension OpenDraw {
-    fileprivate func status(now: Instant, clockSteps: Int) -> DrawStatus {
+    fileprivate func status(now: Instant, clockSteps: Int, _ roster: RosterStatus?) -> DrawStatus {
         let snapshot = committer.snapshot
         var status = DrawStatus(
-            summary(snapshot), snapshot.standings, late: snapshot.late, source: .service, now: now)
+            summary(snapshot), of: agencies, snapshot.standings, late: snapshot.late, source: .service, now: now)
         status.clockSteps = clockSteps
+        status.roster = roster
         return status
     }
 

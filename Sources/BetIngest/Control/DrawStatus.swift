@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import Identity
 import Ledger
 
 /// The state of a draw with its agencies, for `bet-ingest status` and the control socket.
@@ -25,24 +26,35 @@ struct DrawStatus: Codable {
     var now: Instant
     /// How often the service's wall clock was set by more than a second since its start.
     var clockSteps = 0
+    /// Nil without a roster, or without a running service.
+    var roster: RosterStatus?
     /// The agencies that have sent something, by number.
     var agencies: [Agency]
+    /// The expected agencies that have sent nothing, by number; nil if more than 200 are expected.
+    var silent: [AgencyID]?
 
-    init(_ summary: DrawSummary, _ standings: DrawStandings, late: LateList, source: Source, now: Instant) {
+    private static let maxListedSilent: UInt32 = 200
+
+    init(
+        _ summary: DrawSummary, of expected: DrawAgencies, _ standings: DrawStandings, late: LateList, source: Source,
+        now: Instant
+    ) {
         self.summary = summary
         self.source = source
         self.now = now
-        agencies = Set(standings.standings.keys).union(late.counts.keys).sorted().map { agency in
+        let senders = Set(standings.standings.keys).union(late.counts.keys)
+        agencies = senders.sorted().map { agency in
             let standing = standings[agency]
             return Agency(
                 agency: agency, chunks: standing.nextSequence - 1, bets: standing.storedBets,
                 rejectedBets: standing.rejectedBets, lateBets: late.counts[agency]?.bets ?? 0,
                 finished: standing.isFinished)
         }
+        if expected.count <= Self.maxListedSilent { silent = expected.members.filter { !senders.contains($0) } }
     }
 
     private enum CodingKeys: CodingKey {
-        case source, now, clockSteps, agencies
+        case source, now, clockSteps, roster, agencies, silent
     }
 
     /// Reads one object with the fields of the summary, too.
@@ -52,7 +64,9 @@ struct DrawStatus: Codable {
         source = try values.decode(Source.self, forKey: .source)
         now = try values.decode(Instant.self, forKey: .now)
         clockSteps = try values.decode(Int.self, forKey: .clockSteps)
+        roster = try values.decodeIfPresent(RosterStatus.self, forKey: .roster)
         agencies = try values.decode([Agency].self, forKey: .agencies)
+        silent = try values.decodeIfPresent([AgencyID].self, forKey: .silent)
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -61,6 +75,8 @@ struct DrawStatus: Codable {
         try values.encode(source, forKey: .source)
         try values.encode(now, forKey: .now)
         try values.encode(clockSteps, forKey: .clockSteps)
+        try values.encodeIfPresent(roster, forKey: .roster)
         try values.encode(agencies, forKey: .agencies)
+        try values.encodeIfPresent(silent, forKey: .silent)
     }
 }

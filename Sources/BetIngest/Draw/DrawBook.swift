@@ -1,4 +1,5 @@
 import Domain
+import Identity
 import Ledger
 import Platform
 import Shell
@@ -11,6 +12,8 @@ struct DrawBook {
     /// How the service was started.
     struct Setup: Sendable {
         let configuration: ServiceConfiguration
+        /// The roster says which agencies a draw has.
+        var gate = AgencyGate()
         /// The version of this program; ledgers record it.
         let program: String
         /// Whether a draw of the configuration without a ledger is an error.
@@ -39,6 +42,11 @@ struct DrawBook {
     private var data: DataFolder { configuration.folder.data }
     /// The draw of the configuration; nil if a calendar opens the draws.
     private var configuredDraw: DrawID? { configuration.calendar == nil ? configuration.draw : nil }
+
+    /// The agencies of a draw that opens now.
+    private func expected() -> DrawAgencies {
+        setup.gate.expected(on: Birthdate(unixMilliseconds: office.clock())) ?? DrawAgencies(configuration.agencies)
+    }
 
     private func folder(_ draw: DrawID) -> DrawFolder { DrawFolder(data: data.path, draw: draw) }
 
@@ -90,11 +98,28 @@ extension DrawBook {
         }
         if let configuredDraw {
             try office.disk.makeFolder(folder(configuredDraw).path)
-            guard try recover(configuredDraw, ledgerID: ledgerID()) else { return false }
+            if try !openFromRoster(configuredDraw, ledgerID: ledgerID) {
+                guard try recover(configuredDraw, ledgerID: ledgerID()) else { return false }
+            }
         } else {
             try loadLastPublished()
         }
         return true
+    }
+
+    /// Opens the configuration's draw with the agencies of the roster, which are fixed from then on.
+    ///
+    /// - Returns: false if there is no roster, or if the draw has begun.
+    private mutating func openFromRoster(_ draw: DrawID, ledgerID: () -> UInt64) throws -> Bool {
+        guard setup.gate.hasRoster, !setup.expectsLedger, !exists(draw) else { return false }
+        let opening = DrawOpening(
+            draw: draw, opens: office.now, cutOff: nil, number: configuration.numberSource, by: "configuration")
+        do {
+            try open(opening, ledgerID: ledgerID())
+            return true
+        } catch DrawFolderFault.termsMissing {
+            return false  // It has bets from before there was a roster.
+        }
     }
 
     /// Starts the committers' threads.
@@ -137,7 +162,8 @@ extension DrawBook {
         consultations.publish(published)
         draws.published(
             .init(
-                entry: DrawEntry(draw: draw, agencies: published.result.agencyCount), consultations: consultations))
+                entry: DrawEntry(draw: draw, agencies: DrawAgencies(published.result.agencyCount)),
+                consultations: consultations))
     }
 
     /// Recovers a draw; one that is damaged does not stop the others.
@@ -175,10 +201,11 @@ extension DrawBook {
     /// - Returns: false after a stop.
     private mutating func recover(_ id: DrawID, ledgerID: UInt64, isOpening: Bool = false) throws -> Bool {
         let recovery = try DrawRecovery(
-            folder(id), agencies: configuration.agencies, expectsLedger: setup.expectsLedger, on: office.disk,
+            folder(id), agencies: expected().last, expectsLedger: setup.expectsLedger, on: office.disk,
             time: office.clock(), ledgerID: ledgerID, isStopping: office.isStopping)
         guard let recovery else { return false }
-        let draw = try makeDraw(recovery)
+        let draw = try OpenDraw(
+            recovery, configured: expected(), program: setup.program, office: office, inbox: inbox)
         var lifecycle = DrawLifecycle(
             draw, recovery: recovery, source: recovery.terms?.number ?? configuration.numberSource, office: office)
         draws.add(draw)
@@ -191,54 +218,6 @@ extension DrawBook {
         if let failure = inbox.failure { throw failure }
         startThread(id, draw)
         return true
-    }
-
-    private func makeDraw(_ recovery: DrawRecovery) throws(LedgerError) -> OpenDraw {
-        let (inbox, log, contents, folder) = (inbox, office.log, recovery.contents, recovery.folder)
-        let id = folder.draw
-        if contents.end.tornBytes > 0 {
-            log(.tornGroupCut(offset: contents.end.offset, bytes: contents.end.tornBytes))
-        }
-        let agencies = recovery.terms?.agencies ?? contents.standings.agencies(configured: configuration.agencies)
-        let ledger = try OpenLedger(
-            folder.ledger, contents: contents, on: office.disk, time: office.clock(),
-            start: StartRecord(agencies: agencies, program: setup.program))
-        log(
-            .ledgerOpened(path: folder.ledger, bets: contents.standings.storedBets, isDirect: ledger.isDirect))
-        let late = try LateFile(folder, on: office.disk)
-        if late.invalidLines > 0 { log(.lateListDamaged(path: folder.late, lines: late.invalidLines)) }
-        let state = DrawState(folder, isSealed: contents.standings.seal != nil, on: office.disk)
-        let progress = ProgressFile(
-            folder,
-            DrawProgress(
-                draw: id, ledgerID: contents.header.ledgerID, state: state, expectedAgencies: agencies,
-                finishedAgencies: contents.standings.finishedAgencies, cutOff: recovery.cutOff),
-            on: office.disk, log: log)
-        let expected = Int(agencies)
-        let latch = CompletionLatch(remaining: max(0, expected - contents.standings.finishedAgencies.count)) {
-            inbox.post(.allAgenciesFinished(id))
-        }
-        let observer = LedgerCommitter.Observer(
-            agencyFinished: { agency in
-                progress.change { $0.finishedAgencies = ($0.finishedAgencies + [agency]).sorted() }
-                inbox.post(.agencyFinished(id))
-                let remaining = latch.countDown()
-                log(.agencyFinished(agency, remaining: remaining, expected: expected))
-            },
-            late: { inbox.post(.late(id, $0)) },
-            lateFailed: { log(.lateListFailed(path: folder.late, reason: "\($0)")) },
-            sealed: { inbox.post(.sealed(id, $0)) },
-            failed: { inbox.post(.failed($0)) })
-        let admission = Admission(
-            id, agencies: agencies, standings: contents.standings, cutOff: recovery.cutOff,
-            time: late.snapshot.lastTime)
-        let committer = LedgerCommitter(
-            admission: admission, ledger: ledger, late: late, observer: observer, clock: office.clock,
-            namesBets: log.writesSuccess)
-        let consultations = DialectConsultations()
-        if let published = recovery.published { consultations.publish(published) }
-        return OpenDraw(
-            id: id, agencies: agencies, committer: committer, consultations: consultations, progress: progress)
     }
 }
 
@@ -257,7 +236,7 @@ extension DrawBook {
         let identity = try emptyLedger(folder, ledgerID: ledgerID)
         let terms = DrawTerms(
             draw: opening.draw, ledgerID: DrawResult.text(ledgerID: identity), opens: opening.opens,
-            cutOff: opening.cutOff, agencies: configuration.agencies, number: opening.number, openedBy: opening.by)
+            cutOff: opening.cutOff, agencies: expected(), number: opening.number, openedBy: opening.by)
         try terms.write(to: folder, on: office.disk)
         _ = try recover(opening.draw, ledgerID: identity, isOpening: true)
     }
@@ -302,7 +281,7 @@ extension DrawBook {
         case .late(let draw, let agencies): try lifecycles[draw]?.late(agencies)
         case .sealed(let draw, let seal): try change(draw) { (lifecycle) throws in try lifecycle.sealed(seal) }
         case .command(let command): try handle(command)
-        case .failed, .stop, .openingsDue, .clockStepped: break
+        case .failed, .stop, .openingsDue, .clockStepped, .rosterChanged, .certificateChanged, .denied: break
         }
     }
 

@@ -1,8 +1,11 @@
 import Domain
+import Identity
 import Ledger
 import Platform
+import TLS
 
-/// The thread that seals draws at their cut-off, reports openings, and writes progress that has waited.
+/// The thread that seals draws at their cut-off, reports openings, reads a changed roster or certificate, and writes
+/// progress that has waited.
 ///
 /// Admission already rejects late chunks by itself; so it does not matter that the seal follows a little later, and a
 /// draw that keeps the main thread busy delays no cut-off.
@@ -23,12 +26,19 @@ final class DrawClock: Sendable {
     private static let minStepMilliseconds = 1000
 
     private let draws: OpenDraws
+    private let gate: AgencyGate
+    private let tls: ServerTLS?
     let inbox: MainInbox
     private let clock: @Sendable () -> UInt64
     private let monitor = Monitor(State())
 
-    init(draws: OpenDraws, inbox: MainInbox, clock: @escaping @Sendable () -> UInt64) {
+    init(
+        draws: OpenDraws, gate: AgencyGate = AgencyGate(), tls: ServerTLS? = nil, inbox: MainInbox,
+        clock: @escaping @Sendable () -> UInt64
+    ) {
         self.draws = draws
+        self.gate = gate
+        self.tls = tls
         self.inbox = inbox
         self.clock = clock
     }
@@ -69,6 +79,9 @@ final class DrawClock: Sendable {
     /// - Returns: how long nothing more is due, at most a quarter of a second.
     @discardableResult
     func tick() -> Duration {
+        if let change = tls?.reload() { inbox.post(.certificateChanged(change)) }
+        if let change = gate.reload() { inbox.post(.rosterChanged(change)) }
+        if gate.isDenialEventDue { inbox.post(.denied) }
         let now = Instant(milliseconds: clock())
         var next: Instant?
         for draw in draws.all {

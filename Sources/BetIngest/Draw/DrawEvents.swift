@@ -121,7 +121,7 @@ extension DrawEvent.Kind {
         switch self {
         case .opened, .missed, .cutOffMoved, .late, .sealed, .numberKnown, .drawn, .published, .void: true
         case .serviceStarted, .serviceStopped, .closeOrdered, .numberEntered, .numbersDiffer, .clockStepped,
-            .damageFound:
+            .damageFound, .rosterChanged, .denied:
             false
         }
     }

@@ -1,7 +1,9 @@
 import DequeModule
 import Domain
+import Identity
 import Ledger
 import Platform
+import TLS
 
 /// The events that the main thread waits for.
 ///
@@ -22,6 +24,9 @@ final class MainInbox: Sendable {
         /// The wall clock moved against the monotonic one.
         case clockStepped(milliseconds: Int)
         case command(OperatorCommand)
+        case rosterChanged(AgencyGate.Change)
+        case certificateChanged(ServerTLS.Change)
+        case denied
     }
 
     private struct State {

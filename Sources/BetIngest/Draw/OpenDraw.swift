@@ -11,8 +11,7 @@ private import Synchronization
 /// Isolation: any thread.
 final class OpenDraw: Sendable {
     let id: DrawID
-    /// Agencies of the draw, numbered from 1.
-    let agencies: UInt32
+    let agencies: DrawAgencies
     let committer: LedgerCommitter
     let consultations: DialectConsultations
     let progress: ProgressFile
@@ -29,7 +28,7 @@ final class OpenDraw: Sendable {
     }
 
     init(
-        id: DrawID, agencies: UInt32, committer: LedgerCommitter, consultations: DialectConsultations,
+        id: DrawID, agencies: DrawAgencies, committer: LedgerCommitter, consultations: DialectConsultations,
         progress: ProgressFile
     ) {
         self.id = id

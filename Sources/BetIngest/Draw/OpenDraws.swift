@@ -6,8 +6,7 @@ import WireProtocol
 /// The draw of a connection, as its session knows it.
 struct DrawEntry: Equatable, Sendable {
     var draw: DrawID
-    /// Agencies of the draw, numbered from 1.
-    var agencies: UInt32
+    var agencies: DrawAgencies
 }
 
 /// The reason that a connection cannot be bound to a draw.

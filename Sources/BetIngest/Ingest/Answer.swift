@@ -1,6 +1,7 @@
 import Connections
 import Dialects
 import Domain
+import Identity
 import Ledger
 import WireProtocol
 
@@ -62,6 +63,8 @@ extension Answer {
             self = .final(.message(.error(.sequenceGap, chunk.reason)))
         case .failed(let code, let text):
             self = .final(.message(.error(code, text)))
+        case .denied:
+            self = .final(.message(.error(.notAuthorized, EntryFault.answer)))
         case .lateUnlisted:
             self = .final(
                 .message(
@@ -104,6 +107,8 @@ extension Answer {
         case .invalid(let message):
             let reply = Content.reply(.rejected(badBets: message.badBets, reason: message.reason))
             self = message.isFinal ? .final(reply) : .frame(reply)
+        case .denied:
+            self = .final(.reply(.rejected(badBets: 0, reason: EntryFault.answer)))
         case .restOfRejected:
             self = .frame(.nothing)
         case .echo(let bytes):

@@ -1,6 +1,7 @@
 import Connections
 import Dialects
 import Domain
+import Identity
 import WireProtocol
 
 /// The state of a dialect's connection: its draw, its agency, and whether the agency has finished.
@@ -9,6 +10,10 @@ import WireProtocol
 struct DialectSession: IngestSession {
     private let dialect: any Dialect
     private let draws: any DrawLookup
+    private let gate: AgencyGate
+    private let peer: Peer
+    /// For ``agency``; nil without a roster.
+    private var pass: AgencyGate.Pass?
     private(set) var draw: DrawEntry?
     /// Whether a frame has arrived.
     private var hasSpoken = false
@@ -21,9 +26,11 @@ struct DialectSession: IngestSession {
     /// Final: later events are dropped.
     private var isClosed = false
 
-    init(_ dialect: any Dialect, draws: any DrawLookup) {
+    init(_ dialect: any Dialect, draws: any DrawLookup, gate: AgencyGate = AgencyGate(), peer: Peer = Peer()) {
         self.dialect = dialect
         self.draws = draws
+        self.gate = gate
+        self.peer = peer
     }
 
     func isImmediate(_ event: ConnectionEvent) -> Bool {
@@ -48,18 +55,26 @@ struct DialectSession: IngestSession {
             hasSpoken = true
             if frame.isCutShort {
                 let reason = "the message is longer than its length header: the header must count bytes, not characters"
-                return receive(.badChunk(nil, BadChunk(count: 1, badBets: 1, reason: reason)))
+                return receive(.badChunk(nil, BadChunk(count: 1, badBets: 1, reason: reason)), today: today)
             }
-            return receive(dialect.request(frame.bytes, today: today), frame.reservation)
+            return receive(dialect.request(frame.bytes, today: today), today: today, frame.reservation)
         }
     }
 
-    mutating func receive(_ request: DialectRequest, _ reservation: Reservation? = nil) -> Request? {
+    mutating func receive(
+        _ request: DialectRequest, today: Birthdate, _ reservation: Reservation? = nil
+    ) -> Request? {
         if isClosed { return nil }
         if case .unknown(let reason) = request {
             return mayRestFollow ? .answer(.restOfRejected) : reject(reason: reason)
         }
         mayRestFollow = false
+        do throws(AgencyGate.Denial) {
+            try admit(request, on: today)
+        } catch {
+            isClosed = true
+            return .leave(agency, .denied(request.agency ?? agency, reason: error.reason))
+        }
         if draw == nil, request.needsDraw {
             switch draws.draw(ofDialect: dialect.name) {
             case .success(let entry): draw = entry
@@ -104,10 +119,21 @@ struct DialectSession: IngestSession {
         }
     }
 
+    /// Checks that the peer may speak for the agency of a request.
+    private mutating func admit(_ request: DialectRequest, on today: Birthdate) throws(AgencyGate.Denial) {
+        if case .echo = request { return }
+        guard let named = request.agency ?? agency else { return try gate.admit(nameless: peer, on: today) }
+        if named == agency, pass != nil {
+            try gate.check(&pass, on: today)
+        } else {
+            pass = try gate.admit(named, Proof(peer), on: today)
+        }
+    }
+
     /// Returns the reason that a message of an agency is invalid on this connection; nil if it is valid.
-    private func fault(of named: AgencyID?, agencies: UInt32? = nil) -> String? {
+    private func fault(of named: AgencyID?, agencies: DrawAgencies? = nil) -> String? {
         guard let named else { return nil }
-        if let agencies = agencies ?? draw?.agencies, let fault = named.fault(agencies: agencies) { return fault }
+        if let agencies = agencies ?? draw?.agencies, let fault = agencies.fault(of: named) { return fault }
         if let agency, agency != named { return "agency \(named) on a connection of agency \(agency)" }
         return nil
     }
@@ -128,6 +154,14 @@ extension DialectRequest {
         case .chunk, .badChunk, .finish: true
         case .consult(_, let consultation): consultation.finishes
         case .askDrawn, .echo, .unknown: false
+        }
+    }
+
+    /// The agency that the request names.
+    fileprivate var agency: AgencyID? {
+        switch self {
+        case .chunk(let agency, _), .badChunk(let agency, _), .finish(let agency), .consult(let agency, _): agency
+        case .askDrawn, .echo, .unknown: nil
         }
     }
 

@@ -2,6 +2,7 @@ import Connections
 import DequeModule
 import Dialects
 import Domain
+import Identity
 import Ledger
 import Logging
 import NIOConcurrencyHelpers
@@ -36,11 +37,12 @@ final class IngestConnection: Sendable {
     private let session: NIOLockedValueBox<any IngestSession>
     private let binding = NIOLockedValueBox(Binding())
 
-    init(peer: String, port: IngestPort, answers: any AnswerSink) {
+    /// - Parameter key: of the client's certificate.
+    init(peer: String, port: IngestPort, answers: any AnswerSink, key: SecretDigest? = nil) {
         self.peer = peer
         self.port = port
         self.answers = answers
-        session = NIOLockedValueBox(port.session)
+        session = NIOLockedValueBox(port.session(address: Self.address(of: peer), key: key))
         origin = port.dialect.map { "\($0.name) \(Self.address(of: peer))" } ?? ""
     }
 }
@@ -216,6 +218,8 @@ extension IngestConnection {
             } else {
                 .messageFailed(peer: peer, reason: message.reason)
             }
+        case .denied(let agency, let reason):
+            .denied(agency, peer: peer, reason: reason)
         case .failed(_, let reason), .expired(_, let reason), .endRejected(let reason, _):
             .messageFailed(peer: peer, reason: reason)
         case .winners(let agency, _, let entry, _):

@@ -1,9 +1,11 @@
 import Domain
+import Identity
 import Shell
 
 /// The parts of the service that its connections use.
 struct IngestDesk: Sendable {
     let draws: OpenDraws
+    let gate: AgencyGate
     let queue: ConnectionQueue
     let limits: WelcomeLimits
     /// Milliseconds since 1970.

@@ -1,6 +1,7 @@
 import Connections
 import Dialects
 import Domain
+import Identity
 import Ledger
 import Shell
 import WireProtocol
@@ -14,8 +15,6 @@ final class IngestPort: Sendable {
     /// Nil for the native protocol.
     let dialect: (any Dialect)?
     let framing: FramedSettings
-    /// The initial state of each connection.
-    let session: any IngestSession
     let desk: IngestDesk
 
     /// Makes the properties of a port.
@@ -24,9 +23,19 @@ final class IngestPort: Sendable {
         self.desk = desk
         name = dialect?.name ?? "ingest"
         key = dialect.map { "dialects.\($0.name)" } ?? "ingest.listen"
-        framing = FramedSettings(configuration.ingest, dialect: dialect)
-        session =
-            dialect.map { DialectSession($0, draws: desk.draws) } ?? NativeSession(draws: desk.draws)
+        var framing = FramedSettings(configuration.ingest, dialect: dialect)
+        framing.isEncrypted = dialect == nil && configuration.tls != nil
+        self.framing = framing
+    }
+
+    /// Makes the initial state of a connection.
+    ///
+    /// - Parameter address: without a port.
+    func session(address: Substring, key: SecretDigest?) -> any IngestSession {
+        let peer = Peer(
+            address: PeerAddress(address), dialect: dialect?.name, key: key, isEncrypted: framing.isEncrypted)
+        if let dialect { return DialectSession(dialect, draws: desk.draws, gate: desk.gate, peer: peer) }
+        return NativeSession(draws: desk.draws, gate: desk.gate, peer: peer)
     }
 }
 

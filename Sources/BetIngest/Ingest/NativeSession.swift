@@ -1,5 +1,6 @@
 import Connections
 import Domain
+import Identity
 import WireProtocol
 
 /// The state of a native connection.
@@ -8,17 +9,21 @@ struct NativeSession: IngestSession {
         /// → `streaming` on HELLO; → `closed` on anything else.
         case awaitingHello
         /// → `closed`.
-        case streaming(AgencyID)
+        case streaming(AgencyID, AgencyGate.Pass?)
         /// Final.
         case closed
     }
 
     private let draws: any DrawLookup
+    private let gate: AgencyGate
+    private let peer: Peer
     private(set) var draw: DrawEntry?
     private var state = State.awaitingHello
 
-    init(draws: any DrawLookup) {
+    init(draws: any DrawLookup, gate: AgencyGate = AgencyGate(), peer: Peer = Peer()) {
         self.draws = draws
+        self.gate = gate
+        self.peer = peer
     }
 
     func isImmediate(_ event: ConnectionEvent) -> Bool {
@@ -43,10 +48,16 @@ struct NativeSession: IngestSession {
     private mutating func receive(_ message: Message, _ reservation: Reservation?, today: Birthdate) -> Request {
         switch (state, message) {
         case (.awaitingHello, .hello(let hello)):
-            return receive(hello)
+            return receive(hello, today)
         case (.awaitingHello, _):
             return close(with: .failed(.unexpectedMessage, "HELLO comes first"))
-        case (.streaming(let agency), .chunk(let chunk)):
+        case (.streaming(let agency, var pass), .chunk(let chunk)):
+            do throws(AgencyGate.Denial) {
+                try gate.check(&pass, on: today)
+            } catch {
+                return close(with: .denied(agency, reason: error.reason))
+            }
+            state = .streaming(agency, pass)
             return .chunk(CheckedChunk(chunk, today: today, reservation), agency)
         case (_, .consultWinners):
             return close(
@@ -56,17 +67,25 @@ struct NativeSession: IngestSession {
         }
     }
 
-    private mutating func receive(_ hello: Hello) -> Request {
-        if let (code, text) = hello.fault { return close(with: .failed(code, text)) }
+    private mutating func receive(_ hello: Hello, _ today: Birthdate) -> Request {
+        let pass: AgencyGate.Pass?
+        do throws(EntryFault) {
+            pass = try gate.admit(hello, from: peer, on: today)
+        } catch {
+            switch error {
+            case .invalid(let code, let text): return close(with: .failed(code, text))
+            case .denied(let reason): return close(with: .denied(hello.agency, reason: reason))
+            }
+        }
         switch draws.draw(named: hello.draw) {
         case .failure(let unavailable):
             return close(with: .failed(unavailable.code, unavailable.reason))
         case .success(let entry):
-            if let fault = hello.agency.fault(agencies: entry.agencies) {
+            if let fault = entry.agencies.fault(of: hello.agency) {
                 return close(with: .failed(.unknownAgency, fault))
             }
             draw = entry
-            state = .streaming(hello.agency)
+            state = .streaming(hello.agency, pass)
             return .join(hello.agency, version: hello.version)
         }
     }
@@ -74,7 +93,7 @@ struct NativeSession: IngestSession {
     /// Closes the session and releases its agency.
     private mutating func close(with decision: Decision) -> Request {
         defer { state = .closed }
-        if case .streaming(let agency) = state { return .leave(agency, decision) }
+        if case .streaming(let agency, _) = state { return .leave(agency, decision) }
         return .leave(nil, decision)
     }
 }

@@ -1,5 +1,6 @@
 import Connections
 import Dialects
+import Identity
 import NIOCore
 import WireProtocol
 
@@ -12,13 +13,20 @@ final class IngestChannel: FramedConnectionDelegate {
     private var hasEnded = false
     private var isPeerUnknown = true
 
-    /// Makes a connection's handler; `peer` is for example `127.0.0.1:51234`.
-    static func handler(loop: IngestLoop, port: IngestPort, peer: String, slot: ConnectionSlot?) -> FramedChannelHandler
-    {
-        let handler = FramedChannelHandler(loop: loop.connections, settings: port.framing, slot: slot)
+    /// Makes a connection's handler.
+    ///
+    /// - Parameters:
+    ///   - peer: for example `127.0.0.1:51234`.
+    ///   - key: of the client's certificate.
+    ///   - since: when it connected; nil: now.
+    static func handler(
+        loop: IngestLoop, port: IngestPort, peer: String, key: SecretDigest? = nil, slot: ConnectionSlot?,
+        since: NIODeadline? = nil
+    ) -> FramedChannelHandler {
+        let handler = FramedChannelHandler(loop: loop.connections, settings: port.framing, slot: slot, since: since)
         let answers = AgencyChannel(handler, dialect: port.dialect, outbox: loop.outbox, eventLoop: loop.eventLoop)
         handler.setDelegate(
-            IngestChannel(loop: loop, connection: IngestConnection(peer: peer, port: port, answers: answers)))
+            IngestChannel(loop: loop, connection: IngestConnection(peer: peer, port: port, answers: answers, key: key)))
         return handler
     }
 

@@ -1,5 +1,6 @@
 import Connections
 import Domain
+import Identity
 import NIOCore
 import Platform
 import Shell
@@ -15,11 +16,13 @@ struct IngestListener {
     ///
     /// Blocks until they are open.
     ///
-    /// - Parameter count: the number of event loops; nil: one for each two cores.
+    /// - Parameters:
+    ///   - count: the number of event loops; nil: one for each two cores.
+    ///   - secure: TLS of port 1; nil: it is plain.
     /// - Throws: ``ListenFailure``. Then nothing is left open.
     init(
         _ ports: [(port: IngestPort, endpoint: Endpoint)], loops count: Int?, connections: ConnectionCount,
-        queue: ConnectionQueue, budget: FrameBudget, log: EventLog
+        queue: ConnectionQueue, budget: FrameBudget, secure: Listener.Secure?, log: EventLog
     ) throws {
         let loops = try EventLoops(
             count: count, connections: connections, sweepInterval: .seconds(1),
@@ -29,12 +32,17 @@ struct IngestListener {
         var opened: [(name: String, listener: Listener)] = []
         do {
             for (port, endpoint) in ports {
-                let setup = Listener.Setup(key: port.key, busy: port.dialect == nil ? Message.busy.encoded : []) {
+                let isNative = port.dialect == nil
+                let setup = Listener.Setup(
+                    key: port.key, busy: isNative ? Message.busy.encoded : [], secure: isNative ? secure : nil
+                ) {
                     log(.acceptFailed(port: port.name, reason: $0))
                 }
-                let listener = try Listener(endpoint, setup, on: loops) { loop, channel, slot in
-                    let peer = channel.remoteAddress?.hostAndPort ?? "unknown"
-                    return IngestChannel.handler(loop: loop, port: port, peer: peer, slot: slot)
+                let listener = try Listener(endpoint, setup, on: loops) { loop, accepted in
+                    IngestChannel.handler(
+                        loop: loop, port: port, peer: accepted.peer,
+                        key: accepted.publicKey.map { SecretDigest(of: $0) }, slot: accepted.slot, since: accepted.since
+                    )
                 }
                 opened.append((port.name, listener))
             }

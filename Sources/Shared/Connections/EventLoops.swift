@@ -9,6 +9,7 @@ package final class EventLoops<Loop>: Sendable {
         let eventLoop: any EventLoop
         let state: NIOLoopBound<Loop>
         let readBuffer: NIOLoopBoundBox<ReadBuffer>
+        let encryptedReadBuffer: NIOLoopBoundBox<ReadBuffer>
     }
 
     let group: MultiThreadedEventLoopGroup
@@ -37,7 +38,9 @@ package final class EventLoops<Loop>: Sendable {
                 return PerLoop(
                     eventLoop: eventLoop,
                     state: NIOLoopBound(makeLoop(eventLoop, readBuffer), eventLoop: eventLoop),
-                    readBuffer: NIOLoopBoundBox(readBuffer, eventLoop: eventLoop))
+                    readBuffer: NIOLoopBoundBox(readBuffer, eventLoop: eventLoop),
+                    encryptedReadBuffer: NIOLoopBoundBox(
+                        ReadBuffer(byteCount: ReadBufferReturn.byteCount), eventLoop: eventLoop))
             }.wait()
         }
         for loop in loops {
@@ -47,12 +50,24 @@ package final class EventLoops<Loop>: Sendable {
         }
     }
 
-    /// Returns the state of an event loop, on which the caller is, and the allocator of its connections' read buffers.
-    func state(of eventLoop: any EventLoop) -> (loop: Loop, readBuffer: ReadBufferAllocator) {
+    /// The state of an event loop, on which the caller is.
+    func state(of eventLoop: any EventLoop) -> Loop { perLoop(eventLoop).state.value }
+
+    /// The allocator of plain connections' read buffers.
+    func readBuffer(of eventLoop: any EventLoop) -> ReadBufferAllocator {
+        ReadBufferAllocator(perLoop(eventLoop).readBuffer)
+    }
+
+    /// The buffer that encrypted connections read into.
+    func encryptedReadBuffer(of eventLoop: any EventLoop) -> NIOLoopBoundBox<ReadBuffer> {
+        perLoop(eventLoop).encryptedReadBuffer
+    }
+
+    private func perLoop(_ eventLoop: any EventLoop) -> PerLoop {
         guard let loop = loops.first(where: { $0.eventLoop === eventLoop }) else {
             preconditionFailure("a connection on an unknown event loop")
         }
-        return (loop.state.value, ReadBufferAllocator(loop.readBuffer))
+        return loop
     }
 
     /// Schedules `body` on every loop.

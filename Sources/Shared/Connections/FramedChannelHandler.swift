@@ -28,7 +28,8 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
     private var (isReadWanted, isInputClosed, hasEnded) = (false, false, false)
     private var clock: ActivityClock
 
-    package init(loop: FramedLoop, settings: FramedSettings, slot: ConnectionSlot?) {
+    /// - Parameter since: when it connected; nil: now.
+    package init(loop: FramedLoop, settings: FramedSettings, slot: ConnectionSlot?, since: NIODeadline? = nil) {
         self.loop = loop
         self.settings = settings
         self.slot = slot
@@ -38,7 +39,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
             maxFrameBytes: settings.isKnownAtOnce ? settings.maxFrameBytes : settings.firstMaxFrameBytes,
             firstBytes: settings.firstFrameBytes, isFree: settings.isNative && !settings.isKnownAtOnce,
             mayBeCutShort: settings.mayBeCutShort)
-        clock = ActivityClock(now: loop.now)
+        clock = ActivityClock(now: since ?? loop.now)
     }
 
     /// Sets the delegate, once, before the first event.
@@ -101,7 +102,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
-        defer { loop.readBuffer.giveBack(bytes) }
+        defer { if !settings.isEncrypted { loop.readBuffer.giveBack(bytes) } }
         guard case .open = phase else { return }
         if !intake.hasUnread, ticket == nil, takesFrames {
             let framedBytes = frame(bytes.readableBytesSpan)
@@ -332,6 +333,8 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
             guard phase.isDraining, output.isEmpty else {
                 guard let piece else { break }
                 context.write(wrapOutboundOut(piece), promise: nil)
+                // TLS keeps what is not flushed, and the channel does not count it.
+                if settings.isEncrypted { context.flush() }
                 continue
             }
             let written = context.eventLoop.makePromise(of: Void.self)

@@ -16,6 +16,8 @@ package struct FramedSettings: Sendable {
     /// Whether a peer is known before it has sent anything.
     package var isKnownAtOnce: Bool
     package var isNative: Bool
+    /// Whether the port has TLS.
+    package var isEncrypted = false
     /// Whether a frame may be the first part of a longer message, see ``FrameIntake``.
     package var mayBeCutShort: @Sendable ([UInt8]) -> Bool = { _ in false }
 

@@ -2,6 +2,7 @@ private import Glibc
 package import NIOCore
 private import NIOPosix
 package import Platform
+package import TLS
 
 /// An open port.
 ///
@@ -20,22 +21,59 @@ package struct Listener: Sendable {
         /// Called on an event loop.
         package var didFailToAccept: @Sendable (String) -> Void
 
+        /// Nil for a plain port.
+        package var secure: Secure?
+
         package init(
-            key: String, busy: [UInt8], didFailToAccept: @escaping @Sendable (String) -> Void = { _ in }
+            key: String, busy: [UInt8], secure: Secure? = nil,
+            didFailToAccept: @escaping @Sendable (String) -> Void = { _ in }
         ) {
             self.key = key
             self.busy = busy
+            self.secure = secure
             self.didFailToAccept = didFailToAccept
         }
     }
 
+    /// TLS on a port.
+    package struct Secure: Sendable {
+        package var tls: ServerTLS
+        /// For the handshake and, from the same start, the HELLO.
+        package var deadline: Duration
+        /// Called on an event loop with the peer's address and port, and the reason.
+        package var didFail: @Sendable (_ peer: String, _ reason: String) -> Void
+
+        package init(
+            _ tls: ServerTLS, deadline: Duration,
+            didFail: @escaping @Sendable (_ peer: String, _ reason: String) -> Void
+        ) {
+            self.tls = tls
+            self.deadline = deadline
+            self.didFail = didFail
+        }
+    }
+
+    /// A connection whose handshake, if its port has TLS, is complete.
+    package struct Accepted {
+        package let channel: any Channel
+        /// Kept as long as the connection.
+        package let slot: ConnectionSlot
+        /// When it connected.
+        package let since: NIODeadline
+        /// The SubjectPublicKeyInfo of the client's certificate, in DER.
+        package let publicKey: [UInt8]?
+
+        /// The peer's address and port.
+        package var peer: String { channel.remoteAddress?.hostAndPort ?? "unknown" }
+    }
+
     /// Opens the port; blocks until it is open.
     ///
-    /// - Parameter makeHandler: called for each connection, on its loop; the slot is kept as long as the connection.
+    /// - Parameter makeHandler: called for each connection, on its loop.
     /// - Throws: ``ListenFailure``, for example that the address is in use.
     package init<Loop>(
         _ endpoint: Endpoint, _ setup: Setup, on loops: EventLoops<Loop>,
-        makeHandler: @escaping @Sendable (Loop, any Channel, ConnectionSlot) -> any ChannelHandler
+        makeHandler: @escaping @Sendable (Loop, Accepted) -> any ChannelHandler
     ) throws {
         do {
             server = try ServerBootstrap(group: loops.group)
@@ -60,12 +98,21 @@ package struct Listener: Sendable {
                 .childChannelOption(.writeBufferWaterMark, value: .init(low: 16 << 10, high: 64 << 10))
                 .childChannelInitializer { channel in
                     guard let slot = loops.connections.admit(channel, isNative: !setup.busy.isEmpty) else {
-                        return loops.connections.turnAway(channel, with: setup.busy)
+                        return loops.connections.turnAway(channel, with: setup.secure == nil ? setup.busy : [])
                     }
                     return channel.eventLoop.makeCompletedFuture {
-                        let (loop, readBuffer) = loops.state(of: channel.eventLoop)
-                        try channel.syncOptions?.setOption(.recvAllocator, value: readBuffer)
-                        try channel.pipeline.syncOperations.addHandler(makeHandler(loop, channel, slot))
+                        let since = channel.eventLoop.now
+                        let add = { @Sendable (publicKey: [UInt8]?) throws in
+                            let accepted = Accepted(channel: channel, slot: slot, since: since, publicKey: publicKey)
+                            let loop = loops.state(of: channel.eventLoop)
+                            try channel.pipeline.syncOperations.addHandler(makeHandler(loop, accepted))
+                        }
+                        guard let secure = setup.secure else {
+                            try channel.syncOptions?.setOption(
+                                .recvAllocator, value: loops.readBuffer(of: channel.eventLoop))
+                            return try add(nil)
+                        }
+                        try Self.addTLS(secure, to: channel, loops) { try add($0.publicKey) }
                     }
                 }
                 .bind(host: endpoint.host, port: endpoint.port).wait()
@@ -73,6 +120,19 @@ package struct Listener: Sendable {
             throw ListenFailure(key: setup.key, endpoint: endpoint, error: error)
         }
         address = server.localAddress?.hostAndPort ?? "\(endpoint)"
+    }
+
+    private static func addTLS<Loop>(
+        _ secure: Secure, to channel: any Channel, _ loops: EventLoops<Loop>,
+        complete: @escaping (TLSPeer) throws -> Void
+    ) throws {
+        let readBuffer = loops.encryptedReadBuffer(of: channel.eventLoop)
+        try channel.syncOptions?.setOption(.recvAllocator, value: ReadBufferAllocator(readBuffer))
+        try channel.pipeline.syncOperations.addHandler(ReadBufferReturn(readBuffer.value))
+        let peer = channel.remoteAddress?.hostAndPort ?? "unknown"
+        try ServerTLSHandler.add(
+            secure.tls, to: channel, deadline: TimeAmount(secure.deadline),
+            .init(complete: complete, fail: { secure.didFail(peer, $0) }))
     }
 
     /// Closes the port but no connection; blocks.

@@ -32,6 +32,28 @@ package final class ReadBuffer {
     }
 }
 
+/// A handler that gives encrypted bytes back to the loop's buffer once TLS has copied them.
+///
+/// Isolation: its event loop only.
+final class ReadBufferReturn: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    /// The most that one read of an encrypted connection takes: with what TLS keeps of an incomplete record, it fits into
+    /// the 32 KiB that TLS decrypts into, which would otherwise grow and stay with the connection.
+    static let byteCount = 16 << 10
+
+    private let readBuffer: ReadBuffer
+
+    init(_ readBuffer: ReadBuffer) {
+        self.readBuffer = readBuffer
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        context.fireChannelRead(data)
+        readBuffer.giveBack(unwrapInboundIn(data))
+    }
+}
+
 /// An allocator that gives a channel its loop's ``ReadBuffer`` for each read.
 ///
 /// The first buffer is an exception: a channel keeps that one permanently, so it is as small as a HELLO.

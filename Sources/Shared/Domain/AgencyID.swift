@@ -17,12 +17,6 @@ package struct AgencyID: RawRepresentable, Hashable, Comparable, Sendable, Codab
 
     package var description: String { String(rawValue) }
 
-    /// Returns the reason that the number is not in 1 … `agencies`; nil if it is.
-    package func fault(agencies: UInt32) -> String? {
-        rawValue >= 1 && rawValue <= agencies
-            ? nil : "there is no agency \(self); the agencies of this draw are 1 to \(agencies)"
-    }
-
     package static func < (left: AgencyID, right: AgencyID) -> Bool {
         left.rawValue < right.rawValue
     }

@@ -46,6 +46,8 @@ package enum Limits {
     // MARK: A draw
 
     package static let maxAgencies: UInt32 = 1_000_000
+    /// The longest token in HELLO.
+    package static let maxTokenBytes = 128
 
     // MARK: Names
 

@@ -26,18 +26,20 @@ package struct SealRecord: Equatable, Sendable {
     /// The cut-off, or the time of the decision; every chunk of a draw with a cut-off is older.
     package var instant: Instant
     package var bets: UInt64
-    /// Agencies of the draw, numbered from 1.
+    /// The highest number of an agency of the draw.
     package var agencies: UInt32
     /// Agencies with chunks but no last chunk, by number.
     package var unfinished: [AgencyID]
     /// Agencies without any chunk, by number.
     package var absent: [AgencyID]
+    /// Numbers up to ``agencies`` that are not agencies of the draw.
+    package var excluded: [AgencyID]
     /// The winning number of a seal of version 1.
     package private(set) var number: DrawnNumber?
 
     package init(
         reason: Reason, instant: Instant, bets: UInt64, agencies: UInt32, unfinished: [AgencyID] = [],
-        absent: [AgencyID] = []
+        absent: [AgencyID] = [], excluded: [AgencyID] = []
     ) {
         self.reason = reason
         self.instant = instant
@@ -45,17 +47,21 @@ package struct SealRecord: Equatable, Sendable {
         self.agencies = agencies
         self.unfinished = unfinished
         self.absent = absent
+        self.excluded = excluded
     }
 
-    package var finishedCount: Int { Int(agencies) - unfinished.count - absent.count }
+    package var drawAgencies: DrawAgencies { DrawAgencies(agencies, excluded: Set(excluded)) }
+
+    package var finishedCount: Int { Int(agencies) - unfinished.count - absent.count - excluded.count }
 
     /// The payload of version 2.
     package var bytes: [UInt8] {
         var bytes = [reason.code]
         bytes.append(bigEndian: instant.milliseconds)
         bytes.append(bigEndian: bets)
-        for count in [agencies, UInt32(unfinished.count), UInt32(absent.count)] { bytes.append(bigEndian: count) }
-        for agency in unfinished + absent { bytes.append(bigEndian: agency.rawValue) }
+        bytes.append(bigEndian: agencies)
+        for list in [unfinished, absent] { bytes.append(bigEndian: UInt32(list.count)) }
+        for agency in unfinished + absent + excluded { bytes.append(bigEndian: agency.rawValue) }
         return bytes
     }
 
@@ -71,7 +77,8 @@ package struct SealRecord: Equatable, Sendable {
             guard Int(unfinishedCount) + Int(absentCount) <= reader.remainingBytes / 4 else { return nil }
             for _ in 0..<unfinishedCount { unfinished.append(AgencyID(try reader.readInteger())) }
             for _ in 0..<absentCount { absent.append(AgencyID(try reader.readInteger())) }
-            try reader.finish()
+            // The rest: none in a draw without a roster.
+            while reader.remainingBytes > 0 { excluded.append(AgencyID(try reader.readInteger())) }
         } catch {
             return nil
         }

@@ -23,6 +23,9 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
         self.init(host: String(host), port: Int(port))
     }
 
+    /// Whether only this machine can reach it.
+    package var isLoopback: Bool { host.hasPrefix("127.") || host == "::1" || host == "localhost" }
+
     package var description: String {
         host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }

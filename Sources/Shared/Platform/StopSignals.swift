@@ -14,21 +14,23 @@ package enum StopSignals {
     /// Calls `stop` with the first stop signal's name, on a dedicated thread.
     ///
     /// A second signal ends the process at once, with 128 + its number.
-    package static func watch(_ stop: @escaping @Sendable (String) -> Void) {
+    ///
+    /// - Parameter ignoresHangUp: whether SIGHUP is not a stop signal: the service reads its roster again without it.
+    package static func watch(ignoresHangUp: Bool = false, _ stop: @escaping @Sendable (String) -> Void) {
         NamedThread("signals") {
-            switch waitForNextSignal() {
+            switch waitForNextSignal(ignoresHangUp) {
             case SIGINT: stop("SIGINT")
             case SIGHUP: stop("SIGHUP")
             default: stop("SIGTERM")
             }
-            _exit(128 + waitForNextSignal())
+            _exit(128 + waitForNextSignal(ignoresHangUp))
         }.detach()
     }
 
-    private static func waitForNextSignal() -> Int32 {
+    private static func waitForNextSignal(_ ignoresHangUp: Bool) -> Int32 {
         var signals = stopSet
         var number: Int32 = 0
-        sigwait(&signals, &number)
+        repeat { sigwait(&signals, &number) } while ignoresHangUp && number == SIGHUP
         return number
     }
 

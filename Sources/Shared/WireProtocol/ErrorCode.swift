@@ -25,12 +25,13 @@ package struct ErrorCode: RawRepresentable, Hashable, Sendable {
     package static let drawNotOpen = ErrorCode(rawValue: 13)
     package static let drawClosed = ErrorCode(rawValue: 14)
     package static let drawVoid = ErrorCode(rawValue: 15)
+    package static let notAuthorized = ErrorCode(rawValue: 16)
 
     /// In the order of their numbers, from 1.
     fileprivate static let names = [
         "malformedFrame", "malformedMessage", "unexpectedMessage", "unsupportedVersion", "unknownAgency", "unknownDraw",
         "tokenNotAccepted", "sequenceGap", "superseded", "deadline", "busy", "shuttingDown", "drawNotOpen",
-        "drawClosed", "drawVoid",
+        "drawClosed", "drawVoid", "notAuthorized",
     ]
 
     /// Whether the same agency may reconnect and resume.

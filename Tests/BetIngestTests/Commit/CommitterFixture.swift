@@ -1,5 +1,6 @@
 import Connections
 import Domain
+import Identity
 import Ledger
 import NIOConcurrencyHelpers
 import Shell
@@ -89,7 +90,7 @@ final class CommitterFixture: Sendable {
         let (finished, seals, failures, late) = (finished, seals, failures, late)
         committer = LedgerCommitter(
             admission: Admission(
-                Samples.draw, agencies: agencies, standings: contents.standings, cutOff: cutOff),
+                Samples.draw, agencies: DrawAgencies(agencies), standings: contents.standings, cutOff: cutOff),
             ledger: try OpenLedger(
                 path, contents: contents, on: disk, time: 2, start: StartRecord(agencies: 100, program: "test")),
             late: try LateFile(Self.folder, on: disk),
@@ -104,12 +105,12 @@ final class CommitterFixture: Sendable {
             progress: ProgressFile(
                 Self.folder,
                 DrawProgress(
-                    draw: Samples.draw, ledgerID: 7, state: .open, expectedAgencies: 100, finishedAgencies: []),
+                    draw: Samples.draw, ledgerID: 7, state: .open, agencies: 100, finishedAgencies: []),
                 on: disk, log: .silent))
         let draws = OpenDraws(clock: clock)
         draws.add(draw)
         desk = IngestDesk(
-            draws: draws, queue: ConnectionQueue(capacity: 100),
+            draws: draws, gate: AgencyGate(), queue: ConnectionQueue(capacity: 100),
             limits: WelcomeLimits(maxFrameBytes: 1 << 20, window: 8), clock: clock, log: .silent)
         let configuration = try ServiceConfiguration(flags: ["agencies": "100"], environment: [:], file: nil)
         port = IngestPort(configuration, dialect: nil, desk: desk)

@@ -27,7 +27,7 @@ extension DrawBook {
 struct OneDraw: DrawLookup {
     var agencies: UInt32 = 5
 
-    private var entry: DrawEntry { DrawEntry(draw: Samples.draw, agencies: agencies) }
+    private var entry: DrawEntry { DrawEntry(draw: Samples.draw, agencies: DrawAgencies(agencies)) }
 
     func draw(named name: String) -> Result<DrawEntry, DrawUnavailable> {
         name.isEmpty || name == entry.draw.name

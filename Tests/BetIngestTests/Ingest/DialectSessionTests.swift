@@ -33,7 +33,7 @@ struct DialectSessionTests {
 
     private func walk(in dialect: any Dialect = PipeDialect(), _ requests: [DialectRequest]) -> [String] {
         var session = DialectSession(dialect, draws: OneDraw())
-        return requests.map { kind(session.receive($0)) }
+        return requests.map { kind(session.receive($0, today: Samples.today)) }
     }
 
     @Test("the first chunk binds the connection to its agency")
@@ -110,7 +110,7 @@ struct DialectSessionTests {
     func ends(_ hasSent: Bool) {
         for event in [.invalidFrame(.header), .expired("late")] as [ConnectionEvent] {
             var session = DialectSession(PipeDialect(), draws: OneDraw())
-            if hasSent { _ = session.receive(.chunk(one, Self.chunk)) }
+            if hasSent { _ = session.receive(.chunk(one, Self.chunk), today: Samples.today) }
             guard case .answer(let decision)? = session.receive(event, today: Samples.today),
                 case .final? = Answer(decision, dialect: PipeDialect())
             else {

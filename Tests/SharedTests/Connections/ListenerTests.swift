@@ -31,9 +31,9 @@ struct ListenerTests {
         defer { loops.end() }
         let accepted = Monitor<Result<Int, any Error>?>(nil)
         let any = Endpoint(host: "127.0.0.1", port: 0)
-        let listener = try Listener(any, Listener.Setup(key: "test", busy: []), on: loops) { _, channel, _ in
+        let listener = try Listener(any, Listener.Setup(key: "test", busy: []), on: loops) { _, connection in
             accepted.withLock { accepted in
-                accepted = Result { Int(try channel.syncOptions?.getOption(.socketOption(.so_rcvbuf)) ?? 0) }
+                accepted = Result { Int(try connection.channel.syncOptions?.getOption(.socketOption(.so_rcvbuf)) ?? 0) }
             }
             accepted.wakeAll()
             return Idle()

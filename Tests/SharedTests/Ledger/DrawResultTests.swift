@@ -77,7 +77,7 @@ struct DrawResultTests {
     @Test("progress is read back from its file, and garbage or another version is rejected")
     func progress() {
         var progress = DrawProgress(
-            draw: Samples.draw, ledgerID: 7, state: .sealed, expectedAgencies: 5, finishedAgencies: [AgencyID(3)])
+            draw: Samples.draw, ledgerID: 7, state: .sealed, agencies: 5, finishedAgencies: [AgencyID(3)])
         #expect(DrawProgress(fileBytes: progress.fileBytes) == progress)
         #expect(DrawProgress(fileBytes: []) == nil)
         #expect(DrawProgress(fileBytes: Array("{}".utf8)) == nil)

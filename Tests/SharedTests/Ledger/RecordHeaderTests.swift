@@ -58,6 +58,9 @@ struct RecordHeaderTests {
             unfinished: [AgencyID(3)], absent: [AgencyID(4), AgencyID(5)])
         #expect(seal.bytes == (try Repository.dump("seal-payload", in: "docs/ledger.md")))
         #expect(SealRecord(seal.bytes) == seal)
+        var sparse = seal
+        sparse.excluded = [AgencyID(1), AgencyID(2)]
+        #expect(SealRecord(sparse.bytes) == sparse && sparse.bytes.dropLast(8) == seal.bytes[...])
         #expect(SealRecord(seal.bytes + [0]) == nil)
         #expect(SealRecord([5] + seal.bytes.dropFirst()) == nil)
         let numbered = try Repository.dump("numbered-seal-payload", in: "docs/ledger.md")

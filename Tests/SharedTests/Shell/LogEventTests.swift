@@ -48,6 +48,28 @@ struct LogEventTests {
             (.loopFinished, "action: loop_finished | result: success"),
             (.exit(code: 0), "action: exit | result: success | code: 0"),
             (.exit(code: 70), "action: exit | result: fail | code: 70"),
+            (
+                .denied(AgencyID(17), peer: "10.0.0.9:4242", reason: "it is disabled"),
+                "action: authorize | result: fail | agency: 17 | peer: 10.0.0.9:4242 | error: it is disabled"
+            ),
+            (
+                .rosterChanged("3 agencies: 1 added, 0 removed, 1 changed"),
+                "action: read_roster | result: success | change: 3 agencies: 1 added, 0 removed, 1 changed"
+            ),
+            (
+                .rosterFaulty(reason: "roster.yaml:2: no"),
+                "action: read_roster | result: fail | error: roster.yaml:2: no; the roster before it stays in use"
+            ),
+            (
+                .certificate(until: Instant(milliseconds: 1_795_000_000_000), days: 3, endsSoon: true),
+                "action: load_certificate | result: success | until: 2026-11-18T11:06:40.000Z | days: 3 | error: it ends soon; "
+                    + "renew it: bet-ingest pki renew"
+            ),
+            (
+                .certificateFaulty(reason: "a is not the key of b"),
+                "action: load_certificate | result: fail | error: a is not the key of b; the certificate before it stays in "
+                    + "use"
+            ),
             (.closed("workers"), "action: close | result: success | resource: workers"),
         ] as [(Shell.LogEvent, String)])
     func lines(_ event: Shell.LogEvent, _ text: String) {

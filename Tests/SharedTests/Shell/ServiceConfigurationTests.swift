@@ -66,7 +66,7 @@ struct ServiceConfigurationTests {
     func dialects() throws {
         #expect(try load().get().dialects.isEmpty)
         let example = try Repository.text("config.yaml").replacing("\n# dialects:", with: "\ndialects:")
-            .replacing(/\n#( {3}[a-zA-Z]+: "0)/) { "\n \($0.1)" }
+            .replacing(/\n#( {3}[a-zA-Z]+: "1)/) { "\n \($0.1)" }
         let named = try load(file: example).get().dialects
         #expect(named.map(\.name) == DialectRegistry.ports.map(\.key))
         #expect(named.map(\.endpoint.port) == Array(12350...12356))
@@ -89,7 +89,7 @@ struct ServiceConfigurationTests {
         #expect(
             variables == [
                 "QUINIELA_AGENCIES", "QUINIELA_DRAW_ID", "QUINIELA_DRAW_WINNING_NUMBER", "QUINIELA_DRAW_NUMBER",
-                "QUINIELA_CALENDAR", "QUINIELA_OPERATORS_USERS", "QUINIELA_OPERATORS_FOUR_EYES",
+                "QUINIELA_CALENDAR", "QUINIELA_ROSTER", "QUINIELA_OPERATORS_USERS", "QUINIELA_OPERATORS_FOUR_EYES",
                 "QUINIELA_INGEST_LISTEN",
                 "QUINIELA_INGEST_ADDRESS", "QUINIELA_INGEST_LOOPS", "QUINIELA_INGEST_WORKERS", "QUINIELA_INGEST_WINDOW",
                 "QUINIELA_INGEST_QUEUE_CAPACITY", "QUINIELA_INGEST_MAX_PER_ADDRESS", "QUINIELA_INGEST_MAX_FRAME_BYTES",
@@ -99,7 +99,8 @@ struct ServiceConfigurationTests {
                 "QUINIELA_BATCH_MAX_AMOUNT",
                 "QUINIELA_BATCH_MAX_BYTES", "QUINIELA_RETRY_INITIAL_MILLISECONDS", "QUINIELA_RETRY_MAX_MILLISECONDS",
                 "QUINIELA_RETRY_DEADLINE_SECONDS", "QUINIELA_RETRY_DRAW_SECONDS", "QUINIELA_AGENCY_ID",
-                "QUINIELA_AGENCY_FILE", "QUINIELA_DATA", "QUINIELA_LOG_LEVEL", "QUINIELA_LOG_FORMAT",
+                "QUINIELA_AGENCY_FILE", "QUINIELA_AGENCY_TOKEN", "QUINIELA_AGENCY_TOKEN_FILE", "QUINIELA_DATA",
+                "QUINIELA_LOG_LEVEL", "QUINIELA_LOG_FORMAT",
             ])
     }
 
@@ -165,7 +166,7 @@ struct ServiceConfigurationTests {
         let configuration = try load(environment: course, file: "ingest:\n  listen: 127.0.0.1:1\n").get()
         #expect(configuration.ingest.address == Endpoint(host: "server", port: 9000))
         #expect(configuration.ingest.listen == Endpoint(host: "127.0.0.1", port: 9000))
-        #expect(try load(environment: course).get().ingest.listen == Endpoint(host: "0.0.0.0", port: 9000))
+        #expect(try load(environment: course).get().ingest.listen == Endpoint(host: "127.0.0.1", port: 9000))
         let ours = course.merging(["QUINIELA_INGEST_LISTEN": "0.0.0.0:1", "QUINIELA_INGEST_ADDRESS": "a:2"]) { $1 }
         #expect(try load(environment: ours).get().ingest.listen.port == 1)
         #expect(try load(environment: ours).get().ingest.address.port == 2)

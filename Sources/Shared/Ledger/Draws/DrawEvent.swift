@@ -24,6 +24,9 @@ package struct DrawEvent: Codable, Equatable, Sendable {
         case void
         case clockStepped = "clock stepped"
         case damageFound = "damage found"
+        case rosterChanged = "roster changed"
+        /// Peers that may not speak for an agency, gathered over ten seconds.
+        case denied
     }
 
     package var time: Instant
@@ -31,7 +34,7 @@ package struct DrawEvent: Codable, Equatable, Sendable {
     package var draw: DrawID?
     /// The user of the operator, or `calendar`.
     package var by: String?
-    /// Why a ledger was sealed or a draw is void.
+    /// Why a ledger was sealed, a draw is void or a peer was denied; what a new roster changes.
     package var reason: String?
     package var cutOff: Instant?
     /// How long after the cut-off the ledger was sealed.
@@ -43,16 +46,19 @@ package struct DrawEvent: Codable, Equatable, Sendable {
     package var unfinishedCount: Int?
     package var absent: [AgencyID]?
     package var absentCount: Int?
-    /// The agencies with their first late chunk.
+    /// The agencies with their first late chunk, or those that denied peers named.
     package var agencies: [AgencyID]?
     package var number: UInt16?
     package var winningBets: UInt64?
-    /// Of the ledger.
+    /// Of the ledger or the roster.
     package var sha256: String?
     /// The version of the program, and the SHA-256 of its configuration.
     package var build: String?
     package var configuration: String?
     package var stepMilliseconds: Int?
+    /// The denied connections, and some of their addresses.
+    package var denials: Int?
+    package var addresses: [String]?
     /// Whether the event was written at a restart, because a crash came between what happened and its line.
     package var recovered: Bool?
     /// The SHA-256 of the line before, without its end; 64 zeros for the first.

@@ -24,14 +24,14 @@ package struct DrawSummary: Codable, Equatable, Sendable {
 
     /// Makes the summary of a draw from its standings.
     package init(
-        _ draw: DrawID, state: DrawState, terms: DrawTerms?, cutOff: Instant?, agencies: UInt32,
+        _ draw: DrawID, state: DrawState, terms: DrawTerms?, cutOff: Instant?, agencies: DrawAgencies,
         standings: DrawStandings, late: LateList
     ) {
         self.draw = draw
         self.state = state
         opens = terms?.opens
         self.cutOff = cutOff
-        expectedAgencies = agencies
+        expectedAgencies = agencies.count
         finishedAgencies = standings.standings.count { $0.value.isFinished }
         unfinishedAgencies = standings.standings.count - finishedAgencies
         bets = standings.storedBets
@@ -55,7 +55,7 @@ package struct DrawSummary: Codable, Equatable, Sendable {
         state = .published
         opens = terms?.opens
         self.cutOff = cutOff
-        expectedAgencies = result.agencyCount
+        expectedAgencies = result.agencyCount - UInt32(result.seal?.excludedCount ?? 0)
         finishedAgencies = result.seal?.finishedCount ?? Int(result.agencyCount)
         unfinishedAgencies = result.seal?.unfinishedCount ?? 0
         bets = result.bets

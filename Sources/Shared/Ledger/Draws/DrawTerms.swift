@@ -24,24 +24,29 @@ package struct DrawTerms: DrawDocument {
     ///
     /// A later ``CutOffMove`` wins.
     package var cutOff: Instant?
-    /// Agencies of the draw, numbered from 1.
+    /// The highest number of an agency of the draw.
     package var agencies: UInt32
+    /// Numbers up to ``agencies`` that are not agencies of the draw; nil: none.
+    package var excluded: [AgencyID]?
     package var number: NumberSource
     /// `calendar`, or the user of the operator.
     package var openedBy: String
 
     package init(
-        draw: DrawID, ledgerID: String, opens: Instant, cutOff: Instant?, agencies: UInt32, number: NumberSource,
+        draw: DrawID, ledgerID: String, opens: Instant, cutOff: Instant?, agencies: DrawAgencies, number: NumberSource,
         openedBy: String
     ) {
         self.draw = draw
         self.ledgerID = ledgerID
         self.opens = opens
         self.cutOff = cutOff
-        self.agencies = agencies
+        self.agencies = agencies.last
+        excluded = agencies.excluded.isEmpty ? nil : agencies.excluded.sorted()
         self.number = number
         self.openedBy = openedBy
     }
+
+    package var drawAgencies: DrawAgencies { DrawAgencies(agencies, excluded: Set(excluded ?? [])) }
 }
 
 /// `cut-off.json`: the cut-off after an operator moved it.

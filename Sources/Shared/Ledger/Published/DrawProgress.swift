@@ -16,16 +16,19 @@ package struct DrawProgress: Codable, Equatable, Sendable {
     /// Nil in version 2, and for a draw without one.
     package var cutOff: Instant?
     package var expectedAgencies: UInt32
+    /// The highest number of an agency; nil: ``expectedAgencies``.
+    package var lastAgency: UInt32?
     package var finishedAgencies: [AgencyID]
 
     package init(
-        draw: DrawID, ledgerID: UInt64, state: DrawState, expectedAgencies: UInt32, finishedAgencies: [AgencyID],
+        draw: DrawID, ledgerID: UInt64, state: DrawState, agencies: DrawAgencies, finishedAgencies: [AgencyID],
         cutOff: Instant? = nil
     ) {
         self.draw = draw
         self.ledgerID = DrawResult.text(ledgerID: ledgerID)
         self.state = state
-        self.expectedAgencies = expectedAgencies
+        expectedAgencies = agencies.count
+        lastAgency = agencies.excluded.isEmpty ? nil : agencies.last
         self.finishedAgencies = finishedAgencies
         self.cutOff = cutOff
     }

@@ -53,6 +53,8 @@ package struct DrawResult: Codable, Equatable, Sendable {
         package var finishedCount: Int
         package var unfinishedCount: Int
         package var absentCount: Int
+        /// Numbers up to ``agencyCount`` that are not agencies of the draw.
+        package var excludedCount: Int
         /// By number; nil if there are too many to list.
         package var unfinished: [AgencyID]?
         package var absent: [AgencyID]?
@@ -66,6 +68,7 @@ package struct DrawResult: Codable, Equatable, Sendable {
             finishedCount = seal.finishedCount
             unfinishedCount = seal.unfinished.count
             absentCount = seal.absent.count
+            excludedCount = seal.excluded.count
             unfinished = listed(seal.unfinished)
             absent = listed(seal.absent)
         }
@@ -192,7 +195,7 @@ package struct DrawResult: Codable, Equatable, Sendable {
         }
         if version >= 3 {
             guard let seal else { return "the seal is missing" }
-            let counts = [seal.finishedCount, seal.unfinishedCount, seal.absentCount]
+            let counts = [seal.finishedCount, seal.unfinishedCount, seal.absentCount, seal.excludedCount]
             guard counts.allSatisfy({ (0...Int(agencyCount)).contains($0) }), counts.reduce(0, +) == Int(agencyCount),
                 (seal.unfinished?.count ?? seal.unfinishedCount) == seal.unfinishedCount,
                 (seal.absent?.count ?? seal.absentCount) == seal.absentCount

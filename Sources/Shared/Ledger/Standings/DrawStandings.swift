@@ -24,11 +24,13 @@ package struct DrawStandings: Sendable {
         standings[agency] ?? AgencyStanding()
     }
 
-    /// The number of agencies of the draw: the seal's if there is one, whatever the configuration says.
+    /// The agencies of the draw: the seal's if there is one, whatever the configuration says.
     ///
-    /// Before the seal it never falls below the number that the draw was started with.
-    package func agencies(configured: UInt32) -> UInt32 {
-        seal?.agencies ?? max(configured, expectedAgencies)
+    /// Before the seal none that has records is left out, nor one that the draw was started with.
+    package func agencies(configured: DrawAgencies) -> DrawAgencies {
+        if let seal { return seal.drawAgencies }
+        let last = max(configured.last, expectedAgencies)
+        return DrawAgencies(last, excluded: configured.excluded.subtracting(standings.keys))
     }
 
     package var finishedAgencies: [AgencyID] {
@@ -107,8 +109,11 @@ package struct DrawStandings: Sendable {
         if let last = standings.keys.max(), last.rawValue > seal.agencies {
             return "the seal says \(seal.agencies) agencies, but agency \(last) has records"
         }
-        let own = SealRecord(seal.reason, at: seal.instant, of: self, agencies: seal.agencies)
-        guard seal.unfinished == own.unfinished, seal.absent == own.absent else {
+        if let agency = seal.excluded.first(where: { standings[$0] != nil }) {
+            return "the seal says that agency \(agency) is not one of the draw, but it has records"
+        }
+        let own = SealRecord(seal.reason, at: seal.instant, of: self, agencies: seal.drawAgencies)
+        guard seal.unfinished == own.unfinished, seal.absent == own.absent, seal.excluded == own.excluded else {
             return "the seal says that \(seal.finishedCount) of \(seal.agencies) agencies have finished, "
                 + "\(seal.unfinished.count) have not and \(seal.absent.count) are absent; the ledger has "
                 + "\(own.finishedCount), \(own.unfinished.count) and \(own.absent.count)"
@@ -124,12 +129,13 @@ package struct DrawStandings: Sendable {
 extension SealRecord {
     /// Makes the seal of a ledger with these standings.
     ///
-    /// - Parameter agencies: the agencies of the draw, numbered from 1.
-    package init(_ reason: Reason, at instant: Instant, of standings: DrawStandings, agencies: UInt32) {
-        self.init(reason: reason, instant: instant, bets: standings.storedBets, agencies: agencies)
+    package init(_ reason: Reason, at instant: Instant, of standings: DrawStandings, agencies: DrawAgencies) {
+        self.init(
+            reason: reason, instant: instant, bets: standings.storedBets, agencies: agencies.last,
+            excluded: agencies.excluded.sorted())
         unfinished = standings.standings.filter { !$0.value.isFinished }.keys.sorted()
-        guard standings.standings.count < Int(agencies) else { return }
-        absent = (0..<agencies).map { AgencyID($0 + 1) }.filter { standings.standings[$0] == nil }
+        guard standings.standings.count < Int(agencies.count) else { return }
+        absent = agencies.members.filter { standings.standings[$0] == nil }
     }
 }
 

@@ -22,6 +22,10 @@ package struct ConfigurationKey: Sendable {
         case optionalDraw
         /// A path, or empty.
         case optionalPath
+        /// Paths separated by commas; may be empty.
+        case paths
+        /// A word that is shown nowhere, or empty.
+        case secret
         /// Names of users, separated by commas; may be empty.
         case users
         /// A path; not empty, and without a leading `~`, which only a shell expands.
@@ -74,9 +78,15 @@ package struct ConfigurationKey: Sendable {
             "draw.number",
             .choice(DrawTerms.NumberSource.allCases.map(\.rawValue), default: "configured")),
         ConfigurationKey("calendar", .optionalPath),
+        ConfigurationKey("roster", .optionalPath),
+        ConfigurationKey("tls.mode", .choice(["off", "required"], default: "off")),
+        ConfigurationKey("tls.certificate", .optionalPath),
+        ConfigurationKey("tls.key", .optionalPath),
+        ConfigurationKey("tls.clientRoots", .paths),
+        ConfigurationKey("tls.reloadSeconds", .integer(1...86_400, default: 60)),
         ConfigurationKey("operators.users", .users),
         ConfigurationKey("operators.fourEyes", .choice(["false", "true"], default: "false")),
-        ConfigurationKey("ingest.listen", .endpoint(default: "0.0.0.0:12345")),
+        ConfigurationKey("ingest.listen", .endpoint(default: "127.0.0.1:12345")),
         ConfigurationKey(
             "ingest.address", .endpoint(default: "127.0.0.1:12345"), aliases: ["CLI_SERVER_ADDRESS"]),
         ConfigurationKey("ingest.loops", .automaticInteger(1...64)),
@@ -93,7 +103,7 @@ package struct ConfigurationKey: Sendable {
         ConfigurationKey("ingest.helloSeconds", .integer(1...3600, default: 60)),
         ConfigurationKey("ingest.frameSeconds", .integer(1...3600, default: 120)),
         ConfigurationKey("ingest.idleSeconds", .integer(1...604_800, default: 86_400)),
-        ConfigurationKey("winners.listen", .endpoint(default: "0.0.0.0:12346")),
+        ConfigurationKey("winners.listen", .endpoint(default: "127.0.0.1:12346")),
         ConfigurationKey("winners.address", .endpoint(default: "127.0.0.1:12346")),
         ConfigurationKey("winners.maxConnections", .integer(1...1_000_000, default: 16_384)),
         ConfigurationKey("winners.maxPerAddress", .integer(1...1_000_000, default: 16_384)),
@@ -109,6 +119,11 @@ package struct ConfigurationKey: Sendable {
         ConfigurationKey("retry.drawSeconds", .integer(1...604_800, default: 86_400)),
         ConfigurationKey("agency.id", .integer(1...1_000_000, default: 1), aliases: ["CLI_ID"]),
         ConfigurationKey("agency.file", .path(default: "data/agency-{id}.csv")),
+        ConfigurationKey("agency.token", .secret),
+        ConfigurationKey("agency.tokenFile", .optionalPath),
+        ConfigurationKey("agency.tls.roots", .optionalPath),
+        ConfigurationKey("agency.tls.certificate", .optionalPath),
+        ConfigurationKey("agency.tls.key", .optionalPath),
         ConfigurationKey("data", .path(default: "./data")),
         ConfigurationKey(
             "log.level",
@@ -127,6 +142,8 @@ package struct ConfigurationKey: Sendable {
         case .endpoint, .optionalEndpoint: "host:port, for example 127.0.0.1:12345 or [::1]:12345"
         case .draw, .optionalDraw: "1 to \(Limits.maxDrawNameBytes) letters, digits, - or _"
         case .users: "names of users, separated by commas"
+        case .paths: "paths in full, separated by commas"
+        case .secret: "1 to \(Limits.maxTokenBytes) printable ASCII characters without spaces"
         case .path, .optionalPath: "a path in full, for example /srv/quiniela, without ~ (it is not expanded here)"
         case .choice(let values, _): "one of \(values.joined(separator: ", "))"
         }
@@ -136,7 +153,7 @@ package struct ConfigurationKey: Sendable {
         switch kind {
         case .integer(_, let value): String(value)
         case .automaticInteger: "auto"
-        case .optionalEndpoint, .optionalDraw, .optionalPath, .users: ""
+        case .optionalEndpoint, .optionalDraw, .optionalPath, .paths, .users, .secret: ""
         case .endpoint(let value), .draw(let value), .path(let value), .choice(_, let value): value
         }
     }
@@ -144,7 +161,7 @@ package struct ConfigurationKey: Sendable {
     /// Whether the key may have no value.
     var isOptional: Bool {
         switch kind {
-        case .optionalEndpoint, .optionalDraw, .optionalPath, .users: true
+        case .optionalEndpoint, .optionalDraw, .optionalPath, .paths, .users, .secret: true
         default: false
         }
     }
@@ -160,6 +177,9 @@ package struct ConfigurationKey: Sendable {
         case .optionalDraw: text.isEmpty || DrawID(text) != nil
         case .path: !text.isEmpty && Self.isPath(text)
         case .optionalPath: Self.isPath(text)
+        case .paths: text.split(separator: ",").allSatisfy { Self.isPath(String($0)) }
+        case .secret:
+            text.utf8.count <= Limits.maxTokenBytes && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
         case .users: text.split(separator: ",").allSatisfy { !$0.contains(" ") && !$0.contains(":") }
         case .choice(let values, _):
             values.contains { $0.lowercased() == text.lowercased() }

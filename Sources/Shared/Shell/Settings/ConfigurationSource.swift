@@ -8,7 +8,7 @@ struct ConfigurationSource {
         var place: String
     }
 
-    private(set) var faults: [String]
+    var faults: [String]
     private(set) var warnings: [String]
     private(set) var found: [(path: String, Found)] = []
     private let file: ConfigurationFile?
@@ -48,7 +48,8 @@ struct ConfigurationSource {
         let found = find(key)
         self.found.append((path, found))
         if key.accepts(found.value), let value = parse(found.value) { return value }
-        faults.append("\(found.place): \(path) is \"\(found.value)\"; \(key.range) is expected")
+        let value = if case .secret = key.kind { "not valid" } else { "\"\(found.value)\"" }
+        faults.append("\(found.place): \(path) is \(value); \(key.range) is expected")
         guard let value = parse(key.defaultText) else {
             preconditionFailure("the default of \(path) is not valid")
         }

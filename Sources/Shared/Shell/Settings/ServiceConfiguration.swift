@@ -75,6 +75,10 @@ package struct ServiceConfiguration: Sendable {
     /// The path of the calendar that opens the draws; nil: the draw is `draw.id`.
     package var calendar: String?
     package var operators: Operators
+    /// The file that says which agencies exist and who may speak for them; nil: anybody for the agencies 1 to `agencies`.
+    package var roster: String?
+    /// Nil: the ports are plain.
+    package var tls: TLS?
     package var ingest: Ingest
     package var winners: Winners
     /// Those that are configured.
@@ -88,6 +92,11 @@ package struct ServiceConfiguration: Sendable {
     package var agency: AgencyID
     /// The path of the file, with `{id}` replaced.
     package var agencyFile: String
+    /// The token in HELLO; empty: none.
+    package var agencyToken: String
+    package var agencyTokenFile: String?
+    /// Nil: the agency connects without TLS.
+    package var agencyTLS: AgencyTLS?
     /// The data folder's absolute path, without a trailing slash.
     package var data: String
     package var logLevel: Logger.Level
@@ -122,6 +131,8 @@ package struct ServiceConfiguration: Sendable {
         winningNumber = UInt16(source.integer("draw.winningNumber"))
         numberSource = source.parsed("draw.number") { DrawTerms.NumberSource(rawValue: $0.lowercased()) }
         calendar = source.parsed("calendar") { .some($0.isEmpty ? nil : $0) }
+        roster = source.parsed("roster") { .some($0.isEmpty ? nil : $0) }
+        tls = Self.tls(&source)
         operators = Operators(
             users: source.parsed("operators.users") { $0.split(separator: ",").map(String.init) },
             needFourEyes: source.parsed("operators.fourEyes") { $0.lowercased() == "true" })
@@ -164,16 +175,27 @@ package struct ServiceConfiguration: Sendable {
             drawDeadline: .seconds(source.integer("retry.drawSeconds")))
         agency = AgencyID(UInt32(source.integer("agency.id")))
         agencyFile = source.parsed("agency.file") { $0 }.replacing("{id}", with: String(agency.rawValue))
+        agencyToken = source.parsed("agency.token") { $0 }
+        agencyTokenFile = source.parsed("agency.tokenFile") { .some($0.isEmpty ? nil : $0) }
+        agencyTLS = Self.agencyTLS(&source)
         data = source.parsed("data") { Self.absolute($0, below: workingFolder) ?? $0 }
         logLevel = source.parsed("log.level", Logger.Level.init(courseName:))
         logFormat = source.parsed("log.format") { LogFormat(rawValue: $0.lowercased()) }
-        let effective = ["data": data, "agency.file": agencyFile]
+        var effective = ["data": data, "agency.file": agencyFile]
+        if !agencyToken.isEmpty { effective["agency.token"] = "(set)" }
         values = source.found.map { ($0.path, effective[$0.path] ?? $0.1.value) }
         origins = source.found.map(\.1.place)
         warnings = source.warnings
         isDrawChosen = source.found.contains { $0.path == "draw.id" && $0.1.place != "default" }
         isLogLevelChosen = source.found.contains { $0.path == "log.level" && $0.1.place != "default" }
         var faults = source.faults
+        if roster != nil, let origin = source.found.first(where: { $0.path == "agencies" })?.1.place,
+            origin != "default"
+        {
+            faults.append("\(origin): agencies and roster exclude each other; with a roster, remove agencies")
+        }
+        if tls != nil { faults += Self.faults(ofTLSBeside: dialects) }
+        faults += Self.faults(ofToken: agencyToken, tokenFile: agencyTokenFile, flags: flags, file: file)
         if !data.hasPrefix("/"), faults.isEmpty {
             faults.append("data is \"\(data)\", but the working folder no longer exists; use an absolute path")
         }

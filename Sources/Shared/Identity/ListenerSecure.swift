@@ -1,0 +1,15 @@
+package import Connections
+package import Shell
+package import TLS
+
+extension Listener.Secure {
+    /// TLS on a port whose failed handshakes are counted and logged.
+    package init(_ tls: ServerTLS, gate: AgencyGate, deadline: Duration, log: EventLog) {
+        self.init(tls, deadline: deadline) { peer, reason in
+            let reason = "TLS: \(reason)"
+            let address = peer.lastIndex(of: ":").map { String(peer[..<$0]) } ?? peer
+            gate.noteFailedHandshake(of: Peer(address: PeerAddress(address)), reason: reason)
+            log(.denied(nil, peer: peer, reason: reason))
+        }
+    }
+}

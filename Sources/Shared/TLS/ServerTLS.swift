@@ -1,0 +1,150 @@
+private import Domain
+private import NIOConcurrencyHelpers
+private import NIOCore
+internal import NIOSSL
+private import Platform
+package import Shell
+private import Storage
+
+/// The certificate, key and client roots of a service's ports, followed as their files change.
+///
+/// TLS 1.3 only. A client may present a certificate; if it does, a client root must have signed it, and its public key is
+/// what the roster compares. A client without one may still prove itself with a token.
+///
+/// Isolation: any thread; one thread calls ``reload()``.
+package final class ServerTLS: Sendable {
+    /// The paths of a service's files.
+    package struct Files: Equatable, Sendable {
+        package var certificate: String
+        package var key: String
+        /// The roots that may have signed a client's certificate: two at a time while one replaces the other.
+        package var clientRoots: [String]
+
+        package init(certificate: String, key: String, clientRoots: [String]) {
+            self.certificate = certificate
+            self.key = key
+            self.clientRoots = clientRoots
+        }
+    }
+
+    /// A change of the files.
+    package enum Change: Equatable, Sendable {
+        /// New connections use the new files.
+        case replaced(TLSStatus)
+        /// The files are faulty, for example half replaced: those before them stay in use.
+        case faulty(String)
+    }
+
+    private struct State: Sendable {
+        var lastLook = ContinuousClock.now
+        var context: NIOSSLContext
+        var stamps: [FileStamp?]
+        var status: TLSStatus
+    }
+
+    private let files: Files
+    private let interval: Duration
+    private let state: NIOLockedValueBox<State>
+
+    /// Reads the files; blocks.
+    ///
+    /// - Parameter interval: how often ``reload()`` looks at the files.
+    /// - Throws: ``ConfigurationError`` with what is wrong in which file.
+    package init(_ files: Files, interval: Duration) throws(ConfigurationError) {
+        self.files = files
+        self.interval = interval
+        let stamps = Self.stamps(files)
+        let (context, status) = try Self.load(files)
+        state = NIOLockedValueBox(State(context: context, stamps: stamps, status: status))
+    }
+
+    /// Reads the files of a configuration; blocks.
+    package convenience init(_ tls: ServiceConfiguration.TLS) throws(ConfigurationError) {
+        try self.init(
+            Files(certificate: tls.certificate, key: tls.key, clientRoots: tls.clientRoots), interval: tls.reload)
+    }
+
+    package var status: TLSStatus { state.withLockedValue { $0.status } }
+
+    /// Reads the files again if the interval is over and one has changed; blocks.
+    ///
+    /// Certificate and key change together or not at all.
+    ///
+    /// - Returns: what has changed; nil if nothing has.
+    package func reload() -> Change? {
+        let isDue = state.withLockedValue { state in
+            guard state.lastLook.duration(to: .now) >= interval else { return false }
+            state.lastLook = .now
+            return true
+        }
+        guard isDue else { return nil }
+        let stamps = Self.stamps(files)
+        guard stamps != state.withLockedValue({ $0.stamps }) else { return nil }
+        do throws(ConfigurationError) {
+            let (context, status) = try Self.load(files)
+            state.withLockedValue { $0 = State(context: context, stamps: stamps, status: status) }
+            return .replaced(status)
+        } catch {
+            let reason = "\(error)"
+            state.withLockedValue {
+                $0.stamps = stamps
+                $0.status.fault = reason
+            }
+            return .faulty(reason)
+        }
+    }
+
+    /// Makes the handler of one connection.
+    internal func makeHandler() -> NIOSSLServerHandler {
+        NIOSSLServerHandler(context: state.withLockedValue { $0.context })
+    }
+
+    private static func stamps(_ files: Files) -> [FileStamp?] {
+        ([files.certificate, files.key] + files.clientRoots).map { PosixDisk().stamp($0) }
+    }
+
+    private static func load(_ files: Files) throws(ConfigurationError) -> (NIOSSLContext, TLSStatus) {
+        let pair = try KeyPair(certificate: files.certificate, key: files.key)
+        var roots: [NIOSSLCertificate] = []
+        for path in files.clientRoots { roots += try KeyPair.certificates(path) }
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: pair.sources, privateKey: .privateKey(pair.key))
+        configuration.minimumTLSVersion = .tlsv13
+        configuration.certificateVerification = roots.isEmpty ? .none : .optionalVerification
+        configuration.trustRoots = .certificates(roots)
+        configuration.verifySignatureAlgorithms = [
+            .ed25519, .ecdsaSecp256R1Sha256, .ecdsaSecp384R1Sha384, .rsaPssRsaeSha256, .rsaPssRsaeSha384,
+        ]
+        // A peer that does not answer the end of a connection keeps nothing open for long.
+        configuration.shutdownTimeout = .milliseconds(200)
+        do {
+            return (try NIOSSLContext(configuration: configuration), TLSStatus(validTo: pair.validTo))
+        } catch {
+            throw ConfigurationError(["\(files.certificate): \(TLSFault.text(error))"])
+        }
+    }
+}
+
+/// The certificate in use, for `status` and the control sockets.
+package struct TLSStatus: Codable, Equatable, Sendable {
+    /// The end of the service's certificate, in seconds since 1970.
+    package var validTo: Int
+    /// Why the files are not in use, but those before them; nil if they are.
+    package var fault: String?
+}
+
+extension LogEvent {
+    /// - Parameter end: of the certificate, in seconds since 1970.
+    package static func certificate(endsAt end: Int) -> LogEvent {
+        let days = (end - Int(SystemCall.unixMilliseconds() / 1000)) / 86_400
+        return certificate(
+            until: Instant(milliseconds: UInt64(max(0, end)) * 1000), days: days, endsSoon: days < KeyPair.warningDays)
+    }
+
+    package static func certificateChanged(_ change: ServerTLS.Change) -> LogEvent {
+        switch change {
+        case .replaced(let status): certificate(endsAt: status.validTo)
+        case .faulty(let reason): certificateFaulty(reason: reason)
+        }
+    }
+}

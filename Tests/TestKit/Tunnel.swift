@@ -1,0 +1,34 @@
+import Foundation
+private import Glibc
+
+/// stunnel, a TLS tunnel that shares no code with Quiniela.
+package enum Tunnel {
+    private static let path = ["/usr/bin/stunnel", "/usr/bin/stunnel4"].first {
+        FileManager.default.isExecutableFile(atPath: $0)
+    }
+
+    package static var isInstalled: Bool { path != nil }
+
+    /// A port that is free now.
+    package static func freePort() throws -> Int {
+        let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(fd) }
+        guard TestSocket.call(bind, fd, host: "127.0.0.1", port: 0) == 0 else {
+            throw TestSocket.Failure.connect(errno)
+        }
+        var (address, size) = (sockaddr_in(), socklen_t(MemoryLayout<sockaddr_in>.size))
+        withUnsafeMutablePointer(to: &address) {
+            _ = $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(fd, $0, &size) }
+        }
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+
+    /// Starts stunnel with a configuration; end it with SIGKILL.
+    package static func start(_ configuration: String, in folder: TemporaryFolder) throws -> TestProgram {
+        let file = folder.path + "/\(UUID().uuidString).conf"
+        try "foreground = yes\npid =\n\(configuration)".write(toFile: file, atomically: true, encoding: .utf8)
+        let program = try TestProgram(path ?? "/usr/bin/stunnel", [file], in: folder.path)
+        try program.waitForLog("Configuration successful")
+        return program
+    }
+}
