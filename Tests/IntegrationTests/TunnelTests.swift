@@ -6,7 +6,7 @@ import Testing
 
 @testable import BetIngest
 
-/// A dialect behind stunnel, with the configuration of docs/security.md.
+/// A dialect's port reached through stunnel, with the configuration of docs/security.md.
 struct TunnelTests {
     /// Starts stunnel with a section of docs/security.md.
     private func start(_ name: String, _ replacements: [(String, String)], in folder: TemporaryFolder) throws
