@@ -67,6 +67,8 @@ FUZZERS := Fuzzing/Package.swift $(wildcard Fuzzing/Sources/Fuzz*)
 
 .PHONY: bench bench-quick bench-check bench-programs
 
+# TLS is measured if OpenSSL's headers are there (libssl-dev).
+bench-programs: export BENCH_TLS = $(if $(wildcard /usr/include/openssl/ssl.h),1)
 bench-programs: build
 	$(SWIFT_BUILD) -c release --package-path Benchmarks
 

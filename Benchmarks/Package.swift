@@ -8,11 +8,20 @@ import PackageDescription
 // Swift, and a package of its own, Echo: it needs swift-nio, which takes minutes to build.
 let settings: [CSetting] = [.headerSearchPath("../measure"), .unsafeFlags(["-O2", "-Wall", "-Wextra"])]
 
+// `bench.py tls` needs OpenSSL's headers (Debian's libssl-dev); nothing else does.
+let tls: [Target] =
+    Context.environment["BENCH_TLS"] == "1"
+    ? [
+        .executableTarget(
+            name: "quiniela-load-tls", cSettings: settings,
+            linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")])
+    ] : []
+
 let package = Package(
     name: "quiniela-benchmarks",
     targets: [
         .executableTarget(name: "quiniela-load", cSettings: settings),
         .executableTarget(name: "quiniela-consult", cSettings: settings),
         .executableTarget(name: "quiniela-limit", cSettings: settings),
-    ]
+    ] + tls
 )

@@ -11,8 +11,8 @@ tables show medians and ratios of medians. Absolute figures depend on the machin
 """
 import json, signal, statistics, sys
 
-import agencies, consultations, draws as many, ingest, ledgers
-from processes import ROOT, Failed, scratch
+import agencies, consultations, draws as many, ingest, ledgers, tls
+from processes import ROOT, TOOLS, Failed, scratch
 from report import bars, line, machine, section, table
 from rivals.rivals import RIVALS
 
@@ -180,8 +180,29 @@ def lottery():
     section("lottery", f"{machine()}\n\n{text}")
 
 
+def secure():
+    if not (TOOLS / "quiniela-load-tls").exists():
+        print("  skipped: quiniela-load-tls is not built; it needs libssl-dev", file=sys.stderr)
+        return
+    rows = []
+    for r in tls.rates(3, 2.0):
+        plain, encrypted = r["plain"], r["tls"]
+        rows.append([ingest.name(r["row"]), millions(plain["bets_per_second"]), millions(encrypted["bets_per_second"]),
+                     f"**{encrypted['bets_per_second'] / plain['bets_per_second']:.2f}**",
+                     f"{plain['cpu_ms_per_million_bets']:.1f}", f"{encrypted['cpu_ms_per_million_bets']:.1f}",
+                     f"**{encrypted['cpu_ms_per_million_bets'] / plain['cpu_ms_per_million_bets']:.2f}**",
+                     f"{encrypted['peak_mb']:.0f}"])
+    text = table(["chunk / connections / window", "plain, million bets/s", "TLS", "ratio", "plain, CPU ms / million bets", "TLS",
+                  "ratio", "TLS peak MB"], rows)
+    held = tls.idle(10_000)
+    text += (f"\n\n{held['count']:,} idle connections take {held['plain'] / 1024:.1f} KiB each, with TLS {held['tls'] / 1024:.1f} KiB, "
+             f"in an incomplete handshake {held['half'] / 1024:.1f} KiB. Handshakes with a client certificate, and HELLO: "
+             f"{held['handshakes']:,.0f} a second, with the Python client on the other core.")
+    section("tls", f"{machine()}\n\n{text}")
+
+
 PARTS = {"quick": quick, "matrix": matrix, "times": times, "rivals": rivals, "draws": draws, "cost": cost,
-         "agencies": agency, "consultations": consult, "lottery": lottery}
+         "agencies": agency, "consultations": consult, "lottery": lottery, "tls": secure}
 
 
 def main():

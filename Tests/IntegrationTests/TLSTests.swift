@@ -248,6 +248,27 @@ struct TLSTests {
         try tls.services.stop()
     }
 
+    @Test("random bytes, mutated ClientHellos and mutated messages after a handshake leave both services as they were")
+    func fuzzed() throws {
+        let isFull = ProcessInfo.processInfo.environment["FAULTS"] == "full"
+        let tls = try TLSServices(agencies: [1])
+        for program in [tls.services.ingest, tls.services.winners] {
+            let address = program === tls.services.ingest ? tls.services.ingestAddress : tls.services.winnersAddress
+            let fuzz = try TestProgram(
+                "/usr/bin/env",
+                [
+                    "python3", Repository.root + "/Tests/Fixtures/foreign-tls-fuzz.py", "\(address)",
+                    tls.pki.certificatePath("root"), tls.pki.certificatePath("agency-1"), tls.pki.keyPath("agency-1"),
+                    "\(UInt32.random(in: 1...UInt32.max))", isFull ? "20000" : "300",
+                ], in: tls.folder.path)
+            #expect(try fuzz.waitForExit(seconds: isFull ? 7200 : 120) == 0, "\(fuzz.log)")
+            #expect(fuzz.standardOutput.contains("done"), "\(fuzz.standardOutput)")
+            #expect(program.residentBytes < 200 << 20, "\(fuzz.standardOutput)")
+        }
+        #expect(try tls.isWelcomed(1))
+        try tls.services.stop()
+    }
+
     @Test("a slow handshake ends at the deadline of HELLO")
     func slowHandshake() throws {
         let tls = try TLSServices(agencies: [1], settings: ["ingest.helloSeconds=1"])

@@ -7,7 +7,7 @@
 // an open loop: chunks are due at fixed times, and a time counts from when the chunk was due, so that waiting is not left out.
 // PID: the service's, for its CPU time and peak memory. One line of JSON comes out. One thread, epoll.
 //
-// A chunk is docs/protocol.md's SEND_CHUNK. It is never copied: each send is a header of 11 bytes and the same bets.
+// A chunk is docs/protocol.md's SEND_CHUNK. It is never copied: all connections send the same bytes, with another header.
 #define _GNU_SOURCE
 #include "measure.h"
 #include <fcntl.h>
@@ -17,12 +17,18 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
+
+#ifdef LOAD_TLS
+#include <openssl/ssl.h>
+#endif
 
 enum { answerBytes = 19, maxWindow = 1024 };
 
 typedef struct {
     int fd;
+#ifdef LOAD_TLS
+    SSL *tls;
+#endif
     uint32_t sequence;       // of the next chunk
     uint32_t inFlight;       // sent, at least in part, and not answered
     uint32_t due;            // open loop: chunks that should have been sent
@@ -36,6 +42,8 @@ typedef struct {
     bool waitsForRoom;
 } Connection;
 
+// After `headerBytes` of room for a header.
+static uint8_t *chunk;
 static uint8_t *bets;
 static size_t betsBytes;
 static uint32_t betCount;
@@ -44,7 +52,8 @@ static uint32_t betCount;
 static void encodeBets(size_t chunkBytes) {
     betCount = betsOfChunk((long)chunkBytes);
     betsBytes = (size_t)betCount * betBytes;
-    bets = malloc(betsBytes);
+    chunk = malloc(headerBytes + betsBytes);
+    bets = chunk + headerBytes;
     uint8_t *at = bets;
     for (uint32_t bet = 0; bet < betCount; bet++, at += 2) at[0] = 0, at[1] = 1;
     bets[0] = 7574 >> 8, bets[1] = 7574 & 255;
@@ -60,23 +69,69 @@ static void encodeBets(size_t chunkBytes) {
     }
 }
 
-static int join(int port, uint32_t agency, const char *draw, uint32_t *sequence) {
+#ifdef LOAD_TLS
+static SSL_CTX *context;
+
+static void makeContext(void) {
+    context = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    const char *ca = getenv("LOAD_CA"), *cert = getenv("LOAD_CERT"), *key = getenv("LOAD_KEY");
+    if (!ca || SSL_CTX_load_verify_locations(context, ca, NULL) != 1) fail("LOAD_CA", "the root cannot be read");
+    if (cert && SSL_CTX_use_certificate_chain_file(context, cert) != 1) fail("LOAD_CERT", "it cannot be read");
+    if (key && SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1) fail("LOAD_KEY", "it cannot be read");
+}
+#endif
+
+// Like write(2) and read(2): -1 with EAGAIN if the socket takes or has nothing.
+static ssize_t sendBytes(Connection *connection, const void *bytes, size_t count) {
+#ifdef LOAD_TLS
+    int done = SSL_write(connection->tls, bytes, (int)count);
+    if (done > 0) return done;
+    int error = SSL_get_error(connection->tls, done);
+    errno = error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ ? EAGAIN : EPIPE;
+    return -1;
+#else
+    return write(connection->fd, bytes, count);
+#endif
+}
+
+static ssize_t receiveBytes(Connection *connection, void *bytes, size_t count) {
+#ifdef LOAD_TLS
+    int done = SSL_read(connection->tls, bytes, (int)count);
+    if (done > 0) return done;
+    int error = SSL_get_error(connection->tls, done);
+    errno = error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? EAGAIN : EPIPE;
+    return error == SSL_ERROR_ZERO_RETURN ? 0 : -1;
+#else
+    return read(connection->fd, bytes, count);
+#endif
+}
+
+static int join(Connection *connection, int port, uint32_t agency, const char *draw, uint32_t *sequence) {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) fail("connect", strerror(errno));
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    connection->fd = fd;
+#ifdef LOAD_TLS
+    connection->tls = SSL_new(context);
+    SSL_set_fd(connection->tls, fd);
+    if (SSL_connect(connection->tls) != 1) fail("handshake", "it failed");
+#endif
     size_t drawBytes = strlen(draw), helloBytes = 12 + drawBytes;
     uint8_t hello[12 + 64] = {0, 0, 0, (uint8_t)(8 + drawBytes), 1, 1};
     put32(hello + 6, agency);
     hello[10] = (uint8_t)drawBytes;
     memcpy(hello + 11, draw, drawBytes);
     uint8_t welcome[512];
-    if (write(fd, hello, helloBytes) != (ssize_t)helloBytes) fail("hello", strerror(errno));
+    if (sendBytes(connection, hello, helloBytes) != (ssize_t)helloBytes) fail("hello", strerror(errno));
     ssize_t count = 0;
     while (count < 4 || count < 4 + (ssize_t)welcome[3]) {
-        ssize_t more = read(fd, welcome + count, sizeof welcome - (size_t)count);
+        ssize_t more = receiveBytes(connection, welcome + count, sizeof welcome - (size_t)count);
         if (more <= 0) fail("welcome", strerror(errno));
         count += more;
     }
@@ -104,19 +159,12 @@ static void fillWindow(Connection *connection, uint32_t window, bool isOpenLoop,
             connection->begun[(connection->head + connection->inFlight) % maxWindow] = begun;
             connection->inFlight++;
         }
-        uint8_t header[headerBytes];
+        uint8_t *header = chunk;
         put32(header, (uint32_t)(headerBytes - 4 + betsBytes));
         header[4] = connection->sequence == chunksEach ? 3 : 2;
         put32(header + 5, connection->sequence);
         header[9] = (uint8_t)(betCount >> 8), header[10] = (uint8_t)betCount;
-        struct iovec parts[2] = {{header, headerBytes}, {bets, betsBytes}};
-        struct iovec *first = parts;
-        int partCount = 2;
-        size_t skip = connection->sent;
-        if (skip >= headerBytes) first++, partCount--, skip -= headerBytes;
-        first->iov_base = (uint8_t *)first->iov_base + skip;
-        first->iov_len -= skip;
-        ssize_t count = writev(connection->fd, first, partCount);
+        ssize_t count = sendBytes(connection, chunk + connection->sent, headerBytes + betsBytes - connection->sent);
         if (count < 0) {
             if (errno != EAGAIN) fail("send", strerror(errno));
             connection->waitsForRoom = true;
@@ -131,8 +179,8 @@ static void fillWindow(Connection *connection, uint32_t window, bool isOpenLoop,
 
 // Returns whether there may be more.
 static bool receive(Connection *connection, uint64_t time) {
-    ssize_t count = recv(connection->fd, connection->answers + connection->answered,
-                         sizeof connection->answers - connection->answered, MSG_DONTWAIT);
+    ssize_t count = receiveBytes(connection, connection->answers + connection->answered,
+                                 sizeof connection->answers - connection->answered);
     if (count < 0 && errno == EAGAIN) return false;
     if (count <= 0) fail("receive", "the service closed");
     size_t bytes = connection->answered + (size_t)count, at = 0;
@@ -163,11 +211,14 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_TIMERSLACK, 1UL);
     encodeBets((size_t)atol(argv[4]));
+#ifdef LOAD_TLS
+    makeContext();
+#endif
 
     int epoll = epoll_create1(0);
     Connection *connections = calloc((size_t)connectionCount, sizeof *connections);
     for (int index = 0; index < connectionCount; index++) {
-        connections[index].fd = join(port, (uint32_t)index + 1, draw, &connections[index].sequence);
+        join(&connections[index], port, (uint32_t)index + 1, draw, &connections[index].sequence);
         struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = &connections[index]};
         epoll_ctl(epoll, EPOLL_CTL_ADD, connections[index].fd, &event);
         fcntl(connections[index].fd, F_SETFL, O_NONBLOCK);
