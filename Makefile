@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: help build demo demo-day demo-tls test check tsan faults soak fuzz mutants lint format dataset clean remove-draws toolchain
+.PHONY: help build pki demo demo-day demo-tls test check tsan faults soak fuzz mutants lint format dataset clean remove-draws toolchain
 
 # With colors the compiler's options depend on whether a terminal reads the output, and each change between a terminal
 # and a pipe compiles everything again.
@@ -20,13 +20,16 @@ build: toolchain ## Build the three programs (release)
 	scripts/release agency
 	@echo "The programs are in .build/release: bet-ingest, winners-service, agency"
 
+pki: toolchain ## Build bet-ingest pki, which makes keys and certificates (release)
+	scripts/release bet-ingest-pki
+
 demo: build ## Run a draw of five agencies and show its winners; KEEP=1 keeps its folder
 	scripts/demo
 
 demo-day: build ## Run a day of five draws and 20 agencies in two minutes; KEEP=1 keeps its folder
 	scripts/demo-day
 
-demo-tls: build ## Run a draw with keys, a roster and TLS, a rejected client and an agency that is cut off; KEEP=1 keeps its folder
+demo-tls: build pki ## Run a draw with keys, a roster and TLS, a rejected client and an agency that is cut off; KEEP=1 keeps its folder
 	scripts/demo-tls
 
 test: toolchain ## Run all tests; QUINIELA_DATASET=FOLDER includes those on its agency files
@@ -69,7 +72,7 @@ FUZZERS := Fuzzing/Package.swift $(wildcard Fuzzing/Sources/Fuzz*)
 
 # TLS is measured if OpenSSL's headers are there (libssl-dev).
 bench-programs: export BENCH_TLS = $(if $(wildcard /usr/include/openssl/ssl.h),1)
-bench-programs: build
+bench-programs: build pki
 	$(SWIFT_BUILD) -c release --package-path Benchmarks
 
 bench-quick: bench-programs ## Measure bet-ingest beside the limit of this machine (two minutes)

@@ -48,6 +48,7 @@ let package = Package(
     products: [
         .executable(name: "bet-ingest", targets: ["BetIngest"]),
         .executable(name: "winners-service", targets: ["WinnersService"]),
+        .executable(name: "bet-ingest-pki", targets: ["Pki"]),
         .executable(name: "agency", targets: ["Agency"]),
         // For FaultTests, which load it into bet-ingest with LD_PRELOAD. No target links it.
         .library(name: "FaultShim", type: .dynamic, targets: ["CFaultShim"]),
@@ -117,7 +118,17 @@ let package = Package(
                 "Shell", "Connections", "Control", "Dialects", "Domain", "Identity", "Ledger", "Platform", "Storage",
                 "TLS",
                 "WireProtocol", "Version", .nioCore, .nioConcurrencyHelpers, .deque, .argumentParser, .logging, .crypto,
-                .yams, .x509, .asn1,
+                .yams,
+            ],
+            swiftSettings: settings
+        ),
+        // bet-ingest pki. A program of its own, so that nobody who only builds the services builds swift-certificates.
+        .executableTarget(
+            name: "Pki",
+            dependencies: [
+                "Shell", "Domain", "Identity", "Ledger", "Platform", "Storage", "Version", .argumentParser, .crypto,
+                .x509,
+                .asn1,
             ],
             swiftSettings: settings
         ),
@@ -176,7 +187,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: rooms + [
-                "TestKit", "BetIngest", "WinnersService", "Agency", .nioConcurrencyHelpers, .crypto, .x509,
+                "TestKit", "BetIngest", "WinnersService", "Agency", "Pki", .nioConcurrencyHelpers, .crypto, .x509,
             ],
             swiftSettings: settings
         ),

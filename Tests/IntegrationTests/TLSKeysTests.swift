@@ -7,7 +7,7 @@ import Testing
 import WireProtocol
 import X509
 
-@testable import BetIngest
+@testable import Pki
 
 /// The keys and certificates of services and agencies: replaced, ended, another authority's, readable by others.
 struct TLSKeysTests {

@@ -5,7 +5,7 @@ import TestKit
 import WireProtocol
 import X509
 
-@testable import BetIngest
+@testable import Pki
 
 /// Real services with TLS and a roster of keys, made by the real `bet-ingest pki`.
 struct TLSServices {

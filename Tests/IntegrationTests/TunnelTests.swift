@@ -4,7 +4,7 @@ import Platform
 import TestKit
 import Testing
 
-@testable import BetIngest
+@testable import Pki
 
 /// A dialect's port reached through stunnel, with the configuration of docs/security.md.
 struct TunnelTests {

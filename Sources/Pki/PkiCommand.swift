@@ -1,13 +1,17 @@
 import ArgumentParser
 import Domain
 import Foundation
+import Platform
 import Shell
 import SwiftASN1
 import X509
 
+@main
 struct PkiCommand: ParsableCommand {
+    static func main() { Program.main(Self.self) }
+
     static let configuration = CommandConfiguration(
-        commandName: "pki", abstract: "Make the keys and certificates of a lottery, for TLS.",
+        commandName: "bet-ingest pki", abstract: "Make the keys and certificates of a lottery, for TLS.",
         discussion: """
             All files are in one folder, for its owner only. Both sides trust root.pem. Certificates of services and \
             agencies are valid for 90 days; renew keeps their keys, so the roster does not change.
@@ -20,6 +24,7 @@ struct PkiCommand: ParsableCommand {
               bet-ingest pki list                                 until when; exit code 1 within 14 days of an end
               bet-ingest pki renew                                every certificate with less than 30 days
             """,
+        version: ProgramVersion.text,
         subcommands: [
             PkiInitCommand.self, PkiServiceCommand.self, PkiAgencyCommand.self, PkiSignCommand.self,
             PkiListCommand.self,

@@ -1,17 +1,17 @@
-import ArgumentParser
-import Foundation
+internal import ArgumentParser
+package import Foundation
 
 /// The form in which a command prints.
-enum OutputFormat: String, ExpressibleByArgument {
+package enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
     case text, json
 }
 
 /// JSON as commands print it: one line, keys sorted.
-enum JSONOutput {
+package enum JSONOutput {
     /// Encodes a value.
     ///
     /// - Throws: never for strings and integers.
-    static func bytes(_ value: some Encodable) throws -> Data {
+    package static func bytes(_ value: some Encodable) throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return try encoder.encode(value)
