@@ -64,7 +64,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         // Deque: the connection queue and the frames queued in a connection.
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
-        // SHA-256 of the sealed ledger, of result.json and of rejected chunks.
+        // The keys that bet-ingest pki makes; what the tests compare our SHA-256 with. No other program links it.
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         // TLS 1.3 on both ports and in the agency: BoringSSL behind NIO's handlers.
         .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
@@ -88,7 +88,7 @@ let package = Package(
         .room("Dialects", ["Domain", "WireProtocol", .nioConcurrencyHelpers]),
         .room("AgencyLanguages", ["Domain", "WireProtocol"]),
         .room("Storage", ["Platform", "CLinux"]),
-        .room("Ledger", ["Domain", "Platform", "Storage", "WireProtocol", .crypto]),
+        .room("Ledger", ["Domain", "Platform", "Storage", "WireProtocol"]),
         .room("Control", ["Domain", "Ledger", "Platform", "Storage", .nioCore, .nioPosix]),
         .room(
             "Shell",
@@ -110,15 +110,14 @@ let package = Package(
             "Identity",
             [
                 "Connections", "Dialects", "Domain", "Ledger", "Platform", "Shell", "Storage", "TLS", "WireProtocol",
-                .nioConcurrencyHelpers, .crypto, .yams,
+                .nioConcurrencyHelpers, .yams,
             ]),
         .executableTarget(
             name: "BetIngest",
             dependencies: [
                 "Shell", "Connections", "Control", "Dialects", "Domain", "Identity", "Ledger", "Platform", "Storage",
                 "TLS",
-                "WireProtocol", "Version", .nioCore, .nioConcurrencyHelpers, .deque, .argumentParser, .logging, .crypto,
-                .yams,
+                "WireProtocol", "Version", .nioCore, .nioConcurrencyHelpers, .deque, .argumentParser, .logging, .yams,
             ],
             swiftSettings: settings
         ),
@@ -166,7 +165,7 @@ let package = Package(
         .testTarget(
             name: "SharedTests",
             dependencies: rooms + [
-                "TestKit", .nioCore, .nioConcurrencyHelpers, .nioEmbedded, .logging, .inMemoryLogging,
+                "TestKit", .crypto, .nioCore, .nioConcurrencyHelpers, .nioEmbedded, .logging, .inMemoryLogging,
             ],
             swiftSettings: settings
         ),

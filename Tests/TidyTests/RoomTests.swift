@@ -4,7 +4,7 @@ import Testing
 
 /// Tests that ARCHITECTURE.md shows the targets of Package.swift; the compiler enforces the arrows.
 struct RoomTests {
-    private static let programs = ["Agency", "BetIngest", "WinnersService"]
+    private static let programs = ["Agency", "BetIngest", "Pki", "WinnersService"]
 
     /// Returns each target of a manifest with the targets of its package that it depends on.
     private static func dependencies(_ manifest: String) throws -> [String: [String]] {

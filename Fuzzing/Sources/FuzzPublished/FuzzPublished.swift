@@ -1,6 +1,6 @@
-import Crypto
 import FuzzKit
 import Ledger
+import WireProtocol
 
 /// `result.json` and `progress.json`, which winners-service reads while another program writes them.
 @_cdecl("LLVMFuzzerTestOneInput")

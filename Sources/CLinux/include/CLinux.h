@@ -17,6 +17,12 @@ uint32_t clinux_crc32c_combine(uint32_t first, uint32_t second, size_t second_co
 /// The same without the CPU's carry-less multiplication, for other machines.
 uint32_t clinux_crc32c_combine_portable(uint32_t first, uint32_t second, size_t second_count);
 
+// Compresses whole blocks of 64 bytes into the state of a SHA-256.
+void clinux_sha256(uint32_t state[8], const void *bytes, size_t blocks);
+
+// The same on CPUs without the instructions.
+void clinux_sha256_portable(uint32_t state[8], const void *bytes, size_t blocks);
+
 /// O_DIRECT of open(2), whose value differs between architectures.
 extern const int clinux_o_direct;
 

@@ -1,5 +1,5 @@
-private import Crypto
 private import Ledger
+private import WireProtocol
 
 /// The SHA-256 of a token or of a certificate's public key, as the roster holds it: `sha256:` and 64 hexadecimal digits.
 ///
@@ -9,7 +9,7 @@ package struct SecretDigest: Sendable, CustomStringConvertible {
 
     /// The digest of a secret's bytes.
     package init(of secret: some Sequence<UInt8>) {
-        bytes = Array(SHA256.hash(data: Array(secret)))
+        bytes = SHA256.hash(data: Array(secret))
     }
 
     /// Reads the text form; nil for other text.

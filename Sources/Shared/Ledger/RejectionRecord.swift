@@ -1,4 +1,3 @@
-private import Crypto
 package import WireProtocol
 
 /// The payload of a rejection record: the rejected chunk, and the answer to every repetition of it.
@@ -29,7 +28,7 @@ package struct RejectionRecord: Equatable, Sendable {
     }
 
     package static func fingerprint(of chunk: Chunk) -> [UInt8] {
-        Array(SHA256.hash(data: chunk.frame))
+        SHA256.hash(data: chunk.frame)
     }
 
     package var bytes: [UInt8] {

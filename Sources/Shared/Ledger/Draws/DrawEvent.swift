@@ -1,6 +1,6 @@
-private import Crypto
 package import Domain
 private import Foundation
+private import WireProtocol
 
 /// A line of `events.log`: an action of the service or of an operator.
 ///

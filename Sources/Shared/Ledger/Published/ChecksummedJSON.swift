@@ -1,5 +1,5 @@
-private import Crypto
 private import Foundation
+private import WireProtocol
 
 /// The form of a JSON file that holds the SHA-256 of its own object: `{"sha256":"…","result":{…}}`.
 ///
@@ -28,7 +28,7 @@ struct ChecksummedJSON: Sendable {
         guard let body = try? encoder.encode(object) else {
             preconditionFailure("strings and integers cannot be encoded")
         }
-        return Self.opening + Array(hexadecimal(SHA256.hash(data: body)).utf8) + middle + body + Self.closing
+        return Self.opening + Array(hexadecimal(SHA256.hash(data: Array(body))).utf8) + middle + body + Self.closing
     }
 
     /// Reads the object of a file.
@@ -40,7 +40,7 @@ struct ChecksummedJSON: Sendable {
         else { throw .form }
         let body = Data(bytes[bodyIndex..<bytes.count - Self.closing.count])
         let expected = bytes[Self.opening.count..<Self.opening.count + 64]
-        guard expected.elementsEqual(hexadecimal(SHA256.hash(data: body)).utf8) else { throw .checksum }
+        guard expected.elementsEqual(hexadecimal(SHA256.hash(data: Array(body))).utf8) else { throw .checksum }
         guard let object = try? JSONDecoder().decode(Object.self, from: body) else { throw .form }
         return object
     }

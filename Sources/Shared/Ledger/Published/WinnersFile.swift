@@ -1,6 +1,6 @@
-private import Crypto
 package import Domain
 package import Storage
+private import WireProtocol
 
 /// An open winners file, read on demand: only its header is kept in memory.
 ///
