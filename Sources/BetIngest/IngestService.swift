@@ -98,7 +98,7 @@ struct IngestService {
     /// Opens the control socket; without it the service runs on.
     private func openControl(_ core: IngestCore, _ drawClock: DrawClock) -> ControlServer? {
         let desk = ControlDesk(
-            draws: core.desk.draws, gate: gate, inbox: inbox, clock: clock, steps: { drawClock.stepCount })
+            draws: core.desk.draws, gate: gate, tls: tls, inbox: inbox, clock: clock, steps: { drawClock.stepCount })
         do {
             return try ControlServer(folder.data.ingestSocket, users: configuration.operators.users) {
                 desk.handle($0, $1, $2)

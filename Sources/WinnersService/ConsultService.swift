@@ -72,13 +72,17 @@ struct ConsultService {
             if lastReload + Self.reloadInterval <= .now {
                 lastReload = .now
                 reload(listeners)
-                status.withLockedValue { $0.roster = gate.status }
+                status.withLockedValue {
+                    $0.roster = gate.status
+                    $0.tls = tls?.status
+                }
             }
             let changes = published.changes() + wanted.flatMap { published.load($0) }
             for change in changes { tell(listeners, change, published.known) }
             if !changes.isEmpty {
                 var now = WinnersStatus(published, isRunning: true)
                 now.roster = gate.status
+                now.tls = tls?.status
                 status.withLockedValue { [now] in $0 = now }
             }
             let signal = stopSignal.wait(until: .now + Self.lookInterval) { $0 }

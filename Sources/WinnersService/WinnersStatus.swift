@@ -1,6 +1,7 @@
 import Domain
 import Identity
 import Ledger
+import TLS
 
 /// The draws that winners-service answers for, for `winners-service status` and its control socket.
 struct WinnersStatus: Codable, Equatable, Sendable {
@@ -22,6 +23,8 @@ struct WinnersStatus: Codable, Equatable, Sendable {
     var loadedDraws: [DrawID]
     /// Nil without a roster, or without a running service.
     var roster: RosterStatus?
+    /// Nil without TLS, or without a running service.
+    var tls: TLSStatus?
 
     init(_ draws: PublishedDraws, isRunning: Bool) {
         let known = draws.known
@@ -47,7 +50,7 @@ struct WinnersStatus: Codable, Equatable, Sendable {
             "draw \(draw.draw): \(draw.finishedAgencies) of \(draw.expectedAgencies) agencies finished"
                 + (draw.cutOff.map { ", closes at \($0)" } ?? "")
         }
-        lines += roster?.lines ?? []
+        lines += (roster?.lines ?? []) + (tls?.lines ?? [])
         if let lastPublished { lines.append("published last: \(lastPublished)") }
         return lines.joined(separator: "\n")
     }

@@ -275,6 +275,38 @@ struct EntryTests {
         try guarded.services.stop()
     }
 
+    @Test("a dialect's agency that is disabled while its question waits for the draw gets no winners")
+    func parkedDialect() throws {
+        let line = Self.entry(1, token: nil, ", dialects: [pipe], addresses: [\"127.0.0.3\"]")
+        let guarded = try Guarded(
+            [line], settings: ["dialects.pipe=127.0.0.1:0", "draw.winningNumber=7574"])
+        let pipe = try guarded.services.ingest.waitForAddress(port: "pipe")
+        func frame(_ text: String) -> [UInt8] { UInt32(text.utf8.count).bigEndianBytes + Array(text.utf8) }
+        func question() throws -> TestSocket {
+            let socket = try TestSocket(pipe, from: "127.0.0.3")
+            try socket.send(frame("1|Ana|Luz|30904465|1999-03-17|7574\n"))
+            #expect(try socket.receive(8).dropFirst(4) == Array("ACK\n".utf8)[...])
+            try socket.send(frame("CON|1"))
+            return socket
+        }
+        let parked = try question()
+        try guarded.replace([
+            Self.entry(1, token: nil, ", dialects: [pipe], addresses: [\"127.0.0.3\"], enabled: false")
+        ])
+        let closed = try TestProgram(
+            "bet-ingest", ["draw", "close", "default", "--yes", "--data", guarded.services.data],
+            in: guarded.services.folder.path)
+        #expect(try closed.waitForExit() == 0, "\(closed.log)")
+        try guarded.services.ingest.waitForLog("action: publish")
+        #expect(try parked.receiveToEnd().dropFirst(4) == Array("REJECTED 0\n".utf8)[...])
+        try guarded.services.ingest.waitForLog("agency: 1 | peer: 127.0.0.3")
+        try guarded.replace([line])
+        let allowed = try TestSocket(pipe, from: "127.0.0.3")
+        try allowed.send(frame("CON|1"))
+        #expect(try allowed.receive(13) == frame("30904465\n"))
+        try guarded.services.stop()
+    }
+
     @Test("without a roster one WARNING says what that means, and only then")
     func warning() throws {
         let services = try Services(agencies: 1)

@@ -32,6 +32,9 @@ struct TLSKeysTests {
             )
         }
         #expect(try served() == old)
+        let status = try tls.services.command("status").output
+        #expect(
+            status.contains("TLS 1.3; the certificate ends at ") && status.contains("files are faulty"), "\(status)")
         try FileManager.default.removeItem(atPath: pki.keyPath("service"))
         try FileManager.default.moveItem(atPath: pki.keyPath("new"), toPath: pki.keyPath("service"))
         for program in [tls.services.ingest, tls.services.winners] {

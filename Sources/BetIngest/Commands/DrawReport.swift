@@ -6,6 +6,7 @@ import Ledger
 import Platform
 import Shell
 import Storage
+import TLS
 
 /// The draws of a data folder, from the running service or, if none runs, from the files.
 struct DrawReport {
@@ -135,7 +136,7 @@ extension DrawStatus {
         if summary.state == .sealed { line += ": its number is awaited (bet-ingest draw number \(summary.draw))" }
         if let reason = summary.voidReason { line += ": \(reason)" }
         if clockSteps > 0 { line += "; the server's clock was set \(clockSteps) times" }
-        let lines = ["\(line) (\(from))"] + (roster?.lines ?? []) + [table]
+        let lines = ["\(line) (\(from))"] + (roster?.lines ?? []) + (tls?.lines ?? []) + [table]
         return lines.joined(separator: "\n")
     }
 

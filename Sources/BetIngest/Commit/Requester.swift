@@ -19,6 +19,11 @@ protocol Requester: AnyObject, Sendable {
     /// Logs a decision, after the deliveries of its group.
     func log(_ decision: Decision)
 
+    /// Delivers and logs the answer to a consultation, which may have been parked for hours.
+    ///
+    /// Isolation: as ``deliver(_:)``.
+    func answerConsultation(_ decision: Decision)
+
     /// Ends the turn that a repetition kept: it is answered.
     func finishTurn()
 }

@@ -3,6 +3,7 @@ import Domain
 import Identity
 import Ledger
 import NIOConcurrencyHelpers
+import TLS
 
 /// The ingest service's answers on its control socket.
 ///
@@ -20,6 +21,7 @@ final class ControlDesk: Sendable {
 
     private let draws: OpenDraws
     private let gate: AgencyGate
+    private let tls: ServerTLS?
     private let inbox: MainInbox
     private let clock: @Sendable () -> UInt64
     /// The replies of the last second; nil is the status of the draw that closes next.
@@ -30,11 +32,12 @@ final class ControlDesk: Sendable {
     private let steps: @Sendable () -> Int
 
     init(
-        draws: OpenDraws, gate: AgencyGate, inbox: MainInbox, clock: @escaping @Sendable () -> UInt64,
+        draws: OpenDraws, gate: AgencyGate, tls: ServerTLS?, inbox: MainInbox, clock: @escaping @Sendable () -> UInt64,
         steps: @escaping @Sendable () -> Int
     ) {
         self.draws = draws
         self.gate = gate
+        self.tls = tls
         self.inbox = inbox
         self.clock = clock
         self.steps = steps
@@ -80,7 +83,11 @@ final class ControlDesk: Sendable {
             kept = kept.filter { time - $0.value.time < Self.keptTime }
             if let reply = kept[id]?.reply { return reply }
             let found = draw(id)
-            let reply = ControlReply(found?.status(now: now, clockSteps: steps(), gate.status))
+            var status = found?.status(now: now)
+            status?.clockSteps = steps()
+            status?.roster = gate.status
+            status?.tls = tls?.status
+            let reply = ControlReply(status)
             if found != nil { kept[id] = Kept(time: time, reply: reply) }
             return reply
         }
@@ -104,13 +111,10 @@ final class ControlDesk: Sendable {
 }
 
 extension OpenDraw {
-    fileprivate func status(now: Instant, clockSteps: Int, _ roster: RosterStatus?) -> DrawStatus {
+    fileprivate func status(now: Instant) -> DrawStatus {
         let snapshot = committer.snapshot
-        var status = DrawStatus(
+        return DrawStatus(
             summary(snapshot), of: agencies, snapshot.standings, late: snapshot.late, source: .service, now: now)
-        status.clockSteps = clockSteps
-        status.roster = roster
-        return status
     }
 
     fileprivate func summary(

@@ -2,6 +2,7 @@ import Domain
 import Foundation
 import Identity
 import Ledger
+import TLS
 
 /// The state of a draw with its agencies, for `bet-ingest status` and the control socket.
 struct DrawStatus: Codable {
@@ -28,6 +29,8 @@ struct DrawStatus: Codable {
     var clockSteps = 0
     /// Nil without a roster, or without a running service.
     var roster: RosterStatus?
+    /// Nil without TLS, or without a running service.
+    var tls: TLSStatus?
     /// The agencies that have sent something, by number.
     var agencies: [Agency]
     /// The expected agencies that have sent nothing, by number; nil if more than 200 are expected.
@@ -54,7 +57,7 @@ struct DrawStatus: Codable {
     }
 
     private enum CodingKeys: CodingKey {
-        case source, now, clockSteps, roster, agencies, silent
+        case source, now, clockSteps, roster, tls, agencies, silent
     }
 
     /// Reads one object with the fields of the summary, too.
@@ -65,6 +68,7 @@ struct DrawStatus: Codable {
         now = try values.decode(Instant.self, forKey: .now)
         clockSteps = try values.decode(Int.self, forKey: .clockSteps)
         roster = try values.decodeIfPresent(RosterStatus.self, forKey: .roster)
+        tls = try values.decodeIfPresent(TLSStatus.self, forKey: .tls)
         agencies = try values.decode([Agency].self, forKey: .agencies)
         silent = try values.decodeIfPresent([AgencyID].self, forKey: .silent)
     }
@@ -76,6 +80,7 @@ struct DrawStatus: Codable {
         try values.encode(now, forKey: .now)
         try values.encode(clockSteps, forKey: .clockSteps)
         try values.encodeIfPresent(roster, forKey: .roster)
+        try values.encodeIfPresent(tls, forKey: .tls)
         try values.encode(agencies, forKey: .agencies)
         try values.encodeIfPresent(silent, forKey: .silent)
     }

@@ -35,9 +35,7 @@ final class DialectConsultations: Sendable {
             return state.parked
         }
         for parked in waiting.values.joined() {
-            let decision = Self.decision(published.winners, parked.agency, wasParked: true)
-            parked.requester.deliver(decision)
-            parked.requester.log(decision)
+            parked.requester.answerConsultation(Self.decision(published.winners, parked.agency, wasParked: true))
         }
     }
 
@@ -57,8 +55,7 @@ final class DialectConsultations: Sendable {
             return state.parked
         }
         for parked in waiting.values.joined() {
-            parked.requester.deliver(Self.void)
-            parked.requester.log(Self.void)
+            parked.requester.answerConsultation(Self.void)
         }
     }
 

@@ -154,9 +154,9 @@ extension IngestConnection: Requester {
         switch decision {
         case .consult(let draw, let agency, let waits):
             let consultations = port.desk.draws.consultations(of: draw)
-            return consulted(consultations?.consult(agency, from: self, waits: waits) ?? .notDrawnYet)
+            return answerConsultation(consultations?.consult(agency, from: self, waits: waits) ?? .notDrawnYet)
         case .askDrawn(let draw):
-            return consulted(.drawn(port.desk.draws.isDrawn(draw)))
+            return answerConsultation(.drawn(port.desk.draws.isDrawn(draw)))
         case .left:
             port.desk.draws.leaveConsultations(self)
         default:
@@ -169,9 +169,22 @@ extension IngestConnection: Requester {
         if let answer { answers.send(answer) }
     }
 
-    private func consulted(_ decision: Decision) {
+    func answerConsultation(_ decision: Decision) {
+        let decision = disclosed(decision)
         deliver(decision)
         log(decision)
+    }
+
+    /// Replaces winners by a denial if the roster has changed since the question: names go to nobody else.
+    private func disclosed(_ decision: Decision) -> Decision {
+        guard case .winners(let agency, _, _, _) = decision, let dialect = port.dialect else { return decision }
+        let peer = Peer(address: PeerAddress(address), dialect: dialect.name)
+        do throws(AgencyGate.Denial) {
+            _ = try port.desk.gate.admit(agency, Proof(peer), on: port.desk.today)
+            return decision
+        } catch {
+            return .denied(agency, reason: error.reason)
+        }
     }
 
     func log(_ decision: Decision) {

@@ -19,9 +19,7 @@ package struct ClientTLS: Sendable {
         configuration.minimumTLSVersion = .tlsv13
         configuration.trustRoots = .certificates(try KeyPair.certificates(roots))
         configuration.shutdownTimeout = .milliseconds(200)
-        configuration.verifySignatureAlgorithms = [
-            .ed25519, .ecdsaSecp256R1Sha256, .ecdsaSecp384R1Sha384, .rsaPssRsaeSha256, .rsaPssRsaeSha384,
-        ]
+        configuration.verifySignatureAlgorithms = KeyPair.signatureAlgorithms
         if let pair {
             configuration.certificateChain = pair.sources
             configuration.privateKey = .privateKey(pair.key)

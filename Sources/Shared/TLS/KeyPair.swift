@@ -11,6 +11,11 @@ package struct KeyPair: Sendable {
     /// How many days before its end a certificate should be renewed.
     package static let warningDays = 14
 
+    /// The algorithms of a peer's key; Ed25519 is not among the library's defaults.
+    internal static let signatureAlgorithms: [SignatureAlgorithm] = [
+        .ed25519, .ecdsaSecp256R1Sha256, .ecdsaSecp384R1Sha384, .rsaPssRsaeSha256, .rsaPssRsaeSha384,
+    ]
+
     /// When the certificate ends, in seconds since 1970.
     package let validTo: Int
 

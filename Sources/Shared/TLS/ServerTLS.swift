@@ -112,9 +112,7 @@ package final class ServerTLS: Sendable {
         configuration.minimumTLSVersion = .tlsv13
         configuration.certificateVerification = roots.isEmpty ? .none : .optionalVerification
         configuration.trustRoots = .certificates(roots)
-        configuration.verifySignatureAlgorithms = [
-            .ed25519, .ecdsaSecp256R1Sha256, .ecdsaSecp384R1Sha384, .rsaPssRsaeSha256, .rsaPssRsaeSha384,
-        ]
+        configuration.verifySignatureAlgorithms = KeyPair.signatureAlgorithms
         // A peer that does not answer the end of a connection keeps nothing open for long.
         configuration.shutdownTimeout = .milliseconds(200)
         do {
@@ -131,6 +129,12 @@ package struct TLSStatus: Codable, Equatable, Sendable {
     package var validTo: Int
     /// Why the files are not in use, but those before them; nil if they are.
     package var fault: String?
+
+    package var lines: [String] {
+        let end = Instant(milliseconds: UInt64(max(0, validTo)) * 1000)
+        return ["TLS 1.3; the certificate ends at \(end)"]
+            + (fault.map { ["the certificate's files are faulty, those before them are in use: \($0)"] } ?? [])
+    }
 }
 
 extension LogEvent {
