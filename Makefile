@@ -42,7 +42,7 @@ check: toolchain lint test ## Run what CI runs: format, warnings as errors, impo
 tsan: toolchain ## Run the tests of threaded code under the thread sanitizer, and a canary race (fifteen minutes)
 	$(SWIFT_BUILD) --build-tests --sanitize=thread --scratch-path .build-tsan
 	TSAN_OPTIONS=halt_on_error=0:exitcode=66 swift test --skip-build --sanitize=thread --scratch-path .build-tsan \
-	  --filter 'BetIngestTests|WinnersServiceTests|IngestPortTests|UnauthenticatedPeerTests|RestartTests|Dialect|MonitorTests|FileLockTests|MailboxTests'
+	  --filter 'BetIngestTests|WinnersServiceTests|IngestPortTests|UnauthenticatedPeerTests|RestartTests|Dialect|MonitorTests|FileLockTests|MailboxTests|EntryTests|TLS'
 	! TSAN_CANARY=1 TSAN_OPTIONS=exitcode=66 swift test --skip-build --sanitize=thread --scratch-path .build-tsan \
 	  --filter RaceCanaryTests >.build-tsan/canary.log 2>&1
 	grep -qE 'WARNING: ThreadSanitizer: (data|Swift access) race' .build-tsan/canary.log

@@ -51,6 +51,20 @@ struct TLSKeysTests {
         try tls.services.stop()
     }
 
+    @Test("make demo-tls shows a rejected client, an agency that is cut off, and a draw without it; it ends its services")
+    func demo() throws {
+        let script = try ShellScript(
+            "TMPDIR=$PWD \(Repository.root)/scripts/demo-tls", in: try TemporaryFolder(),
+            environment: ["PROGRAMS": TestProgram.folder, "BETS": "300000"], seconds: 120)
+        #expect(script.code == 0, "\(script.errors)")
+        for text in [
+            "error: TLS: it does not know the root of this side's certificate", "action: authorize | result: fail",
+            "the service rejects this agency (notAuthorized)", "draw default takes no more bets",
+            "agency 1: 1317 bets stored, 5 winning bets", "roster changed: 6 agencies: 0 added, 0 removed, 1 changed",
+            "5 finished, 1 unfinished: 6",
+        ] { #expect(script.output.contains(text), "\(text): \(script.output)") }
+    }
+
     @Test("two roots at once: agencies of the old and the new authority enter")
     func twoRoots() throws {
         let tls = try TLSServices(agencies: [1])
