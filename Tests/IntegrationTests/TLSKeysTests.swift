@@ -51,7 +51,7 @@ struct TLSKeysTests {
         try tls.services.stop()
     }
 
-    @Test("make demo-tls shows a rejected client, an agency that is cut off, and a draw without it; it ends its services")
+    @Test("make demo-tls shows a rejected client, an agency that is cut off and the draw, and ends its services")
     func demo() throws {
         let script = try ShellScript(
             "TMPDIR=$PWD \(Repository.root)/scripts/demo-tls", in: try TemporaryFolder(),

@@ -20,8 +20,9 @@ final class ProgressFile: Sendable {
     private let disk: any Disk
     private let log: EventLog
     private let state: NIOLockedValueBox<State>
-    /// Held while the file is written, which blocks. Not a box of nothing: the thread sanitizer takes the place of an empty
-    /// value for that of what follows it.
+    /// Held while the file is written, which blocks.
+    ///
+    /// Not a box of nothing: the thread sanitizer takes the place of an empty value for that of what follows it.
     private let writing = NIOLock()
 
     init(_ folder: DrawFolder, _ progress: DrawProgress, on disk: any Disk, log: EventLog) {
