@@ -23,7 +23,7 @@ struct ServiceConnection {
                 channel.eventLoop.makeCompletedFuture {
                     try tls?.add(to: channel, host: endpoint.host)
                     try channel.pipeline.syncOperations.addHandler(
-                        MessageHandler(mailbox: mailbox, number: number))
+                        MessageHandler(mailbox: mailbox, number: number, isEncrypted: tls != nil))
                 }
             }
             .connect(host: endpoint.host, port: endpoint.port)
@@ -58,9 +58,11 @@ private final class MessageHandler: ChannelInboundHandler {
 
     private let mailbox: Mailbox
     private let number: Int
+    private let isEncrypted: Bool
     private var decoder = FrameDecoder(maxFrameBytes: Limits.largestMaxFrameBytes)
 
-    init(mailbox: Mailbox, number: Int) {
+    init(mailbox: Mailbox, number: Int, isEncrypted: Bool) {
+        self.isEncrypted = isEncrypted
         self.mailbox = mailbox
         self.number = number
     }
@@ -94,7 +96,7 @@ private final class MessageHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        fail(context, "TLS: \(TLSFault.text(error))")
+        fail(context, isEncrypted ? "TLS: \(TLSFault.text(error))" : "\(error)")
     }
 
     private func fail(_ context: ChannelHandlerContext, _ reason: String) {
