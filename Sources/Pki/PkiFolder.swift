@@ -54,9 +54,7 @@ struct PkiFolder {
     /// The authority that signs services and agencies.
     func authority(_ name: String = Self.issuing) throws -> CertificateForm.Authority {
         let key = keyPath(name)
-        if let mode = FileMode(of: key), mode.isOpenToOthers {
-            throw PkiError("\(key) has mode \(mode): other users can read the key; chmod 0600 \(key)")
-        }
+        if let fault = FileMode(of: key)?.fault(of: key, with: "the key") { throw PkiError(fault) }
         let pem = try text(key)
         guard let parsed = try? Certificate.PrivateKey(pemEncoded: pem) else {
             throw PkiError("\(key): a private key in PEM is expected")

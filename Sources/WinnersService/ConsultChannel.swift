@@ -18,8 +18,8 @@ final class ConsultChannel: FramedConnectionDelegate {
     var parkedUntil: NIODeadline?
     let dialect: (any Dialect)?
     private var resolveDeadline = NIODeadline.distantFuture
-    /// The time in which the files say that an agency has finished, after its last chunk was acknowledged.
     private static let denial = Message.error(.notAuthorized, EntryFault.answer).encoded[...]
+    /// The time in which the files say that an agency has finished, after its last chunk was acknowledged.
     private static let resolveTime = TimeAmount.seconds(1)
     private let loop: ConsultLoop
     private let peer: String

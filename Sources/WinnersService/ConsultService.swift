@@ -72,18 +72,12 @@ struct ConsultService {
             if lastReload + Self.reloadInterval <= .now {
                 lastReload = .now
                 reload(listeners)
-                status.withLockedValue {
-                    $0.roster = gate.status
-                    $0.tls = tls?.status
-                }
             }
             let changes = published.changes() + wanted.flatMap { published.load($0) }
             for change in changes { tell(listeners, change, published.known) }
             if !changes.isEmpty {
-                var now = WinnersStatus(published, isRunning: true)
-                now.roster = gate.status
-                now.tls = tls?.status
-                status.withLockedValue { [now] in $0 = now }
+                let now = WinnersStatus(published, isRunning: true)
+                status.withLockedValue { $0 = now }
             }
             let signal = stopSignal.wait(until: .now + Self.lookInterval) { $0 }
             if let signal {
@@ -115,7 +109,10 @@ struct ConsultService {
                 guard case .status = request else {
                     return reply(.failed("winners-service answers {\"status\":{}}; commands go to ingest.sock"))
                 }
-                reply(ControlReply(status.withLockedValue { $0 }))
+                var now = status.withLockedValue { $0 }
+                now.roster = gate.status
+                now.tls = tls?.status
+                reply(ControlReply(now))
             }
         } catch {
             log(.controlFailed(path: path, reason: "\(error)"))

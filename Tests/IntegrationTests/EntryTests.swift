@@ -62,6 +62,9 @@ struct EntryTests {
         if case .chunkProcessed(let chunk) = try socket.receiveMessage() { chunk.sequence } else { nil }
     }
 
+    /// A message of the dialect pipe.
+    private static func pipe(_ text: String) -> [UInt8] { UInt32(text.utf8.count).bigEndianBytes + Array(text.utf8) }
+
     private static let denied = Message.error(.notAuthorized, EntryFault.answer)
 
     @Test("on both ports a wrong token, an unknown and a disabled agency get the same answer, and nothing is stored")
@@ -258,7 +261,7 @@ struct EntryTests {
         let pipe = try guarded.services.ingest.waitForAddress(port: "pipe")
         func ask(_ text: String, from source: String) throws -> [UInt8] {
             let socket = try TestSocket(pipe, from: source)
-            try socket.send(UInt32(text.utf8.count).bigEndianBytes + Array(text.utf8))
+            try socket.send(Self.pipe(text))
             return Array(try socket.receiveToEnd().dropFirst(4))
         }
         let rejected = Array("REJECTED 0\n".utf8)
@@ -270,7 +273,7 @@ struct EntryTests {
         #expect(
             Set(answers).count == 1 && answers[0] == rejected, "\(answers.map { String(decoding: $0, as: UTF8.self) })")
         let socket = try TestSocket(pipe, from: "127.0.0.3")
-        try socket.send(UInt32(bet.utf8.count + 1).bigEndianBytes + Array("1\(bet)".utf8))
+        try socket.send(Self.pipe("1\(bet)"))
         #expect(try socket.receive(8).dropFirst(4) == Array("ACK\n".utf8)[...])
         try guarded.services.stop()
     }
@@ -281,12 +284,11 @@ struct EntryTests {
         let guarded = try Guarded(
             [line], settings: ["dialects.pipe=127.0.0.1:0", "draw.winningNumber=7574"])
         let pipe = try guarded.services.ingest.waitForAddress(port: "pipe")
-        func frame(_ text: String) -> [UInt8] { UInt32(text.utf8.count).bigEndianBytes + Array(text.utf8) }
         func question() throws -> TestSocket {
             let socket = try TestSocket(pipe, from: "127.0.0.3")
-            try socket.send(frame("1|Ana|Luz|30904465|1999-03-17|7574\n"))
+            try socket.send(Self.pipe("1|Ana|Luz|30904465|1999-03-17|7574\n"))
             #expect(try socket.receive(8).dropFirst(4) == Array("ACK\n".utf8)[...])
-            try socket.send(frame("CON|1"))
+            try socket.send(Self.pipe("CON|1"))
             return socket
         }
         let parked = try question()
@@ -302,8 +304,8 @@ struct EntryTests {
         try guarded.services.ingest.waitForLog("agency: 1 | peer: 127.0.0.3")
         try guarded.replace([line])
         let allowed = try TestSocket(pipe, from: "127.0.0.3")
-        try allowed.send(frame("CON|1"))
-        #expect(try allowed.receive(13) == frame("30904465\n"))
+        try allowed.send(Self.pipe("CON|1"))
+        #expect(try allowed.receive(13) == Self.pipe("30904465\n"))
         try guarded.services.stop()
     }
 

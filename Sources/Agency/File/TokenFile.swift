@@ -10,10 +10,7 @@ enum TokenFile {
         guard let mode = FileMode(of: path) else {
             throw TokenFileError(description: "agency.tokenFile: there is no file \(path)")
         }
-        if mode.isOpenToOthers {
-            throw TokenFileError(
-                description: "\(path) has mode \(mode): other users can read the token; chmod 0600 \(path)")
-        }
+        if let fault = mode.fault(of: path, with: "the token") { throw TokenFileError(description: fault) }
         let bytes: [UInt8]
         do throws(DiskError) {
             bytes = try DurableFile.read(path, on: PosixDisk()) ?? []

@@ -10,7 +10,7 @@ struct RosterCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "roster", abstract: "Check the roster of agencies, and make tokens for it.",
         discussion: """
-            roster.yaml says which agencies exist and who may speak for them (docs/security.md). A running service reads \
+            roster.yaml says which agencies exist and who may act for them (docs/security.md). A running service reads \
             it again within a second of a change, and keeps the one before it while the new one is faulty.
 
             EXAMPLES

@@ -200,12 +200,13 @@ extension DrawBook {
     ///
     /// - Returns: false after a stop.
     private mutating func recover(_ id: DrawID, ledgerID: UInt64, isOpening: Bool = false) throws -> Bool {
+        let expected = expected()
         let recovery = try DrawRecovery(
-            folder(id), agencies: expected().last, expectsLedger: setup.expectsLedger, on: office.disk,
+            folder(id), agencies: expected.last, expectsLedger: setup.expectsLedger, on: office.disk,
             time: office.clock(), ledgerID: ledgerID, isStopping: office.isStopping)
         guard let recovery else { return false }
         let draw = try OpenDraw(
-            recovery, configured: expected(), program: setup.program, office: office, inbox: inbox)
+            recovery, configured: expected, program: setup.program, office: office, inbox: inbox)
         var lifecycle = DrawLifecycle(
             draw, recovery: recovery, source: recovery.terms?.number ?? configuration.numberSource, office: office)
         draws.add(draw)

@@ -119,7 +119,7 @@ struct DialectSession: IngestSession {
         }
     }
 
-    /// Checks that the peer may speak for the agency of a request.
+    /// Checks that the peer may act for the agency of a request.
     private mutating func admit(_ request: DialectRequest, on today: Birthdate) throws(AgencyGate.Denial) {
         if case .echo = request { return }
         guard let named = request.agency ?? agency else { return try gate.admit(nameless: peer, on: today) }

@@ -112,7 +112,7 @@ package struct Listener: Sendable {
                                 .recvAllocator, value: loops.readBuffer(of: channel.eventLoop))
                             return try add(nil)
                         }
-                        try Self.addTLS(secure, to: channel, loops) { try add($0.publicKey) }
+                        try Self.addTLS(secure, to: channel, loops, complete: add)
                     }
                 }
                 .bind(host: endpoint.host, port: endpoint.port).wait()
@@ -124,7 +124,7 @@ package struct Listener: Sendable {
 
     private static func addTLS<Loop>(
         _ secure: Secure, to channel: any Channel, _ loops: EventLoops<Loop>,
-        complete: @escaping (TLSPeer) throws -> Void
+        complete: @escaping (_ publicKey: [UInt8]?) throws -> Void
     ) throws {
         let readBuffer = loops.encryptedReadBuffer(of: channel.eventLoop)
         try channel.syncOptions?.setOption(.recvAllocator, value: ReadBufferAllocator(readBuffer))

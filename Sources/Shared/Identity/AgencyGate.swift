@@ -5,14 +5,15 @@ private import Platform
 package import Shell
 private import Storage
 private import Synchronization
+private import WireProtocol
 
-/// Decides which peers may speak for which agencies, by the roster in use, and follows its file.
+/// Decides which peers may act for which agencies, by the roster in use, and follows its file.
 ///
-/// Without a roster every peer may speak for every agency.
+/// Without a roster every peer may act for every agency.
 ///
 /// Isolation: any thread; one thread calls ``reload()``.
 package final class AgencyGate: Sendable {
-    /// The permission of a peer to speak for an agency, checked again after each change of the roster and each midnight.
+    /// The permission of a peer to act for an agency, checked again after each change of the roster and each midnight.
     package struct Pass: Sendable {
         package let agency: AgencyID
         fileprivate let proof: Proof
@@ -178,10 +179,9 @@ package final class AgencyGate: Sendable {
             throw ConfigurationError(["roster: \(error)"])
         }
         guard let bytes else { throw ConfigurationError(["roster: there is no file \(path)"]) }
-        return (try RosterFile.read(path: path, text: String(decoding: bytes, as: UTF8.self)), sha256(bytes))
+        let roster = try RosterFile.read(path: path, text: String(decoding: bytes, as: UTF8.self))
+        return (roster, hexadecimal(SHA256.hash(data: bytes)))
     }
-
-    private static func sha256(_ bytes: [UInt8]) -> String { String("\(SecretDigest(of: bytes))".dropFirst(7)) }
 }
 
 /// The difference that a new roster makes.

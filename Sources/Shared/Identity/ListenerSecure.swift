@@ -1,4 +1,5 @@
 package import Connections
+private import Platform
 package import Shell
 package import TLS
 
@@ -7,8 +8,8 @@ extension Listener.Secure {
     package init(_ tls: ServerTLS, gate: AgencyGate, deadline: Duration, log: EventLog) {
         self.init(tls, deadline: deadline) { peer, reason in
             let reason = "TLS: \(reason)"
-            let address = peer.lastIndex(of: ":").map { String(peer[..<$0]) } ?? peer
-            gate.noteFailedHandshake(of: Peer(address: PeerAddress(address)), reason: reason)
+            let address = Endpoint(peer).flatMap { PeerAddress($0.host) }
+            gate.noteFailedHandshake(of: Peer(address: address), reason: reason)
             log(.denied(nil, peer: peer, reason: reason))
         }
     }

@@ -58,7 +58,7 @@ package struct Roster: Sendable {
         DrawAgencies(entries.values.filter { $0.fault(on: today) == nil }.map(\.agency))
     }
 
-    /// Decides whether a peer may speak for an agency.
+    /// Decides whether a peer may act for an agency.
     ///
     /// - Returns: the reason that it may not, for the operator and never for the peer; nil if it may.
     package func fault(of agency: AgencyID, _ proof: Proof, on today: Birthdate) -> String? {

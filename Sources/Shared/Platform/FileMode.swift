@@ -15,6 +15,14 @@ package struct FileMode: Equatable, Sendable, CustomStringConvertible {
     package var isOpenToOthers: Bool { bits & 0o077 != 0 }
     package var isWritableByOthers: Bool { bits & 0o022 != 0 }
 
+    /// The reason not to use a file that holds a secret, and the command that mends it; nil if only its owner can read it.
+    ///
+    /// - Parameter secret: for example `the key`.
+    package func fault(of path: String, with secret: String) -> String? {
+        isOpenToOthers
+            ? "\(path) has mode \(self): other users can read \(secret); chmod 0600 \(path)" : nil
+    }
+
     /// For example `0644`.
     package var description: String {
         let digits = String(bits, radix: 8)

@@ -25,9 +25,7 @@ package struct KeyPair: Sendable {
     ///   certificate's.
     package init(certificate: String, key: String) throws(ConfigurationError) {
         guard let mode = FileMode(of: key) else { throw ConfigurationError(["there is no file \(key)"]) }
-        if mode.isOpenToOthers {
-            throw ConfigurationError(["\(key) has mode \(mode): other users can read the key; chmod 0600 \(key)"])
-        }
+        if let fault = mode.fault(of: key, with: "the key") { throw ConfigurationError([fault]) }
         chain = try Self.certificates(certificate)
         do {
             self.key = try NIOSSLPrivateKey(file: key, format: .pem)

@@ -13,20 +13,6 @@ private import Storage
 ///
 /// Isolation: any thread; one thread calls ``reload()``.
 package final class ServerTLS: Sendable {
-    /// The paths of a service's files.
-    package struct Files: Equatable, Sendable {
-        package var certificate: String
-        package var key: String
-        /// The roots that may have signed a client's certificate: two at a time while one replaces the other.
-        package var clientRoots: [String]
-
-        package init(certificate: String, key: String, clientRoots: [String]) {
-            self.certificate = certificate
-            self.key = key
-            self.clientRoots = clientRoots
-        }
-    }
-
     /// A change of the files.
     package enum Change: Equatable, Sendable {
         /// New connections use the new files.
@@ -42,26 +28,17 @@ package final class ServerTLS: Sendable {
         var status: TLSStatus
     }
 
-    private let files: Files
-    private let interval: Duration
+    private let files: ServiceConfiguration.TLS
     private let state: NIOLockedValueBox<State>
 
     /// Reads the files; blocks.
     ///
-    /// - Parameter interval: how often ``reload()`` looks at the files.
     /// - Throws: ``ConfigurationError`` with what is wrong in which file.
-    package init(_ files: Files, interval: Duration) throws(ConfigurationError) {
+    package init(_ files: ServiceConfiguration.TLS) throws(ConfigurationError) {
         self.files = files
-        self.interval = interval
         let stamps = Self.stamps(files)
         let (context, status) = try Self.load(files)
         state = NIOLockedValueBox(State(context: context, stamps: stamps, status: status))
-    }
-
-    /// Reads the files of a configuration; blocks.
-    package convenience init(_ tls: ServiceConfiguration.TLS) throws(ConfigurationError) {
-        try self.init(
-            Files(certificate: tls.certificate, key: tls.key, clientRoots: tls.clientRoots), interval: tls.reload)
     }
 
     package var status: TLSStatus { state.withLockedValue { $0.status } }
@@ -73,7 +50,7 @@ package final class ServerTLS: Sendable {
     /// - Returns: what has changed; nil if nothing has.
     package func reload() -> Change? {
         let isDue = state.withLockedValue { state in
-            guard state.lastLook.duration(to: .now) >= interval else { return false }
+            guard state.lastLook.duration(to: .now) >= files.reload else { return false }
             state.lastLook = .now
             return true
         }
@@ -99,11 +76,12 @@ package final class ServerTLS: Sendable {
         NIOSSLServerHandler(context: state.withLockedValue { $0.context })
     }
 
-    private static func stamps(_ files: Files) -> [FileStamp?] {
+    private static func stamps(_ files: ServiceConfiguration.TLS) -> [FileStamp?] {
         ([files.certificate, files.key] + files.clientRoots).map { PosixDisk().stamp($0) }
     }
 
-    private static func load(_ files: Files) throws(ConfigurationError) -> (NIOSSLContext, TLSStatus) {
+    private static func load(_ files: ServiceConfiguration.TLS) throws(ConfigurationError) -> (NIOSSLContext, TLSStatus)
+    {
         let pair = try KeyPair(certificate: files.certificate, key: files.key)
         var roots: [NIOSSLCertificate] = []
         for path in files.clientRoots { roots += try KeyPair.certificates(path) }

@@ -3,12 +3,6 @@ package import NIOCore
 internal import NIOSSL
 private import NIOTLS
 
-/// The facts about a peer that a completed handshake has shown.
-package struct TLSPeer: Sendable {
-    /// The SubjectPublicKeyInfo of the client's certificate, in DER; nil without one.
-    package var publicKey: [UInt8]?
-}
-
 /// The handler between TLS and a connection's own: adds that one when the handshake is complete, and ends handshakes that
 /// are not.
 ///
@@ -22,10 +16,14 @@ package final class ServerTLSHandler: ChannelInboundHandler {
     /// The reaction to the end of a handshake.
     package struct Actions {
         /// Adds the connection's own handler to the pipeline.
-        package var complete: (TLSPeer) throws -> Void
+        ///
+        /// The SubjectPublicKeyInfo of the client's certificate, in DER; nil without one.
+        package var complete: (_ publicKey: [UInt8]?) throws -> Void
         package var fail: (_ reason: String) -> Void
 
-        package init(complete: @escaping (TLSPeer) throws -> Void, fail: @escaping (_ reason: String) -> Void) {
+        package init(
+            complete: @escaping (_ publicKey: [UInt8]?) throws -> Void, fail: @escaping (_ reason: String) -> Void
+        ) {
             self.complete = complete
             self.fail = fail
         }
@@ -57,7 +55,7 @@ package final class ServerTLSHandler: ChannelInboundHandler {
 
     package func handlerAdded(context: ChannelHandlerContext) {
         expiry = context.eventLoop.assumeIsolated().scheduleTask(in: deadline) { [self] in
-            fail(context, "the handshake was incomplete after \(Duration.nanoseconds(deadline.nanoseconds))")
+            fail("the handshake was incomplete after \(Duration.nanoseconds(deadline.nanoseconds))")
             context.close(promise: nil)
         }
     }
@@ -66,7 +64,7 @@ package final class ServerTLSHandler: ChannelInboundHandler {
         if case .handshakeCompleted? = event as? TLSUserEvent, let actions {
             endHandshake()
             do {
-                try actions.complete(try peer())
+                try actions.complete(try publicKey())
             } catch {
                 actions.fail(TLSFault.text(error))
                 context.close(promise: nil)
@@ -76,13 +74,13 @@ package final class ServerTLSHandler: ChannelInboundHandler {
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if actions != nil { return fail(context, TLSFault.text(error)) }  // TLS closes the channel
+        if actions != nil { return fail(TLSFault.text(error)) }  // TLS closes the channel
         if case NIOSSLError.uncleanShutdown = error { return }
         context.fireErrorCaught(error)
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
-        fail(context, "it disconnected during the handshake")
+        fail("it disconnected during the handshake")
         context.fireChannelInactive()
     }
 
@@ -91,13 +89,13 @@ package final class ServerTLSHandler: ChannelInboundHandler {
     }
 
     /// - Throws: the certificate has ended since a session that is resumed began.
-    private func peer() throws -> TLSPeer {
-        guard let certificate = tls.peerCertificate else { return TLSPeer() }
+    private func publicKey() throws -> [UInt8]? {
+        guard let certificate = tls.peerCertificate else { return nil }
         guard certificate.notValidAfter >= time(nil) else { throw EndedCertificate() }
-        return TLSPeer(publicKey: try certificate.extractPublicKey().toSPKIBytes())
+        return try certificate.extractPublicKey().toSPKIBytes()
     }
 
-    private func fail(_ context: ChannelHandlerContext, _ reason: String) {
+    private func fail(_ reason: String) {
         guard let actions else { return }
         endHandshake()
         actions.fail(reason)

@@ -75,7 +75,7 @@ package struct ServiceConfiguration: Sendable {
     /// The path of the calendar that opens the draws; nil: the draw is `draw.id`.
     package var calendar: String?
     package var operators: Operators
-    /// The file that says which agencies exist and who may speak for them; nil: anybody for the agencies 1 to `agencies`.
+    /// The file that says which agencies exist and who may act for them; nil: anybody for the agencies 1 to `agencies`.
     package var roster: String?
     /// Nil: the ports are plain.
     package var tls: TLS?

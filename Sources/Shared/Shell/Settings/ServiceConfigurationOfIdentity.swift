@@ -6,6 +6,7 @@ extension ServiceConfiguration {
         /// Paths of PEM files.
         package var certificate: String
         package var key: String
+        /// The roots that may have signed a client's certificate: two at a time while one replaces the other.
         package var clientRoots: [String]
         /// How often the files are looked at.
         package var reload: Duration
