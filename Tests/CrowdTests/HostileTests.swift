@@ -15,9 +15,21 @@ import WireProtocol
 struct HostileTests {
     private static let isFull = ProcessInfo.processInfo.environment["FAULTS"] == "full"
 
-    private func start(_ service: TestService, agencies: Int, _ folder: TemporaryFolder) throws -> TestProgram {
+    /// The start of a ClientHello of 512 bytes.
+    private static let clientHello: [UInt8] =
+        [0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3] + [UInt8](repeating: 7, count: 500)
+
+    private func start(
+        _ service: TestService, agencies: Int, _ folder: TemporaryFolder, settings: [String] = []
+    ) throws -> TestProgram {
         _ = try DescriptorLimit.raise()
-        return try TestProgram.start(service, data: folder.path + "/data", agencies: agencies, in: folder.path)
+        return try TestProgram.start(
+            service, data: folder.path + "/data", agencies: agencies, settings: settings, in: folder.path)
+    }
+
+    private func end(_ tunnel: TestProgram) throws {
+        tunnel.signal(SIGKILL)
+        _ = try tunnel.waitForExit()
     }
 
     private func stop(_ program: TestProgram) throws {
@@ -43,29 +55,15 @@ struct HostileTests {
     func slowHandshakes() throws {
         let size = Self.isFull ? 10_000 : 300
         let folder = try TemporaryFolder()
-        for arguments in [["init"], ["service", "--name", "127.0.0.1"]] {
-            let pki = try TestProgram("bet-ingest", ["pki"] + arguments, in: folder.path)
-            #expect(try pki.waitForExit() == 0)
-        }
-        _ = try DescriptorLimit.raise()
-        let service = try TestProgram.start(
-            .ingest, data: folder.path + "/data", agencies: 50,
-            settings: [
-                "tls.mode=required", "tls.certificate=pki/service.pem", "tls.key=pki/service.key",
-                "ingest.helloSeconds=3600",
-            ], in: folder.path)
+        let service = try start(
+            .ingest, agencies: 50, folder,
+            settings: try Tunnel.encryption(in: folder) + ["ingest.helloSeconds=3600"])
         let endpoint = try service.waitForAddress()
         // Regular agencies use OpenSSL, through a tunnel, whose cost is in both measurements.
-        let port = try Tunnel.freePort()
-        let tunnel = try Tunnel.start(
-            "client = yes\n[lottery]\naccept = 127.0.0.1:\(port)\nconnect = \(endpoint)\nCAfile = pki/root.pem\nverifyChain = yes\n",
-            in: folder)
+        let (regular, tunnel) = try Tunnel.open(to: endpoint, in: folder)
         // The start of a ClientHello of 512 bytes, which never ends.
-        try compare(
-            "slow handshakes", size, service, crowd: endpoint, regular: Endpoint(host: "127.0.0.1", port: port)
-        ) { _ in [0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3] + [UInt8](repeating: 7, count: 500) }
-        tunnel.signal(SIGKILL)
-        _ = try tunnel.waitForExit()
+        try compare("slow handshakes", size, service, crowd: endpoint, regular: regular) { _ in Self.clientHello }
+        try end(tunnel)
         try stop(service)
     }
 
@@ -127,14 +125,47 @@ struct HostileTests {
 
     @Test("frames that claim 4 GB, silence, half-open connections and storms keep the service within its memory")
     func storms() throws {
-        let environment = ProcessInfo.processInfo.environment
-        let attempts = environment["STORM"].flatMap(Int.init) ?? (Self.isFull ? 200_000 : 5_000)
         let folder = try TemporaryFolder()
         let service = try start(.ingest, agencies: 5, folder)
         let endpoint = try service.waitForAddress()
+        let hello = Message.hello(Hello(agency: AgencyID(9))).encoded
+        try storm("storms", service, at: endpoint, regular: endpoint, kinds: [[], Self.claim, [0, 0, 0], hello])
+        try stop(service)
+    }
+
+    @Test(
+        "the same on the TLS port: frames, silence, the starts of handshakes, and frames of 4 GB after a handshake",
+        .enabled(if: Tunnel.isInstalled, "skipped: stunnel is not installed (Debian's stunnel4)"))
+    func encryptedStorms() throws {
+        let folder = try TemporaryFolder()
+        let service = try start(.ingest, agencies: 5, folder, settings: try Tunnel.encryption(in: folder))
+        let endpoint = try service.waitForAddress()
+        let (inner, tunnel) = try Tunnel.open(to: endpoint, in: folder)
+        let record: [UInt8] = [0x17, 3, 3, 0xFF, 0xFF]
+        try storm(
+            "storms on TLS", service, at: endpoint, regular: inner,
+            kinds: [[], Self.claim, Self.clientHello, Array(Self.clientHello.prefix(40)), record])
         let before = service.residentBytes
-        let claim: [UInt8] = [0xFF, 0xFF, 0xFF, 0xFF]
-        let kinds: [[UInt8]] = [[], claim, [0, 0, 0], Message.hello(Hello(agency: AgencyID(9))).encoded]
+        for _ in 0..<(Self.isFull ? 5000 : 200) {
+            let socket = try TestSocket(inner)
+            try socket.send(Self.claim)
+            #expect(try !socket.receiveToEnd().isEmpty)
+        }
+        #expect(service.residentBytes - before < 100 << 20)
+        _ = try HonestAgencies(5, inner).work(chunks: 5)
+        try end(tunnel)
+        try stop(service)
+    }
+
+    private static let claim: [UInt8] = [0xFF, 0xFF, 0xFF, 0xFF]
+
+    /// Opens connections, each of which sends bytes of one of `kinds` and closes; then holds many that send nothing.
+    private func storm(
+        _ name: String, _ service: TestProgram, at endpoint: Endpoint, regular: Endpoint, kinds: [[UInt8]]
+    ) throws {
+        let environment = ProcessInfo.processInfo.environment
+        let attempts = environment["STORM"].flatMap(Int.init) ?? (Self.isFull ? 200_000 : 5_000)
+        let before = service.residentBytes
         for attempt in 0..<attempts {
             guard let socket = Crowd.connect(to: endpoint) else {
                 Issue.record("attempt \(attempt) was not accepted")
@@ -147,14 +178,14 @@ struct HostileTests {
         let halfOpen = Crowd()
         let held = Self.isFull ? 10_000 : 500
         #expect(halfOpen.connect(held, to: endpoint) == held)
-        let regular = try HonestAgencies(5, endpoint)
-        _ = try regular.work(chunks: 5)
+        let agencies = try HonestAgencies(5, regular)
+        _ = try agencies.work(chunks: 5)
         let after = service.residentBytes
         try writeOutput(
-            "storms: \(attempts) connection attempts, \(held) half-open connections; resident memory \(before >> 20) MB "
+            "\(name): \(attempts) connection attempts, \(held) half-open connections; resident memory \(before >> 20) MB "
                 + "before, \(after >> 20) MB after")
         #expect(after < 300 << 20)
-        try stop(service)
+        halfOpen.closeAll()
     }
 
     @Test("others are served despite an agency that reconnects constantly and another that consults constantly")
@@ -162,7 +193,28 @@ struct HostileTests {
         let folder = try TemporaryFolder()
         let service = try start(.ingest, agencies: 5, folder)
         let winners = try start(.winners, agencies: 5, folder)
-        let (ingest, consult) = (try service.waitForAddress(), try winners.waitForAddress())
+        try reconnect("reconnections", ingest: service.waitForAddress(), winners: winners.waitForAddress())
+        try stop(service)
+        try stop(winners)
+    }
+
+    @Test(
+        "the same over TLS, with a handshake for each connection",
+        .enabled(if: Tunnel.isInstalled, "skipped: stunnel is not installed (Debian's stunnel4)"))
+    func encryptedReconnections() throws {
+        let folder = try TemporaryFolder()
+        let settings = try Tunnel.encryption(in: folder)
+        let service = try start(.ingest, agencies: 5, folder, settings: settings)
+        let winners = try start(.winners, agencies: 5, folder, settings: settings)
+        let (ingest, outer) = try Tunnel.open(to: service.waitForAddress(), in: folder)
+        let (consult, other) = try Tunnel.open(to: winners.waitForAddress(), in: folder)
+        try reconnect("reconnections over TLS", ingest: ingest, winners: consult)
+        for tunnel in [outer, other] { try end(tunnel) }
+        try stop(service)
+        try stop(winners)
+    }
+
+    private func reconnect(_ name: String, ingest: Endpoint, winners: Endpoint) throws {
         let count = Self.isFull ? 10_000 : 300
         for _ in 0..<count {
             let socket = try TestSocket(ingest)
@@ -170,7 +222,7 @@ struct HostileTests {
         }
         let regular = try HonestAgencies(4, ingest)
         _ = try regular.work(chunks: 5)
-        let asker = try TestSocket(consult)
+        let asker = try TestSocket(winners)
         try asker.send(.hello(Hello(agency: AgencyID(1))))
         _ = try asker.receiveMessage()
         let question = Message.consultWinners(waitMilliseconds: 0).encoded
@@ -181,8 +233,6 @@ struct HostileTests {
                 return
             }
         }
-        try writeOutput("reconnections: \(count) of one agency, \(count) consultations of another")
-        try stop(service)
-        try stop(winners)
+        try writeOutput("\(name): \(count) of one agency, \(count) consultations of another")
     }
 }

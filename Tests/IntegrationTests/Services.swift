@@ -75,8 +75,10 @@ final class Services {
     }
 
     /// Connects, sends HELLO and receives WELCOME.
-    func join(_ agency: Int) throws -> (TestSocket, Welcome) {
-        let socket = try TestSocket(ingestAddress)
+    ///
+    /// - Parameter tunnel: where to connect instead of the service's own address.
+    func join(_ agency: Int, through tunnel: Endpoint? = nil) throws -> (TestSocket, Welcome) {
+        let socket = try TestSocket(tunnel ?? ingestAddress)
         try socket.send(.hello(Hello(agency: AgencyID(UInt32(agency)))))
         guard case .welcome(let welcome) = try socket.receiveMessage() else {
             throw TestProgram.Failure.deadline("WELCOME", log: ingest.log)

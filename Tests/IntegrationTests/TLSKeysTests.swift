@@ -91,6 +91,28 @@ struct TLSKeysTests {
         try tls.services.stop()
     }
 
+    @Test("an agency of a root that was removed meanwhile does not enter, not even with its old TLS session")
+    func removedRoot() throws {
+        let tls = try TLSServices(agencies: [1])
+        let other = try TemporaryFolder()
+        try TLSServices.pki(["init"], other)
+        let mark = tls.folder.path + "/removed"
+        let steps = [Message.hello(Hello(agency: AgencyID(1))), .chunk(Samples.chunk(agency: 1, sequence: 1))].map {
+            TLSTests.hexadecimal($0.encoded)
+        }
+        let client = try tls.foreign("agency-1", steps + ["wait:\(mark)"], options: ["--resume"])
+        try tls.services.ingest.waitForLog("action: apuesta_recibida")
+        let roots = tls.pki.certificatePath("root")
+        let new = PkiFolder(path: other.path + "/pki")
+        try new.text(new.certificatePath("root")).write(toFile: roots, atomically: true, encoding: .utf8)
+        try tls.services.ingest.waitForLog("action: load_certificate | result: success", count: 2)
+        try "".write(toFile: mark, atomically: true, encoding: .utf8)
+        _ = try client.waitForExit()
+        let lines = client.standardOutput.split(separator: "\n").map(String.init)
+        #expect(lines.count == 4 && lines[2] == "not resumed" && lines[3].hasPrefix("error:"), "\(lines)")
+        try tls.services.stop()
+    }
+
     @Test("a clock a year ahead: the service rejects agencies, an agency rejects the service, both say why")
     func clockAhead() throws {
         let tls = try TLSServices(agencies: [1])

@@ -75,11 +75,11 @@ struct UnauthenticatedPeerTests {
         try ports.services.stop()
     }
 
-    @Test("nine bytes of an unauthenticated peer reserve nothing")
-    func nineBytes() throws {
-        let services = try Services(agencies: 2, settings: Self.small)
-        let (regular, _) = try services.join(1)
-        let peers = try (0..<16).map { _ in try TestSocket(services.ingestAddress) }
+    @Test("nine bytes of an unauthenticated peer reserve nothing, in plain and over TLS", arguments: Entrance.all)
+    func nineBytes(_ entrance: Entrance) throws {
+        let ports = try EncryptedPort(entrance, agencies: 2, settings: Self.small)
+        let (regular, _) = try ports.services.join(1, through: ports.address)
+        let peers = try (0..<16).map { _ in try TestSocket(ports.address) }
         for peer in peers { try peer.send([0, 0, 0, 1, 0x77, 0, 0x10, 0, 0]) }
         #expect(try regularChunks(regular, 20) < .seconds(1))
         for peer in peers {
@@ -88,7 +88,7 @@ struct UnauthenticatedPeerTests {
                 continue
             }
         }
-        try services.stop()
+        try ports.stop()
     }
 
     @Test("an announced message as large as the whole buffer delays no other agency")
@@ -243,17 +243,17 @@ struct UnauthenticatedPeerTests {
         try ports.services.stop()
     }
 
-    @Test("repeated chunks delay only their own connection")
-    func repetitions() throws {
-        let services = try Services(agencies: 5)
+    @Test("repeated chunks delay only their own connection, in plain and over TLS", arguments: Entrance.all)
+    func repetitions(_ entrance: Entrance) throws {
+        let ports = try EncryptedPort(entrance, agencies: 5)
         let large = Samples.chunk(sequence: 1, bets: (0..<20_000).map(Samples.bet))
         let repeaters = try (2...4).map { agency in
-            let (socket, _) = try services.join(agency)
+            let (socket, _) = try ports.services.join(agency, through: ports.address)
             try socket.send(.chunk(large))
             _ = try socket.receiveMessage()
             return socket
         }
-        let (regular, _) = try services.join(1)
+        let (regular, _) = try ports.services.join(1, through: ports.address)
         let threads = repeaters.map { socket in
             NamedThread("repeater") {
                 for _ in 0..<6 { try? socket.send(.chunk(large)) }
@@ -269,6 +269,6 @@ struct UnauthenticatedPeerTests {
             }
         }
         for thread in threads { thread.join() }
-        try services.stop()
+        try ports.stop()
     }
 }

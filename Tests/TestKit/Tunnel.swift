@@ -1,5 +1,6 @@
 import Foundation
 private import Glibc
+package import Platform
 
 /// stunnel, a TLS tunnel that shares no code with Quiniela.
 package enum Tunnel {
@@ -30,5 +31,27 @@ package enum Tunnel {
         let program = try TestProgram(path ?? "/usr/bin/stunnel", [file], in: folder.path)
         try program.waitForLog("Configuration successful")
         return program
+    }
+
+    /// Makes a root and a certificate for 127.0.0.1 with the real `bet-ingest pki`.
+    ///
+    /// - Returns: the services' settings for TLS on their ports.
+    package static func encryption(in folder: TemporaryFolder) throws -> [String] {
+        for arguments in [["init"], ["service", "--name", "127.0.0.1"]] {
+            let pki = try TestProgram("bet-ingest", ["pki"] + arguments, in: folder.path)
+            guard try pki.waitForExit() == 0 else { throw TestProgram.Failure.deadline("pki", log: pki.log) }
+        }
+        return ["tls.mode=required", "tls.certificate=pki/service.pem", "tls.key=pki/service.key"]
+    }
+
+    /// Starts stunnel in front of a port with TLS, whose certificate it checks; end it with SIGKILL.
+    ///
+    /// - Returns: where clients without TLS connect.
+    package static func open(to endpoint: Endpoint, in folder: TemporaryFolder) throws -> (Endpoint, TestProgram) {
+        let port = try freePort()
+        let program = try start(
+            "client = yes\n[lottery]\naccept = 127.0.0.1:\(port)\nconnect = \(endpoint)\nCAfile = pki/root.pem\nverifyChain = yes\n",
+            in: folder)
+        return (Endpoint(host: "127.0.0.1", port: port), program)
     }
 }
