@@ -44,7 +44,7 @@ package enum Tunnel {
         return ["tls.mode=required", "tls.certificate=pki/service.pem", "tls.key=pki/service.key"]
     }
 
-    /// Starts stunnel in front of a port with TLS, whose certificate it checks; end it with SIGKILL.
+    /// Starts stunnel as the client of a port with TLS, whose certificate it checks; end it with SIGKILL.
     ///
     /// - Returns: where clients without TLS connect.
     package static func open(to endpoint: Endpoint, in folder: TemporaryFolder) throws -> (Endpoint, TestProgram) {
