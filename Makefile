@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: help build pki demo demo-day demo-tls test check tsan faults soak fuzz mutants lint format dataset clean remove-draws toolchain
+.PHONY: help build pki console console-program demo demo-day demo-console demo-tls test check tsan faults soak fuzz mutants lint format dataset clean remove-draws toolchain
 
 # With colors the compiler's options depend on whether a terminal reads the output, and each change between a terminal
 # and a pipe compiles everything again.
@@ -23,11 +23,20 @@ build: toolchain ## Build the three programs (release)
 pki: toolchain ## Build bet-ingest pki, which makes keys and certificates (release)
 	scripts/release bet-ingest-pki
 
+console-program: toolchain
+	scripts/release console
+
+console: build console-program ## Run the demo's draw with the operator's page beside it, until Ctrl-C
+	CONSOLE=1 scripts/demo
+
 demo: build ## Run a draw of five agencies and show its winners; KEEP=1 keeps its folder
 	scripts/demo
 
-demo-day: build ## Run a day of five draws and 20 agencies in two minutes; KEEP=1 keeps its folder
+demo-day: build $(if $(filter 1,$(CONSOLE)),console-program) ## Run a day of five draws and 20 agencies in two minutes; CONSOLE=1 with the page; KEEP=1 keeps its folder
 	scripts/demo-day
+
+demo-console: ## Run demo-day with the operator's page at a printed address
+	$(MAKE) demo-day CONSOLE=1
 
 demo-tls: build pki ## Run a draw with keys, a roster and TLS, a rejected client and an agency that is cut off; KEEP=1 keeps its folder
 	scripts/demo-tls
@@ -102,7 +111,7 @@ mutants: toolchain ## Break the code in known ways, one at a time, and show that
 	scripts/mutants $(ONLY)
 
 clean: ## Remove build products, and nothing else
-	rm -rf .build .build-tsan .build-faults .build-mutants Fuzzing/.build Benchmarks/.build Benchmarks/Echo/.build Benchmarks/rivals/build
+	rm -rf .build .build-tsan .build-faults .build-mutants .build-browser Fuzzing/.build Benchmarks/.build Benchmarks/Echo/.build Benchmarks/rivals/build
 
 remove-draws: ## Remove the draws of ./data with every bet in them, unless a service is using them
 	@scripts/remove-draws

@@ -34,13 +34,18 @@ extension Target.Dependency {
     static let x509 = product(name: "X509", package: "swift-certificates")
     static let asn1 = product(name: "SwiftASN1", package: "swift-asn1")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
+    static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
+    static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let hummingbirdTLS = product(name: "HummingbirdTLS", package: "hummingbird")
     static let yams = product(name: "Yams", package: "Yams")
 }
 
 /// The rooms, as dependencies of the tests.
 let rooms: [Target.Dependency] = [
     "AgencyLanguages", "Shell", "Connections", "Control", "Dialects", "Domain", "Identity", "Ledger", "Platform",
-    "Storage", "TLS", "WireProtocol",
+    "Monitoring", "Storage", "TLS", "WireProtocol",
 ]
 
 let package = Package(
@@ -50,6 +55,7 @@ let package = Package(
         .executable(name: "winners-service", targets: ["WinnersService"]),
         .executable(name: "bet-ingest-pki", targets: ["Pki"]),
         .executable(name: "agency", targets: ["Agency"]),
+        .executable(name: "console", targets: ["Console"]),
         // For FaultTests, which load it into bet-ingest with LD_PRELOAD. No target links it.
         .library(name: "FaultShim", type: .dynamic, targets: ["CFaultShim"]),
     ],
@@ -70,7 +76,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
         // Certificates: bet-ingest pki makes, signs and lists them.
         .package(url: "https://github.com/apple/swift-certificates", exact: "1.21.1"),
+        // HTTP for the console, the only program that links it.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
         // Dependencies of the above, named here to fix their versions (ADR 14).
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
         .package(url: "https://github.com/apple/swift-asn1", exact: "1.7.4"),
         .package(url: "https://github.com/apple/swift-atomics", exact: "1.3.0"),
         .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
@@ -89,7 +99,7 @@ let package = Package(
         .room("AgencyLanguages", ["Domain", "WireProtocol"]),
         .room("Storage", ["Platform", "CLinux"]),
         .room("Ledger", ["Domain", "Platform", "Storage", "WireProtocol"]),
-        .room("Control", ["Domain", "Ledger", "Platform", "Storage", .nioCore, .nioPosix]),
+        .room("Monitoring", [.nioConcurrencyHelpers]),
         .room(
             "Shell",
             [
@@ -103,21 +113,26 @@ let package = Package(
         .room(
             "Connections",
             [
-                "Dialects", "Domain", "Ledger", "Platform", "Storage", "TLS", "WireProtocol", .nioCore, .nioPosix,
-                .nioConcurrencyHelpers, .deque,
+                "Dialects", "Domain", "Ledger", "Monitoring", "Platform", "Storage", "TLS", "WireProtocol", .nioCore,
+                .nioPosix, .nioConcurrencyHelpers, .deque,
             ]),
         .room(
             "Identity",
             [
-                "Connections", "Dialects", "Domain", "Ledger", "Platform", "Shell", "Storage", "TLS", "WireProtocol",
-                .nioConcurrencyHelpers, .yams,
+                "Connections", "Dialects", "Domain", "Ledger", "Monitoring", "Platform", "Shell", "Storage", "TLS",
+                "WireProtocol", .nioConcurrencyHelpers, .yams,
+            ]),
+        .room(
+            "Control",
+            [
+                "Domain", "Identity", "Ledger", "Monitoring", "Platform", "Storage", "TLS", .nioCore, .nioPosix,
             ]),
         .executableTarget(
             name: "BetIngest",
             dependencies: [
-                "Shell", "Connections", "Control", "Dialects", "Domain", "Identity", "Ledger", "Platform", "Storage",
-                "TLS",
-                "WireProtocol", "Version", .nioCore, .nioConcurrencyHelpers, .deque, .argumentParser, .logging, .yams,
+                "Shell", "Connections", "Control", "Dialects", "Domain", "Identity", "Ledger", "Monitoring", "Platform",
+                "Storage", "TLS", "WireProtocol", "Version", .nioCore, .nioConcurrencyHelpers, .deque, .argumentParser,
+                .logging, .yams,
             ],
             swiftSettings: settings
         ),
@@ -134,9 +149,8 @@ let package = Package(
         .executableTarget(
             name: "WinnersService",
             dependencies: [
-                "Shell", "Connections", "Control", "Dialects", "Domain", "Identity", "Ledger", "Platform", "Storage",
-                "TLS",
-                "WireProtocol", "Version", .nioCore, .nioConcurrencyHelpers, .argumentParser,
+                "Shell", "Connections", "Control", "Dialects", "Domain", "Identity", "Ledger", "Monitoring", "Platform",
+                "Storage", "TLS", "WireProtocol", "Version", .nioCore, .nioConcurrencyHelpers, .argumentParser,
             ],
             swiftSettings: settings
         ),
@@ -145,6 +159,21 @@ let package = Package(
             dependencies: [
                 "AgencyLanguages", "Shell", "Domain", "Ledger", "Platform", "Storage", "TLS", "WireProtocol", "Version",
                 .nioCore, .nioPosix, .deque, .argumentParser, .logging,
+            ],
+            swiftSettings: settings
+        ),
+        // The page, metrics and health. A program of its own, so that nobody who only builds the services builds hummingbird.
+        .executableTarget(
+            name: "Console",
+            dependencies: [
+                "Control", "Domain", "Identity", "Ledger", "Monitoring", "Platform", "Shell", "Storage", "TLS",
+                "Version",
+                .argumentParser, .logging, .hummingbird, .hummingbirdCore, .hummingbirdTLS, .httpTypes,
+                .serviceLifecycle, .nioCore,
+                .nioPosix,
+            ],
+            resources: [
+                .embedInCode("Page/console.css"), .embedInCode("Page/console.js"), .embedInCode("Page/icon.svg"),
             ],
             swiftSettings: settings
         ),
@@ -182,11 +211,14 @@ let package = Package(
             name: "AgencyTests", dependencies: rooms + ["Agency", "TestKit", .logging, .inMemoryLogging],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "ConsoleTests", dependencies: rooms + ["Console", "TestKit"], swiftSettings: settings),
         // Real processes over both ports; needs the programs but does not link them.
         .testTarget(
             name: "IntegrationTests",
             dependencies: rooms + [
-                "TestKit", "BetIngest", "WinnersService", "Agency", "Pki", .nioConcurrencyHelpers, .crypto, .x509,
+                "TestKit", "BetIngest", "WinnersService", "Agency", "Console", "Pki", .nioConcurrencyHelpers, .crypto,
+                .x509,
             ],
             swiftSettings: settings
         ),

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes the compose file of a draw with N agencies: both services and client1 … clientN. With N = 0 it has only the
+# Writes the compose file of a draw with N agencies: both services, the console and client1 … clientN. With N = 0 it has only the
 # services, and config.yaml gives the number of agencies.
 #
 #   ./generar-compose.sh docker/compose.yaml 5
@@ -55,7 +55,8 @@ compose() {
 #
 # The environment sets only what containers change: paths, host names, the number of agencies. Everything else is in
 # config.yaml, which is mounted: after a change, restart without building again. No port is published; the services and
-# the agencies share a network of their own. They may start in any order, so none waits for another.
+# the agencies share a network of their own, and the console is on 127.0.0.1:12349 of this machine. They may start in any
+# order, so none waits for another.
 name: quiniela
 
 # A missing file is an error; by default Docker would create an empty folder in its place.
@@ -68,6 +69,12 @@ x-config: &config
   target: /quiniela/config.yaml
   read_only: true
   bind: *existing
+
+# The control sockets and the operator's token.
+x-control: &control
+  type: volume
+  source: control
+  target: /quiniela/data/control
 
 x-agency: &agency
   image: quiniela-agency
@@ -95,9 +102,10 @@ services:
       - type: volume
         source: data
         target: /quiniela/data
-    # Checks that something listens on port 12345 (0x3039). A connection would prove no more, and would be logged.
+      - *control
+    # The service itself answers, on its control socket.
     healthcheck:
-      test: [CMD, grep, -q, ":3039 00000000:0000 0A", /proc/net/tcp]
+      test: [CMD-SHELL, "bet-ingest status --output json | grep -q '\\"source\\":\\"service\\"'"]
       interval: 10s
 
   winners:
@@ -113,8 +121,34 @@ services:
         source: data
         target: /quiniela/data
         read_only: true
+      - *control
     healthcheck:
-      test: [CMD, grep, -q, ":303A 00000000:0000 0A", /proc/net/tcp]
+      test: [CMD-SHELL, "winners-service status --output json | grep -q '\\"isRunning\\":true'"]
+      interval: 10s
+
+  # On the host's network, so that its loopback address is the host's: nobody else reaches the page. It needs no network to
+  # the services, only their sockets.
+  console:
+    image: quiniela-console
+    pull_policy: never
+    restart: on-failure:5
+    network_mode: host
+    environment:
+      QUINIELA_DATA: /quiniela/data
+      QUINIELA_CONSOLE_LISTEN: 127.0.0.1:12349
+    volumes:
+      - *config
+      - type: volume
+        source: data
+        target: /quiniela/data
+        read_only: true
+      - *control
+    healthcheck:
+      test:
+        - CMD
+        - bash
+        - -c
+        - exec 3<>/dev/tcp/127.0.0.1/12349; printf 'GET /live HTTP/1.1\\r\\nHost:localhost\\r\\nConnection:close\\r\\n\\r\\n' >&3; grep -q live <&3
       interval: 10s
 
 SERVICES
@@ -141,7 +175,7 @@ NOTE
 AGENCY
     id=$((id + 1))
   done
-  printf 'volumes:\n  data:\n'
+  printf 'volumes:\n  data:\n  control:\n'
 }
 
 # Written to a new file beside FILE and renamed, so that FILE is never partial; written directly if FILE is not regular.

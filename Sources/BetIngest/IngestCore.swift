@@ -1,6 +1,7 @@
 import Connections
 import Identity
 import Ledger
+import Monitoring
 import Shell
 
 /// The wired parts of the ingest service that all draws share, except threads and ports.
@@ -10,6 +11,9 @@ struct IngestCore: Sendable {
     let desk: IngestDesk
     let budget: FrameBudget
     let worker: IngestWorker
+    let connections: ConnectionCount
+    let ends = ConnectionEnds()
+    let figures = IngestFigures()
 
     init(
         configuration: ServiceConfiguration, gate: AgencyGate = AgencyGate(),
@@ -22,5 +26,6 @@ struct IngestCore: Sendable {
             draws: OpenDraws(fixed: configuration.dialectDraws, clock: clock), gate: gate, queue: queue,
             limits: WelcomeLimits(maxFrameBytes: ingest.maxFrameBytes, window: ingest.window), clock: clock, log: log)
         worker = IngestWorker(queue: queue)
+        connections = ConnectionCount(max: ingest.queueCapacity, maxPerAddress: ingest.maxPerAddress)
     }
 }

@@ -132,6 +132,7 @@ struct IngestMain {
             event.cutOff = missed.cutOff
             try office.events.append(event)
             office.log(.drawMissed(missed.draw))
+            office.figures.addMissedDraw()
         }
     }
 }

@@ -58,6 +58,7 @@ struct IngestService {
         let office = DrawOffice(
             disk: disk, clock: clock, log: log, events: try DrawEvents(folder.data, on: disk),
             configuredNumber: configuration.winningNumber, needsFourEyes: configuration.operators.needFourEyes,
+            figures: core.figures,
             isStopping: { inbox.isStopping })
         let setup = DrawBook.Setup(
             configuration: configuration, gate: gate, program: program, expectsLedger: expectsLedger)
@@ -97,8 +98,12 @@ struct IngestService {
 
     /// Opens the control socket; without it the service runs on.
     private func openControl(_ core: IngestCore, _ drawClock: DrawClock) -> ControlServer? {
+        let metrics = IngestMetrics(
+            core: core, tls: tls, program: program, data: folder.data.path, disk: disk,
+            steps: { drawClock.stepCount }, lostLines: { [log] in log.lostLines },
+            isStopping: { [inbox] in inbox.isStopping })
         let desk = ControlDesk(
-            draws: core.desk.draws, gate: gate, tls: tls, inbox: inbox, clock: clock, steps: { drawClock.stepCount })
+            draws: core.desk.draws, gate: gate, tls: tls, inbox: inbox, clock: clock, metrics: metrics)
         do {
             return try ControlServer(folder.data.ingestSocket, users: configuration.operators.users) {
                 desk.handle($0, $1, $2)

@@ -27,8 +27,7 @@ struct RunningIngest {
         let ingest = configuration.ingest
         listener = try IngestListener(
             configuration.ingestPorts(core), loops: ingest.loops,
-            connections: ConnectionCount(max: ingest.queueCapacity, maxPerAddress: ingest.maxPerAddress),
-            queue: core.desk.queue, budget: core.budget,
+            connections: core.connections, ends: core.ends, queue: core.desk.queue, budget: core.budget,
             secure: tls.map { .init($0, gate: core.desk.gate, deadline: ingest.helloDeadline, log: log) }, log: log)
         clockThread = NamedThread("clock") { clock.run() }
         workers = WorkerPool(count: ingest.workers, worker: core.worker)
@@ -60,7 +59,7 @@ extension ServiceConfiguration {
     fileprivate func ingestPorts(_ core: IngestCore) -> [(port: IngestPort, endpoint: Endpoint)] {
         let dialects = dialects.filter { !$0.isWinners }
         return ([(nil, ingest.listen)] + dialects.map { ($0.dialect, $0.endpoint) }).map { dialect, endpoint in
-            (IngestPort(self, dialect: dialect, desk: core.desk), endpoint)
+            (IngestPort(self, dialect: dialect, desk: core.desk, ends: core.ends), endpoint)
         }
     }
 }

@@ -3,6 +3,7 @@ import Dialects
 import Domain
 import Identity
 import Ledger
+import Monitoring
 import NIOCore
 import Platform
 import Shell
@@ -20,7 +21,8 @@ struct ConsultListener {
     /// - Throws: ``ListenFailure``.
     init(
         _ endpoint: Endpoint, key: String, dialect: (any Dialect)?, loops count: Int?, connections: ConnectionCount,
-        draws: KnownDraws, load: @escaping @Sendable (DrawID) -> Void, deadlines: ConnectionDeadlines, gate: AgencyGate,
+        ends: ConnectionEnds, figures: ConsultFigures, draws: KnownDraws, load: @escaping @Sendable (DrawID) -> Void,
+        deadlines: ConnectionDeadlines, gate: AgencyGate,
         tls: ServerTLS?, log: EventLog
     ) throws {
         var settings = FramedSettings(
@@ -30,25 +32,27 @@ struct ConsultListener {
             // An agency of a dialect connects to this port at its start and is silent until it has sent its bets.
             isKnownAtOnce: dialect != nil, isNative: dialect == nil)
         settings.isEncrypted = tls != nil
+        let name = dialect?.winnersName ?? "winners"
+        settings.didEnd = { ends.count(name, $0) }
         let loops = try EventLoops(
             count: count, connections: connections, sweepInterval: .milliseconds(250),
             readBytes: Limits.maxConsultReadBytes,
             makeLoop: { eventLoop, readBuffer in
                 ConsultLoop(
                     eventLoop: eventLoop, readBuffer: readBuffer, draws: draws, load: load,
-                    clock: SystemCall.unixMilliseconds, log: log)
+                    clock: SystemCall.unixMilliseconds, figures: figures, log: log)
             },
             sweep: { $0.sweep() })
         let secure = tls.map { Listener.Secure($0, gate: gate, deadline: deadlines.hello, log: log) }
-        let setup = Listener.Setup(key: key, busy: dialect == nil ? Message.busy.encoded : [], secure: secure) {
-            log(.acceptFailed(port: dialect?.winnersName ?? "winners", reason: $0))
-        }
+        let setup = Listener.Setup(
+            key: key, busy: dialect == nil ? Message.busy.encoded : [], secure: secure,
+            didEnd: { ends.count(name, $0) }, didFailToAccept: { log(.acceptFailed(port: name, reason: $0)) })
         do {
             listener = try Listener(endpoint, setup, on: loops) { [settings] loop, accepted in
                 let peer = Peer(
                     address: PeerAddress(accepted.channel.remoteAddress?.ipAddress ?? ""),
                     dialect: dialect?.winnersName,
-                    key: accepted.publicKey.map { SecretDigest(of: $0) }, isEncrypted: settings.isEncrypted)
+                    key: accepted.client.map { SecretDigest(of: $0.publicKey) }, isEncrypted: settings.isEncrypted)
                 return ConsultChannel.handler(
                     loop: loop, session: ConsultSession(gate: gate, peer: peer), peer: accepted.peer,
                     settings: settings, dialect: dialect, slot: accepted.slot, since: accepted.since)

@@ -14,7 +14,14 @@ import WireProtocol
 final class ConsultLoop {
     let connections: FramedLoop
     private(set) var draws: KnownDraws
-    private var parked: [ObjectIdentifier: ConsultChannel] = [:]
+    private var parked: [ObjectIdentifier: ConsultChannel] = [:] {
+        didSet {
+            guard parked.count != countedParked else { return }
+            figures.addParked(parked.count - countedParked)
+            countedParked = parked.count
+        }
+    }
+    private var countedParked = 0
     /// Parked questions of dialects whose draw is not known yet.
     private var unresolved: [ObjectIdentifier: ConsultChannel] = [:]
     private var answers: [DrawID: PublishedAnswers] = [:]
@@ -22,6 +29,7 @@ final class ConsultLoop {
     private let load: @Sendable (DrawID) -> Void
     private let log: EventLog
     private let clock: @Sendable () -> UInt64
+    private let figures: ConsultFigures
 
     /// The longest wait for the files of an earlier draw.
     private static let loadMilliseconds: UInt32 = 30_000
@@ -29,9 +37,10 @@ final class ConsultLoop {
     /// - Parameter load: asks for the files of a published draw; ``publish(_:draw:)`` follows.
     init(
         eventLoop: any EventLoop, readBuffer: ReadBuffer, draws: KnownDraws, load: @escaping @Sendable (DrawID) -> Void,
-        clock: @escaping @Sendable () -> UInt64, log: EventLog
+        clock: @escaping @Sendable () -> UInt64, figures: ConsultFigures = ConsultFigures(), log: EventLog
     ) {
         self.clock = clock
+        self.figures = figures
         connections = FramedLoop(eventLoop: eventLoop, readBuffer: readBuffer, budget: nil)
         self.draws = draws
         self.load = load
@@ -108,6 +117,7 @@ final class ConsultLoop {
     ///
     /// - Parameter draw: nil without any draw.
     func outcome(_ agency: AgencyID, _ draw: DrawID?, dialect: (any Dialect)?) -> Outcome {
+        figures.countConsultation()
         guard let draw else { return .notPublished }
         if answers[draw] != nil {
             return winners(agency, draw, dialect: dialect).map(Outcome.answer) ?? .unreadable

@@ -4,6 +4,7 @@ import Dialects
 import Domain
 import Identity
 import Ledger
+import Monitoring
 import NIOConcurrencyHelpers
 import NIOCore
 import Platform
@@ -48,12 +49,16 @@ struct ConsultService {
             hello: ingest.helloDeadline, frame: ingest.frameDeadline, idle: ingest.idleDeadline)
         let connections = ConnectionCount(
             max: configuration.winners.maxConnections, maxPerAddress: configuration.winners.maxPerAddress)
+        let metrics = WinnersMetrics(
+            figures: ConsultFigures(), ends: ConnectionEnds(), connections: connections, gate: gate, tls: tls,
+            program: ProgramVersion.text, lostLines: { [log] in log.lostLines })
         var listeners: [ConsultListener] = []
         defer { close(listeners, connections) }
         for (name, key, endpoint, dialect) in configuration.winnersPorts {
             let listener = try ConsultListener(
                 endpoint, key: key, dialect: dialect, loops: ingest.loops, connections: connections,
-                draws: published.known, load: { draw in requests.withLockedValue { _ = $0.insert(draw) } },
+                ends: metrics.ends, figures: metrics.figures, draws: published.known,
+                load: { draw in requests.withLockedValue { _ = $0.insert(draw) } },
                 deadlines: deadlines, gate: gate, tls: dialect == nil ? tls : nil, log: log)
             listeners.append(listener)
             log(.acceptConnections(port: name, address: listener.address))
@@ -63,7 +68,7 @@ struct ConsultService {
             // It never makes the data folder, which may not be mounted yet.
             if !hasTriedControl, disk.stamp(configuration.data) != nil {
                 hasTriedControl = true
-                control = openControl(status)
+                control = openControl(status, metrics)
             }
             let wanted = requests.withLockedValue { wanted in
                 defer { wanted = [] }
@@ -102,17 +107,23 @@ struct ConsultService {
     }
 
     /// Opens the control socket; without it the service runs on.
-    private func openControl(_ status: NIOLockedValueBox<WinnersStatus>) -> ControlServer? {
+    private func openControl(_ status: NIOLockedValueBox<WinnersStatus>, _ metrics: WinnersMetrics) -> ControlServer? {
         let path = configuration.folder.data.winnersSocket
         do {
             return try ControlServer(path, users: configuration.operators.users) { request, _, reply in
-                guard case .status = request else {
-                    return reply(.failed("winners-service answers {\"status\":{}}; commands go to ingest.sock"))
-                }
                 var now = status.withLockedValue { $0 }
-                now.roster = gate.status
-                now.tls = tls?.status
-                reply(ControlReply(now))
+                switch request {
+                case .status:
+                    now.roster = gate.status
+                    now.tls = tls?.status
+                    reply(ControlReply(now))
+                case .metrics:
+                    reply(ControlReply(metrics.samples(publishedDraws: now.publishedDraws)))
+                default:
+                    reply(
+                        .failed(
+                            "winners-service answers {\"status\":{}} and {\"metrics\":{}}; commands go to ingest.sock"))
+                }
             }
         } catch {
             log(.controlFailed(path: path, reason: "\(error)"))

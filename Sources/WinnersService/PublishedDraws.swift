@@ -1,3 +1,4 @@
+import Control
 import Domain
 import Ledger
 import Platform
@@ -215,5 +216,23 @@ struct PublishedDraws {
             known.published[draw] = .some(nil)
             changes.append(.withdrawn(draw))
         }
+    }
+}
+
+extension WinnersStatus {
+    /// - Parameter isRunning: whether the service says so, and not the files of the data folder.
+    init(_ draws: PublishedDraws, isRunning: Bool) {
+        let known = draws.known
+        self.init(
+            isRunning: isRunning,
+            live: known.live.map {
+                Live(
+                    draw: $0.key, finishedAgencies: $0.value.finished.count,
+                    expectedAgencies: $0.value.expectedAgencies, cutOff: $0.value.cutOff)
+            }.sorted {
+                ($0.cutOff?.milliseconds ?? .max, $0.draw.name) < ($1.cutOff?.milliseconds ?? .max, $1.draw.name)
+            },
+            publishedDraws: known.published.count, lastPublished: known.lastPublished, voidDraws: known.void.count,
+            loadedDraws: draws.loaded)
     }
 }

@@ -39,7 +39,8 @@ struct MakeTests {
     func clean() throws {
         let folder = try clone([])
         let built = [
-            ".build", ".build-tsan", ".build-faults", ".build-mutants", "Fuzzing/.build", "Benchmarks/.build",
+            ".build", ".build-tsan", ".build-faults", ".build-mutants", ".build-browser", "Fuzzing/.build",
+            "Benchmarks/.build",
             "Benchmarks/Echo/.build", "Benchmarks/rivals/build",
         ]
         let mine = [

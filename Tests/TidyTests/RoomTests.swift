@@ -4,7 +4,7 @@ import Testing
 
 /// Tests that ARCHITECTURE.md shows the targets of Package.swift; the compiler enforces the arrows.
 struct RoomTests {
-    private static let programs = ["Agency", "BetIngest", "Pki", "WinnersService"]
+    private static let programs = ["Agency", "BetIngest", "Console", "Pki", "WinnersService"]
 
     /// Returns each target of a manifest with the targets of its package that it depends on.
     private static func dependencies(_ manifest: String) throws -> [String: [String]] {
@@ -102,7 +102,7 @@ struct RoomTests {
     func versions() throws {
         func versions(_ manifest: String) throws -> [String: String] {
             let text = try Repository.text(manifest)
-            let packages = text.matches(of: #/\.package\(url: "([^"]+)", exact: "([^"]+)"\)/#)
+            let packages = text.matches(of: #/\.package\(url: "([^"]+)", exact: "([^"]+)"(?:, traits: \[\])?\)/#)
             #expect(packages.count == text.matches(of: #/\.package\(url:/#).count, "\(manifest)")
             return Dictionary(uniqueKeysWithValues: packages.map { (String($0.1), String($0.2)) })
         }

@@ -146,6 +146,8 @@ extension DrawStatus {
         return minutes < 2 ? "\(seconds) s" : minutes < 120 ? "\(minutes) min" : "\(minutes / 60) h \(minutes % 60) min"
     }
 
+    private static let maxListed = 200
+
     /// A table of the agencies: with more than 200, only those that have sent something.
     ///
     /// An agency above the expected ones that has sent something is listed too.
@@ -154,7 +156,8 @@ extension DrawStatus {
         var table = TextTable(["agency", "chunks", "bets", "rejected"] + (hasLate ? ["late"] : []) + ["state"])
         let sent = Dictionary(agencies.map { ($0.agency, $0) }) { first, _ in first }
         let isOver = summary.state != .open
-        for agency in Set(sent.keys).union(silent ?? []).sorted() {
+        let isListed = summary.expectedAgencies <= Self.maxListed
+        for agency in Set(sent.keys).union(isListed ? silent ?? [] : []).sorted() {
             let row = sent[agency]
             let nothing = isOver ? "absent" : "nothing yet"
             let state =
@@ -163,7 +166,7 @@ extension DrawStatus {
                 ["\(agency)", "\(row?.chunks ?? 0)", "\(row?.bets ?? 0)", "\(row?.rejectedBets ?? 0)"]
                     + (hasLate ? ["\(row?.lateBets ?? 0)"] : []) + [state])
         }
-        let unlisted = silent == nil ? Int(summary.expectedAgencies) - agencies.count : 0
+        let unlisted = !isListed ? Int(summary.expectedAgencies) - agencies.count : 0
         return table.text + (unlisted > 0 ? "\n\(unlisted) agencies have sent nothing yet" : "")
     }
 }

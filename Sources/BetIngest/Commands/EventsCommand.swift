@@ -74,29 +74,3 @@ struct EventsFault: ProgramError, CustomStringConvertible {
     var description: String
     var exit: ProgramExit { .data }
 }
-
-extension DrawEvent {
-    /// The event for people: time, draw, and the facts that it has.
-    var text: String {
-        func listed(_ name: String, _ agencies: [AgencyID]?, _ count: Int?) -> String? {
-            guard let agencies, let count, count > 0 else { return nil }
-            let more = count > agencies.count ? ", …" : ""
-            return "\(count) \(name): \(agencies.map(\.description).joined(separator: ", "))\(more)"
-        }
-        let late = (agencies ?? []).map(\.description).joined(separator: ", ")
-        let facts: [String?] = [
-            by.map { "by \($0)" }, reason == "cut-off" && cutOff != nil ? nil : reason, cutOff.map { "cut-off \($0)" },
-            bets.map { "\($0) bets" },
-            finished.map { "\($0) finished" }, listed("unfinished", unfinished, unfinishedCount),
-            listed("absent", absent, absentCount), late.isEmpty ? nil : "agencies \(late)",
-            denials.map { "\($0) denied" }, addresses.map { "from \($0.joined(separator: ", "))" },
-            number.map { "number \($0.fourFigures)" }, winningBets.map { "\($0) winning bets" },
-            stepMilliseconds.map { "by \($0) ms" }, build.map { "version \($0)" },
-            lateMilliseconds.flatMap { $0 > 1000 ? "\($0) ms after the cut-off" : nil },
-            recovered == true ? "written after a restart" : nil,
-        ]
-        let head = "\(time)  \(draw?.name ?? "-")  \(event.rawValue)"
-        let rest = facts.compactMap { $0 }.joined(separator: ", ")
-        return rest.isEmpty ? head : "\(head): \(rest)"
-    }
-}

@@ -179,7 +179,7 @@ struct Admission {
         _ requester: any Requester, _ entries: inout StagedEntries
     ) {
         let record = StagedRecord(checked, agency: agency, sequence: sequence, time: time, answers: message)
-        standings.apply(record.kind, agency: agency, count: checked.betCount, bets: checked.bets)
+        standings.apply(record.kind, agency: agency, count: checked.betCount, bets: checked.bets, at: time)
         entries.append(.record(record, requester))
     }
 }

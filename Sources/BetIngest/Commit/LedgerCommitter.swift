@@ -37,18 +37,20 @@ final class LedgerCommitter: Sendable {
     private let late: LateFile
     private let observer: Observer
     private let clock: @Sendable () -> UInt64
+    private let figures: IngestFigures
     /// Whether the bet of a chunk with one bet is decoded for the log.
     private let namesBets: Bool
 
     init(
         admission: Admission, ledger: consuming sending OpenLedger, late: LateFile, observer: Observer,
-        clock: @escaping @Sendable () -> UInt64, namesBets: Bool
+        clock: @escaping @Sendable () -> UInt64, figures: IngestFigures = IngestFigures(), namesBets: Bool
     ) {
         staging = Monitor(Staging(admission: admission))
         self.ledger = Monitor(ledger)
         self.late = late
         self.observer = observer
         self.clock = clock
+        self.figures = figures
         self.namesBets = namesBets
     }
 }
@@ -74,7 +76,9 @@ extension LedgerCommitter {
             guard staging.phase == .running else { return (nil, false) }
             let before = staging.entries.count
             let outcome = body(&staging)
-            return (outcome, before == 0 && staging.entries.count > 0)
+            guard before == 0, staging.entries.count > 0 else { return (outcome, false) }
+            staging.didBeginWaiting()
+            return (outcome, true)
         }
         // Only the committer waits here.
         if wakes { staging.wakeAll() }
@@ -106,6 +110,9 @@ extension LedgerCommitter {
         let (standings, cutOff) = staging.withLock { ($0.admission.standings, $0.admission.cutOff) }
         return (standings, cutOff, late.snapshot)
     }
+
+    /// When the oldest request without an answer was staged; nil without any.
+    var oldestUnanswered: ContinuousClock.Instant? { staging.withLock(\.oldest) }
 
     /// The instant from which chunks are late, if the draw has one.
     var cutOff: Instant? { staging.withLock(\.admission.cutOff) }
@@ -154,20 +161,29 @@ extension LedgerCommitter {
     /// - Returns: false after a failure. Then no decision of the group is delivered, because it may not be durable.
     func commitStaged() -> Bool {
         while true {
-            var group = staging.withLock { $0.entries.takeGroup() }
+            var (group, since) = staging.withLock { ($0.takeGroup(), $0.committingSince) }
+            var figures = GroupFigures()
             do throws(LedgerError) {
                 let time = clock()
                 let isDone = try ledger.withLock { (ledger: inout OpenLedger) throws(LedgerError) -> Bool in
                     if group.count == 0, ledger.repetitions.isEmpty { return true }
                     let recordBytes = group.recordBytes
+                    figures.bytes = recordBytes
+                    figures.time = time
                     ledger.reserve(recordBytes: recordBytes)
                     var (entries, lateChunks) = append(&group, to: &ledger)
-                    if recordBytes > 0 { try ledger.commit(time: time) }
+                    if recordBytes > 0 {
+                        let start = ContinuousClock.now
+                        try ledger.commit(time: time)
+                        figures.committed = start.duration(to: .now)
+                    }
                     if !lateChunks.isEmpty { list(lateChunks, &entries) }
-                    try settle(entries, &ledger, time: time)
-                    try answerRepetition(&ledger)
+                    try settle(entries, &ledger, time: time, &figures)
+                    if try answerRepetition(&ledger) { figures.chunks.repeated += 1 }
                     return false
                 }
+                figures.acknowledged = since.map { $0.duration(to: .now) }
+                self.figures.add(figures)
                 if isDone { return true }
             } catch {
                 fail(error)
@@ -227,11 +243,14 @@ extension LedgerCommitter {
     /// Delivers the decisions of a durable group.
     ///
     /// - Throws: ``LedgerError`` if the closing group of a seal cannot be written.
-    private func settle(_ entries: [StagedEntry], _ ledger: inout OpenLedger, time: UInt64) throws(LedgerError) {
+    private func settle(
+        _ entries: [StagedEntry], _ ledger: inout OpenLedger, time: UInt64, _ figures: inout GroupFigures
+    ) throws(LedgerError) {
         for entry in entries {
             switch entry {
             case .decided(let decision, let requester):
                 requester.deliver(decision)
+                figures.chunks.count(decision)
             case .repeated(let repetition):
                 ledger.repetitions.append(repetition)
             case .seal(let seal, _):
@@ -252,11 +271,13 @@ extension LedgerCommitter {
     ///
     /// The others wait for later groups, so that they do not delay the next commit.
     ///
+    /// - Returns: whether there was one.
     /// - Throws: ``LedgerError`` if the record cannot be read.
-    private func answerRepetition(_ ledger: inout OpenLedger) throws(LedgerError) {
-        guard let repetition = ledger.repetitions.popFirst() else { return }
+    private func answerRepetition(_ ledger: inout OpenLedger) throws(LedgerError) -> Bool {
+        guard let repetition = ledger.repetitions.popFirst() else { return false }
         repetition.requester.deliver(try ledger.decision(on: repetition))
         repetition.requester.finishTurn()
+        return true
     }
 
     /// Stops without touching the ledger.

@@ -18,9 +18,26 @@ struct Staging {
     var admission: Admission
     var entries = StagedEntries()
     private(set) var phase = Phase.running
+    /// When the first of the entries was staged, and the first of the group that is being committed.
+    private var waitingSince: ContinuousClock.Instant?
+    private(set) var committingSince: ContinuousClock.Instant?
 
     init(admission: Admission) {
         self.admission = admission
+    }
+
+    /// Records that the first entry was staged.
+    mutating func didBeginWaiting() { waitingSince = .now }
+
+    /// When the oldest entry without an answer was staged; nil without any.
+    var oldest: ContinuousClock.Instant? { committingSince ?? waitingSince }
+
+    /// Takes the entries of the next group.
+    mutating func takeGroup() -> StagedEntries {
+        committingSince = waitingSince
+        let group = entries.takeGroup()
+        if entries.count == 0 { waitingSince = nil }
+        return group
     }
 
     mutating func stop() {

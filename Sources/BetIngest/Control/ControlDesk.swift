@@ -2,6 +2,7 @@ import Control
 import Domain
 import Identity
 import Ledger
+import Monitoring
 import NIOConcurrencyHelpers
 import TLS
 
@@ -17,7 +18,8 @@ final class ControlDesk: Sendable {
         var reply: ControlReply
     }
 
-    private static let keptTime = Duration.seconds(1)
+    /// Less than a second, so that somebody who asks every second gets a new reply each time.
+    private static let keptTime = Duration.milliseconds(800)
 
     private let draws: OpenDraws
     private let gate: AgencyGate
@@ -27,20 +29,19 @@ final class ControlDesk: Sendable {
     /// The replies of the last second; nil is the status of the draw that closes next.
     private let status = NIOLockedValueBox<[DrawID?: Kept]>([:])
     private let list = NIOLockedValueBox<Kept?>(nil)
-
-    /// The number of times that the wall clock was set.
-    private let steps: @Sendable () -> Int
+    private let samples = NIOLockedValueBox<Kept?>(nil)
+    private let metrics: IngestMetrics
 
     init(
         draws: OpenDraws, gate: AgencyGate, tls: ServerTLS?, inbox: MainInbox, clock: @escaping @Sendable () -> UInt64,
-        steps: @escaping @Sendable () -> Int
+        metrics: IngestMetrics
     ) {
         self.draws = draws
         self.gate = gate
         self.tls = tls
         self.inbox = inbox
         self.clock = clock
-        self.steps = steps
+        self.metrics = metrics
     }
 
     func handle(_ request: ControlRequest, _ peer: ControlPeer, _ reply: @escaping @Sendable (ControlReply) -> Void) {
@@ -48,7 +49,9 @@ final class ControlDesk: Sendable {
         case .status(let id):
             reply(status(of: id))
         case .draws:
-            reply(summaries())
+            reply(kept(list) { ControlReply(summaries()) })
+        case .metrics:
+            reply(kept(samples) { ControlReply(metrics.samples(of: summaries(), at: now)) })
         case .open(let id, let cutOff, let number):
             let opening = DrawOpening(draw: id, opens: now, cutOff: cutOff, number: number, by: peer.name)
             command(.open(opening), peer, reply)
@@ -84,9 +87,10 @@ final class ControlDesk: Sendable {
             if let reply = kept[id]?.reply { return reply }
             let found = draw(id)
             var status = found?.status(now: now)
-            status?.clockSteps = steps()
+            status?.clockSteps = metrics.steps()
             status?.roster = gate.status
             status?.tls = tls?.status
+            status?.setCertificateEnds(gate.endsOfCertificates)
             let reply = ControlReply(status)
             if found != nil { kept[id] = Kept(time: time, reply: reply) }
             return reply
@@ -98,12 +102,17 @@ final class ControlDesk: Sendable {
         return draws.all.first { $0.id == id }
     }
 
-    private func summaries() -> ControlReply {
-        list.withLockedValue { kept in
+    private func summaries() -> [DrawSummary] {
+        let planned = draws.planned.map { DrawSummary(planned: $0.draw, opens: $0.opens, cutOff: $0.cutOff) }
+        return draws.all.map { $0.summary($0.committer.snapshot) } + planned
+    }
+
+    /// Returns the reply of the last second, or makes one.
+    private func kept(_ box: NIOLockedValueBox<Kept?>, _ make: () -> ControlReply) -> ControlReply {
+        box.withLockedValue { kept in
             let time = ContinuousClock.now
             if let kept, time - kept.time < Self.keptTime { return kept.reply }
-            let planned = draws.planned.map { DrawSummary(planned: $0.draw, opens: $0.opens, cutOff: $0.cutOff) }
-            let reply = ControlReply(draws.all.map { $0.summary($0.committer.snapshot) } + planned)
+            let reply = make()
             kept = Kept(time: time, reply: reply)
             return reply
         }

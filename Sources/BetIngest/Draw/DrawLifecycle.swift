@@ -15,6 +15,8 @@ struct DrawOffice {
     let configuredNumber: UInt16
     /// Whether the two entries of a number must come from different users.
     let needsFourEyes: Bool
+    /// Of all committers.
+    var figures = IngestFigures()
     /// Called while a draw reads its ledger.
     let isStopping: () -> Bool
 

@@ -51,7 +51,7 @@ extension OpenDraw {
             time: late.snapshot.lastTime)
         let committer = LedgerCommitter(
             admission: admission, ledger: ledger, late: late, observer: observer, clock: office.clock,
-            namesBets: log.writesSuccess)
+            figures: office.figures, namesBets: log.writesSuccess)
         let consultations = DialectConsultations()
         if let published = recovery.published { consultations.publish(published) }
         self.init(

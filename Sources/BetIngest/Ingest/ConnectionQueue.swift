@@ -13,7 +13,7 @@ final class ConnectionQueue: Sendable {
         var isShutDown = false
     }
 
-    private let capacity: Int
+    let capacity: Int
     private let monitor = Monitor(State())
 
     init(capacity: Int) {
@@ -43,6 +43,8 @@ final class ConnectionQueue: Sendable {
         }
         return next ?? nil
     }
+
+    var count: Int { monitor.withLock(\.connections.count) }
 
     var isEmpty: Bool { monitor.withLock(\.connections.isEmpty) }
 

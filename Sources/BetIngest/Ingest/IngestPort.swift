@@ -3,6 +3,7 @@ import Dialects
 import Domain
 import Identity
 import Ledger
+import Monitoring
 import Shell
 import WireProtocol
 
@@ -18,13 +19,18 @@ final class IngestPort: Sendable {
     let desk: IngestDesk
 
     /// Makes the properties of a port.
-    init(_ configuration: ServiceConfiguration, dialect: (any Dialect)?, desk: IngestDesk) {
+    init(
+        _ configuration: ServiceConfiguration, dialect: (any Dialect)?, desk: IngestDesk,
+        ends: ConnectionEnds = ConnectionEnds()
+    ) {
         self.dialect = dialect
         self.desk = desk
         name = dialect?.name ?? "ingest"
         key = dialect.map { "dialects.\($0.name)" } ?? "ingest.listen"
         var framing = FramedSettings(configuration.ingest, dialect: dialect)
         framing.isEncrypted = dialect == nil && configuration.tls != nil
+        let name = name
+        framing.didEnd = { ends.count(name, $0) }
         self.framing = framing
     }
 

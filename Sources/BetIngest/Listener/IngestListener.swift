@@ -1,9 +1,11 @@
 import Connections
 import Domain
 import Identity
+import Monitoring
 import NIOCore
 import Platform
 import Shell
+import TLS
 import WireProtocol
 
 /// The ports of the ingest service: port 1, and one for each enabled dialect.
@@ -22,7 +24,7 @@ struct IngestListener {
     /// - Throws: ``ListenFailure``. Then nothing is left open.
     init(
         _ ports: [(port: IngestPort, endpoint: Endpoint)], loops count: Int?, connections: ConnectionCount,
-        queue: ConnectionQueue, budget: FrameBudget, secure: Listener.Secure?, log: EventLog
+        ends: ConnectionEnds, queue: ConnectionQueue, budget: FrameBudget, secure: Listener.Secure?, log: EventLog
     ) throws {
         let loops = try EventLoops(
             count: count, connections: connections, sweepInterval: .seconds(1),
@@ -34,14 +36,17 @@ struct IngestListener {
             for (port, endpoint) in ports {
                 let isNative = port.dialect == nil
                 let setup = Listener.Setup(
-                    key: port.key, busy: isNative ? Message.busy.encoded : [], secure: isNative ? secure : nil
-                ) {
-                    log(.acceptFailed(port: port.name, reason: $0))
-                }
+                    key: port.key, busy: isNative ? Message.busy.encoded : [], secure: isNative ? secure : nil,
+                    didEnd: { ends.count(port.name, $0) },
+                    didFailToAccept: { log(.acceptFailed(port: port.name, reason: $0)) })
                 let listener = try Listener(endpoint, setup, on: loops) { loop, accepted in
-                    IngestChannel.handler(
-                        loop: loop, port: port, peer: accepted.peer,
-                        key: accepted.publicKey.map { SecretDigest(of: $0) }, slot: accepted.slot, since: accepted.since
+                    let key = accepted.client.map { SecretDigest(of: $0.publicKey) }
+                    if let key, let client = accepted.client {
+                        port.desk.gate.noteCertificate(of: key, endsAt: client.endsAt)
+                    }
+                    return IngestChannel.handler(
+                        loop: loop, port: port, peer: accepted.peer, key: key, slot: accepted.slot,
+                        since: accepted.since
                     )
                 }
                 opened.append((port.name, listener))

@@ -18,7 +18,7 @@ package final class ConnectionCount: Sendable {
     }
 
     private let monitor = Monitor(State())
-    private let max: Int
+    package let max: Int
     private let maxPerAddress: Int
     private let maxDialectSlots: Int
     /// Each has a descriptor that no other limit counts.
@@ -66,6 +66,9 @@ package final class ConnectionCount: Sendable {
         channel.writeAndFlush(ByteBuffer(bytes: busy)).whenComplete { _ in channel.close(promise: nil) }
         return channel.eventLoop.makeSucceededVoidFuture()
     }
+
+    /// The admitted connections.
+    package var count: Int { monitor.withLock(\.slots) }
 
     /// Blocks until every channel is closed, or 400 ms.
     package func waitForNone() {

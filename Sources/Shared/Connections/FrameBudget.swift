@@ -60,9 +60,11 @@ package final class FrameBudget: Sendable {
 
     private let state: NIOLockedValueBox<State>
     private let maxUnprovenBytes: Int
+    package let byteCount: Int
 
     /// - Parameter maxFrameBytes: the largest frame; the share of unproven peers is never smaller.
     package init(byteCount: Int, maxFrameBytes: Int) {
+        self.byteCount = byteCount
         state = NIOLockedValueBox(State(availableBytes: byteCount))
         maxUnprovenBytes = max(byteCount / 4, maxFrameBytes)
     }

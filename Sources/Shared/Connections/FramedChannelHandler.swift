@@ -1,3 +1,4 @@
+import Monitoring
 package import NIOCore
 
 /// The NIO handler of one connection: frames bytes, writes answers, decides when to read and when to end.
@@ -27,6 +28,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
     private var account = FrameBudget.Account.unproven
     private var (isReadWanted, isInputClosed, hasEnded) = (false, false, false)
     private var clock: ActivityClock
+    private var endReason = ConnectionEnds.Reason.peer
 
     /// - Parameter since: when it connected; nil: now.
     package init(loop: FramedLoop, settings: FramedSettings, slot: ConnectionSlot?, since: NIODeadline? = nil) {
@@ -89,6 +91,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         output.removeAll()
         delegate?.close()
         delegate = nil
+        settings.didEnd(endReason)
     }
 
     /// Stops framing, releases memory and cancels a queued request for it.
@@ -174,7 +177,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
                 startsFrame = true
                 pass(frame)
             case .invalid(let fault):
-                beginEnding()
+                beginEnding(.fault)
                 delegate?.receive(fault)
                 index = input.byteCount
                 break framing
@@ -314,6 +317,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         }
         if output.ending == .afterLast, !phase.isDraining {
             closeIntake()
+            if endReason == .peer { endReason = .answered }
             phase = .draining(lastProgress: loop.now)
         }
         return writePieces(context)
@@ -372,7 +376,8 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         context?.close(promise: nil)
     }
 
-    private func beginEnding() {
+    private func beginEnding(_ reason: ConnectionEnds.Reason) {
+        endReason = reason
         closeIntake()
         phase = .ending(since: loop.now)
     }
@@ -388,7 +393,7 @@ package final class FramedChannelHandler: ChannelDuplexHandler {
         let activity = clock.activity(
             intake, isKnown: isKnown, isNative: isNative, waitsForMemory: ticket != nil, now: now)
         guard let reason = settings.deadlines.overdue(activity, now: now, isMemoryShort: isMemoryShort) else { return }
-        beginEnding()
+        beginEnding(.deadline)
         delegate?.expire(reason)
     }
 }

@@ -1,3 +1,4 @@
+package import Monitoring
 package import WireProtocol
 
 /// The settings of a port's connections.
@@ -18,6 +19,8 @@ package struct FramedSettings: Sendable {
     package var isNative: Bool
     /// Whether the port has TLS.
     package var isEncrypted = false
+    /// Called once, when a connection has ended.
+    package var didEnd: @Sendable (ConnectionEnds.Reason) -> Void = { _ in }
     /// Whether a frame may be the first part of a longer message, see ``FrameIntake``.
     package var mayBeCutShort: @Sendable ([UInt8]) -> Bool = { _ in false }
 

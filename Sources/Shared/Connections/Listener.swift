@@ -1,4 +1,5 @@
 private import Glibc
+package import Monitoring
 package import NIOCore
 private import NIOPosix
 package import Platform
@@ -20,17 +21,21 @@ package struct Listener: Sendable {
         package var busy: [UInt8]
         /// Called on an event loop.
         package var didFailToAccept: @Sendable (String) -> Void
+        /// Called on an event loop for a connection that never got its handler.
+        package var didEnd: @Sendable (ConnectionEnds.Reason) -> Void
 
         /// Nil for a plain port.
         package var secure: Secure?
 
         package init(
             key: String, busy: [UInt8], secure: Secure? = nil,
+            didEnd: @escaping @Sendable (ConnectionEnds.Reason) -> Void = { _ in },
             didFailToAccept: @escaping @Sendable (String) -> Void = { _ in }
         ) {
             self.key = key
             self.busy = busy
             self.secure = secure
+            self.didEnd = didEnd
             self.didFailToAccept = didFailToAccept
         }
     }
@@ -60,8 +65,8 @@ package struct Listener: Sendable {
         package let slot: ConnectionSlot
         /// When it connected.
         package let since: NIODeadline
-        /// The SubjectPublicKeyInfo of the client's certificate, in DER.
-        package let publicKey: [UInt8]?
+        /// Nil without TLS, and for a client without a certificate.
+        package let client: ClientCertificate?
 
         /// The peer's address and port.
         package var peer: String { channel.remoteAddress?.hostAndPort ?? "unknown" }
@@ -98,12 +103,13 @@ package struct Listener: Sendable {
                 .childChannelOption(.writeBufferWaterMark, value: .init(low: 16 << 10, high: 64 << 10))
                 .childChannelInitializer { channel in
                     guard let slot = loops.connections.admit(channel, isNative: !setup.busy.isEmpty) else {
+                        setup.didEnd(.limit)
                         return loops.connections.turnAway(channel, with: setup.secure == nil ? setup.busy : [])
                     }
                     return channel.eventLoop.makeCompletedFuture {
                         let since = channel.eventLoop.now
-                        let add = { @Sendable (publicKey: [UInt8]?) throws in
-                            let accepted = Accepted(channel: channel, slot: slot, since: since, publicKey: publicKey)
+                        let add = { @Sendable (client: ClientCertificate?) throws in
+                            let accepted = Accepted(channel: channel, slot: slot, since: since, client: client)
                             let loop = loops.state(of: channel.eventLoop)
                             try channel.pipeline.syncOperations.addHandler(makeHandler(loop, accepted))
                         }
@@ -112,7 +118,7 @@ package struct Listener: Sendable {
                                 .recvAllocator, value: loops.readBuffer(of: channel.eventLoop))
                             return try add(nil)
                         }
-                        try Self.addTLS(secure, to: channel, loops, complete: add)
+                        try Self.addTLS(secure, to: channel, loops, complete: add, didEnd: setup.didEnd)
                     }
                 }
                 .bind(host: endpoint.host, port: endpoint.port).wait()
@@ -124,7 +130,8 @@ package struct Listener: Sendable {
 
     private static func addTLS<Loop>(
         _ secure: Secure, to channel: any Channel, _ loops: EventLoops<Loop>,
-        complete: @escaping (_ publicKey: [UInt8]?) throws -> Void
+        complete: @escaping (_ client: ClientCertificate?) throws -> Void,
+        didEnd: @escaping @Sendable (ConnectionEnds.Reason) -> Void
     ) throws {
         let readBuffer = loops.encryptedReadBuffer(of: channel.eventLoop)
         try channel.syncOptions?.setOption(.recvAllocator, value: ReadBufferAllocator(readBuffer))
@@ -132,7 +139,12 @@ package struct Listener: Sendable {
         let peer = channel.remoteAddress?.hostAndPort ?? "unknown"
         try ServerTLSHandler.add(
             secure.tls, to: channel, deadline: TimeAmount(secure.deadline),
-            .init(complete: complete, fail: { secure.didFail(peer, $0) }))
+            .init(
+                complete: complete,
+                fail: { reason in
+                    didEnd(.handshake)
+                    secure.didFail(peer, reason)
+                }))
     }
 
     /// Closes the port but no connection; blocks.

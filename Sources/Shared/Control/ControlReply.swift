@@ -46,4 +46,9 @@ package enum ControlReply: Sendable {
             return nil
         }
     }
+
+    /// The text of a value that is a JSON string; empty for another value.
+    package static func text(_ value: [UInt8]) -> String {
+        (try? JSONDecoder().decode(String.self, from: Data(value))) ?? ""
+    }
 }

@@ -7,6 +7,8 @@ package enum ControlRequest: Equatable, Sendable {
     /// The state of one draw with its agencies; nil: the draw that closes next.
     case status(DrawID?)
     case draws
+    /// The samples of the service.
+    case metrics
     case open(DrawID, cutOff: Instant?, number: DrawTerms.NumberSource)
     case close(DrawID)
     case moveCutOff(DrawID, to: Instant)
@@ -16,7 +18,7 @@ package enum ControlRequest: Equatable, Sendable {
     /// Whether the request changes something, so that only operators may send it.
     package var isCommand: Bool {
         switch self {
-        case .status, .draws: false
+        case .status, .draws, .metrics: false
         case .open, .close, .moveCutOff, .enterNumber, .makeVoid: true
         }
     }
@@ -24,7 +26,7 @@ package enum ControlRequest: Equatable, Sendable {
 
 extension ControlRequest: Codable {
     private enum Name: String, CodingKey, CaseIterable {
-        case status, draws
+        case status, draws, metrics
         case open = "draw.open"
         case close = "draw.close"
         case cutOff = "draw.cut-off"
@@ -57,6 +59,7 @@ extension ControlRequest: Codable {
         switch name {
         case .status: self = .status(fields.id)
         case .draws: self = .draws
+        case .metrics: self = .metrics
         case .open:
             self = .open(try required(fields.id, "id"), cutOff: fields.cutOff, number: fields.source ?? .entered)
         case .close: self = .close(try required(fields.id, "id"))
@@ -79,6 +82,7 @@ extension ControlRequest: Codable {
         switch self {
         case .status(let id): try values.encode(Fields(id: id), forKey: .status)
         case .draws: try values.encode(Fields(), forKey: .draws)
+        case .metrics: try values.encode(Fields(), forKey: .metrics)
         case .open(let id, let cutOff, let source):
             try values.encode(Fields(id: id, cutOff: cutOff, source: source), forKey: .open)
         case .close(let id): try values.encode(Fields(id: id), forKey: .close)

@@ -42,12 +42,18 @@ package final class AgencyGate: Sendable {
         /// Why the file is not in use; nil if it is.
         var fault: String?
         var sha256: String
+        /// When the file was last read whole, and when it was last found faulty; milliseconds since 1970.
+        var readAt = SystemCall.unixMilliseconds()
+        var faultyAt: UInt64?
     }
 
     private let path: String?
     private let state: NIOLockedValueBox<State?>
     private let version = Synchronization.Atomic(0)
     private let denials = NIOLockedValueBox(Denials())
+    /// When certificates end, in seconds since 1970, by the text of their key's digest.
+    private let certificateEnds = NIOLockedValueBox<[String: Int]>([:])
+    private static let maxCertificates = 100_000
 
     /// A gate without a roster.
     package init() {
@@ -84,7 +90,9 @@ package final class AgencyGate: Sendable {
     /// Nil without a roster.
     package var status: RosterStatus? {
         state.withLockedValue { $0 }.map {
-            RosterStatus(agencies: $0.roster.entries.count, fault: $0.fault, denials: denials.withLockedValue(\.total))
+            RosterStatus(
+                agencies: $0.roster.entries.count, fault: $0.fault, denials: denials.withLockedValue(\.total),
+                readAt: Instant(milliseconds: $0.readAt), faultyAt: $0.faultyAt.map { Instant(milliseconds: $0) })
         }
     }
 
@@ -124,6 +132,24 @@ package final class AgencyGate: Sendable {
         denials.withLockedValue { $0.add(nil, peer, reason: reason) }
     }
 
+    /// Remembers the end of a certificate that a client root signed.
+    package func noteCertificate(of key: SecretDigest, endsAt end: Int) {
+        certificateEnds.withLockedValue { ends in
+            if ends.count < Self.maxCertificates || ends[key.description] != nil { ends[key.description] = end }
+        }
+    }
+
+    /// When the certificates end with which agencies of the roster entered since the start; the latest of each agency.
+    package var endsOfCertificates: [AgencyID: Instant] {
+        let ends = certificateEnds.withLockedValue { $0 }
+        guard !ends.isEmpty, let roster = state.withLockedValue({ $0?.roster }) else { return [:] }
+        return roster.entries.compactMapValues { entry in
+            entry.keys.compactMap { ends[$0.description] }.max().map {
+                Instant(milliseconds: UInt64(max(0, $0)) * 1000)
+            }
+        }
+    }
+
     private func denial(of agency: AgencyID?, _ peer: Peer, _ reason: String) -> Denial {
         denials.withLockedValue { $0.add(agency, peer, reason: reason) }
         return Denial(reason: reason)
@@ -147,7 +173,8 @@ package final class AgencyGate: Sendable {
         do throws(ConfigurationError) {
             let (roster, sha256) = try Self.read(path)
             let change = state.withLockedValue { state -> Change? in
-                defer { state = State(roster: roster, stamp: stamp, sha256: sha256) }
+                let faultyAt = state?.faultyAt
+                defer { state = State(roster: roster, stamp: stamp, sha256: sha256, faultyAt: faultyAt) }
                 guard let old = state, old.sha256 != sha256 || old.fault != nil else { return nil }
                 return .replaced(RosterChange(from: old.roster, to: roster), sha256: sha256)
             }
@@ -157,6 +184,7 @@ package final class AgencyGate: Sendable {
             return state.withLockedValue { state in
                 state?.stamp = stamp
                 state?.fault = "\(error)"
+                state?.faultyAt = SystemCall.unixMilliseconds()
                 return .faulty("\(error)")
             }
         }

@@ -1,3 +1,5 @@
+package import Domain
+
 /// The roster in use, for `status` and the control sockets.
 package struct RosterStatus: Codable, Equatable, Sendable {
     package var agencies: Int
@@ -5,6 +7,10 @@ package struct RosterStatus: Codable, Equatable, Sendable {
     package var fault: String?
     /// How often a peer was denied since the start.
     package var denials: Int
+    /// When the file was last read.
+    package var readAt: Instant
+    /// When the file was last found faulty; nil: never.
+    package var faultyAt: Instant?
 
     package var lines: [String] {
         ["roster: \(agencies) agencies; \(denials) peers denied since the start"]

@@ -16,6 +16,8 @@ package struct DataFolder: Sendable {
     /// The folder of the services' control sockets.
     package var control: String { path + "/control" }
     package var ingestSocket: String { control + "/ingest.sock" }
+    /// The token for the console's commands.
+    package var operatorToken: String { control + "/operator.token" }
     package var winnersSocket: String { control + "/winners.sock" }
 }
 

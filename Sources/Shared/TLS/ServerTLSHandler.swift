@@ -17,12 +17,13 @@ package final class ServerTLSHandler: ChannelInboundHandler {
     package struct Actions {
         /// Adds the connection's own handler to the pipeline.
         ///
-        /// The SubjectPublicKeyInfo of the client's certificate, in DER; nil without one.
-        package var complete: (_ publicKey: [UInt8]?) throws -> Void
+        /// The client's certificate; nil without one.
+        package var complete: (_ client: ClientCertificate?) throws -> Void
         package var fail: (_ reason: String) -> Void
 
         package init(
-            complete: @escaping (_ publicKey: [UInt8]?) throws -> Void, fail: @escaping (_ reason: String) -> Void
+            complete: @escaping (_ client: ClientCertificate?) throws -> Void,
+            fail: @escaping (_ reason: String) -> Void
         ) {
             self.complete = complete
             self.fail = fail
@@ -64,7 +65,7 @@ package final class ServerTLSHandler: ChannelInboundHandler {
         if case .handshakeCompleted? = event as? TLSUserEvent, let actions {
             endHandshake()
             do {
-                try actions.complete(try publicKey())
+                try actions.complete(try client())
             } catch {
                 actions.fail(TLSFault.text(error))
                 context.close(promise: nil)
@@ -89,10 +90,11 @@ package final class ServerTLSHandler: ChannelInboundHandler {
     }
 
     /// - Throws: the certificate has ended since a session that is resumed began.
-    private func publicKey() throws -> [UInt8]? {
+    private func client() throws -> ClientCertificate? {
         guard let certificate = tls.peerCertificate else { return nil }
         guard certificate.notValidAfter >= time(nil) else { throw EndedCertificate() }
-        return try certificate.extractPublicKey().toSPKIBytes()
+        return ClientCertificate(
+            publicKey: try certificate.extractPublicKey().toSPKIBytes(), endsAt: Int(certificate.notValidAfter))
     }
 
     private func fail(_ reason: String) {
@@ -106,6 +108,14 @@ package final class ServerTLSHandler: ChannelInboundHandler {
         expiry?.cancel()
         expiry = nil
     }
+}
+
+/// The facts of a client's certificate.
+package struct ClientCertificate: Sendable {
+    /// The SubjectPublicKeyInfo, in DER.
+    package var publicKey: [UInt8]
+    /// In seconds since 1970.
+    package var endsAt: Int
 }
 
 private struct EndedCertificate: Error, CustomStringConvertible {

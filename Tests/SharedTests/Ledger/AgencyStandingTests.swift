@@ -1,3 +1,4 @@
+import Domain
 import Ledger
 import Testing
 import WireProtocol
@@ -10,12 +11,12 @@ struct AgencyStandingTests {
         #expect(standing.verdict(on: 1) == .next)
         #expect(standing.verdict(on: 2) == .gap)
         #expect(standing.verdict(on: .max) == .gap)
-        standing.apply(.chunk, count: 10, bets: BetsDigest())
-        standing.apply(.rejection, count: 3, bets: BetsDigest())
+        standing.apply(.chunk, count: 10, bets: BetsDigest(), at: Instant(milliseconds: 5))
+        standing.apply(.rejection, count: 3, bets: BetsDigest(), at: Instant(milliseconds: 5))
         #expect(standing.verdict(on: 1) == .repeated)
         #expect(standing.verdict(on: 2) == .repeated)
         #expect(standing.verdict(on: 3) == .next)
-        standing.apply(.lastChunk, count: 0, bets: BetsDigest())
+        standing.apply(.lastChunk, count: 0, bets: BetsDigest(), at: Instant(milliseconds: 5))
         #expect(standing.verdict(on: 3) == .repeated)
         #expect(standing.verdict(on: 4) == .afterLast)
         #expect(standing.verdict(on: 9) == .afterLast)
@@ -25,7 +26,7 @@ struct AgencyStandingTests {
     @Test("a rejected last chunk leaves the agency unfinished")
     func rejectedLast() {
         var standing = AgencyStanding()
-        standing.apply(.rejection, count: 5, bets: BetsDigest())
+        standing.apply(.rejection, count: 5, bets: BetsDigest(), at: Instant(milliseconds: 5))
         #expect(!standing.isFinished && standing.nextSequence == 2)
     }
 
@@ -33,8 +34,8 @@ struct AgencyStandingTests {
     func precondition() async {
         await #expect(processExitsWith: .failure) {
             var standing = AgencyStanding()
-            standing.apply(.lastChunk, count: 1, bets: BetsDigest())
-            standing.apply(.chunk, count: 1, bets: BetsDigest())
+            standing.apply(.lastChunk, count: 1, bets: BetsDigest(), at: Instant(milliseconds: 5))
+            standing.apply(.chunk, count: 1, bets: BetsDigest(), at: Instant(milliseconds: 5))
         }
     }
 }

@@ -1,3 +1,4 @@
+package import Domain
 package import WireProtocol
 
 /// The recorded position and totals of one agency's stream.
@@ -10,6 +11,8 @@ package struct AgencyStanding: Equatable, Sendable {
     package private(set) var rejectedBets: UInt64 = 0
     /// Whether the last chunk is stored.
     package private(set) var isFinished = false
+    /// When its last chunk was recorded; 0 before the first.
+    package private(set) var lastTime = Instant(milliseconds: 0)
     private var lastChunk = StreamRecord.LastChunk.none
     private var lastCount: UInt16 = 0
     /// The digest of the last chunk's bets; nil before the first chunk, and if it is not known.
@@ -41,10 +44,12 @@ package struct AgencyStanding: Equatable, Sendable {
     /// - Parameters:
     ///   - count: the number of its bets; 0 for malformed columns.
     ///   - bets: the digest of its bets; nil if unknown.
+    ///   - time: of its record.
     /// - Precondition: `verdict(on:)` its sequence is `next`.
-    package mutating func apply(_ kind: RecordHeader.Kind, count: Int, bets: BetsDigest?) {
+    package mutating func apply(_ kind: RecordHeader.Kind, count: Int, bets: BetsDigest?, at time: Instant) {
         precondition(!isFinished, "a finished agency takes no chunk")
         nextSequence += 1
+        lastTime = time
         lastChunk = kind == .rejection ? .rejected : .stored
         lastCount = UInt16(count)
         lastBets = bets

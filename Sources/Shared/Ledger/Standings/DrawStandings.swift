@@ -38,8 +38,10 @@ package struct DrawStandings: Sendable {
     }
 
     /// Adds an agency's next chunk or rejection.
-    package mutating func apply(_ kind: RecordHeader.Kind, agency: AgencyID, count: Int, bets: BetsDigest?) {
-        standings[agency, default: AgencyStanding()].apply(kind, count: count, bets: bets)
+    package mutating func apply(
+        _ kind: RecordHeader.Kind, agency: AgencyID, count: Int, bets: BetsDigest?, at time: Instant
+    ) {
+        standings[agency, default: AgencyStanding()].apply(kind, count: count, bets: bets, at: time)
         if kind != .rejection { storedBets += UInt64(count) }
     }
 
@@ -87,7 +89,7 @@ package struct DrawStandings: Sendable {
             return "the record claims \(record.firstBetIndex) bets before it, but there are "
                 + "\(storedBets)"
         }
-        apply(record.kind, agency: record.agency, count: count, bets: bets)
+        apply(record.kind, agency: record.agency, count: count, bets: bets, at: time)
         lastChunkTime = max(lastChunkTime, time)
         return nil
     }

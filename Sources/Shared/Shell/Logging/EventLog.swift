@@ -38,6 +38,9 @@ package struct EventLog: Sendable {
         writer?.flush(until: .now + .milliseconds(200))
     }
 
+    /// The lines that could not be written, since the start.
+    package var lostLines: Int { writer?.lostLines ?? 0 }
+
     /// Whether success events pass the level, for callers that would make one for each chunk.
     package var writesSuccess: Bool { level <= .info }
 

@@ -48,11 +48,3 @@ extension Unicode.Scalar {
         }
     }
 }
-
-extension UInt16 {
-    /// The number as the quiniela shows it, in four digits, for example `0007`.
-    package var fourFigures: String {
-        let figures = String(self)
-        return String(repeating: "0", count: Swift.max(0, 4 - figures.count)) + figures
-    }
-}

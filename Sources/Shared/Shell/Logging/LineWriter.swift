@@ -11,7 +11,10 @@ import Platform
 final class LineWriter: Sendable {
     private struct State {
         var waiting: [UInt8] = []
+        /// Since the last report.
         var lostLines = 0
+        /// Since the start.
+        var allLostLines = 0
         var bytesBeingWritten = 0
         var mostWaitingBytes = 0
     }
@@ -31,6 +34,7 @@ final class LineWriter: Sendable {
         let wasEmpty = monitor.withLock { state in
             guard state.waiting.count + state.bytesBeingWritten + line.utf8.count <= Self.maxWaitingBytes else {
                 state.lostLines += 1
+                state.allLostLines += 1
                 return false
             }
             let wasEmpty = state.waiting.isEmpty
@@ -40,6 +44,8 @@ final class LineWriter: Sendable {
         }
         if wasEmpty { monitor.wakeAll() }
     }
+
+    var lostLines: Int { monitor.withLock { $0.allLostLines } }
 
     var mostWaitingBytes: Int { monitor.withLock { $0.mostWaitingBytes } }
 
@@ -68,6 +74,7 @@ final class LineWriter: Sendable {
             monitor.withLock { state in
                 state.bytesBeingWritten = 0
                 // The report of lost lines is not counted itself; its count is kept for the next report.
+                state.allLostLines += max(0, unwritten - (lost > 0 ? 1 : 0))
                 if unwritten > 0 { state.lostLines += unwritten - (lost > 0 ? 1 : 0) + lost }
             }
             monitor.wakeAll()

@@ -1,3 +1,4 @@
+import Domain
 package import Logging
 
 /// The format of log lines.

@@ -103,6 +103,8 @@ package struct ConfigurationKey: Sendable {
         ConfigurationKey("ingest.helloSeconds", .integer(1...3600, default: 60)),
         ConfigurationKey("ingest.frameSeconds", .integer(1...3600, default: 120)),
         ConfigurationKey("ingest.idleSeconds", .integer(1...604_800, default: 86_400)),
+        ConfigurationKey("console.listen", .endpoint(default: "127.0.0.1:12349")),
+        ConfigurationKey("console.tokenFile", .optionalPath),
         ConfigurationKey("winners.listen", .endpoint(default: "127.0.0.1:12346")),
         ConfigurationKey("winners.address", .endpoint(default: "127.0.0.1:12346")),
         ConfigurationKey("winners.maxConnections", .integer(1...1_000_000, default: 16_384)),

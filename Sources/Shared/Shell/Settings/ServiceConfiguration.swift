@@ -38,6 +38,15 @@ package struct ServiceConfiguration: Sendable {
         package var keptDraws: Int
     }
 
+    /// The console: the operator's page.
+    package struct Console: Sendable {
+        package var listen: Endpoint
+        /// The file with the operator's token.
+        package var tokenFile: String
+        /// On an address other than loopback.
+        package var tls: TLS?
+    }
+
     package struct Retry: Sendable {
         package var initial: Duration
         package var max: Duration
@@ -81,6 +90,7 @@ package struct ServiceConfiguration: Sendable {
     package var tls: TLS?
     package var ingest: Ingest
     package var winners: Winners
+    package var console: Console
     /// Those that are configured.
     package var dialects: [DialectPort]
     /// The draws to which dialects are bound, by the name of the dialect.
@@ -155,6 +165,7 @@ package struct ServiceConfiguration: Sendable {
             maxConnections: source.integer("winners.maxConnections"),
             maxPerAddress: source.integer("winners.maxPerAddress"),
             keptDraws: source.integer("winners.keptDraws"))
+        console = Self.console(&source)
         dialects = []
         for port in DialectRegistry.ports {
             let endpoint = source.parsed("dialects.\(port.key)") { Optional(Endpoint($0)) }
@@ -179,6 +190,7 @@ package struct ServiceConfiguration: Sendable {
         agencyTokenFile = source.parsed("agency.tokenFile") { .some($0.isEmpty ? nil : $0) }
         agencyTLS = Self.agencyTLS(&source)
         data = source.parsed("data") { Self.absolute($0, below: workingFolder) ?? $0 }
+        if console.tokenFile.isEmpty { console.tokenFile = DataFolder(data).operatorToken }
         logLevel = source.parsed("log.level", Logger.Level.init(courseName:))
         logFormat = source.parsed("log.format") { LogFormat(rawValue: $0.lowercased()) }
         var effective = ["data": data, "agency.file": agencyFile]

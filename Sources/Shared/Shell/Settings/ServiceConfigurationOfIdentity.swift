@@ -34,6 +34,21 @@ extension ServiceConfiguration {
         return TLS(certificate: certificate, key: key, clientRoots: roots, reload: .seconds(seconds))
     }
 
+    /// The console's settings; what it needs to be reached from elsewhere is checked when it starts.
+    static func console(_ source: inout ConfigurationSource) -> Console {
+        func path(_ key: String) -> String? {
+            source.found.last { $0.path == key }.map(\.1.value).flatMap { $0.isEmpty ? nil : $0 }
+        }
+        var tls: TLS?
+        if let certificate = path("tls.certificate"), let key = path("tls.key") {
+            tls = TLS(certificate: certificate, key: key, clientRoots: [], reload: .seconds(60))
+        }
+        return Console(
+            listen: source.parsed("console.listen", Endpoint.init),
+            tokenFile: source.parsed("console.tokenFile") { $0 },
+            tls: tls)
+    }
+
     static func agencyTLS(_ source: inout ConfigurationSource) -> AgencyTLS? {
         let values = ["roots", "certificate", "key"].map { key in source.parsed("agency.tls.\(key)") { $0 } }
         if values[1].isEmpty != values[2].isEmpty {

@@ -1,44 +1,47 @@
-import Domain
-import Foundation
-import Identity
-import Ledger
-import TLS
+package import Domain
+package import Identity
+package import Ledger
+package import TLS
 
 /// The state of a draw with its agencies, for `bet-ingest status` and the control socket.
-struct DrawStatus: Codable {
+package struct DrawStatus: Codable, Sendable {
     /// The source of a status: the running service, or the data folder while no service runs.
-    enum Source: String, Codable {
+    package enum Source: String, Codable, Sendable {
         case service
         case folder
     }
 
-    struct Agency: Codable {
-        var agency: AgencyID
-        var chunks: UInt32
-        var bets: UInt64
-        var rejectedBets: UInt64
-        var lateBets: Int
-        var finished: Bool
+    package struct Agency: Codable, Sendable {
+        package var agency: AgencyID
+        package var chunks: UInt32
+        package var bets: UInt64
+        package var rejectedBets: UInt64
+        package var lateBets: Int
+        package var finished: Bool
+        /// When its last chunk was recorded; nil before the first.
+        package var lastChunk: Instant?
+        /// The end of the certificate that it entered with last; nil without one, or without a running service.
+        package var certificateEnd: Instant?
     }
 
-    var summary: DrawSummary
-    var source: Source
+    package var summary: DrawSummary
+    package var source: Source
     /// The server's clock.
-    var now: Instant
+    package var now: Instant
     /// How often the service's wall clock was set by more than a second since its start.
-    var clockSteps = 0
+    package var clockSteps = 0
     /// Nil without a roster, or without a running service.
-    var roster: RosterStatus?
+    package var roster: RosterStatus?
     /// Nil without TLS, or without a running service.
-    var tls: TLSStatus?
+    package var tls: TLSStatus?
     /// The agencies that have sent something, by number.
-    var agencies: [Agency]
-    /// The expected agencies that have sent nothing, by number; nil if more than 200 are expected.
-    var silent: [AgencyID]?
+    package var agencies: [Agency]
+    /// The expected agencies that have sent nothing, by number; nil if more than ``maxListedSilent`` are expected.
+    package var silent: [AgencyID]?
 
-    private static let maxListedSilent: UInt32 = 200
+    package static let maxListedSilent: UInt32 = 100_000
 
-    init(
+    package init(
         _ summary: DrawSummary, of expected: DrawAgencies, _ standings: DrawStandings, late: LateList, source: Source,
         now: Instant
     ) {
@@ -51,9 +54,15 @@ struct DrawStatus: Codable {
             return Agency(
                 agency: agency, chunks: standing.nextSequence - 1, bets: standing.storedBets,
                 rejectedBets: standing.rejectedBets, lateBets: late.counts[agency]?.bets ?? 0,
-                finished: standing.isFinished)
+                finished: standing.isFinished, lastChunk: standing.lastTime.milliseconds > 0 ? standing.lastTime : nil)
         }
         if expected.count <= Self.maxListedSilent { silent = expected.members.filter { !senders.contains($0) } }
+    }
+
+    /// Adds the ends of the certificates with which agencies entered.
+    package mutating func setCertificateEnds(_ ends: [AgencyID: Instant]) {
+        guard !ends.isEmpty else { return }
+        for index in agencies.indices { agencies[index].certificateEnd = ends[agencies[index].agency] }
     }
 
     private enum CodingKeys: CodingKey {
@@ -61,7 +70,7 @@ struct DrawStatus: Codable {
     }
 
     /// Reads one object with the fields of the summary, too.
-    init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         summary = try DrawSummary(from: decoder)
         let values = try decoder.container(keyedBy: CodingKeys.self)
         source = try values.decode(Source.self, forKey: .source)
@@ -73,7 +82,7 @@ struct DrawStatus: Codable {
         silent = try values.decodeIfPresent([AgencyID].self, forKey: .silent)
     }
 
-    func encode(to encoder: any Encoder) throws {
+    package func encode(to encoder: any Encoder) throws {
         try summary.encode(to: encoder)
         var values = encoder.container(keyedBy: CodingKeys.self)
         try values.encode(source, forKey: .source)

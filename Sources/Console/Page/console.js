@@ -1,0 +1,114 @@
+// Keeps the page as its server sees it: replaces parts that changed, ticks times, and says when nothing arrives any more.
+// Without it the page is complete, and says that it does not change.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const live = document.getElementById("live");
+  const word = document.getElementById("live-word");
+  const clock = document.getElementById("clock");
+  const pause = document.getElementById("pause");
+  const theme = document.getElementById("theme");
+  const staleAfter = 3000;
+
+  // ---- The switch between light and dark
+
+  const isDark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+  const showTheme = () => { theme.textContent = isDark() ? "Light" : "Dark"; };
+  try { if (localStorage.theme) root.dataset.theme = localStorage.theme; } catch { /* the choice is not kept */ }
+  theme.hidden = false;
+  theme.addEventListener("click", () => {
+    root.dataset.theme = isDark() ? "light" : "dark";
+    try { localStorage.theme = root.dataset.theme; } catch { /* the choice is not kept */ }
+    showTheme();
+  });
+  showTheme();
+
+  const address = document.body.dataset.events;
+  if (!address) return;
+
+  // ---- The server's clock
+
+  let offset = Number(live.dataset.now) - Date.now();
+  const now = () => Date.now() + offset;
+  const zone = live.textContent.match(/\d\d:\d\d:\d\d/)[0];
+  const first = Number(live.dataset.now);
+  // The server's zone is not the browser's: the clock continues from the time that the server wrote.
+  const start = zone.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
+  const clockText = (time) => {
+    const seconds = (start + Math.floor(time / 1000) - Math.floor(first / 1000)) % 86400;
+    const two = (value) => String(Math.floor(value)).padStart(2, "0");
+    return `${two(seconds / 3600)}:${two(seconds / 60 % 60)}:${two(seconds % 60)}`;
+  };
+  const span = (seconds) => {
+    const [d, h, m, s] = [seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60].map(Math.floor);
+    if (d > 0) return `${d} d ${h} h`;
+    if (h > 0) return `${h} h ${m} min`;
+    return m > 0 ? `${m} min ${s} s` : `${Math.max(0, s)} s`;
+  };
+  const tick = () => {
+    for (const element of document.querySelectorAll("[data-until]")) {
+      element.textContent = span(Math.floor((Number(element.dataset.until) - now()) / 1000));
+    }
+    for (const element of document.querySelectorAll("[data-since]")) {
+      element.textContent = span(Math.floor((now() - Number(element.dataset.since)) / 1000));
+    }
+  };
+
+  // ---- The stream
+
+  let source = null;
+  let heard = Date.now();
+  let isPaused = false;
+  // What the services said last, by the server's clock; they may be silent while the console is not.
+  let dataTime = first;
+
+  const show = (event) => {
+    const part = JSON.parse(event.data);
+    const element = document.getElementById(part.id);
+    if (!element) return;
+    const focus = element.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    element.innerHTML = part.html;
+    if (focus) element.querySelector(`[href="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
+  };
+  const connect = () => {
+    source = new EventSource(address);
+    source.addEventListener("part", show);
+    source.addEventListener("tick", (event) => {
+      const time = JSON.parse(event.data);
+      offset = time.now - Date.now();
+      dataTime = time.data;
+      heard = Date.now();
+      refresh();
+    });
+  };
+  const refresh = () => {
+    if (isPaused) return;
+    const isSilent = Date.now() - heard > staleAfter;
+    const isStale = isSilent || now() - dataTime > staleAfter;
+    root.classList.toggle("is-stale", isStale);
+    root.classList.toggle("is-live", !isStale);
+    if (isStale) {
+      word.textContent = ` · no data since ${clockText(isSilent ? heard + offset : dataTime)}`;
+      return;
+    }
+    word.textContent = " · live";
+    clock.textContent = clockText(now());
+    tick();
+  };
+  pause.hidden = false;
+  pause.addEventListener("click", () => {
+    isPaused = !isPaused;
+    pause.textContent = isPaused ? "Continue" : "Pause";
+    if (isPaused) {
+      source.close();
+      root.classList.remove("is-live", "is-stale");
+      word.textContent = ` · paused at ${clockText(now())}`;
+    } else {
+      heard = Date.now();
+      connect();
+    }
+  });
+  addEventListener("pagehide", () => source.close());
+  connect();
+  setInterval(refresh, 1000);
+})();

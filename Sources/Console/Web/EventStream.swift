@@ -1,0 +1,54 @@
+import Domain
+import Foundation
+import Hummingbird
+import NIOCore
+
+/// The stream of changes for one page: parts that changed, and the server's clock once a second.
+///
+/// Isolation: one task. The watch keeps only the newest snapshot for it, so a slow browser gets fewer changes, not more
+/// memory.
+struct EventStream: Sendable {
+    let watch: ServiceWatch
+    let id: Int
+    let snapshots: AsyncStream<Snapshot>
+    let query: PageQuery
+    let path: String
+
+    private struct Part: Encodable {
+        var id: String
+        var html: String
+    }
+
+    private struct Tick: Encodable {
+        /// By the server's clock, in milliseconds since 1970.
+        var now: UInt64
+        /// When both services last answered.
+        var data: UInt64
+    }
+
+    /// Writes until the browser is gone or the console stops.
+    func write(to writer: inout any ResponseBodyWriter) async throws {
+        var sent: [String: HTML] = [:]
+        // The page has the parts of its first moment already; the first snapshot sends those that differ in anything.
+        for await snapshot in snapshots {
+            watch.want(query.draw)
+            var text = ""
+            for (id, piece) in Fragments(snapshot: snapshot, query: query, path: path).all where sent[id] != piece {
+                sent[id] = piece
+                text += Self.event("part", Part(id: id, html: piece.text))
+            }
+            let tick = Tick(
+                now: snapshot.time.milliseconds, data: snapshot.ingest.lastAnswer?.milliseconds ?? 0)
+            text += Self.event("tick", tick)
+            try await writer.write(ByteBuffer(string: text))
+        }
+        try await writer.finish(nil)
+    }
+
+    private static func event(_ name: String, _ data: some Encodable) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.withoutEscapingSlashes]
+        let json = (try? encoder.encode(data)) ?? Data()
+        return "event: \(name)\ndata: \(String(decoding: json, as: UTF8.self))\n\n"
+    }
+}
