@@ -57,7 +57,9 @@ struct ScriptTests {
             shell, [Repository.root + "/generar-compose.sh", file, "0"], in: folder.path)
         #expect(try run.waitForExit() == 0, "\(run.log)")
         let text = try String(contentsOfFile: file, encoding: .utf8)
-        #expect(text.contains("  ingest:\n") && text.contains("  winners:\n") && text.hasSuffix("volumes:\n  data:\n  control:\n"))
+        #expect(
+            text.contains("  ingest:\n") && text.contains("  winners:\n")
+                && text.hasSuffix("volumes:\n  data:\n  control:\n"))
         // config.yaml then gives the number of agencies.
         #expect(!text.contains("client") && !text.contains("QUINIELA_AGENCIES"))
     }
