@@ -81,7 +81,7 @@ FUZZERS := Fuzzing/Package.swift $(wildcard Fuzzing/Sources/Fuzz*)
 
 # TLS is measured if OpenSSL's headers are there (libssl-dev).
 bench-programs: export BENCH_TLS = $(if $(wildcard /usr/include/openssl/ssl.h),1)
-bench-programs: build pki
+bench-programs: build pki console-program
 	$(SWIFT_BUILD) -c release --package-path Benchmarks
 
 bench-quick: bench-programs ## Measure bet-ingest beside the limit of this machine (two minutes)

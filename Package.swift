@@ -5,6 +5,10 @@ import PackageDescription
 // warnings of a newer compiler never break their build.
 let isStrict = Context.environment["QUINIELA_STRICT"] == "1"
 
+// `make` builds the other programs with QUINIELA_WITHOUT_CONSOLE=1: without hummingbird and the twelve packages that it needs,
+// which would be fetched although nothing of them is built.
+let hasConsole = Context.environment["QUINIELA_WITHOUT_CONSOLE"] != "1"
+
 let settings: [SwiftSetting] =
     [
         .enableUpcomingFeature("ExistentialAny"),
@@ -55,7 +59,6 @@ let package = Package(
         .executable(name: "winners-service", targets: ["WinnersService"]),
         .executable(name: "bet-ingest-pki", targets: ["Pki"]),
         .executable(name: "agency", targets: ["Agency"]),
-        .executable(name: "console", targets: ["Console"]),
         // For FaultTests, which load it into bet-ingest with LD_PRELOAD. No target links it.
         .library(name: "FaultShim", type: .dynamic, targets: ["CFaultShim"]),
     ],
@@ -76,11 +79,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
         // Certificates: bet-ingest pki makes, signs and lists them.
         .package(url: "https://github.com/apple/swift-certificates", exact: "1.21.1"),
-        // HTTP for the console, the only program that links it.
-        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
         // Dependencies of the above, named here to fix their versions (ADR 14).
-        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
         .package(url: "https://github.com/apple/swift-asn1", exact: "1.7.4"),
         .package(url: "https://github.com/apple/swift-atomics", exact: "1.3.0"),
         .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
@@ -162,21 +161,6 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        // The page, metrics and health. A program of its own, so that nobody who only builds the services builds hummingbird.
-        .executableTarget(
-            name: "Console",
-            dependencies: [
-                "Control", "Domain", "Identity", "Ledger", "Monitoring", "Platform", "Shell", "Storage", "TLS",
-                "Version",
-                .argumentParser, .logging, .hummingbird, .hummingbirdCore, .hummingbirdTLS, .httpTypes,
-                .serviceLifecycle, .nioCore,
-                .nioPosix,
-            ],
-            resources: [
-                .embedInCode("Page/console.css"), .embedInCode("Page/console.js"), .embedInCode("Page/icon.svg"),
-            ],
-            swiftSettings: settings
-        ),
         // Shared test support: a simulated disk with faults, sample bets, real programs as child processes.
         .target(
             name: "TestKit",
@@ -211,13 +195,11 @@ let package = Package(
             name: "AgencyTests", dependencies: rooms + ["Agency", "TestKit", .logging, .inMemoryLogging],
             swiftSettings: settings
         ),
-        .testTarget(
-            name: "ConsoleTests", dependencies: rooms + ["Console", "TestKit"], swiftSettings: settings),
         // Real processes over both ports; needs the programs but does not link them.
         .testTarget(
             name: "IntegrationTests",
             dependencies: rooms + [
-                "TestKit", "BetIngest", "WinnersService", "Agency", "Console", "Pki", .nioConcurrencyHelpers, .crypto,
+                "TestKit", "BetIngest", "WinnersService", "Agency", "Pki", .nioConcurrencyHelpers, .crypto,
                 .x509,
             ],
             swiftSettings: settings
@@ -244,3 +226,33 @@ let package = Package(
         .testTarget(name: "TidyTests", dependencies: rooms + ["TestKit"], swiftSettings: settings),
     ]
 )
+
+if hasConsole {
+    package.products.append(.executable(name: "console", targets: ["Console"]))
+    package.dependencies += [
+        // HTTP for the console, the only program that links it.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+        // Of hummingbird's dependencies, those that the console imports (ADR 18).
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+    ]
+    package.targets += [
+        // The page, metrics and health. A program of its own, so that nobody who only builds the services builds hummingbird.
+        .executableTarget(
+            name: "Console",
+            dependencies: [
+                "Control", "Domain", "Identity", "Ledger", "Monitoring", "Platform", "Shell", "Storage", "TLS",
+                "Version",
+                .argumentParser, .logging, .hummingbird, .hummingbirdCore, .hummingbirdTLS, .httpTypes,
+                .serviceLifecycle, .nioCore,
+                .nioPosix,
+            ],
+            resources: [
+                .embedInCode("Page/console.css"), .embedInCode("Page/console.js"), .embedInCode("Page/icon.svg"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ConsoleTests", dependencies: rooms + ["Console", "TestKit"], swiftSettings: settings),
+    ]
+}

@@ -11,7 +11,7 @@ tables show medians and ratios of medians. Absolute figures depend on the machin
 """
 import json, signal, statistics, sys
 
-import agencies, consultations, draws as many, ingest, ledgers, tls
+import agencies, consultations, draws as many, ingest, ledgers, tls, viewers
 from processes import ROOT, TOOLS, Failed, scratch
 from report import bars, line, machine, section, table
 from rivals.rivals import RIVALS
@@ -201,8 +201,23 @@ def secure():
     section("tls", f"{machine()}\n\n{text}")
 
 
+def watched():
+    rows = []
+    for r in viewers.rates(5, 2.0):
+        alone, console, seen = r["alone"], r["console"], r["viewers"]
+        rows.append([ingest.name(r["row"]), millions(alone["bets_per_second"])]
+                    + [f"{run['bets_per_second'] / alone['bets_per_second']:.3f}" for run in (console, seen)]
+                    + [f"{alone['cpu_ms_per_million_bets']:.1f}"]
+                    + [f"{run['cpu_ms_per_million_bets'] / alone['cpu_ms_per_million_bets']:.3f}" for run in (console, seen)]
+                    + [f"{console['console_cpu']:.1%}", f"{seen['console_cpu']:.1%}", f"{seen['viewer_bytes'] / 1000:.1f}"])
+    section("viewers", f"{machine()}\n\n" + table(
+        ["chunk / connections / window", "alone, million bets/s", "with a console, ratio", f"{viewers.VIEWERS} viewers, ratio",
+         "alone, CPU ms / million bets", "with a console, ratio", f"{viewers.VIEWERS} viewers, ratio", "console's CPU, nobody looks",
+         f"{viewers.VIEWERS} viewers", "KB/s a viewer"], rows))
+
+
 PARTS = {"quick": quick, "matrix": matrix, "times": times, "rivals": rivals, "draws": draws, "cost": cost,
-         "agencies": agency, "consultations": consult, "lottery": lottery, "tls": secure}
+         "agencies": agency, "consultations": consult, "lottery": lottery, "tls": secure, "viewers": watched}
 
 
 def main():

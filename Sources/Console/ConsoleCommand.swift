@@ -44,8 +44,11 @@ struct MetricsCommand: ParsableCommand {
             let configuration = try options.load()
             guard list else {
                 var questions = ServiceQuestions(folder: configuration.folder.data, deadlineSeconds: 10)
-                let snapshot = questions.next(after: Snapshot(time: .init(milliseconds: 0)), wanted: [], at: .now)
-                return try writeOutput(PrometheusText(snapshot, viewers: 0).text)
+                var snapshot = questions.next(after: Snapshot(time: .init(milliseconds: 0)), wanted: [], at: .now)
+                let answer = questions.winners()
+                snapshot.winnersSamples = answer.samples ?? []
+                snapshot.winners = Snapshot.Service(lastAnswer: answer.time, failure: answer.failure)
+                return try writeOutput(PrometheusText(snapshot, viewers: 0, at: answer.time).text)
             }
             try writeOutput(MetricList.text)
         }

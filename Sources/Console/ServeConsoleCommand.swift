@@ -22,6 +22,8 @@ struct ServeConsoleCommand: ParsableCommand {
         StopSignals.block()
         try ProgramExit.run {
             let configuration = try options.load(flags: ["console.listen": listen])
+            // Before any other thread: it sets the time zone of the process.
+            if let calendar = configuration.calendar { _ = try TimeZoneRules(ofCalendar: calendar) }
             let console = try ConsoleService(configuration)
             let log = EventLog.start(program: "console", configuration)
             try log.bracketing { try console.run(log) }
@@ -60,6 +62,10 @@ struct ConsoleService {
             tlsConfiguration: try ServerTLS.forPages(certificate: files.certificate, key: files.key))
     }
 
+    /// Pages, streams and idle connections of browsers.
+    private static let maxConnections = 512
+    private static let stopTime = Duration.milliseconds(500)
+
     private var isEncrypted: Bool { !configuration.console.listen.isLoopback }
 
     /// Serves until a stop signal; blocks.
@@ -73,10 +79,9 @@ struct ConsoleService {
             watch: watch, folder: folder,
             desk: CommandDesk(token: token, socket: folder.ingestSocket, log: log),
             limits: RequestLimits(isLoopback: !isEncrypted))
-        let thread = NamedThread("watch") { watch.run() }
+        watch.start()
         defer {
             watch.stop()
-            thread.join()
             log(.loopFinished)
         }
         try serve(router.build(), watch, log)
@@ -88,24 +93,27 @@ struct ConsoleService {
         let silent = Logger(label: "hummingbird") { _ in SwiftLogNoOpLogHandler() }
         let application = Application(
             router: router, server: server,
-            configuration: .init(address: .hostname(endpoint.host, port: endpoint.port)),
+            configuration: .init(
+                address: .hostname(endpoint.host, port: endpoint.port),
+                availableConnectionsDelegate: MaximumAvailableConnections(Self.maxConnections)),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? endpoint.port
                 log(
                     .acceptConnections(
                         port: "console", address: "\(scheme)://\(Endpoint(host: endpoint.host, port: port))"))
             }, logger: silent)
-        var services = ServiceGroupConfiguration(services: [.init(service: application)], logger: silent)
-        // A browser that does not read must not hold up the end.
-        services.maximumGracefulShutdownDuration = .milliseconds(500)
-        let group = ServiceGroup(configuration: services)
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(services: [.init(service: application)], logger: silent))
+        let outcome = Monitor<Result<Void, any Error>?>(nil)
         StopSignals.watch { signal in
             log(.stopRequested(by: signal))
-            // Open streams would keep the server.
             watch.stop()
             Task { await group.triggerGracefulShutdown() }
+            // A browser that does not read, or a command that waits for bet-ingest, must not hold up the end.
+            _ = outcome.wait(until: .now + Self.stopTime) { $0.map { _ in true } }
+            outcome.withLock { $0 = $0 ?? .success(()) }
+            outcome.wakeAll()
         }
-        let outcome = Monitor<Result<Void, any Error>?>(nil)
         Task {
             let result: Result<Void, any Error>
             do { result = .success(try await group.run()) } catch { result = .failure(error) }
@@ -114,8 +122,6 @@ struct ConsoleService {
         }
         do {
             try outcome.wait { $0 }?.get()
-        } catch is ServiceGroupError {
-            // The longest time of the shutdown was over.
         } catch let error as IOError {
             throw ConfigurationError(["console.listen: \(endpoint): \(SystemCall.errorText(error.errnoCode))"])
         }

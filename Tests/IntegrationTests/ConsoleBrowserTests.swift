@@ -12,7 +12,7 @@ struct ConsoleBrowserTests {
         guard ["/usr/bin/chromium", "/usr/bin/chromedriver"].allSatisfy(FileManager.default.isExecutableFile(atPath:)),
             let folder = try? TemporaryFolder()
         else { return false }
-        let script = try? ShellScript("'\(python)' -c 'import selenium, axe_selenium_python'", in: folder)
+        let script = try? ShellScript("'\(python)' -c 'import selenium, axe_core_python'", in: folder)
         return script?.code == 0
     }()
 
@@ -20,7 +20,7 @@ struct ConsoleBrowserTests {
         "counts move, the page goes stale after kill -9, a draw closes by clicks, axe finds nothing, scripts are optional",
         .enabled(
             if: isInstalled,
-            "skipped: Debian's chromium and chromium-driver, or selenium and axe-selenium-python of PyPI, are missing"))
+            "skipped: Debian's chromium and chromium-driver, or selenium and axe-core-python of PyPI, are missing"))
     func browser() throws {
         let tried = try ConsoleServices(agencies: 3)
         let folder = tried.services.folder

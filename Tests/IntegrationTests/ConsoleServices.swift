@@ -47,19 +47,22 @@ struct ConsoleServices {
     /// Sends a request on a connection of its own.
     ///
     /// - Parameters:
-    ///   - form: the fields of a POST; nil for a GET.
+    ///   - form: the fields of a POST, which gets a number of its own if it has none; nil for a GET.
+    ///   - method: instead of GET or POST.
     ///   - host: another Host than the console's.
     ///   - origin: of a POST; empty for none.
     func ask(
-        _ path: String, form: [String: String]? = nil, host: String? = nil, origin: String? = nil
+        _ path: String, form: [String: String]? = nil, method: String? = nil, host: String? = nil, origin: String? = nil
     ) throws -> Answer {
-        let body = (form ?? [:]).map {
+        let fields = form.map { ["form": UUID().uuidString].merging($0) { $1 } } ?? [:]
+        let body = fields.map {
             "\($0)=\($1.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "")"
         }
         .joined(separator: "&")
         let origin = origin ?? "http://\(address)"
         var lines = [
-            "\(form == nil ? "GET" : "POST") \(path) HTTP/1.1", "Host: \(host ?? "\(address)")", "Connection: close",
+            "\(method ?? (form == nil ? "GET" : "POST")) \(path) HTTP/1.1", "Host: \(host ?? "\(address)")",
+            "Connection: close",
         ]
         if form != nil {
             lines += [

@@ -271,7 +271,9 @@ struct RunningALotteryTests {
     @Test("the units of systemd run the programs that the page installs, with its configuration")
     func units() throws {
         let page = try Repository.text("docs/running-a-lottery.md")
-        for (unit, program) in [("bet-ingest", "bet-ingest serve"), ("winners-service", "winners-service")] {
+        for (unit, program) in [
+            ("bet-ingest", "bet-ingest serve"), ("winners-service", "winners-service"), ("console", "console"),
+        ] {
             let text = try Repository.text("docs/systemd/\(unit).service")
             #expect(page.contains("docs/systemd/\(unit).service"))
             #expect(text.contains("ExecStart=/opt/quiniela/bin/\(program) --config /srv/quiniela/config.yaml "))

@@ -57,6 +57,7 @@ struct TLSTests {
         let answers = try tls.ask(
             "agency-1", [Self.hello(1), Self.chunk(1, 1), Self.chunk(1, 2, isLast: true)], options: ["--leave"])
         #expect(try Self.isWelcome(answers.first) && answers.count == 3, "\(answers)")
+        #expect(try tls.services.command("status", ["--output", "json"]).output.contains("\"certificateEnd\":\"20"))
         try tls.services.ingest.waitForLog("action: publish")
         let winners = try tls.ask(
             "agency-1", winners: true, [Self.hello(1), Self.hex(.consultWinners(waitMilliseconds: 30_000))],

@@ -1,5 +1,6 @@
 import Domain
 import Ledger
+import Platform
 
 /// The draws that a lottery runs: rules by weekday, and exceptions by date.
 ///

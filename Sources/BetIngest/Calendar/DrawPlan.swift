@@ -1,3 +1,5 @@
+import Platform
+
 /// The draws of some days.
 struct DrawPlan: Sendable {
     struct Draw: Sendable {

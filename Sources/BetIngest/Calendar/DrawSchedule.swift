@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Ledger
+import Platform
 import Shell
 
 /// A source of planned draws.

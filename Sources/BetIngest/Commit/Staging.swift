@@ -36,7 +36,8 @@ struct Staging {
     mutating func takeGroup() -> StagedEntries {
         committingSince = waitingSince
         let group = entries.takeGroup()
-        if entries.count == 0 { waitingSince = nil }
+        // Those that did not fit were staged later than the first; it is not known how much later.
+        waitingSince = entries.count == 0 ? nil : .now
         return group
     }
 

@@ -28,7 +28,8 @@ final class ControlDesk: Sendable {
     private let clock: @Sendable () -> UInt64
     /// The replies of the last second; nil is the status of the draw that closes next.
     private let status = NIOLockedValueBox<[DrawID?: Kept]>([:])
-    private let list = NIOLockedValueBox<Kept?>(nil)
+    /// The summaries of the last second: the list and the metrics are made from the same.
+    private let list = NIOLockedValueBox<(time: ContinuousClock.Instant, draws: [DrawSummary])?>(nil)
     private let samples = NIOLockedValueBox<Kept?>(nil)
     private let metrics: IngestMetrics
 
@@ -49,9 +50,9 @@ final class ControlDesk: Sendable {
         case .status(let id):
             reply(status(of: id))
         case .draws:
-            reply(kept(list) { ControlReply(summaries()) })
+            reply(ControlReply(summaries()))
         case .metrics:
-            reply(kept(samples) { ControlReply(metrics.samples(of: summaries(), at: now)) })
+            reply(keptSamples())
         case .open(let id, let cutOff, let number):
             let opening = DrawOpening(draw: id, opens: now, cutOff: cutOff, number: number, by: peer.name)
             command(.open(opening), peer, reply)
@@ -103,16 +104,21 @@ final class ControlDesk: Sendable {
     }
 
     private func summaries() -> [DrawSummary] {
-        let planned = draws.planned.map { DrawSummary(planned: $0.draw, opens: $0.opens, cutOff: $0.cutOff) }
-        return draws.all.map { $0.summary($0.committer.snapshot) } + planned
+        list.withLockedValue { kept in
+            let time = ContinuousClock.now
+            if let kept, time - kept.time < Self.keptTime { return kept.draws }
+            let planned = draws.planned.map { DrawSummary(planned: $0.draw, opens: $0.opens, cutOff: $0.cutOff) }
+            let summaries = draws.all.map { $0.summary($0.committer.snapshot) } + planned
+            kept = (time, summaries)
+            return summaries
+        }
     }
 
-    /// Returns the reply of the last second, or makes one.
-    private func kept(_ box: NIOLockedValueBox<Kept?>, _ make: () -> ControlReply) -> ControlReply {
-        box.withLockedValue { kept in
+    private func keptSamples() -> ControlReply {
+        samples.withLockedValue { kept in
             let time = ContinuousClock.now
             if let kept, time - kept.time < Self.keptTime { return kept.reply }
-            let reply = make()
+            let reply = ControlReply(metrics.samples(of: summaries(), at: now))
             kept = Kept(time: time, reply: reply)
             return reply
         }

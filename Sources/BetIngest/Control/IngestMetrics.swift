@@ -22,7 +22,9 @@ struct IngestMetrics: Sendable {
     let lostLines: @Sendable () -> Int
     let isStopping: @Sendable () -> Bool
 
-    /// Takes every measurement; some microseconds for each draw.
+    /// Takes every measurement.
+    ///
+    /// - Parameter draws: summaries walk all agencies of a draw, so their maker keeps them for a while.
     func samples(of draws: [DrawSummary], at now: Instant) -> [MetricSample] {
         let totals = core.figures.totals
         let chunks = totals.chunks

@@ -19,22 +19,24 @@ struct ActionPage: FormPage {
     private var name: String { summary.draw.name }
     private var title: String { "\(action.title): \(name)" }
 
-    var page: Page { page("") }
+    var page: Page { page([:], "") }
 
-    func page(failure: String) -> Page { page("<p class=\"failed\" role=\"alert\">\(failure)</p>") }
+    func page(_ form: Form, failure: String) -> Page {
+        page(form.fields, "<p class=\"failed\" role=\"alert\">\(failure)</p>")
+    }
 
     func page(done: String) -> Page {
         Page(
             title: title,
             body: """
                 <h1>\(title)</h1>
-                <p class="done" role="status">Done: \(done).</p>
+                <p class="done">Done: \(done).</p>
                 <p><a href="/draws/\(name)">To the draw</a> · <a href="/">To all draws</a></p>
                 """,
             now: now)
     }
 
-    private func page(_ message: HTML) -> Page {
+    private func page(_ filled: [String: String], _ message: HTML) -> Page {
         let isPossible = DrawAction.possible(for: summary.state).contains(action)
         let warning: HTML =
             isPossible
@@ -45,7 +47,7 @@ struct ActionPage: FormPage {
                 <h1>\(title)</h1>
                 \(message)\(warning)\(action.consequences(summary))
                 <form class="action" method="post" action="/draws/\(name)/\(action.rawValue)">
-                \(action.fields(summary))
+                \(action.fields(summary, filled))
                 \(Page.tokenField)
                 <button class="commit">\(action.title)</button>
                 </form>
@@ -56,10 +58,12 @@ struct ActionPage: FormPage {
 }
 
 extension Page {
-    /// The operator's token; a browser may keep it as a password.
-    static let tokenField: HTML = """
-        <label>Operator’s token <input type="password" name="token" required autocomplete="current-password"></label>
+    /// The operator's token, which a browser may keep as a password, and the number of the form.
+    static var tokenField: HTML {
         """
+        <input type="hidden" name="form" value="\(FormNumbers.make())"><label>Operator’s token <input type="password" name="token" required autocomplete="current-password"></label>
+        """
+    }
 
     /// A page that says what is wrong, with a way back.
     static func fault(_ title: String, _ sentence: String, now: Instant) -> Page {
@@ -89,39 +93,38 @@ struct OpenPage: FormPage {
             throw FormFault("The source of the number is entered or configured.")
         }
         let text = form["time"] ?? ""
-        let cutOff = LocalTime.instant(text)
-        guard cutOff != nil || text.isEmpty else {
-            throw FormFault(
-                "The cut-off is “\(text)”; a day and a time such as 2026-12-24T21:30:00 are expected, or nothing.")
-        }
+        let cutOff = text.isEmpty ? nil : try LocalTime.instant(text)
         return .open(draw, cutOff: cutOff, number: source)
     }
 
-    var page: Page { page("") }
+    var page: Page { page([:], "") }
 
-    func page(failure: String) -> Page { page("<p class=\"failed\" role=\"alert\">\(failure)</p>") }
+    func page(_ form: Form, failure: String) -> Page {
+        page(form.fields, "<p class=\"failed\" role=\"alert\">\(failure)</p>")
+    }
 
     func page(done: String) -> Page {
         Page(
             title: "Open a draw",
             body: """
                 <h1>Open a draw</h1>
-                <p class="done" role="status">Done: \(done).</p>
+                <p class="done">Done: \(done).</p>
                 <p><a href="/">To all draws</a></p>
                 """,
             now: now)
     }
 
-    private func page(_ message: HTML) -> Page {
+    private func page(_ filled: [String: String], _ message: HTML) -> Page {
         Page(
             title: "Open a draw",
             body: """
                 <h1>Open a draw</h1>
                 \(message)<p>A draw outside the calendar takes bets at once, of the agencies that the service expects now.</p>
                 <form class="action" method="post" action="/open">
-                <label>Name <input name="name" required maxlength="\(Limits.maxDrawNameBytes)" autocomplete="off"></label>
+                <label>Name <input name="name" required maxlength="\(Limits.maxDrawNameBytes)" autocomplete="off" \
+                value="\(filled["name"] ?? "")"></label>
                 <label>Cut-off, in the server’s time zone; empty: when all have finished \
-                <input type="datetime-local" name="time" step="1"></label>
+                <input type="datetime-local" name="time" step="1" value="\(filled["time"] ?? "")"></label>
                 <label>Number <select name="number"><option value="entered">entered after the seal</option>\
                 <option value="configured">that of the configuration</option></select></label>
                 \(Page.tokenField)

@@ -8,8 +8,12 @@ import Ledger
 struct AgenciesView {
     /// Nil until the service has been asked.
     let status: DrawStatus?
+    /// Nil for a draw that bet-ingest does not have in use.
+    var summary: DrawSummary?
     let query: PageQuery
     let path: String
+    /// See ``Fragments/isLive``.
+    var isLive = false
 
     struct Row: Equatable {
         var agency: AgencyID
@@ -58,7 +62,11 @@ struct AgenciesView {
     }
 
     var piece: HTML {
-        guard let status else { return "<p>The agencies are not known: bet-ingest has not answered.</p>" }
+        guard let status else {
+            return summary?.state == .planned
+                ? "<p>The draw gets its agencies when it opens.</p>"
+                : "<p>bet-ingest has not answered yet, so the agencies are not known.</p>"
+        }
         let rows = rows
         let pages = max(1, (rows.count + PageQuery.rowsPerPage - 1) / PageQuery.rowsPerPage)
         let page = min(query.page, pages)
@@ -86,9 +94,11 @@ struct AgenciesView {
             $0.order = order
             $0.page = 1
         }
-        let sort: HTML = isCurrent ? " aria-sort=\"descending\"" : ""
+        // The longest silent and the lowest number come first; of everything else, the most.
+        let ascends = order == .agency || order == .silent
+        let sort: HTML = isCurrent ? " aria-sort=\"\(ascends ? "ascending" : "descending")\"" : ""
         return """
-            <th scope="col" class="\(kind)"\(sort)><a href="\(address)#agencies-title">\(title)\(isCurrent ? " ▾" : "")</a></th>
+            <th scope="col" class="\(kind)"\(sort)><a href="\(address)#agencies-title">\(title)\(isCurrent ? ascends ? " ▴" : " ▾" : "")</a></th>
             """
     }
 
@@ -123,7 +133,7 @@ struct AgenciesView {
     private func age(_ last: Instant?, _ now: Instant) -> HTML {
         guard let last else { return "never" }
         let seconds = (Int(now.milliseconds) - Int(last.milliseconds)) / 1000
-        return "<span data-since=\"\(last.milliseconds)\">\(Figure.span(seconds))</span> ago"
+        return "<span data-since=\"\(last.milliseconds)\">\(isLive ? "" : Figure.span(seconds))</span> ago"
     }
 
     private func footer(_ first: Int, _ count: Int, _ all: Int, _ page: Int, _ pages: Int) -> HTML {

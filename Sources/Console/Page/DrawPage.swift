@@ -14,27 +14,29 @@ struct DrawPage {
 
     var page: Page {
         let summary = snapshot.summary(of: draw)
+        let fragments = Fragments(snapshot: snapshot, query: query, path: path)
+        let parts = Dictionary(uniqueKeysWithValues: fragments.all)
         let outcome: HTML =
-            result.map { Page.part("outcome", "Result", ResultView(result: $0, data: snapshot.data).piece) } ?? ""
+            summary == nil
+            ? result.map { Page.part("outcome", "Result", ResultView(result: $0, data: snapshot.data).piece) } ?? ""
+            : "<div id=\"result\">\(parts["result"] ?? "")</div>"
         let agencies: HTML =
             summary == nil
             ? ""
             : Page.part(
-                "agencies", "Agencies",
-                AgenciesView(status: snapshot.statuses[draw], query: query, path: path).piece,
+                "agencies", "Agencies", parts["agencies"] ?? "",
                 before: AgencyFilter(query: query, path: path, draws: []).piece)
-        let events = snapshot.events.filter { $0.draw == draw }
         return Page(
             title: "Draw \(draw.name)",
             body: """
                 <h1>Draw \(draw.name)</h1>
                 <div id="facts">\(summary.map(Self.facts) ?? "<p>This draw is published; bet-ingest has closed its ledger.</p>")</div>
                 \(outcome)\(agencies)\
-                \(Page.part("draw-events", "Events", EventsView(events: events, now: snapshot.time).piece))\
+                \(Page.part("events", "Events", parts["events"] ?? ""))\
                 <p>The same as <a href="\(path).json">JSON</a>. All events: <code>bet-ingest events --draw \(draw.name)</code></p>
                 """,
-            events: summary == nil ? nil : query.address("/events") { $0.draw = draw } + "&path=\(path)",
-            now: snapshot.time)
+            events: summary == nil ? nil : query.address("/events") { $0.draw = draw } + "&of=draw",
+            now: LocalTime.now, data: snapshot)
     }
 
     /// The facts that the service knows about the draw, and the commands that it can take.
@@ -98,7 +100,7 @@ struct AgencyPage {
             title: "Agency \(agency)",
             body: """
                 <h1>Agency \(agency.rawValue)</h1>
-                <div class="scroll"><table><thead><tr><th scope="col">Draw</th><th scope="col">Draw is</th>\
+                <div class="scroll"><table class="rows"><thead><tr><th scope="col">Draw</th><th scope="col">Draw is</th>\
                 <th scope="col">Agency</th><th scope="col">Last chunk</th><th scope="col" class="figure">Chunks</th>\
                 <th scope="col" class="figure">Bets</th><th scope="col" class="figure">Rejected</th>\
                 <th scope="col" class="figure">Late</th></tr></thead>
@@ -114,10 +116,11 @@ struct AgencyPage {
         let last: HTML = sent?.lastChunk.map { "\(LocalTime.clock($0, today: snapshot.time))" } ?? "never"
         return """
             <tr><th scope="row"><a href="/draws/\(row.draw.name)">\(row.draw.name)</a></th><td>\(DrawsView.state(row.state))</td>\
-            <td>\(AgenciesView.state(sent, isOver: row.state != .open))</td><td>\(last)</td>\
-            <td class="figure">\(Figure.grouped(sent?.chunks ?? 0))</td><td class="figure">\(Figure.grouped(sent?.bets ?? 0))</td>\
-            <td class="figure">\(Figure.grouped(sent?.rejectedBets ?? 0))</td>\
-            <td class="figure">\(Figure.grouped(sent?.lateBets ?? 0))</td></tr>
+            <td>\(AgenciesView.state(sent, isOver: row.state != .open))</td><td class="break" data-unit="">\(last)</td>\
+            <td class="figure" data-unit="chunks">\(Figure.grouped(sent?.chunks ?? 0))</td>\
+            <td class="figure" data-unit="bets">\(Figure.grouped(sent?.bets ?? 0))</td>\
+            <td class="figure" data-unit="rejected">\(Figure.grouped(sent?.rejectedBets ?? 0))</td>\
+            <td class="figure" data-unit="late">\(Figure.grouped(sent?.lateBets ?? 0))</td></tr>
 
             """
     }

@@ -4,6 +4,8 @@ import Ledger
 /// The draws, the next cut-off first.
 struct DrawsView {
     let snapshot: Snapshot
+    /// See ``Fragments/isLive``.
+    var isLive = false
 
     var piece: HTML {
         guard !snapshot.draws.isEmpty else {
@@ -22,15 +24,16 @@ struct DrawsView {
     }
 
     private func row(_ draw: DrawSummary) -> HTML {
-        """
-        <tr><th scope="row"><a href="/draws/\(draw.draw.name)">\(draw.draw.name)</a></th><td>\(Self.state(draw.state))</td>\
-        <td class="break">\(cutOff(draw))</td><td class="figure" data-unit="left">\(left(draw))</td>\
-        <td class="break">\(Self.agencies(draw))</td>\
-        <td class="figure" data-unit="bets">\(Figure.grouped(draw.bets))</td>\
-        <td class="figure" data-unit="rejected">\(Figure.grouped(draw.rejectedBets))</td>\
-        <td class="figure" data-unit="late">\(Figure.grouped(draw.lateBets))</td></tr>
+        func count(_ number: some BinaryInteger) -> String { draw.state == .planned ? "" : Figure.grouped(number) }
+        return """
+            <tr><th scope="row"><a href="/draws/\(draw.draw.name)">\(draw.draw.name)</a></th><td>\(Self.state(draw.state))</td>\
+            <td class="break">\(cutOff(draw))</td><td class="figure" data-unit="left">\(left(draw))</td>\
+            <td class="break">\(Self.agencies(draw))</td>\
+            <td class="figure" data-unit="bets">\(count(draw.bets))</td>\
+            <td class="figure" data-unit="rejected">\(count(draw.rejectedBets))</td>\
+            <td class="figure" data-unit="late">\(count(draw.lateBets))</td></tr>
 
-        """
+            """
     }
 
     /// The state as a shape and a word.
@@ -51,7 +54,7 @@ struct DrawsView {
 
     private func cutOff(_ draw: DrawSummary) -> HTML {
         if draw.state == .planned, let opens = draw.opens {
-            return "opens \(LocalTime.clock(opens, today: snapshot.time))"
+            return "opens \(LocalTime.clock(opens, today: snapshot.time)) \(LocalTime.zone(opens))"
         }
         guard let cutOff = draw.cutOff else { return "when all have finished" }
         return "\(LocalTime.clock(cutOff, today: snapshot.time)) \(LocalTime.zone(cutOff))"
@@ -60,7 +63,7 @@ struct DrawsView {
     private func left(_ draw: DrawSummary) -> HTML {
         guard draw.state == .open, let cutOff = draw.cutOff else { return "" }
         let seconds = (Int(cutOff.milliseconds) - Int(snapshot.time.milliseconds)) / 1000
-        return "<span data-until=\"\(cutOff.milliseconds)\">\(Figure.span(seconds))</span>"
+        return "<span data-until=\"\(cutOff.milliseconds)\">\(isLive ? "" : Figure.span(seconds))</span>"
     }
 
     static func agencies(_ draw: DrawSummary) -> HTML {

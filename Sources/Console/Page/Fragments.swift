@@ -3,23 +3,29 @@ import Ledger
 
 /// The parts of the page that are replaced while somebody looks at it, by the `id` of their element.
 ///
-/// Pure: a snapshot in, pieces of a page out. Times that pass are ticked by the page itself, so that a part changes only
-/// with what it shows.
+/// Pure: a snapshot in, pieces of a page out.
 struct Fragments: Sendable {
     let snapshot: Snapshot
     let query: PageQuery
     /// Of the page, for the links to other orders and pages.
     let path: String
+    /// Whether the page ticks times that pass; then they are empty here, so that a part changes only with what it shows.
+    var isLive = false
 
     /// In the order of the page.
     var all: [(id: String, piece: HTML)] {
-        [
-            ("facts", facts), ("services", ServicesView(snapshot: snapshot).piece),
-            ("draws", DrawsView(snapshot: snapshot).piece),
-            ("needs", NeedsView(needs: Need.all(of: snapshot)).piece), ("result", result), ("agencies", agencies.piece),
-            ("machine", MachineView(snapshot: snapshot).piece),
-            ("events", EventsView(events: snapshot.events, now: snapshot.time).piece),
+        let events = path == "/" ? snapshot.events : snapshot.events.filter { $0.draw == draw }
+        let parts = [
+            ("agencies", agencies.piece), ("result", result),
+            ("events", EventsView(events: events, now: snapshot.time).piece),
         ]
+        guard path == "/" else { return [("facts", facts)] + parts }
+        return [
+            ("services", ServicesView(snapshot: snapshot).piece),
+            ("draws", DrawsView(snapshot: snapshot, isLive: isLive).piece),
+            ("needs", NeedsView(needs: Need.all(of: snapshot)).piece),
+            ("machine", MachineView(snapshot: snapshot).piece),
+        ] + parts
     }
 
     /// The draw whose agencies are shown.
@@ -27,7 +33,7 @@ struct Fragments: Sendable {
 
     /// Of the page of one draw.
     private var facts: HTML {
-        guard path != "/", let summary = snapshot.summary(of: draw) else { return "" }
+        guard let summary = snapshot.summary(of: draw) else { return "" }
         return DrawPage.facts(summary)
     }
 
@@ -41,6 +47,9 @@ struct Fragments: Sendable {
     }
 
     var agencies: AgenciesView {
-        AgenciesView(status: draw.flatMap { snapshot.statuses[$0] }, query: query, path: path)
+        AgenciesView(
+            status: draw.flatMap { snapshot.statuses[$0] }, summary: snapshot.summary(of: draw), query: query,
+            path: path,
+            isLive: isLive)
     }
 }

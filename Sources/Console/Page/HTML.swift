@@ -25,22 +25,18 @@ struct HTML: ExpressibleByStringInterpolation, Equatable, Sendable {
 
         mutating func appendInterpolation(_ number: some BinaryInteger) { text += String(number) }
 
+        /// Appends text, whose special characters are escaped.
+        ///
+        /// By scalars: a Character may be one of these and a combining mark together.
         mutating func appendInterpolation(_ value: String) {
-            for byte in value.utf8 where Self.special.contains(byte) { return appendEscaped(value) }
-            text += value
-        }
-
-        private static let special = Set("&<>\"'".utf8)
-
-        private mutating func appendEscaped(_ value: String) {
-            for character in value {
-                switch character {
+            for scalar in value.unicodeScalars {
+                switch scalar {
                 case "&": text += "&amp;"
                 case "<": text += "&lt;"
                 case ">": text += "&gt;"
                 case "\"": text += "&quot;"
                 case "'": text += "&#39;"
-                default: text.append(character)
+                default: text.unicodeScalars.append(scalar)
                 }
             }
         }

@@ -1,8 +1,12 @@
 import Domain
 import Glibc
+import Platform
 
-/// Instants of the server's clock in the time zone of this machine.
+/// Instants of the server's clock in the time zone of the calendar; without a calendar, of this machine.
 enum LocalTime {
+    /// The clock of this machine, which is the services' clock: their sockets are local.
+    static var now: Instant { Instant(milliseconds: SystemCall.unixMilliseconds()) }
+
     private static func parts(_ instant: Instant) -> tm {
         var seconds = time_t(instant.milliseconds / 1000)
         var parts = tm()
@@ -27,21 +31,19 @@ enum LocalTime {
         day(instant) == day(today) ? clock(instant) : "\(day(instant)) \(clock(instant))"
     }
 
-    /// Reads a day and a time of a form, for example `2026-12-24T21:30` with or without seconds; nil for other text.
-    static func instant(_ text: String) -> Instant? {
-        let numbers = text.split { "-T:".contains($0) }.map { Int32($0) }
-        guard numbers.count == 5 || numbers.count == 6, !numbers.contains(nil) else { return nil }
-        let values = numbers.compactMap { $0 }
-        guard (2000...9999).contains(values[0]), (1...12).contains(values[1]), (1...31).contains(values[2]),
-            (0...23).contains(values[3]), (0...59).contains(values[4]), (0...59).contains(values.last ?? 0)
-        else { return nil }
-        var parts = tm()
-        (parts.tm_year, parts.tm_mon, parts.tm_mday) = (values[0] - 1900, values[1] - 1, values[2])
-        (parts.tm_hour, parts.tm_min, parts.tm_sec) = (values[3], values[4], values.count == 6 ? values[5] : 0)
-        parts.tm_isdst = -1
-        let seconds = mktime(&parts)
-        guard seconds > 0, parts.tm_mday == values[2] else { return nil }
-        return Instant(milliseconds: UInt64(seconds) * 1000)
+    /// Reads a day and a time of a form, for example `2026-12-24T21:30` with or without seconds.
+    ///
+    /// - Throws: ``FormFault``: another text, or a time that the zone skips or has twice on that day.
+    static func instant(_ text: String) throws(FormFault) -> Instant {
+        let parts = text.split(separator: "T", omittingEmptySubsequences: false)
+        guard parts.count == 2, let day = CalendarDay(String(parts[0])), let time = TimeOfDay(String(parts[1])) else {
+            throw FormFault("The time is “\(text)”; a day and a time such as 2026-12-24T21:30:00 are expected.")
+        }
+        do throws(TimeZoneFault) {
+            return Instant(milliseconds: UInt64(max(0, try TimeZoneRules().instant(day, time))) * 1000)
+        } catch {
+            throw FormFault("The time cannot be used: \(error).")
+        }
     }
 
     /// The zone's abbreviation, for example `CET`.

@@ -31,7 +31,7 @@ struct MachineView {
     private func chart(_ title: String, _ line: Sparkline, _ text: String) -> HTML {
         """
         <figure><figcaption>\(title) <strong>\(text)</strong></figcaption>\
-        \(line.piece(label: "\(title) over \(Figure.span(line.values.count)): now \(text)"))</figure>
+        \(line.piece(label: "\(title) over \(Figure.span(line.values.count)): last \(text)"))</figure>
         """
     }
 

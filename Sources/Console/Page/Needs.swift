@@ -3,7 +3,7 @@ import Domain
 import Ledger
 import Monitoring
 
-/// Something that needs the operator, with the sentence and the command that mends it.
+/// A matter for the operator: a sentence, and the command to begin with.
 struct Need: Equatable, Sendable {
     var sentence: String
     /// A command of docs/operations.md or docs/running-a-lottery.md; nil without one.
@@ -73,19 +73,21 @@ extension Need {
         if let oldest = samples.value(.oldest), oldest > waitingSeconds {
             needs.append(
                 Need(
-                    sentence: "A chunk has waited \(Figure.seconds(oldest)) for the disk: nothing is acknowledged.",
+                    sentence:
+                        "A chunk has waited more than \(Int(waitingSeconds)) s for the disk: nothing is acknowledged.",
                     command: "iostat -x 1"))
         }
         let free = samples.value(.freeBytes)
         if let free, let rate = snapshot.history.bytesPerSecond, rate > 0, free / rate < fullSeconds {
             needs.append(
                 Need(
-                    sentence:
-                        "The disk is full in \(Figure.span(Int(free / rate))) at this rate: \(Figure.bytes(free)) "
-                        + "are free.",
+                    sentence: "At this rate the disk is full in less than half an hour.",
                     command: "df -h"))
         } else if let free, free < Double(Readiness.minFreeBytes) {
-            needs.append(Need(sentence: "Only \(Figure.bytes(free)) are free for the ledgers.", command: "df -h"))
+            needs.append(
+                Need(
+                    sentence: "Less than \(Figure.bytes(Double(Readiness.minFreeBytes))) are free for the ledgers.",
+                    command: "df -h"))
         }
         for (family, limit, what) in [
             (MetricFamily.connections, MetricFamily.connectionsLimit, "connections"),
@@ -97,26 +99,33 @@ extension Need {
             needs.append(
                 Need(
                     sentence:
-                        "\(Figure.grouped(Int(value))) of \(Figure.grouped(Int(limit))) \(what) are in use: agencies "
-                        + "wait or are turned away.", command: "bet-ingest status"))
+                        "More than nine tenths of \(Figure.grouped(Int(limit))) \(what) are in use: agencies wait or are "
+                        + "turned away.", command: "bet-ingest status"))
         }
         if let lost = samples.value(.logLinesLost), lost > 0 {
             needs.append(
-                Need(sentence: "\(Figure.grouped(Int(lost))) log lines were lost: nobody reads the log in time."))
+                Need(
+                    sentence: "\(count(lost, "log line was", "log lines were")) lost: the log is not read in time.",
+                    command: "systemctl status systemd-journald"))
         }
         if let missed = samples.value(.missed), missed > 0 {
             needs.append(
                 Need(
-                    sentence: "\(Int(missed)) draws of the calendar were missed since the start.",
+                    sentence:
+                        "\(count(missed, "draw of the calendar was", "draws of the calendar were")) missed since the start.",
                     command: "bet-ingest events"))
         }
         if let steps = samples.value(.clockSteps), steps > 0 {
             needs.append(
                 Need(
-                    sentence: "The clock was set \(Int(steps)) times since the start; cut-offs follow it.",
+                    sentence: "The clock was set \(count(steps, "time", "times")) since the start; cut-offs follow it.",
                     command: "timedatectl"))
         }
         return needs
+    }
+
+    private static func count(_ number: Double, _ one: String, _ many: String) -> String {
+        "\(Figure.grouped(Int(number))) \(Int(number) == 1 ? one : many)"
     }
 
     private static func files(_ snapshot: Snapshot) -> [Need] {
@@ -135,7 +144,9 @@ extension Need {
                     needs.append(
                         Need(
                             sentence: days > 0
-                                ? "The certificate of \(service) ends in \(Int(days)) days."
+                                ? days < 1
+                                    ? "The certificate of \(service) ends within a day."
+                                    : "The certificate of \(service) ends in \(count(days, "day", "days"))."
                                 : "The certificate of \(service) has ended: agencies reject it.",
                             command: "bet-ingest pki renew service"))
                 }

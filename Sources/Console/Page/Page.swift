@@ -9,38 +9,51 @@ struct Page {
     /// The address of its stream of changes; nil for a page that does not change.
     var events: String?
     var now: Instant
+    /// The answers that the page shows; nil for a page without any.
+    var data: Snapshot?
+
+    /// Whether the page's answers are too old to pass for the present, and the words for it.
+    private var stale: (isStale: Bool, words: HTML) {
+        guard let data else { return (false, "") }
+        guard data.isStale(at: now) else { return (false, "") }
+        let since = data.ingest.lastAnswer.map { LocalTime.clock($0, today: now) } ?? "the start"
+        return (true, " · no data since \(since)")
+    }
 
     var html: HTML {
-        """
-        <!DOCTYPE html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta name="color-scheme" content="light dark">
-        <title>\(title) – Quiniela</title>
-        <link rel="stylesheet" href="/console.css">
-        <link rel="icon" href="/icon.svg" type="image/svg+xml">
-        <script src="/console.js" defer></script>
-        </head>
-        <body\(stream)>
-        <a class="skip" href="#main">To the content</a>
-        <header>
-        <p class="home"><a href="/">Quiniela</a></p>
-        <p id="live" data-now="\(now.milliseconds)">As of <time id="clock">\(LocalTime.clock(now))</time> \
-        \(LocalTime.zone(now)), server’s clock<span id="live-word"></span></p>
-        <p class="controls"><button type="button" id="pause" hidden>Pause</button> \
-        <button type="button" id="theme" hidden>Dark</button></p>
-        <noscript><p>Without JavaScript this page does not change by itself: <a href="">load it again</a>.</p></noscript>
-        </header>
-        <main id="main">
-        \(body)
-        </main>
-        <footer><p>console \(ProgramVersion.text) · <a href="/metrics">metrics</a> · <a href="/ready">readiness</a></p></footer>
-        </body>
-        </html>
+        let stale = stale
+        let kind: HTML = stale.isStale ? " class=\"is-stale\"" : ""
+        let still: HTML = events == nil ? " · this page does not change by itself" : stale.words
+        return """
+            <!DOCTYPE html>
+            <html lang="en"\(kind)>
+            <head>
+            <meta charset="utf-8">
+            <meta name="viewport" content="width=device-width, initial-scale=1">
+            <meta name="color-scheme" content="light dark">
+            <title>\(title) – Quiniela</title>
+            <link rel="stylesheet" href="/console.css">
+            <link rel="icon" href="/icon.svg" type="image/svg+xml">
+            <script src="/console.js" defer></script>
+            </head>
+            <body\(stream)>
+            <a class="skip" href="#main">To the content</a>
+            <header>
+            <p class="home"><a href="/">Quiniela</a></p>
+            <p id="live" data-data="\(data?.ingest.lastAnswer?.milliseconds ?? 0)" data-now="\(now.milliseconds)">As of <time id="clock">\(LocalTime.clock(now))</time> \
+            \(LocalTime.zone(now)), server’s clock<span id="live-word">\(still)</span></p>
+            <p class="controls"><button type="button" id="pause" hidden>Pause</button> \
+            <button type="button" id="theme" hidden>Dark</button></p>
+            <noscript><p>Without JavaScript this page does not change by itself: <a href="">load it again</a>.</p></noscript>
+            </header>
+            <main id="main">
+            \(body)
+            </main>
+            <footer><p>console \(ProgramVersion.text) · <a href="/metrics">metrics</a> · <a href="/ready">readiness</a></p></footer>
+            </body>
+            </html>
 
-        """
+            """
     }
 
     private var stream: HTML {
@@ -71,20 +84,26 @@ struct MainPage {
             Page.part(id, title, parts[id] ?? "", before: before, isStatus: isStatus)
         }
         let draw = fragments.draw
+        // The page stays with the draw that is first now, whose name is in the title.
+        var pinned = query
+        pinned.draw = draw
         return Page(
             title: "Draws",
             body: """
                 <h1 class="hidden">The draws of this lottery</h1>
                 <div id="services">\(parts["services"] ?? "")</div>
+                <nav class="jump" aria-label="Parts of this page"><a href="#needs-title">Needs you</a> \
+                <a href="#agencies-title">Agencies</a> <a href="#machine-title">The machine</a> <a href="#result">Result</a> \
+                <a href="#events-title">Last events</a></nav>
                 \(part("draws", "Draws"))<p><a href="/open">Open a draw outside the calendar</a></p>
                 \
                 \(part("needs", "Needs you", isStatus: true))\
-                <div id="result">\(parts["result"] ?? "")</div>
-                \(part("agencies", "Agencies\(draw.map { " of \($0.name)" } ?? "")", before: AgencyFilter(query: query, path: "/", draws: snapshot.draws.map(\.draw)).piece))\
+                \(part("agencies", "Agencies\(draw.map { " of \($0.name)" } ?? "")", before: AgencyFilter(query: pinned, path: "/", draws: snapshot.draws.map(\.draw)).piece))\
                 \(part("machine", "The machine"))\
+                <div id="result">\(parts["result"] ?? "")</div>
                 \(part("events", "Last events"))
                 """,
-            events: query.address("/events"), now: snapshot.time)
+            events: pinned.address("/events"), now: LocalTime.now, data: snapshot)
     }
 }
 

@@ -11,7 +11,7 @@ struct ResultView {
     var piece: HTML {
         let known: HTML =
             result.isNumberKnownBeforeSeal == true
-            ? "<p>The number is that of the configuration: it was known before the ledger was sealed.</p>" : ""
+            ? "<p>The number was configured, so it was known before the ledger was sealed.</p>" : ""
         return """
             <p class="number"><span class="hidden">The winning number is </span>\(result.winningNumber.fourFigures)</p>
             \(known)
@@ -42,7 +42,8 @@ struct ResultView {
         let shown = agencies.count <= PageQuery.rowsPerPage ? agencies : Array(winners.prefix(PageQuery.rowsPerPage))
         let more: HTML =
             shown.count < winners.count
-            ? "<p>\(Figure.grouped(winners.count - shown.count)) more agencies have winners.</p>" : ""
+            ? "<p>\(Figure.grouped(winners.count - shown.count)) more agencies have winners: <a href=\"/draws/\(result.draw.name).json\">all as JSON</a>.</p>"
+            : ""
         return """
             <div class="scroll"><table><thead><tr><th scope="col" class="row">Agency</th><th scope="col" class="figure">Bets</th>\
             <th scope="col" class="figure">Rejected</th><th scope="col" class="figure">Winning bets</th></tr></thead>

@@ -26,19 +26,10 @@
   const address = document.body.dataset.events;
   if (!address) return;
 
-  // ---- The server's clock
+  // ---- Times that pass, by the server's clock
 
   let offset = Number(live.dataset.now) - Date.now();
   const now = () => Date.now() + offset;
-  const zone = live.textContent.match(/\d\d:\d\d:\d\d/)[0];
-  const first = Number(live.dataset.now);
-  // The server's zone is not the browser's: the clock continues from the time that the server wrote.
-  const start = zone.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
-  const clockText = (time) => {
-    const seconds = (start + Math.floor(time / 1000) - Math.floor(first / 1000)) % 86400;
-    const two = (value) => String(Math.floor(value)).padStart(2, "0");
-    return `${two(seconds / 3600)}:${two(seconds / 60 % 60)}:${two(seconds % 60)}`;
-  };
   const span = (seconds) => {
     const [d, h, m, s] = [seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60].map(Math.floor);
     if (d > 0) return `${d} d ${h} h`;
@@ -59,15 +50,19 @@
   let source = null;
   let heard = Date.now();
   let isPaused = false;
-  // What the services said last, by the server's clock; they may be silent while the console is not.
-  let dataTime = first;
+  // When bet-ingest last answered: it may be silent while the console is not.
+  let data = { time: Number(live.dataset.data), clock: clock.textContent };
+  let reason = "";
 
   const show = (event) => {
     const part = JSON.parse(event.data);
     const element = document.getElementById(part.id);
     if (!element) return;
     const focus = element.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    const scrolled = element.querySelector(".scroll")?.scrollLeft;
     element.innerHTML = part.html;
+    tick();
+    if (scrolled) element.querySelector(".scroll").scrollLeft = scrolled;
     if (focus) element.querySelector(`[href="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
   };
   const connect = () => {
@@ -76,24 +71,25 @@
     source.addEventListener("tick", (event) => {
       const time = JSON.parse(event.data);
       offset = time.now - Date.now();
-      dataTime = time.data;
+      clock.textContent = time.clock;
+      data = { time: time.data, clock: time.dataClock };
       heard = Date.now();
+      reason = "";
       refresh();
+    });
+    source.addEventListener("error", () => {
+      // The server does not take another page: the browser does not try again.
+      if (source.readyState === EventSource.CLOSED) reason = "; too many pages are open: load it again";
     });
   };
   const refresh = () => {
     if (isPaused) return;
     const isSilent = Date.now() - heard > staleAfter;
-    const isStale = isSilent || now() - dataTime > staleAfter;
+    const isStale = isSilent || now() - data.time > staleAfter;
     root.classList.toggle("is-stale", isStale);
     root.classList.toggle("is-live", !isStale);
-    if (isStale) {
-      word.textContent = ` · no data since ${clockText(isSilent ? heard + offset : dataTime)}`;
-      return;
-    }
-    word.textContent = " · live";
-    clock.textContent = clockText(now());
-    tick();
+    word.textContent = isStale ? ` · no data since ${isSilent ? clock.textContent : data.clock}${reason}` : " · live";
+    if (!isStale) tick();
   };
   pause.hidden = false;
   pause.addEventListener("click", () => {
@@ -102,7 +98,7 @@
     if (isPaused) {
       source.close();
       root.classList.remove("is-live", "is-stale");
-      word.textContent = ` · paused at ${clockText(now())}`;
+      word.textContent = " · paused";
     } else {
       heard = Date.now();
       connect();

@@ -1,3 +1,4 @@
+import Domain
 import Monitoring
 
 /// The samples of both services in the text format 0.0.4 of Prometheus.
@@ -8,17 +9,28 @@ struct PrometheusText {
 
     private(set) var text = ""
 
-    init(_ snapshot: Snapshot, viewers: Int) {
+    /// The age at which answers are not used: they would look like those of a running service.
+    private static let maxAge: UInt64 = 10_000
+
+    /// - Parameter now: the clock; the snapshot may be old.
+    init(_ snapshot: Snapshot, viewers: Int, at now: Instant) {
+        func isUp(_ service: Snapshot.Service) -> Bool {
+            guard service.failure == nil, let last = service.lastAnswer else { return false }
+            return now.milliseconds <= last.milliseconds + Self.maxAge
+        }
         let services = [
             ("bet-ingest", snapshot.ingest, snapshot.samples),
             ("winners-service", snapshot.winners, snapshot.winnersSamples),
         ]
-        // A service that does not answer has no samples: old ones would look alive.
         let samples = services.flatMap { name, service, samples in
-            [(name, MetricSample(.up, service.failure == nil ? 1 : 0))]
-                + (service.failure == nil ? samples.map { (name, $0) } : [])
+            [(name, MetricSample(.up, isUp(service) ? 1 : 0))]
+                + (isUp(service) ? samples.map { (name, $0) } : [])
         }
-        let all = samples + [("console", MetricSample(.viewers, viewers))]
+        let all =
+            samples + [
+                ("console", MetricSample(.viewers, viewers)),
+                ("console", MetricSample(.viewersLimit, ServiceWatch.maxViewers)),
+            ]
         let byName = Dictionary(grouping: all) { $0.1.name }
         for family in MetricFamily.all {
             guard let samples = byName[family.name] else { continue }

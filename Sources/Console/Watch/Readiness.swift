@@ -6,7 +6,7 @@ import Monitoring
 ///
 /// Pure.
 struct Readiness: Equatable, Sendable {
-    /// Why not; empty if it could.
+    /// The reasons that it could not; empty if it could.
     private(set) var reasons: [String] = []
 
     /// Less room is a reason: a commit group has up to 8 MiB, and a ledger grows in steps.
@@ -14,13 +14,14 @@ struct Readiness: Equatable, Sendable {
     private static let maxAnswerAge: UInt64 = 5000
     private static let maxWaitSeconds = 10.0
 
-    init(_ snapshot: Snapshot) {
+    /// - Parameter now: the clock; the snapshot may be old.
+    init(_ snapshot: Snapshot, at now: Instant) {
         if let failure = snapshot.ingest.failure {
             reasons.append("bet-ingest does not answer: \(failure)")
             return
         }
-        if let last = snapshot.ingest.lastAnswer, snapshot.time.milliseconds > last.milliseconds + Self.maxAnswerAge {
-            reasons.append("the last answer of bet-ingest is of \(last)")
+        if let last = snapshot.ingest.lastAnswer, now.milliseconds > last.milliseconds + Self.maxAnswerAge {
+            reasons.append("bet-ingest last answered at \(last)")
         }
         if !snapshot.draws.contains(where: { $0.state == .open }) {
             let next = snapshot.draws.first { $0.state == .planned }

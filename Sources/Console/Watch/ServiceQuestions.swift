@@ -8,7 +8,7 @@ import Storage
 
 /// The questions of one second, and the files that are read beside them.
 ///
-/// Isolation: the thread of ``ServiceWatch``; blocks.
+/// Isolation: a thread of ``ServiceWatch``; blocks.
 struct ServiceQuestions {
     private let folder: DataFolder
     private let deadlineSeconds: Int
@@ -22,26 +22,18 @@ struct ServiceQuestions {
         self.deadlineSeconds = deadlineSeconds
     }
 
-    /// Asks both services.
+    /// Asks bet-ingest, and reads events and results.
     ///
-    /// - Parameter wanted: the draws whose agencies somebody looks at.
+    /// - Parameter wanted: the draws whose agencies are viewed.
     mutating func next(after before: Snapshot, wanted: [DrawID], at start: ContinuousClock.Instant) -> Snapshot {
         var snapshot = before
         do throws(ControlFailure) {
             snapshot.draws = try ask(.draws, folder.ingestSocket, [DrawSummary].self).sorted(by: Snapshot.order)
             snapshot.samples = try ask(.metrics, folder.ingestSocket, [MetricSample].self)
-            for draw in wanted where nextStatus[draw].map({ $0 <= start }) ?? true {
-                try askStatus(draw, &snapshot)
-            }
             snapshot.ingest = Snapshot.Service(lastAnswer: now)
+            for draw in wanted where nextStatus[draw].map({ $0 <= start }) ?? true { askStatus(draw, &snapshot) }
         } catch {
-            snapshot.ingest.failure = error.isAbsent ? "it does not run" : error.reason
-        }
-        do throws(ControlFailure) {
-            snapshot.winnersSamples = try ask(.metrics, folder.winnersSocket, [MetricSample].self)
-            snapshot.winners = Snapshot.Service(lastAnswer: now)
-        } catch {
-            snapshot.winners.failure = error.isAbsent ? "it does not run" : error.reason
+            snapshot.ingest.failure = text(error)
         }
         snapshot.statuses = snapshot.statuses.filter { wanted.contains($0.key) }
         snapshot.results = results(of: wanted, in: snapshot)
@@ -57,7 +49,21 @@ struct ServiceQuestions {
         return snapshot
     }
 
-    /// The results of the published draws among those that somebody looks at; a result never changes.
+    /// Asks winners-service.
+    func winners() -> (samples: [MetricSample]?, failure: String?, time: Instant) {
+        do throws(ControlFailure) {
+            return (try ask(.metrics, folder.winnersSocket, [MetricSample].self), nil, now)
+        } catch {
+            return (nil, text(error), now)
+        }
+    }
+
+    private func text(_ failure: ControlFailure) -> String {
+        if failure.isAbsent { return "it does not run" }
+        return failure.isTimeout ? "no answer within \(deadlineSeconds) s" : failure.reason
+    }
+
+    /// The results of the published draws among those that are viewed; a result never changes.
     private func results(of wanted: [DrawID], in snapshot: Snapshot) -> [DrawID: DrawResult] {
         var results: [DrawID: DrawResult] = [:]
         for draw in wanted where snapshot.summary(of: draw)?.state == .published {
@@ -79,9 +85,13 @@ struct ServiceQuestions {
     private var now: Instant { Instant(milliseconds: SystemCall.unixMilliseconds()) }
 
     /// Asks for a draw's agencies, and plans the next time: 19 times as long later as the answer took.
-    private mutating func askStatus(_ draw: DrawID, _ snapshot: inout Snapshot) throws(ControlFailure) {
+    ///
+    /// Without an answer the last one is kept: its time is on the page.
+    private mutating func askStatus(_ draw: DrawID, _ snapshot: inout Snapshot) {
         let begin = ContinuousClock.now
-        snapshot.statuses[draw] = try ask(.status(draw), folder.ingestSocket, DrawStatus?.self)
+        if let status = try? ask(.status(draw), folder.ingestSocket, DrawStatus?.self) {
+            snapshot.statuses[draw] = status
+        }
         nextStatus[draw] = .now + begin.duration(to: .now) * 19
     }
 

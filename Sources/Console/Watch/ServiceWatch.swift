@@ -8,10 +8,10 @@ import Storage
 
 /// Asks both services once a second, for all viewers together.
 ///
-/// A service answers from counters that it has anyway. The agencies of a draw are asked for while somebody looks at them,
-/// and for large draws less often: the console takes at most a twentieth of the time of the service's control thread.
+/// A service answers from counters that it has anyway. The agencies of a draw are asked for while they are viewed, and for
+/// large draws less often: answers about them take at most a twentieth of the time.
 ///
-/// Isolation: one thread asks; any thread looks.
+/// Isolation: a thread for each service asks; any thread looks.
 final class ServiceWatch: Sendable {
     private struct State {
         var snapshot = Snapshot(time: Instant(milliseconds: SystemCall.unixMilliseconds()))
@@ -77,8 +77,28 @@ final class ServiceWatch: Sendable {
         }
     }
 
-    /// A stream of new snapshots, of which a slow viewer gets the newest only; nil beyond ``maxViewers``.
-    func view() -> (id: Int, snapshots: AsyncStream<Snapshot>)? {
+    /// A stream of new snapshots, of which a slow viewer gets the newest only.
+    ///
+    /// It ends with the last reference to it, so also if its response is never begun.
+    final class View: Sendable {
+        let snapshots: AsyncStream<Snapshot>
+        private let watch: ServiceWatch
+        private let id: Int
+
+        fileprivate init(_ watch: ServiceWatch, _ id: Int, _ snapshots: AsyncStream<Snapshot>) {
+            self.watch = watch
+            self.id = id
+            self.snapshots = snapshots
+        }
+
+        /// Ends the stream; another thread may be waiting for it.
+        func end() { watch.endView(id) }
+
+        deinit { end() }
+    }
+
+    /// Begins a view; nil beyond ``maxViewers``.
+    func view() -> View? {
         let (stream, continuation) = AsyncStream<Snapshot>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let id = monitor.withLock { state -> Int? in
             guard state.viewers.count < Self.maxViewers, !state.isStopping else { return nil }
@@ -86,10 +106,10 @@ final class ServiceWatch: Sendable {
             state.viewers[state.lastViewer] = continuation
             return state.lastViewer
         }
-        return id.map { ($0, stream) }
+        return id.map { View(self, $0, stream) }
     }
 
-    func endView(_ id: Int) {
+    private func endView(_ id: Int) {
         monitor.withLock { $0.viewers.removeValue(forKey: id) }?.finish()
     }
 
@@ -106,10 +126,18 @@ final class ServiceWatch: Sendable {
         monitor.wakeAll()
     }
 
-    // MARK: Its thread
+    // MARK: Its threads
 
-    func run() {
-        var ask = ServiceQuestions(folder: folder, deadlineSeconds: Self.deadlineSeconds)
+    /// Starts the threads; they end by themselves after ``stop()``, or with the process.
+    ///
+    /// A service that hangs must not make the other's answers old.
+    func start() {
+        NamedThread("watch ingest") { self.watchIngest() }.detach()
+        NamedThread("watch winners") { self.watchWinners() }.detach()
+    }
+
+    private func watchIngest() {
+        var questions = ServiceQuestions(folder: folder, deadlineSeconds: Self.deadlineSeconds)
         while true {
             let start = ContinuousClock.now
             let (before, wanted) = monitor.withLock { state in
@@ -118,18 +146,37 @@ final class ServiceWatch: Sendable {
                 state.isAsking = true
                 return (state.snapshot, Array(state.wanted.keys))
             }
-            let snapshot = ask.next(after: before, wanted: wanted, at: start)
-            let viewers = monitor.withLock { state in
+            let next = questions.next(after: before, wanted: wanted, at: start)
+            let (snapshot, viewers) = monitor.withLock { state in
+                // The other thread's answers are those of now.
+                var snapshot = next
+                (snapshot.winners, snapshot.winnersSamples) = (state.snapshot.winners, state.snapshot.winnersSamples)
                 state.snapshot = snapshot
                 state.rounds += 1
                 state.isAsking = false
-                return Array(state.viewers.values)
+                return (snapshot, Array(state.viewers.values))
             }
             for viewer in viewers { viewer.yield(snapshot) }
             monitor.wakeAll()
             let isStopping = monitor.wait(until: start + Self.interval) { state -> Bool? in
                 state.isStopping ? true : state.isUrgent ? false : nil
             }
+            if isStopping == true { return }
+        }
+    }
+
+    private func watchWinners() {
+        let questions = ServiceQuestions(folder: folder, deadlineSeconds: Self.deadlineSeconds)
+        while true {
+            let start = ContinuousClock.now
+            let answer = questions.winners()
+            monitor.withLock { state in
+                if let samples = answer.samples { state.snapshot.winnersSamples = samples }
+                state.snapshot.winners = Snapshot.Service(
+                    lastAnswer: answer.samples == nil ? state.snapshot.winners.lastAnswer : answer.time,
+                    failure: answer.failure)
+            }
+            let isStopping = monitor.wait(until: start + Self.interval) { $0.isStopping ? true : nil }
             if isStopping == true { return }
         }
     }

@@ -23,7 +23,7 @@ struct Snapshot: Sendable {
     var draws: [DrawSummary] = []
     var samples: [MetricSample] = []
     var winnersSamples: [MetricSample] = []
-    /// The draws whose agencies somebody looks at.
+    /// The draws whose agencies are viewed.
     var statuses: [DrawID: DrawStatus] = [:]
     /// Of the published draws among them.
     var results: [DrawID: DrawResult] = [:]
@@ -50,8 +50,17 @@ struct Snapshot: Sendable {
         return rank(left) < rank(right)
     }
 
-    /// The draw that the page shows first: the first that takes bets, else the first of all.
-    var firstDraw: DrawID? { (draws.first { $0.state == .open } ?? draws.first)?.draw }
+    /// The draw that the page shows first: the first that takes bets, else the first that did.
+    var firstDraw: DrawID? {
+        (draws.first { $0.state == .open } ?? draws.first { $0.state != .planned } ?? draws.first)?.draw
+    }
+
+    /// Whether bet-ingest has not answered for so long that nothing here may pass for the present.
+    func isStale(at now: Instant) -> Bool {
+        ingest.failure != nil || now.milliseconds > (ingest.lastAnswer?.milliseconds ?? 0) + Self.staleMilliseconds
+    }
+
+    private static let staleMilliseconds: UInt64 = 3000
 
     func summary(of draw: DrawID?) -> DrawSummary? { draws.first { $0.draw == draw } }
 }
@@ -71,26 +80,27 @@ struct History: Sendable {
     static let maxPoints = 300
 
     private(set) var points: [Point] = []
-    /// Bytes of records that were committed in each second of ``points``.
-    private var bytes: [Double] = []
+    /// Bytes of records that were committed before each of ``points``, and the seconds since the point before.
+    private var bytes: [(count: Double, seconds: Double)] = []
     private var last: (time: ContinuousClock.Instant, samples: [MetricSample])?
 
     /// Adds a second.
     ///
     /// - Parameter samples: nil if the service did not answer.
     mutating func add(_ samples: [MetricSample]?, at time: ContinuousClock.Instant) {
-        var (point, committed) = (Point(), 0.0)
+        var (point, committed) = (Point(), (count: 0.0, seconds: 1.0))
         if let samples, let last, let bets = samples.value(.bets), let earlier = last.samples.value(.bets),
             bets >= earlier
         {
             let seconds = max(0.1, last.time.duration(to: time) / .seconds(1))
             point.betsPerSecond = (bets - earlier) / seconds
+            committed.seconds = seconds
             let commits = samples.histogram(.commit).flatMap { now in
                 last.samples.histogram(.commit).flatMap { now.since($0) }
             }
             (point.p50, point.p99) = (commits?.bound(ofShare: 0.5), commits?.bound(ofShare: 0.99))
             if let now = samples.histogram(.groupBytes)?.sum, let then = last.samples.histogram(.groupBytes)?.sum {
-                committed = max(0, now - then)
+                committed.count = max(0, now - then)
             }
         }
         points.append(point)
@@ -103,5 +113,7 @@ struct History: Sendable {
     }
 
     /// The rate at which the ledgers grew, over all points; nil before the first.
-    var bytesPerSecond: Double? { bytes.isEmpty ? nil : bytes.reduce(0, +) / Double(bytes.count) }
+    var bytesPerSecond: Double? {
+        bytes.isEmpty ? nil : bytes.reduce(0) { $0 + $1.count } / bytes.reduce(0) { $0 + $1.seconds }
+    }
 }

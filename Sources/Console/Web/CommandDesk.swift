@@ -14,7 +14,17 @@ struct CommandDesk: Sendable {
     /// Of bet-ingest's control socket.
     let socket: String
     let log: EventLog
-    private static let deadlineSeconds = 600
+    /// Commands wait for bet-ingest here, so that pages do not wait for commands.
+    private let threads = NIOThreadPool(numberOfThreads: 4)
+    private let forms = FormNumbers()
+    private static let deadlineSeconds = 60
+
+    init(token: OperatorToken, socket: String, log: EventLog) {
+        self.token = token
+        self.socket = socket
+        self.log = log
+        threads.start()
+    }
 
     /// Makes the token's file if that was not possible at the start, because there was no data folder.
     func prepare() async throws {
@@ -32,25 +42,33 @@ struct CommandDesk: Sendable {
         guard Self.isSameOrigin(request) else {
             log(.commanded(page.command, draw: page.draw, peer: peer, failure: "the form is of another origin"))
             return Response(
-                page.page(failure: "The form was not sent from a page of this console, so nothing was done."),
+                page.page(form, failure: "The form was not sent from a page of this console, so nothing was done."),
                 status: .forbidden)
         }
         let given = form.fields["token"] ?? ""
         let fault = try await NIOThreadPool.singleton.runIfActive { [token] in token.fault(of: given) }
         if let fault {
-            log(.commanded(page.command, draw: page.draw, peer: peer, failure: "the token is not the operator's"))
-            return Response(page.page(failure: "Nothing was done: \(fault)."), status: .forbidden)
+            log(.commanded(page.command, draw: page.draw, peer: peer, failure: fault))
+            return Response(page.page(form, failure: "Nothing was done: \(fault)."), status: .forbidden)
         }
         let command: ControlRequest
         do throws(FormFault) {
             command = try make(form.fields)
         } catch {
-            return Response(page.page(failure: error.sentence), status: .unprocessableContent)
+            return Response(page.page(form, failure: error.sentence), status: .unprocessableContent)
         }
-        return try await send(command, peer, page)
+        guard forms.admit(form.fields["form"] ?? "") else {
+            return Response(
+                page.page(
+                    form, failure: "This form was sent already, and is carried out once. The events say what was done."),
+                status: .conflict)
+        }
+        return try await send(command, form, peer, page)
     }
 
-    private func send(_ command: ControlRequest, _ peer: String, _ page: some FormPage) async throws -> Response {
+    private func send(
+        _ command: ControlRequest, _ form: Form, _ peer: String, _ page: some FormPage
+    ) async throws -> Response {
         let reply = try await NIOThreadPool.singleton.runIfActive {
             [socket] () -> Result<ControlReply, ControlFailure> in
             Result { () throws(ControlFailure) in
@@ -63,14 +81,14 @@ struct CommandDesk: Sendable {
             return Response(page.page(done: ControlReply.text(bytes)))
         case .success(.failed(let reason)):
             log(.commanded(page.command, draw: page.draw, peer: peer, failure: reason))
-            return Response(page.page(failure: "bet-ingest answers: \(reason)"), status: .conflict)
+            return Response(page.page(form, failure: "bet-ingest answers: \(reason)"), status: .conflict)
         case .failure(let failure):
             let reason =
                 failure.isAbsent
                 ? "bet-ingest does not run, so nothing was done."
-                : "bet-ingest did not answer (\(failure.reason)): whether it was done is not known; look at the events."
+                : "bet-ingest did not answer within \(Self.deadlineSeconds) s: whether it was done is not known; the events will say."
             log(.commanded(page.command, draw: page.draw, peer: peer, failure: failure.reason))
-            return Response(page.page(failure: reason), status: .serviceUnavailable)
+            return Response(page.page(form, failure: reason), status: .serviceUnavailable)
         }
     }
 
@@ -91,6 +109,6 @@ protocol FormPage: Sendable {
     var draw: DrawID? { get }
     /// The page with the service's message after a command.
     func page(done: String) -> Page
-    /// The page with the form again.
-    func page(failure: String) -> Page
+    /// The page with the form again, as it was filled in, except the token.
+    func page(_ form: Form, failure: String) -> Page
 }

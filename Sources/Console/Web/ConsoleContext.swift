@@ -47,6 +47,8 @@ enum PageFault: Error, Equatable {
     case unknownPage
     case unknownDraw(String)
     case unknownAgency(AgencyID)
+    /// bet-ingest does not answer, so it is not known.
+    case unreachable
 }
 
 /// The fields of a form.

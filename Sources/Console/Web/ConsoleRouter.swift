@@ -18,7 +18,7 @@ struct ConsoleRouter: Sendable {
     let limits: RequestLimits
 
     func build() -> Router<ConsoleContext> {
-        let router = Router(context: ConsoleContext.self)
+        let router = Router(context: ConsoleContext.self, options: .autoGenerateHeadEndpoints)
         router.addMiddleware {
             PageHeaders()
             limits
@@ -28,12 +28,12 @@ struct ConsoleRouter: Sendable {
         router.get("/") { request, _ in try await mainPage(request) }
         router.get("/events") { request, _ in events(request) }
         router.get("/metrics") { _, _ in
-            let text = PrometheusText(watch.snapshot, viewers: watch.viewerCount).text
+            let text = PrometheusText(watch.snapshot, viewers: watch.viewerCount, at: LocalTime.now).text
             return Response(text, type: PrometheusText.contentType)
         }
         router.get("/live") { _, _ in Response("live\n", type: "text/plain; charset=utf-8") }
         router.get("/ready") { _, _ in
-            let readiness = Readiness(try await look(nil))
+            let readiness = Readiness(try await look(nil), at: LocalTime.now)
             return Response(
                 readiness.text, type: "text/plain; charset=utf-8",
                 status: readiness.isReady ? .ok : .serviceUnavailable)
@@ -92,6 +92,7 @@ struct ConsoleRouter: Sendable {
 
     private func agencyPage(_ context: ConsoleContext) async throws -> Response {
         let (agency, isJSON) = try context.agency()
+        if watch.snapshot.ingest.failure != nil { throw PageFault.unreachable }
         let draws = watch.snapshot.draws.filter { $0.state != .planned }.map(\.draw)
         var statuses: [DrawStatus] = []
         for draw in draws {
@@ -106,22 +107,22 @@ struct ConsoleRouter: Sendable {
 
     private func events(_ request: Request) -> Response {
         let query = PageQuery { name in request.uri.queryParameters[Substring(name)].map(String.init) }
-        guard let (id, snapshots) = watch.view() else {
+        guard let view = watch.view() else {
             return Response(
                 "\(ServiceWatch.maxViewers) pages are open already; close one\n", type: "text/plain; charset=utf-8",
                 status: .serviceUnavailable)
         }
-        let path = request.uri.queryParameters["path"].map(String.init) ?? "/"
-        let stream = EventStream(watch: watch, id: id, snapshots: snapshots, query: query, path: path)
+        let isOfDraw = request.uri.queryParameters["of"] == "draw"
+        let path = query.draw.flatMap { isOfDraw ? "/draws/\($0.name)" : nil } ?? "/"
+        let stream = EventStream(watch: watch, view: view, query: query, path: path)
         return Response(
             status: .ok,
             headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
             body: ResponseBody { writer in
-                defer { watch.endView(id) }
                 try await request.body.consumeWithInboundCloseHandler { _ in
                     try await stream.write(to: &writer)
                 } onInboundClosed: {
-                    watch.endView(id)
+                    view.end()
                 }
             })
     }

@@ -38,12 +38,7 @@ enum DrawAction: String, CaseIterable, Sendable {
             try confirm(draw, form)
             return .close(draw.draw)
         case .cutOff:
-            let text = form["time"] ?? ""
-            guard let time = LocalTime.instant(text) else {
-                throw FormFault(
-                    "The new cut-off is “\(text)”; a day and a time such as 2026-12-24T21:30:00 are expected.")
-            }
-            return .moveCutOff(draw.draw, to: time)
+            return .moveCutOff(draw.draw, to: try LocalTime.instant(form["time"] ?? ""))
         case .number:
             let text = form["number"] ?? ""
             guard let number = UInt16(text), number <= Limits.maxNumber else {
@@ -91,9 +86,13 @@ enum DrawAction: String, CaseIterable, Sendable {
                 <li><strong>\(Figure.grouped(draw.bets))</strong> bets are in the draw.</li></ul>
                 """
         case .cutOff:
-            let now: HTML = draw.cutOff.map { "\(LocalTime.day($0)) \(LocalTime.clock($0))" } ?? "none"
+            let now: HTML =
+                draw.cutOff.map { "Its cut-off is \(LocalTime.day($0)) \(LocalTime.clock($0)) \(LocalTime.zone($0))." }
+                ?? "The draw has no cut-off."
             return """
-                <p>The cut-off is \(now). Agencies that are connected learn a new one when they connect again; chunks are \
+                <p>\(now) At the new one the draw closes without those that have not finished: now \
+                <strong>\(Figure.grouped(unfinished))</strong> are not finished and <strong>\(Figure.grouped(absent))</strong> of \
+                \(Figure.grouped(draw.expectedAgencies)) agencies have sent nothing. Agencies that are connected learn a new one when they connect again; chunks are \
                 accepted by the server’s clock.</p>
                 """
         case .number:
@@ -113,7 +112,9 @@ enum DrawAction: String, CaseIterable, Sendable {
     }
 
     /// The fields of its form, besides the token.
-    func fields(_ draw: DrawSummary) -> HTML {
+    ///
+    /// - Parameter filled: the fields of a form that is shown again.
+    func fields(_ draw: DrawSummary, _ filled: [String: String]) -> HTML {
         let seen: HTML = "<input type=\"hidden\" name=\"seen\" value=\"\(Self.seen(draw))\">"
         let name: HTML = """
             <label>The draw’s name, to confirm <input name="name" required autocomplete="off"></label>
@@ -122,7 +123,7 @@ enum DrawAction: String, CaseIterable, Sendable {
         case .close: return "\(seen)\(name)"
         case .cutOff:
             return """
-                <label>New cut-off, in the server’s time zone <input type="datetime-local" name="time" step="1" required></label>
+                <label>New cut-off, in the server’s time zone <input type="datetime-local" name="time" step="1" required value="\(filled["time"] ?? "")"></label>
                 """
         case .number:
             return """
@@ -130,7 +131,7 @@ enum DrawAction: String, CaseIterable, Sendable {
                 """
         case .void:
             return """
-                \(seen)<label>Reason <input name="reason" required maxlength="\(Limits.maxReasonBytes)"></label>\(name)
+                \(seen)<label>Reason <input name="reason" required maxlength="\(Limits.maxReasonBytes)" value="\(filled["reason"] ?? "")"></label>\(name)
                 """
         }
     }

@@ -9,8 +9,7 @@ import NIOCore
 /// memory.
 struct EventStream: Sendable {
     let watch: ServiceWatch
-    let id: Int
-    let snapshots: AsyncStream<Snapshot>
+    let view: ServiceWatch.View
     let query: PageQuery
     let path: String
 
@@ -22,23 +21,29 @@ struct EventStream: Sendable {
     private struct Tick: Encodable {
         /// By the server's clock, in milliseconds since 1970.
         var now: UInt64
-        /// When both services last answered.
+        /// The clock of the page.
+        var clock: String
+        /// When bet-ingest last answered; 0: never.
         var data: UInt64
+        var dataClock: String
     }
 
     /// Writes until the browser is gone or the console stops.
     func write(to writer: inout any ResponseBodyWriter) async throws {
         var sent: [String: HTML] = [:]
-        // The page has the parts of its first moment already; the first snapshot sends those that differ in anything.
-        for await snapshot in snapshots {
+        // The first snapshot sends every part, because the page may be a moment older.
+        for await snapshot in view.snapshots {
             watch.want(query.draw)
             var text = ""
-            for (id, piece) in Fragments(snapshot: snapshot, query: query, path: path).all where sent[id] != piece {
+            for (id, piece) in Fragments(snapshot: snapshot, query: query, path: path, isLive: true).all
+            where sent[id] != piece {
                 sent[id] = piece
                 text += Self.event("part", Part(id: id, html: piece.text))
             }
+            let last = snapshot.ingest.lastAnswer
             let tick = Tick(
-                now: snapshot.time.milliseconds, data: snapshot.ingest.lastAnswer?.milliseconds ?? 0)
+                now: snapshot.time.milliseconds, clock: LocalTime.clock(snapshot.time), data: last?.milliseconds ?? 0,
+                dataClock: last.map { LocalTime.clock($0, today: snapshot.time) } ?? "the start")
             text += Self.event("tick", tick)
             try await writer.write(ByteBuffer(string: text))
         }

@@ -13,6 +13,8 @@ import Storage
 /// Isolation: any thread; blocks.
 struct OperatorToken: Sendable {
     let path: String
+    /// Of a token that somebody wrote; the console makes longer ones.
+    private static let minBytes = 32
 
     /// Makes the file, unless it exists.
     ///
@@ -47,13 +49,16 @@ struct OperatorToken: Sendable {
     /// Compares a text with the token, in constant time; the reason not to accept it, for the operator.
     func fault(of given: String) -> String? {
         if let fault = FileMode(of: path)?.fault(of: path, with: "the operator's token") { return fault }
-        guard let bytes = try? DurableFile.read(path, on: PosixDisk()), !bytes.isEmpty else {
-            return "there is no operator's token: \(path) is missing or empty; start the console again to make one"
+        let bytes = (try? DurableFile.read(path, on: PosixDisk())) ?? nil
+        let token = (bytes ?? []).prefix { $0 != UInt8(ascii: "\n") }
+        guard token.count >= Self.minBytes else {
+            return
+                "there is no operator's token of \(Self.minBytes) or more characters in \(path); remove the file, and the "
+                + "next page with a form makes a new one"
         }
-        let token = bytes.prefix { $0 != UInt8(ascii: "\n") }
         let text = given.utf8.filter { $0 > 0x20 }
         guard SecretDigest(of: text) == SecretDigest(of: token) else {
-            return "this is not the operator's token; it is in \(path) on the server"
+            return "the token is not the operator's, which is in \(path) on the server"
         }
         return nil
     }

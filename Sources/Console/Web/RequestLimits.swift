@@ -2,7 +2,7 @@ import HTTPTypes
 import Hummingbird
 import Platform
 
-/// Rejects requests for another host: a page of somebody else whose name was pointed at this machine.
+/// Rejects requests for another host: a foreign web page whose name resolves to this machine.
 ///
 /// On loopback only the names of this machine are answered; elsewhere TLS proves the name.
 struct RequestLimits: RouterMiddleware {
@@ -70,7 +70,9 @@ struct FaultPages: RouterMiddleware {
         } catch let error as any HTTPResponseError where error.status == .notFound {
             return page(.unknownPage)
         } catch let error as any HTTPResponseError {
-            throw error
+            return Response(
+                Page.fault("This request was not accepted", "\(error.status)", now: watch.snapshot.time),
+                status: error.status)
         } catch {
             return Response(
                 Page.fault("This page cannot be shown", "The console failed: \(error)", now: watch.snapshot.time),
@@ -92,7 +94,11 @@ struct FaultPages: RouterMiddleware {
                 )
             case .unknownAgency(let agency):
                 ("Agency \(agency) is not known", "It is not an agency of a draw that bet-ingest has in use.")
+            case .unreachable:
+                ("bet-ingest does not answer", watch.snapshot.ingest.failure ?? "")
             }
-        return Response(Page.fault(title, sentence, now: watch.snapshot.time), status: .notFound)
+        return Response(
+            Page.fault(title, sentence, now: watch.snapshot.time),
+            status: fault == .unreachable ? .serviceUnavailable : .notFound)
     }
 }

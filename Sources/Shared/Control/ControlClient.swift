@@ -92,9 +92,13 @@ package enum ControlClient {
         while line.last != UInt8(ascii: "\n") {
             let count = SystemCall.retryingInterrupted { read(fd, &buffer, buffer.count) }
             guard count > 0, line.count < maxReplyBytes else {
-                let reason =
-                    count == 0 ? "the service closed the connection without a reply" : SystemCall.errorText(errno)
-                throw ControlFailure(path: path, reason: reason)
+                let code = count == 0 ? 0 : errno
+                var failure = ControlFailure(
+                    path: path,
+                    reason: code == 0
+                        ? "the service closed the connection without a reply" : SystemCall.errorText(code))
+                failure.isTimeout = code == EAGAIN
+                throw failure
             }
             line += buffer[..<count]
         }

@@ -4,6 +4,8 @@ package struct ControlFailure: Error, Equatable, Sendable, CustomStringConvertib
     package var reason: String
     /// Whether no service listens on the socket.
     package var isAbsent: Bool
+    /// Whether the deadline passed without a reply.
+    package var isTimeout = false
 
     package init(path: String, reason: String, isAbsent: Bool = false) {
         self.path = path

@@ -31,6 +31,7 @@ extension MetricFamily {
     package static let up = MetricFamily("up", .gauge, "Whether the service answers on its control socket.")
     package static let stopping = MetricFamily("stopping", .gauge, "1 while the service stops.")
     package static let viewers = MetricFamily("viewers", .gauge, "Open streams of the console's page.")
+    package static let viewersLimit = MetricFamily("viewers_limit", .gauge, "The limit of open streams.")
     package static let drawState = MetricFamily(
         "draw_state", .gauge, "1 for the state that a draw has.", labels: ["draw", "state"], series: perDraw)
     package static let drawCutOff = MetricFamily(
@@ -96,7 +97,8 @@ extension MetricFamily {
     package static let draws = MetricFamily("published_draws", .gauge, "Published draws that can be consulted.")
 
     package static let all: [MetricFamily] = [
-        up, build, stopping, viewers, drawState, drawCutOff, drawAgencies, bets, chunks, lateChunks, commit,
+        up, build, stopping, viewers, viewersLimit, drawState, drawCutOff, drawAgencies, bets, chunks, lateChunks,
+        commit,
         acknowledge, groupBytes, oldest,
         lastCommit, connections, connectionsLimit, waiting, waitingLimit, buffer, bufferLimit, freeBytes, ledgerBytes,
         connectionsEnded, logLinesLost, denials, certificateEnd, filesFaulty, rosterReload, missed, clockSteps,

@@ -24,7 +24,13 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Whether only this machine can reach it.
-    package var isLoopback: Bool { host.hasPrefix("127.") || host == "::1" || host == "localhost" }
+    ///
+    /// A name such as `127.0.0.1.example.org` may mean any machine.
+    package var isLoopback: Bool {
+        if host == "::1" || host == "localhost" { return true }
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    }
 
     package var description: String {
         host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"

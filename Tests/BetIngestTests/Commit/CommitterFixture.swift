@@ -57,6 +57,7 @@ final class CommitterFixture: Sendable {
     let desk: IngestDesk
     /// A native port for 100 agencies.
     let port: IngestPort
+    let figures = IngestFigures()
     let budget = FrameBudget(byteCount: 1 << 24, maxFrameBytes: 1 << 22)
     private let finished = NIOLockedValueBox<[AgencyID]>([])
     private let seals = NIOLockedValueBox<[SealRecord]>([])
@@ -99,7 +100,7 @@ final class CommitterFixture: Sendable {
                 late: { agencies in late.withLockedValue { $0 += agencies } }, lateFailed: { _ in },
                 sealed: { seal in seals.withLockedValue { $0.append(seal) } },
                 failed: { error in failures.withLockedValue { $0.append(error) } }),
-            clock: clock, namesBets: false)
+            clock: clock, figures: figures, namesBets: false)
         draw = OpenDraw(
             id: Samples.draw, agencies: 100, committer: committer, consultations: DialectConsultations(),
             progress: ProgressFile(

@@ -16,4 +16,14 @@ struct EndpointTests {
     func invalid(_ text: String) {
         #expect(Endpoint(text) == nil)
     }
+
+    @Test("loopback is this machine's addresses, not names that look like them")
+    func loopback() {
+        for text in ["127.0.0.1:1", "127.9.9.9:1", "localhost:1", "[::1]:1"] {
+            #expect(Endpoint(text)?.isLoopback == true, "\(text)")
+        }
+        for text in ["127.0.0.1.example.org:1", "127.1:1", "127.0.0.256:1", "0.0.0.0:1", "127.x.y.z:1"] {
+            #expect(Endpoint(text)?.isLoopback == false, "\(text)")
+        }
+    }
 }

@@ -3,7 +3,7 @@ package import Logging
 
 /// One line of the log.
 ///
-/// The functions below are all lines of the three programs: the course's actions and our own.
+/// The functions below are all lines of the programs: the course's actions and our own.
 ///
 /// Source: docs/operations.md, "Log lines"; tests check the text of each.
 package struct LogEvent: Sendable {

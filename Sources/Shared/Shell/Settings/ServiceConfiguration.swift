@@ -4,7 +4,7 @@ package import Ledger
 package import Logging
 package import Platform
 
-/// The configuration of all three programs, checked.
+/// The configuration of all programs, checked.
 package struct ServiceConfiguration: Sendable {
     package struct Ingest: Sendable {
         package var listen: Endpoint

@@ -3,7 +3,7 @@ private import Glibc
 import Platform
 import Storage
 
-/// The main function of all three programs.
+/// The main function of all programs.
 package enum Program {
     /// Runs a program to its exit code.
     ///

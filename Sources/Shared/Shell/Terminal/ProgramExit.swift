@@ -3,7 +3,7 @@ import Ledger
 package import Logging
 import Storage
 
-/// The exit codes of the three programs, as in sysexits.h.
+/// The exit codes of the programs, as in sysexits.h.
 package enum ProgramExit: Int32, Sendable {
     case done = 0
     /// 64: the command line, as in ArgumentParser.

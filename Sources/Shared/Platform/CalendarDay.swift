@@ -1,14 +1,14 @@
 /// A day of the calendar, without a time zone.
-struct CalendarDay: Hashable, Comparable, Sendable, CustomStringConvertible {
+package struct CalendarDay: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// Days since 1970-01-01.
-    let number: Int
+    package let number: Int
 
-    init(number: Int) {
+    package init(number: Int) {
         self.number = number
     }
 
     /// Reads `yyyy-mm-dd`; nil for other text and for days that do not exist.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.map(\.utf8.count) == [4, 2, 2], let year = Int(parts[0]), let month = Int(parts[1]),
             let day = Int(parts[2]), text.utf8.allSatisfy({ $0 == UInt8(ascii: "-") || 0x30...0x39 ~= $0 }),
@@ -19,7 +19,7 @@ struct CalendarDay: Hashable, Comparable, Sendable, CustomStringConvertible {
     }
 
     /// Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`.
-    init(year: Int, month: Int, day: Int) {
+    package init(year: Int, month: Int, day: Int) {
         let shifted = month <= 2 ? year - 1 : year
         let era = (shifted >= 0 ? shifted : shifted - 399) / 400
         let yearOfEra = shifted - era * 400
@@ -28,7 +28,7 @@ struct CalendarDay: Hashable, Comparable, Sendable, CustomStringConvertible {
     }
 
     /// Source: as above, `civil_from_days`.
-    var parts: (year: Int, month: Int, day: Int) {
+    package var parts: (year: Int, month: Int, day: Int) {
         let days = number + 719_468
         let era = (days >= 0 ? days : days - 146_096) / 146_097
         let dayOfEra = days - era * 146_097
@@ -39,11 +39,11 @@ struct CalendarDay: Hashable, Comparable, Sendable, CustomStringConvertible {
         return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shiftedMonth + 2) / 5 + 1)
     }
 
-    var weekday: Weekday { Weekday.allCases[((number + 3) % 7 + 7) % 7] }
+    package var weekday: Weekday { Weekday.allCases[((number + 3) % 7 + 7) % 7] }
 
-    func adding(days: Int) -> CalendarDay { CalendarDay(number: number + days) }
+    package func adding(days: Int) -> CalendarDay { CalendarDay(number: number + days) }
 
-    var description: String {
+    package var description: String {
         let (year, month, day) = parts
         func padded(_ value: Int, _ width: Int) -> String {
             String(repeating: "0", count: max(0, width - String(value).count)) + String(value)
@@ -51,19 +51,19 @@ struct CalendarDay: Hashable, Comparable, Sendable, CustomStringConvertible {
         return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
     }
 
-    static func < (left: CalendarDay, right: CalendarDay) -> Bool { left.number < right.number }
+    package static func < (left: CalendarDay, right: CalendarDay) -> Bool { left.number < right.number }
 }
 
 /// A day of the week.
-enum Weekday: Int, CaseIterable, Sendable {
+package enum Weekday: Int, CaseIterable, Sendable {
     case monday, tuesday, wednesday, thursday, friday, saturday, sunday
 
-    var short: String { String("\(self)".prefix(3)) }
+    package var short: String { String("\(self)".prefix(3)) }
 
     /// Reads `mon`, `mon-sat` or `sat,sun`; nil for other text.
     ///
     /// A range may pass the end of the week.
-    static func days(_ text: String) -> Set<Weekday>? {
+    package static func days(_ text: String) -> Set<Weekday>? {
         var days: Set<Weekday> = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { name in
@@ -85,12 +85,12 @@ enum Weekday: Int, CaseIterable, Sendable {
 }
 
 /// A time of the day, without a time zone.
-struct TimeOfDay: Hashable, Comparable, Sendable, CustomStringConvertible {
+package struct TimeOfDay: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// 0 … 86,399.
-    let seconds: Int
+    package let seconds: Int
 
     /// Reads `hh:mm` or `hh:mm:ss`; nil for other text.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         let numbers = parts.compactMap { part in
             part.utf8.count == 2 && part.utf8.allSatisfy { 0x30...0x39 ~= $0 } ? Int(part) : nil
@@ -101,13 +101,13 @@ struct TimeOfDay: Hashable, Comparable, Sendable, CustomStringConvertible {
         seconds = numbers[0] * 3600 + numbers[1] * 60 + (numbers.count == 3 ? numbers[2] : 0)
     }
 
-    var description: String {
+    package var description: String {
         func two(_ value: Int) -> String { (value < 10 ? "0" : "") + "\(value)" }
         let text = two(seconds / 3600) + ":" + two(seconds / 60 % 60)
         return seconds % 60 == 0 ? text : text + ":" + two(seconds % 60)
     }
 
-    static func < (left: TimeOfDay, right: TimeOfDay) -> Bool { left.seconds < right.seconds }
+    package static func < (left: TimeOfDay, right: TimeOfDay) -> Bool { left.seconds < right.seconds }
 }
 
 extension Substring {

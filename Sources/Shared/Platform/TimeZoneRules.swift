@@ -3,8 +3,8 @@ private import Glibc
 /// The rules of a time zone, as glibc reads them from the machine's zone files.
 ///
 /// Isolation: the main thread of a command. The zone is the process's (TZ), and stays set.
-struct TimeZoneRules {
-    let name: String
+package struct TimeZoneRules {
+    package let name: String
 
     private static let folder = "/usr/share/zoneinfo"
 
@@ -12,7 +12,7 @@ struct TimeZoneRules {
     ///
     /// - Parameter name: an IANA name, for example `America/Argentina/Buenos_Aires`, or `UTC`.
     /// - Throws: ``TimeZoneFault`` for abbreviations, offsets and names without a file.
-    init(_ name: String) throws(TimeZoneFault) {
+    package init(_ name: String) throws(TimeZoneFault) {
         let allowed = name.utf8.allSatisfy { byte in
             isalnum(Int32(byte)) != 0 || "/_-+".utf8.contains(byte)
         }
@@ -24,7 +24,7 @@ struct TimeZoneRules {
     }
 
     /// The time zone of the machine.
-    init() {
+    package init() {
         name = "local"
         tzset()
     }
@@ -32,7 +32,7 @@ struct TimeZoneRules {
     /// Returns the instant of a local time, in seconds since 1970.
     ///
     /// - Throws: ``TimeZoneFault`` if the zone skips the time on that day, or repeats it.
-    func instant(_ day: CalendarDay, _ time: TimeOfDay) throws(TimeZoneFault) -> Int {
+    package func instant(_ day: CalendarDay, _ time: TimeOfDay) throws(TimeZoneFault) -> Int {
         let (year, month, dayOfMonth) = day.parts
         var wanted = tm()
         wanted.tm_year = Int32(year - 1900)
@@ -61,21 +61,21 @@ struct TimeZoneRules {
     /// Returns the day in the zone.
     ///
     /// - Parameter now: milliseconds since 1970.
-    func today(_ now: UInt64) -> CalendarDay {
+    package func today(_ now: UInt64) -> CalendarDay {
         var (seconds, local) = (time_t(now / 1000), tm())
         localtime_r(&seconds, &local)
         return CalendarDay(year: Int(local.tm_year) + 1900, month: Int(local.tm_mon) + 1, day: Int(local.tm_mday))
     }
 
     /// For example `2026-12-24 18:50 -03`.
-    func text(_ instant: Int) -> String {
+    package func text(_ instant: Int) -> String {
         var (seconds, local) = (time_t(instant), tm())
         localtime_r(&seconds, &local)
         return Self.text(&local, local.tm_sec == 0 ? "%Y-%m-%d %H:%M %Z" : "%Y-%m-%d %H:%M:%S %Z")
     }
 
     /// RFC 3339, for example `2026-12-24T21:50:00Z`.
-    static func utc(_ instant: Int) -> String {
+    package static func utc(_ instant: Int) -> String {
         var (seconds, parts) = (time_t(instant), tm())
         gmtime_r(&seconds, &parts)
         return text(&parts, "%Y-%m-%dT%H:%M:%SZ")
@@ -89,13 +89,13 @@ struct TimeZoneRules {
 }
 
 /// The reason that a local time is not an instant.
-enum TimeZoneFault: Error, Equatable, Sendable, CustomStringConvertible {
+package enum TimeZoneFault: Error, Equatable, Sendable, CustomStringConvertible {
     case notAName(String)
     case unknown(String, folder: String)
     case skipped(CalendarDay, TimeOfDay, zone: String)
     case repeated(CalendarDay, TimeOfDay, zone: String)
 
-    var description: String {
+    package var description: String {
         switch self {
         case .notAName(let name):
             "\(name) is not the name of a time zone: a name such as America/Argentina/Buenos_Aires, or UTC, is expected, "
