@@ -5,7 +5,7 @@ import PackageDescription
 // warnings of a newer compiler never break their build.
 let isStrict = Context.environment["QUINIELA_STRICT"] == "1"
 
-// `make` builds the other programs with QUINIELA_WITHOUT_CONSOLE=1: without hummingbird and the twelve packages that it needs,
+// `make` builds the other programs with QUINIELA_WITHOUT_CONSOLE=1: without hummingbird and the packages that it needs,
 // which would be fetched although nothing of them is built.
 let hasConsole = Context.environment["QUINIELA_WITHOUT_CONSOLE"] != "1"
 
