@@ -34,10 +34,10 @@ struct AgencyRun {
 
     /// - Parameter draw: the draw of an earlier session; nil for that of the configuration.
     func dialog(
-        _ endpoint: Endpoint, draw: String? = nil, _ link: any ServiceLink, _ rerun: AgencyError.Rerun
+        _ endpoints: [Endpoint], draw: String? = nil, _ link: any ServiceLink, _ rerun: AgencyError.Rerun
     ) -> ServiceDialog {
         ServiceDialog(
-            endpoint: endpoint, configuration: configuration, draw: draw, link: link, rerun: rerun, log: log)
+            endpoints: endpoints, configuration: configuration, draw: draw, link: link, rerun: rerun, log: log)
     }
 
     var stopSignal: String? { mailbox.waitForStop(until: .now) }

@@ -31,7 +31,7 @@ final class FileSending {
         var sender = BetSender(stream: try checkedStream(), rejected: rejected, log: run.log)
         self.sender = sender
         defer { self.sender = sender }
-        var ingest = run.dialog(configuration.ingest.address, link, .resumes)
+        var ingest = run.dialog(configuration.ingest.addresses, link, .resumes)
         let totals = try sender.run(&ingest)
         let winners = try run.winners(link, .resumes, draw: ingest.hello.draw, maxWinners: totals.stored)
         return AgencyReport(
@@ -100,7 +100,7 @@ extension AgencyRun {
     func winners(
         _ link: any ServiceLink, _ rerun: AgencyError.Rerun, draw: String? = nil, maxWinners: Int? = nil
     ) throws -> WinnersConsultation.Outcome {
-        var dialog = dialog(configuration.winners.address, draw: draw, link, rerun)
+        var dialog = dialog(configuration.winners.addresses, draw: draw, link, rerun)
         var consultation = WinnersConsultation(drawDeadline: configuration.retry.drawDeadline)
         if let maxWinners { consultation.maxWinners = maxWinners }
         let line = DrawStatusLine()

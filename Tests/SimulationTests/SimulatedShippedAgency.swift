@@ -122,15 +122,15 @@ final class SimulatedShippedAgency: SimulatedAgency {
         let reader = BetFileReader(try BetFile("bets.csv", on: disk), today: today)
         let check = try BetFileCheck(reader, invalid: .invalid(of: "bets.csv", on: disk) { _ in })
         let packer = ChunkPacker(maxBets: configuration.maxChunkBets, maxBytes: configuration.maxChunkBytes)
-        func dialog(_ endpoint: Endpoint) -> ServiceDialog {
-            ServiceDialog(endpoint: endpoint, configuration: configuration, link: link, rerun: .resumes, log: .silent)
+        func dialog(_ endpoints: [Endpoint]) -> ServiceDialog {
+            ServiceDialog(endpoints: endpoints, configuration: configuration, link: link, rerun: .resumes, log: .silent)
         }
         var sender = BetSender(
             stream: BetStream(reader: reader, check: check, packer: packer),
             rejected: .rejected(of: "bets.csv", on: disk) { _ in }, log: .silent)
-        var ingest = dialog(configuration.ingest.address)
+        var ingest = dialog(configuration.ingest.addresses)
         let totals = try sender.run(&ingest)
-        var winners = dialog(configuration.winners.address)
+        var winners = dialog(configuration.winners.addresses)
         let consultation = WinnersConsultation(drawDeadline: .seconds(86_400), maxWinners: totals.stored)
         return try consultation.run(&winners).documents
     }
@@ -180,7 +180,7 @@ final class SimulatedShippedAgency: SimulatedAgency {
         let start = link?.start ?? .now
         switch request {
         case .connect(let endpoint):
-            let isIngest = endpoint == configuration?.ingest.address
+            let isIngest = endpoint == configuration?.ingest.addresses.first
             connection = isIngest ? draw.connectIngest(nil, agency: id) : draw.connectWinners(nil)
             return connection == nil ? .connectFailed : .connected
         case .stop(let deadline):

@@ -23,7 +23,10 @@ struct DrawCountdown: Equatable {
 ///
 /// Isolation: the main thread; waits block.
 struct ServiceDialog {
-    let endpoint: Endpoint
+    /// The addresses of the service: of its nodes, or of services over one folder.
+    let endpoints: [Endpoint]
+    /// Of the current address; the next one follows a failure.
+    private var index = 0
     /// After the first WELCOME it names the draw, so that a reconnection never continues in another one.
     private(set) var hello: Hello
     /// The draw and its cut-off, as the last WELCOME says.
@@ -40,13 +43,14 @@ struct ServiceDialog {
     /// Creates an unconnected session.
     ///
     /// - Parameters:
+    ///   - endpoints: at least one.
     ///   - draw: nil for the draw of the configuration, or, if it names none, for the one that the service chooses.
     ///   - rerun: the effect of running the same command again, reported when the deadline passes.
     init(
-        endpoint: Endpoint, configuration: ServiceConfiguration, draw: String? = nil, link: any ServiceLink,
+        endpoints: [Endpoint], configuration: ServiceConfiguration, draw: String? = nil, link: any ServiceLink,
         rerun: AgencyError.Rerun, log: EventLog
     ) {
-        self.endpoint = endpoint
+        self.endpoints = endpoints
         hello = Hello(
             agency: configuration.agency, draw: draw ?? (configuration.isDrawChosen ? configuration.draw.name : ""),
             token: configuration.agencyToken)
@@ -60,6 +64,9 @@ struct ServiceDialog {
     }
 
     var agency: AgencyID { hello.agency }
+
+    /// The current address.
+    var endpoint: Endpoint { endpoints[index] }
 
     /// Runs `work` on a connection after WELCOME, and again as long as it throws ``ConnectionFailure``.
     ///
@@ -99,10 +106,13 @@ struct ServiceDialog {
                         deadline, lastFailure: "\(endpoint): \(failure.reason)", unacknowledged: unacknowledged(), rerun
                     )
                 }
-                let delay = retry.nextDelay(using: &link.random)
+                let failed = endpoint
+                index = (index + 1) % endpoints.count
+                // The next address is tried at once; after all of them the agency waits.
+                let delay = index == 0 ? retry.nextDelay(using: &link.random) : .zero
                 log(
                     .connectionFailed(
-                        address: "\(endpoint)", reason: failure.reason,
+                        address: "\(failed)", reason: failure.reason,
                         retryMilliseconds: Int(delay / .milliseconds(1))))
                 if let signal = link.waitForStop(until: link.now + delay) {
                     throw Stopped(signal: signal)

@@ -39,7 +39,7 @@ struct BetCommand: ParsableCommand {
         let rerun = again ? AgencyError.Rerun.betAgain : .bet
         var sender = SingleBetSender(bet: bet, isLast: last, isAgain: again, log: run.log)
         let outcome = try run.untilStopped(undone: { Self.undone(sender, rerun) }) { link in
-            var dialog = run.dialog(run.configuration.ingest.address, link, rerun)
+            var dialog = run.dialog(run.configuration.ingest.addresses, link, rerun)
             return try sender.run(&dialog)
         }
         run.log(.betSent(document: bet.document, number: bet.number))

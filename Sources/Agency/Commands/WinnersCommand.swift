@@ -32,7 +32,7 @@ struct WinnersCommand: ParsableCommand {
         let report = try run.untilStopped(undone: { undone }) { link in
             let winners = try run.winners(link, .winners)
             // Once the draw is published, WELCOME has the agency's totals.
-            var dialog = run.dialog(configuration.winners.address, link, .winners)
+            var dialog = run.dialog(configuration.winners.addresses, link, .winners)
             let welcome = try dialog.run { $1 }
             let totals = BetSender.Totals(stored: Int(welcome.storedBets), rejected: Int(welcome.rejectedBets))
             return AgencyReport(

@@ -23,6 +23,13 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
         self.init(host: String(host), port: Int(port))
     }
 
+    /// Reads endpoints separated by commas; nil unless all are.
+    package static func list(_ text: String) -> [Endpoint]? {
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+        let endpoints = parts.compactMap { Endpoint(String($0)) }
+        return endpoints.count == parts.count ? endpoints : nil
+    }
+
     /// Whether only this machine can reach it.
     ///
     /// A name such as `127.0.0.1.example.org` may mean any machine.

@@ -67,7 +67,7 @@ struct SendingFixture {
         let settings = ["retry.deadlineSeconds": "\(retrySeconds)"]
         let configuration = try ServiceConfiguration(flags: settings, environment: [:], file: nil)
         return ServiceDialog(
-            endpoint: configuration.ingest.address, configuration: configuration, link: link, rerun: rerun,
+            endpoints: configuration.ingest.addresses, configuration: configuration, link: link, rerun: rerun,
             log: eventLog)
     }
 

@@ -93,11 +93,11 @@ struct ServiceConfigurationTests {
                 "QUINIELA_TLS_KEY", "QUINIELA_TLS_CLIENT_ROOTS", "QUINIELA_TLS_RELOAD_SECONDS",
                 "QUINIELA_OPERATORS_USERS", "QUINIELA_OPERATORS_FOUR_EYES",
                 "QUINIELA_INGEST_LISTEN",
-                "QUINIELA_INGEST_ADDRESS", "QUINIELA_INGEST_LOOPS", "QUINIELA_INGEST_WORKERS", "QUINIELA_INGEST_WINDOW",
+                "QUINIELA_INGEST_ADDRESS", "QUINIELA_INGEST_ADDRESSES", "QUINIELA_INGEST_LOOPS", "QUINIELA_INGEST_WORKERS", "QUINIELA_INGEST_WINDOW",
                 "QUINIELA_INGEST_QUEUE_CAPACITY", "QUINIELA_INGEST_MAX_PER_ADDRESS", "QUINIELA_INGEST_MAX_FRAME_BYTES",
                 "QUINIELA_INGEST_BUFFER_BYTES", "QUINIELA_INGEST_HELLO_SECONDS", "QUINIELA_INGEST_FRAME_SECONDS",
                 "QUINIELA_INGEST_IDLE_SECONDS", "QUINIELA_CONSOLE_LISTEN", "QUINIELA_CONSOLE_TOKEN_FILE",
-                "QUINIELA_WINNERS_LISTEN", "QUINIELA_WINNERS_ADDRESS",
+                "QUINIELA_WINNERS_LISTEN", "QUINIELA_WINNERS_ADDRESS", "QUINIELA_WINNERS_ADDRESSES",
                 "QUINIELA_WINNERS_MAX_CONNECTIONS", "QUINIELA_WINNERS_MAX_PER_ADDRESS", "QUINIELA_WINNERS_KEPT_DRAWS",
                 "QUINIELA_BATCH_MAX_AMOUNT",
                 "QUINIELA_BATCH_MAX_BYTES", "QUINIELA_RETRY_INITIAL_MILLISECONDS", "QUINIELA_RETRY_MAX_MILLISECONDS",
@@ -169,12 +169,12 @@ struct ServiceConfigurationTests {
     func courseAddresses() throws {
         let course = ["CLI_SERVER_ADDRESS": "server:9000", "SERVER_PORT": "9000"]
         let configuration = try load(environment: course, file: "ingest:\n  listen: 127.0.0.1:1\n").get()
-        #expect(configuration.ingest.address == Endpoint(host: "server", port: 9000))
+        #expect(configuration.ingest.addresses == [Endpoint(host: "server", port: 9000)])
         #expect(configuration.ingest.listen == Endpoint(host: "127.0.0.1", port: 9000))
         #expect(try load(environment: course).get().ingest.listen == Endpoint(host: "127.0.0.1", port: 9000))
         let ours = course.merging(["QUINIELA_INGEST_LISTEN": "0.0.0.0:1", "QUINIELA_INGEST_ADDRESS": "a:2"]) { $1 }
         #expect(try load(environment: ours).get().ingest.listen.port == 1)
-        #expect(try load(environment: ours).get().ingest.address.port == 2)
+        #expect(try load(environment: ours).get().ingest.addresses.map(\.port) == [2])
         #expect(faults(load(environment: ["CLI_SERVER_ADDRESS": "server"])).count == 1)
         let kubernetes = try load(environment: ["SERVER_PORT": "tcp://10.0.0.7:80"]).get()
         #expect(kubernetes.ingest.listen.port == 12_345 && kubernetes.warnings.isEmpty)

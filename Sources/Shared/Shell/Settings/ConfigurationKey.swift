@@ -15,6 +15,8 @@ package struct ConfigurationKey: Sendable {
         case automaticInteger(ClosedRange<Int>)
         /// `host:port`.
         case endpoint(default: String)
+        /// `host:port` separated by commas; may be empty.
+        case endpoints
         /// `host:port`, or empty to leave the port closed.
         case optionalEndpoint
         case draw(default: String)
@@ -89,6 +91,7 @@ package struct ConfigurationKey: Sendable {
         ConfigurationKey("ingest.listen", .endpoint(default: "127.0.0.1:12345")),
         ConfigurationKey(
             "ingest.address", .endpoint(default: "127.0.0.1:12345"), aliases: ["CLI_SERVER_ADDRESS"]),
+        ConfigurationKey("ingest.addresses", .endpoints),
         ConfigurationKey("ingest.loops", .automaticInteger(1...64)),
         ConfigurationKey("ingest.workers", .integer(1...64, default: 4)),
         ConfigurationKey("ingest.window", .integer(1...1024, default: 32)),
@@ -107,6 +110,7 @@ package struct ConfigurationKey: Sendable {
         ConfigurationKey("console.tokenFile", .optionalPath),
         ConfigurationKey("winners.listen", .endpoint(default: "127.0.0.1:12346")),
         ConfigurationKey("winners.address", .endpoint(default: "127.0.0.1:12346")),
+        ConfigurationKey("winners.addresses", .endpoints),
         ConfigurationKey("winners.maxConnections", .integer(1...1_000_000, default: 16_384)),
         ConfigurationKey("winners.maxPerAddress", .integer(1...1_000_000, default: 16_384)),
         ConfigurationKey("winners.keptDraws", .integer(1...10_000, default: 32)),
@@ -142,6 +146,7 @@ package struct ConfigurationKey: Sendable {
         case .automaticInteger(let range):
             "auto or a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .endpoint, .optionalEndpoint: "host:port, for example 127.0.0.1:12345 or [::1]:12345"
+        case .endpoints: "host:port separated by commas, for example 10.0.0.5:12345,10.0.0.6:12345"
         case .draw, .optionalDraw: "1 to \(Limits.maxDrawNameBytes) letters, digits, - or _"
         case .users: "names of users, separated by commas"
         case .paths: "paths in full, separated by commas"
@@ -155,7 +160,7 @@ package struct ConfigurationKey: Sendable {
         switch kind {
         case .integer(_, let value): String(value)
         case .automaticInteger: "auto"
-        case .optionalEndpoint, .optionalDraw, .optionalPath, .paths, .users, .secret: ""
+        case .optionalEndpoint, .endpoints, .optionalDraw, .optionalPath, .paths, .users, .secret: ""
         case .endpoint(let value), .draw(let value), .path(let value), .choice(_, let value): value
         }
     }
@@ -163,7 +168,7 @@ package struct ConfigurationKey: Sendable {
     /// Whether the key may have no value.
     var isOptional: Bool {
         switch kind {
-        case .optionalEndpoint, .optionalDraw, .optionalPath, .paths, .users, .secret: true
+        case .optionalEndpoint, .endpoints, .optionalDraw, .optionalPath, .paths, .users, .secret: true
         default: false
         }
     }
@@ -174,6 +179,7 @@ package struct ConfigurationKey: Sendable {
         case .integer(let range, _): Int(text).map(range.contains) ?? false
         case .automaticInteger(let range): text == "auto" || (Int(text).map(range.contains) ?? false)
         case .endpoint: Endpoint(text) != nil
+        case .endpoints: text.isEmpty || Endpoint.list(text) != nil
         case .optionalEndpoint: text.isEmpty || Endpoint(text) != nil
         case .draw: DrawID(text) != nil
         case .optionalDraw: text.isEmpty || DrawID(text) != nil

@@ -40,6 +40,13 @@ struct ConfigurationSource {
         parsed(path, Int.init)
     }
 
+    /// The addresses of a service for agencies: `addresses`, or else `address`.
+    mutating func addresses(_ service: String) -> [Endpoint] {
+        let one = parsed("\(service).address", Endpoint.init)
+        let several = parsed("\(service).addresses") { $0.isEmpty ? [] : Endpoint.list($0) }
+        return several.isEmpty ? [one] : several
+    }
+
     /// Returns a checked value; the default after a fault.
     mutating func parsed<Value>(_ path: String, _ parse: (String) -> Value?) -> Value {
         guard let key = ConfigurationKey.all.first(where: { $0.path == path }) else {

@@ -8,7 +8,8 @@ package import Platform
 package struct ServiceConfiguration: Sendable {
     package struct Ingest: Sendable {
         package var listen: Endpoint
-        package var address: Endpoint
+        /// The addresses that an agency tries, in this order; at least one.
+        package var addresses: [Endpoint]
         /// Of each service; nil for one per two cores.
         package var loops: Int?
         package var workers: Int
@@ -30,7 +31,8 @@ package struct ServiceConfiguration: Sendable {
 
     package struct Winners: Sendable {
         package var listen: Endpoint
-        package var address: Endpoint
+        /// The addresses that an agency tries, in this order; at least one.
+        package var addresses: [Endpoint]
         package var maxConnections: Int
         /// The maximum from one address.
         package var maxPerAddress: Int
@@ -148,7 +150,7 @@ package struct ServiceConfiguration: Sendable {
             needFourEyes: source.parsed("operators.fourEyes") { $0.lowercased() == "true" })
         ingest = Ingest(
             listen: source.parsed("ingest.listen", Endpoint.init),
-            address: source.parsed("ingest.address", Endpoint.init),
+            addresses: source.addresses("ingest"),
             loops: source.parsed("ingest.loops") { $0 == "auto" ? .some(nil) : Int($0).map(Optional.some) },
             workers: source.integer("ingest.workers"),
             window: source.integer("ingest.window"),
@@ -161,7 +163,7 @@ package struct ServiceConfiguration: Sendable {
             idleDeadline: .seconds(source.integer("ingest.idleSeconds")))
         winners = Winners(
             listen: source.parsed("winners.listen", Endpoint.init),
-            address: source.parsed("winners.address", Endpoint.init),
+            addresses: source.addresses("winners"),
             maxConnections: source.integer("winners.maxConnections"),
             maxPerAddress: source.integer("winners.maxPerAddress"),
             keptDraws: source.integer("winners.keptDraws"))
