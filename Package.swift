@@ -49,7 +49,7 @@ extension Target.Dependency {
 /// The rooms, as dependencies of the tests.
 let rooms: [Target.Dependency] = [
     "AgencyLanguages", "Shell", "Connections", "Control", "Dialects", "Domain", "Identity", "Ledger", "Platform",
-    "Monitoring", "Storage", "TLS", "WireProtocol",
+    "Monitoring", "ReplicatedLedger", "Storage", "TLS", "WireProtocol",
 ]
 
 let package = Package(
@@ -121,6 +121,7 @@ let package = Package(
                 "Connections", "Dialects", "Domain", "Ledger", "Monitoring", "Platform", "Shell", "Storage", "TLS",
                 "WireProtocol", .nioConcurrencyHelpers, .yams,
             ]),
+        .room("ReplicatedLedger", ["Domain", "Ledger", "WireProtocol"]),
         .room(
             "Control",
             [

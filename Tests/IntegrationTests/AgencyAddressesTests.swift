@@ -14,7 +14,8 @@ struct AgencyAddressesTests {
         // Nobody listens on port 1; the first connections fail at once, and no wait comes before the next address.
         let settings = [
             "ingest.addresses=127.0.0.1:1,\(services.ingestAddress)",
-            "winners.addresses=127.0.0.1:1,\(services.winnersAddress),\(secondAddress)", "retry.initialMilliseconds=60000",
+            "winners.addresses=127.0.0.1:1,\(services.winnersAddress),\(secondAddress)",
+            "retry.initialMilliseconds=60000",
             "retry.maxMilliseconds=60000",
         ].flatMap { ["--set", $0] }
         let first = try services.agency(1, file: file, arguments: settings)

@@ -71,3 +71,44 @@ package struct AgencyStanding: Equatable, Sendable {
             checksum: digest?.checksum)
     }
 }
+
+// MARK: - In a message of a replicated ledger
+
+extension AgencyStanding {
+    /// The size of ``bytes``.
+    package static let byteCount = 127
+
+    /// Everything that a service must know of an agency, so that another one can continue.
+    package var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(Self.byteCount)
+        bytes.append(bigEndian: nextSequence)
+        bytes.append(bigEndian: storedBets)
+        bytes.append(bigEndian: rejectedBets)
+        bytes.append(bigEndian: lastTime.milliseconds)
+        bytes += [isFinished ? 1 : 0, lastChunk.rawValue, lastBets == nil ? 0 : 1, digest == nil ? 0 : 1]
+        bytes.append(bigEndian: lastCount)
+        bytes += (lastBets ?? BetsDigest()).bytes + (digest ?? BetsDigest()).bytes
+        return bytes + [UInt8](repeating: 0, count: Self.byteCount - bytes.count)
+    }
+
+    /// Reads ``bytes``.
+    ///
+    /// - Throws: ``MessageFault``.
+    package init(_ reader: inout ByteReader) throws(MessageFault) {
+        let start = reader.index
+        nextSequence = try reader.readInteger()
+        storedBets = try reader.readInteger()
+        rejectedBets = try reader.readInteger()
+        lastTime = Instant(milliseconds: try reader.readInteger())
+        isFinished = try reader.readInteger(UInt8.self) == 1
+        lastChunk = StreamRecord.LastChunk(rawValue: try reader.readInteger()) ?? .none
+        let (hasLast, hasDigest) = (try reader.readInteger(UInt8.self) == 1, try reader.readInteger(UInt8.self) == 1)
+        lastCount = try reader.readInteger()
+        let last = try BetsDigest(&reader, count: Int(lastCount))
+        let all = try BetsDigest(&reader, count: Int(UInt32(truncatingIfNeeded: storedBets &+ rejectedBets)))
+        lastBets = hasLast ? last : nil
+        digest = hasDigest ? all : nil
+        reader.skip(byteCount: start + Self.byteCount - reader.index)
+    }
+}

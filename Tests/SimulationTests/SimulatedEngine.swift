@@ -1,0 +1,79 @@
+import Domain
+import Ledger
+import ReplicatedLedger
+
+/// A model of a replicated log with conditional publishes: one sequence for the stream, a last message for each subject.
+///
+/// Outcomes get lost, publishes are applied after their outcome was reported as unknown, and reads are old.
+struct SimulatedEngine {
+    /// How the engine misbehaves beyond what its documentation says.
+    enum Vice: CaseIterable {
+        case none
+        /// It stores every message, whatever is expected.
+        case ignoresExpectations
+        /// It loses a stored message, and the hole shows in the sequences.
+        case losesMessages
+        /// It loses a stored message and numbers the others again.
+        case losesMessagesSilently
+    }
+
+    let vice: Vice
+    private(set) var stream: [(sequence: UInt64, message: AgencyMessage)] = []
+    private var lastSequence: UInt64 = 0
+
+    init(_ vice: Vice) { self.vice = vice }
+
+    /// Stores a message if the subject's last message has the expected sequence.
+    mutating func publish(_ message: AgencyMessage, after expected: UInt64) -> SubjectWriter.PublishOutcome {
+        let last = stream.last { $0.message.agency == message.agency }?.sequence ?? 0
+        guard last == expected || vice == .ignoresExpectations else { return .conflict }
+        lastSequence += 1
+        stream.append((lastSequence, message))
+        return .stored(sequence: lastSequence)
+    }
+
+    /// The last message of a subject, or one of the two before it.
+    func last(of agency: AgencyID, using dice: inout SeededDice) -> (sequence: UInt64, message: AgencyMessage)? {
+        let messages = stream.filter { $0.message.agency == agency }
+        let age = dice.happens(0.3) ? Int.random(in: 1...2, using: &dice) : 0
+        return messages.count > age ? messages[messages.count - 1 - age] : nil
+    }
+
+    /// The record with a sequence; nil if it is not visible yet.
+    func record(of agency: AgencyID, _ sequence: UInt32) -> AgencyMessage.Record? {
+        for (_, message) in stream where message.agency == agency {
+            guard let records = try? message.checked().records else { continue }
+            if let record = records.first(where: { $0.header.sequence == sequence }) { return record }
+        }
+        return nil
+    }
+
+    /// Loses a message, as a flipped bit does, if that is the engine's vice.
+    mutating func rot(using dice: inout SeededDice) {
+        guard vice == .losesMessages || vice == .losesMessagesSilently,
+            let index = stream.indices.randomElement(using: &dice)
+        else { return }
+        stream.remove(at: index)
+        guard vice == .losesMessagesSilently else { return }
+        for index in stream.indices { stream[index].sequence = UInt64(index + 1) }
+        lastSequence = UInt64(stream.count)
+    }
+}
+
+/// A random number generator with a seed.
+struct SeededDice: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
+
+    /// Source: SplitMix64.
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+
+    mutating func happens(_ probability: Double) -> Bool { Double.random(in: 0..<1, using: &self) < probability }
+}
