@@ -54,7 +54,7 @@ final class SimulatedCluster {
     /// An operation of the engine that has not happened yet, for a node's process.
     private enum Operation {
         case publish(AgencyMessage, after: UInt64, node: Int, life: Int)
-        /// The outcome of a publish, on its way back.
+        /// The outcome of a publish, in flight.
         case outcome(SubjectWriter.PublishOutcome, AgencyID, node: Int, life: Int)
         case read(AgencyID, node: Int, life: Int)
         case compare(SubjectWriter.Chunk, AgencyID, connection: UInt64)
@@ -117,7 +117,7 @@ final class SimulatedCluster {
             if steps == stepsToCutOff { for node in nodes.indices { nodes[node].mustClose = true } }
             step()
         }
-        // What is in flight happens.
+        // The operations in flight take place.
         for _ in 0..<200 { operate() }
     }
 

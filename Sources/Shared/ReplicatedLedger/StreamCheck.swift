@@ -52,7 +52,7 @@ package struct StreamCheck {
     /// The agency's recorded position and totals.
     package subscript(agency: AgencyID) -> AgencyStanding { chains[agency]?.standing ?? AgencyStanding() }
 
-    /// The expected agencies without an end; the draw is complete when there are none.
+    /// The expected agencies without an end; the draw is complete without any.
     package func unfinished(of agencies: DrawAgencies) -> [AgencyID] {
         agencies.members.filter { agency in
             guard let chain = chains[agency] else { return true }

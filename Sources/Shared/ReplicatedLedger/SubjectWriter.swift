@@ -5,7 +5,7 @@ private import WireProtocol
 /// One agency on one node: decides on its chunks and writes them to its subject, one message at a time.
 ///
 /// The engine compares: a message is stored only if the agency's last message is the one that this node knows. So two
-/// nodes, or a node that was paused, need no lock. What a publish came to may be unknown; then the last message is read
+/// nodes, or a node that was paused, need no lock. The outcome of a publish may be unknown; then the last message is read
 /// and everything is decided again. A read may be old: only a stored message proves what was last, so WELCOME leaves after
 /// the session's message is stored.
 ///
@@ -207,7 +207,7 @@ package struct SubjectWriter {
                     return outputs + publish(.group, tail.sender, tail, records, work)
                 }
                 let isRepeated = chunk.sequence > 0 && chunk.sequence < standing.nextSequence
-                // What it repeats may be in this message, so that is stored first.
+                // The repeated chunk may be in this message, which is stored first.
                 if isRepeated, !work.isEmpty { return outputs + publish(.group, tail.sender, tail, records, work) }
                 waiting.removeFirst()
                 if isRepeated {
