@@ -279,8 +279,9 @@ struct IngestPortTests {
         var welcomes = 0
         for _ in 0..<1000 where welcomes == 0 {
             let socket = try TestSocket(services.ingestAddress)
-            try socket.send(hello)
-            if case .welcome = try socket.receiveMessage() { welcomes += 1 }
+            try? socket.send(hello)
+            // Closed without `busy` if many connections are being told so.
+            if case .welcome? = try? socket.receiveMessage() { welcomes += 1 }
         }
         #expect(welcomes == 1)
         try services.stop()
