@@ -1,7 +1,7 @@
 import Domain
 import Ledger
 
-/// The parts of the page that are replaced while somebody looks at it, by the `id` of their element.
+/// The parts of the page that are replaced while it is viewed, by the `id` of their element.
 ///
 /// Pure: a snapshot in, pieces of a page out.
 struct Fragments: Sendable {

@@ -15,7 +15,7 @@ import Storage
 final class ServiceWatch: Sendable {
     private struct State {
         var snapshot = Snapshot(time: Instant(milliseconds: SystemCall.unixMilliseconds()))
-        /// When somebody last looked at a draw's agencies.
+        /// When a draw's agencies were last viewed.
         var wanted: [DrawID: ContinuousClock.Instant] = [:]
         /// Whether a draw is wanted whose agencies were never asked for.
         var isUrgent = false
@@ -45,7 +45,7 @@ final class ServiceWatch: Sendable {
 
     var snapshot: Snapshot { monitor.withLock(\.snapshot) }
 
-    /// Returns the newest snapshot with the agencies of a draw; blocks, at most two seconds, if nobody looked before.
+    /// Returns the newest snapshot with the agencies of a draw; blocks, at most two seconds, if it was not viewed before.
     ///
     /// - Parameter draw: nil: the first of the page.
     func look(at draw: DrawID?) -> Snapshot {
@@ -59,7 +59,7 @@ final class ServiceWatch: Sendable {
         return snapshot
     }
 
-    /// Records that somebody looks at a draw.
+    /// Records that a draw is viewed.
     ///
     /// - Returns: the round of questions after which its agencies are known; nil if they are, or cannot be.
     @discardableResult

@@ -13,7 +13,7 @@ import Storage
 /// Isolation: any thread; blocks.
 struct OperatorToken: Sendable {
     let path: String
-    /// Of a token that somebody wrote; the console makes longer ones.
+    /// Of a token that was written by hand; the console makes longer ones.
     private static let minBytes = 32
 
     /// Makes the file, unless it exists.
