@@ -25,8 +25,8 @@ enum CertificateForm {
     enum Kind: Equatable {
         case root
         case issuing
-        /// Host names and addresses.
-        case service([String])
+        /// Host names and addresses; a peer is also a client of others, as the servers of a cluster are.
+        case service([String], isPeer: Bool)
         case agency
 
         fileprivate var days: Int {
@@ -75,10 +75,10 @@ enum CertificateForm {
                 case .root, .issuing:
                     Critical(BasicConstraints.isCertificateAuthority(maxPathLength: kind == .root ? 1 : 0))
                     Critical(KeyUsage(keyCertSign: true, cRLSign: true))
-                case .service(let names):
+                case .service(let names, let isPeer):
                     Critical(BasicConstraints.notCertificateAuthority)
                     Critical(KeyUsage(digitalSignature: true))
-                    try ExtendedKeyUsage([.serverAuth])
+                    try ExtendedKeyUsage(isPeer ? [.serverAuth, .clientAuth] : [.serverAuth])
                     SubjectAlternativeNames(names.map(generalName))
                 case .agency:
                     Critical(BasicConstraints.notCertificateAuthority)
@@ -104,6 +104,11 @@ enum CertificateForm {
             default: nil
             }
         } ?? []
+    }
+
+    /// Whether a service's certificate is also for a client.
+    static func isPeer(_ certificate: Certificate) throws -> Bool {
+        try certificate.extensions.extendedKeyUsage?.contains(.clientAuth) == true
     }
 
     /// The digest that the roster compares: SHA-256 of the SubjectPublicKeyInfo.

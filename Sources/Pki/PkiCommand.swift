@@ -93,9 +93,13 @@ struct PkiServiceCommand: ParsableCommand {
     @Option(help: "The name of the two files.")
     var output = "service"
 
+    @Flag(help: "It is also a client of other services: a server or a node of a cluster.")
+    var peer = false
+
     func run() throws {
         try ProgramExit.run {
-            try PkiIssue(options.files).issue(.service(name), as: output, commonName: name[0], keys.algorithm)
+            try PkiIssue(options.files).issue(
+                .service(name, isPeer: peer), as: output, commonName: name[0], keys.algorithm)
             try writeOutput(
                 "tls: { mode: required, certificate: \(options.files.certificatePath(output)), "
                     + "key: \(options.files.keyPath(output)), clientRoots: \(options.files.certificatePath(PkiFolder.root)) }"
@@ -226,7 +230,7 @@ struct PkiRenewCommand: ParsableCommand {
             for (name, certificate) in due {
                 let hosts = try CertificateForm.names(of: certificate)
                 let renewed = try PkiIssue(files).issue(
-                    hosts.isEmpty ? .agency : .service(hosts), as: name,
+                    hosts.isEmpty ? .agency : .service(hosts, isPeer: CertificateForm.isPeer(certificate)), as: name,
                     commonName: CertificateForm.commonName(of: certificate.subject) ?? name, for: certificate.publicKey)
                 try writeOutput("\(files.certificatePath(name)): \(PkiIssue.daysLeft(renewed)) days")
             }
