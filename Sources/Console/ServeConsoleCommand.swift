@@ -105,8 +105,10 @@ struct ConsoleService {
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(services: [.init(service: application)], logger: silent))
         let outcome = Monitor<Result<Void, any Error>?>(nil)
+        let isStopping = Monitor(false)
         StopSignals.watch { signal in
             log(.stopRequested(by: signal))
+            isStopping.withLock { $0 = true }
             watch.stop()
             Task { await group.triggerGracefulShutdown() }
             // A browser that does not read, or a command that waits for bet-ingest, must not hold up the end.
@@ -122,8 +124,14 @@ struct ConsoleService {
         }
         do {
             try outcome.wait { $0 }?.get()
+            if !isStopping.withLock({ $0 }) { throw ServerEnded() }
         } catch let error as IOError {
             throw ConfigurationError(["console.listen: \(endpoint): \(SystemCall.errorText(error.errnoCode))"])
         }
     }
+}
+
+/// The server ended although nobody asked for it.
+private struct ServerEnded: Error, CustomStringConvertible {
+    var description: String { "the server ended by itself" }
 }

@@ -13,8 +13,10 @@ import time
 
 from axe_core_python.selenium import Axe
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
 address, token_file, ingest = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -50,6 +52,16 @@ def text(selector):
     return page.find_element(By.CSS_SELECTOR, selector).text
 
 
+def click(link):
+    """Clicks a link; the driver may find one that is replaced before it clicks."""
+    for _ in range(20):
+        try:
+            return page.find_element(By.LINK_TEXT, link).click()
+        except StaleElementReferenceException:
+            pass
+    sys.exit(f"{link} is replaced all the time")
+
+
 def scheme(name):
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": name}]})
 
@@ -80,7 +92,8 @@ try:
     page.get(address)
     wait("live", lambda: "live" in text("#live"))
 
-    bets = lambda: int(text("#draws tbody tr td:nth-of-type(5)").replace(",", ""))
+    bets = lambda: int(page.execute_script(
+        "return document.querySelector('#draws tbody tr td:nth-of-type(5)').textContent").replace(",", ""))
     before = bets()
     wait("counts move without a reload", lambda: bets() > before)
     check_access("the page during a draw")
@@ -95,6 +108,16 @@ try:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         saw(f"readable at {width} px")
 
+    held = ActionChains(page).click_and_hold(page.find_element(By.ID, "draws-title"))
+    held.perform()
+    time.sleep(0.2)
+    frozen = bets()
+    time.sleep(1.5)
+    if bets() != frozen:
+        sys.exit("a part is replaced under a pressed pointer")
+    ActionChains(page).release().perform()
+    wait("parts wait for the release of the pointer", lambda: bets() > frozen)
+
     page.find_element(By.ID, "pause").click()
     frozen = bets()
     time.sleep(1.5)
@@ -104,9 +127,9 @@ try:
     wait("pause and continue", lambda: "live" in text("#live"))
 
     # Closing: by clicks, from the page, with what the confirmation asks for.
-    page.find_element(By.LINK_TEXT, "default").click()
+    click("default")
     check_access("the page of a draw")
-    page.find_element(By.LINK_TEXT, "Close the draw").click()
+    click("Close the draw")
     if "have sent nothing" not in text("main"):
         sys.exit("the confirmation states no counts")
     check_access("the confirmation")

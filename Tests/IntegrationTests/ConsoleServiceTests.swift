@@ -230,7 +230,7 @@ struct ConsoleServiceTests {
             let numbers = line.matches(of: #/"(now|data)":(\d+)/#).reduce(into: [:]) { $0[$1.1] = Int($1.2) }
             ages.append(try #require(numbers["now"]) - (try #require(numbers["data"])))
         }
-        for part in ["facts", "agencies", "result", "events"] {
+        for part in ["facts", "actions", "agencies", "result", "events"] {
             #expect(text.contains("\"id\":\"\(part)\""), "\(part)")
         }
         #expect(!text.contains("\"id\":\"machine\"") && ages.allSatisfy { $0 < 1000 }, "\(ages)")

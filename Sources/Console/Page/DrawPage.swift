@@ -31,6 +31,7 @@ struct DrawPage {
             body: """
                 <h1>Draw \(draw.name)</h1>
                 <div id="facts">\(summary.map(Self.facts) ?? "<p>This draw is published; bet-ingest has closed its ledger.</p>")</div>
+                <div id="actions">\(parts["actions"] ?? "")</div>
                 \(outcome)\(agencies)\
                 \(Page.part("events", "Events", parts["events"] ?? ""))\
                 <p>The same as <a href="\(path).json">JSON</a>. All events: <code>bet-ingest events --draw \(draw.name)</code></p>
@@ -41,27 +42,28 @@ struct DrawPage {
 
     /// The facts that the service knows about the draw, and the commands that it can take.
     static func facts(_ summary: DrawSummary) -> HTML {
-        let path = "/draws/\(summary.draw.name)"
         let cutOff: HTML =
             summary.cutOff.map { "\(LocalTime.day($0)) \(LocalTime.clock($0)) \(LocalTime.zone($0))" }
             ?? "none: it closes when all have finished"
         let reason: HTML = summary.voidReason.map { "<dt>Void because</dt><dd>\($0)</dd>" } ?? ""
-        let actions = DrawAction.possible(for: summary.state)
-        let links: HTML =
-            actions.isEmpty
-            ? ""
-            : """
-            <p class="actions">\(actions.map { "<a href=\"\(path)/\($0.rawValue)\">\($0.title)</a> " })</p>
-            """
-        let settle: HTML =
-            summary.state == .published
-            ? "<p>Settlement per agency: <code>bet-ingest draw settle \(summary.draw.name)</code></p>" : ""
         return """
             <dl><dt>State</dt><dd>\(DrawsView.state(summary.state))</dd><dt>Cut-off</dt><dd>\(cutOff)</dd>\
             <dt>Agencies finished</dt><dd>\(DrawsView.agencies(summary))</dd>\
             <dt>Bets</dt><dd>\(Figure.grouped(summary.bets)); \(Figure.grouped(summary.rejectedBets)) rejected, \
             \(Figure.grouped(summary.lateBets)) late</dd>\(reason)</dl>
-            \(links)\(settle)
+            """
+    }
+
+    /// The commands that the draw can take: a part of its own, which changes only with the draw's state.
+    static func actions(_ summary: DrawSummary) -> HTML {
+        let path = "/draws/\(summary.draw.name)"
+        if summary.state == .published {
+            return "<p>Settlement per agency: <code>bet-ingest draw settle \(summary.draw.name)</code></p>"
+        }
+        let actions = DrawAction.possible(for: summary.state)
+        if actions.isEmpty { return "" }
+        return """
+            <p class="actions">\(actions.map { "<a href=\"\(path)/\($0.rawValue)\">\($0.title)</a> " })</p>
             """
     }
 }

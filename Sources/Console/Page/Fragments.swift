@@ -19,7 +19,7 @@ struct Fragments: Sendable {
             ("agencies", agencies.piece), ("result", result),
             ("events", EventsView(events: events, now: snapshot.time).piece),
         ]
-        guard path == "/" else { return [("facts", facts)] + parts }
+        guard path == "/" else { return [("facts", facts), ("actions", actions)] + parts }
         return [
             ("services", ServicesView(snapshot: snapshot).piece),
             ("draws", DrawsView(snapshot: snapshot, isLive: isLive).piece),
@@ -36,6 +36,8 @@ struct Fragments: Sendable {
         guard let summary = snapshot.summary(of: draw) else { return "" }
         return DrawPage.facts(summary)
     }
+
+    private var actions: HTML { snapshot.summary(of: draw).map(DrawPage.actions) ?? "" }
 
     /// With its title; empty before the publication.
     var result: HTML {

@@ -54,8 +54,20 @@
   let data = { time: Number(live.dataset.data), clock: clock.textContent };
   let reason = "";
 
-  const show = (event) => {
-    const part = JSON.parse(event.data);
+  // A part that is replaced between press and release would swallow the click: it waits for the release.
+  let isPressed = false;
+  const waiting = new Map();
+  addEventListener("pointerdown", () => { isPressed = true; }, true);
+  for (const kind of ["pointerup", "pointercancel"]) {
+    addEventListener(kind, () => setTimeout(() => {
+      isPressed = false;
+      for (const part of waiting.values()) show(part);
+      waiting.clear();
+    }), true);
+  }
+
+  const show = (part) => {
+    if (isPressed) return void waiting.set(part.id, part);
     const element = document.getElementById(part.id);
     if (!element) return;
     const focus = element.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
@@ -67,7 +79,7 @@
   };
   const connect = () => {
     source = new EventSource(address);
-    source.addEventListener("part", show);
+    source.addEventListener("part", (event) => show(JSON.parse(event.data)));
     source.addEventListener("tick", (event) => {
       const time = JSON.parse(event.data);
       offset = time.now - Date.now();
