@@ -261,20 +261,26 @@ struct ConsoleServiceTests {
         let token = try tried.token()
         tried.services.ingest.signal(SIGSTOP)
         defer { tried.services.ingest.signal(SIGCONT) }
-        // A command that waits.
+        // Commands that wait: pages do not wait for them.
         let body = "token=\(token)&form=1&name=extra&number=entered&time="
-        let command = try TestSocket(tried.address)
-        try command.send(
-            Array(
-                ("POST /open HTTP/1.1\r\nHost: \(tried.address)\r\nOrigin: http://\(tried.address)\r\n"
-                    + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)").utf8))
+        let commands = try (1...3).map { number in
+            let command = try TestSocket(tried.address)
+            let form = body.replacingOccurrences(of: "form=1", with: "form=\(number)")
+            try command.send(
+                Array(
+                    ("POST /open HTTP/1.1\r\nHost: \(tried.address)\r\nOrigin: http://\(tried.address)\r\n"
+                        + "Content-Length: \(form.utf8.count)\r\n\r\n\(form)").utf8))
+            return command
+        }
+        _ = try tried.wait(for: "/ready") { $0.status == 503 }
+        #expect(try tried.ask("/draws/default").status == 200)
         let open = try (0..<10).map { _ in try tried.stream() }
         for socket in open.dropLast() { _ = try socket.receive(200) }
         let begin = ContinuousClock.now
         tried.console.signal(SIGTERM)
         #expect(try tried.console.waitForExit(seconds: 10) == 0, "\(tried.console.log)")
         #expect(begin.duration(to: .now) < .seconds(1.5))
-        withExtendedLifetime((open, command)) {}
+        withExtendedLifetime((open, commands)) {}
         tried.services.ingest.signal(SIGCONT)
         try tried.services.stop()
     }

@@ -123,7 +123,7 @@ struct OpenPage: FormPage {
                 <form class="action" method="post" action="/open">
                 <label>Name <input name="name" required maxlength="\(Limits.maxDrawNameBytes)" autocomplete="off" \
                 value="\(filled["name"] ?? "")"></label>
-                <label>Cut-off, in the server’s time zone; empty: when all have finished \
+                <label>Cut-off, \(LocalTime.zone(now)); empty: when all have finished \
                 <input type="datetime-local" name="time" step="1" value="\(filled["time"] ?? "")"></label>
                 <label>Number <select name="number"><option value="entered">entered after the seal</option>\
                 <option value="configured">that of the configuration</option></select></label>

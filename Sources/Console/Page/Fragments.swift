@@ -33,7 +33,9 @@ struct Fragments: Sendable {
 
     /// Of the page of one draw.
     private var facts: HTML {
-        guard let summary = snapshot.summary(of: draw) else { return "" }
+        guard let summary = snapshot.summary(of: draw) else {
+            return "<p>The draw is over, and bet-ingest has closed its ledger.</p>"
+        }
         return DrawPage.facts(summary)
     }
 

@@ -58,13 +58,15 @@
   let isPressed = false;
   const waiting = new Map();
   addEventListener("pointerdown", () => { isPressed = true; }, true);
-  for (const kind of ["pointerup", "pointercancel"]) {
-    addEventListener(kind, () => setTimeout(() => {
-      isPressed = false;
-      for (const part of waiting.values()) show(part);
-      waiting.clear();
-    }), true);
-  }
+  const release = () => {
+    isPressed = false;
+    for (const part of waiting.values()) show(part);
+    waiting.clear();
+  };
+  for (const kind of ["pointerup", "pointercancel"]) addEventListener(kind, () => setTimeout(release), true);
+  // A release outside the window is not told: nothing may wait for long.
+  addEventListener("blur", release);
+  addEventListener("pointerdown", () => setTimeout(release, 3000), true);
 
   const show = (part) => {
     if (isPressed) return void waiting.set(part.id, part);
@@ -115,6 +117,11 @@
       heard = Date.now();
       connect();
     }
+  });
+  // A browser has six connections to a server: pages that are not seen must not take all of them.
+  document.addEventListener("visibilitychange", () => {
+    if (isPaused) return;
+    if (document.hidden) source.close(); else connect();
   });
   addEventListener("pagehide", () => source.close());
   connect();

@@ -66,7 +66,7 @@ struct ServiceQuestions {
     /// The results of the published draws among those that are viewed; a result never changes.
     private func results(of wanted: [DrawID], in snapshot: Snapshot) -> [DrawID: DrawResult] {
         var results: [DrawID: DrawResult] = [:]
-        for draw in wanted where snapshot.summary(of: draw)?.state == .published {
+        for draw in wanted where (snapshot.summary(of: draw)?.state ?? .published) == .published {
             results[draw] = snapshot.results[draw] ?? (try? Self.result(of: draw, in: folder))
         }
         return results
@@ -89,7 +89,7 @@ struct ServiceQuestions {
     /// Without an answer the last one is kept: its time is on the page.
     private mutating func askStatus(_ draw: DrawID, _ snapshot: inout Snapshot) {
         let begin = ContinuousClock.now
-        if let status = try? ask(.status(draw), folder.ingestSocket, DrawStatus?.self) {
+        if let status = (try? ask(.status(draw), folder.ingestSocket, DrawStatus?.self)) ?? nil {
             snapshot.statuses[draw] = status
         }
         nextStatus[draw] = .now + begin.duration(to: .now) * 19

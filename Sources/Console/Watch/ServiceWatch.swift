@@ -67,10 +67,13 @@ final class ServiceWatch: Sendable {
         monitor.withLock { state in
             let next = state.rounds + (state.isAsking ? 2 : 1)
             if state.rounds == 0 { return next }
-            guard let draw = draw ?? state.snapshot.firstDraw, state.snapshot.summary(of: draw) != nil else {
-                return nil
-            }
+            guard let draw = draw ?? state.snapshot.firstDraw else { return nil }
+            let summary = state.snapshot.summary(of: draw)
+            // A draw that was viewed is viewed on when bet-ingest has closed its ledger.
+            guard summary != nil || state.snapshot.statuses[draw] != nil else { return nil }
             state.wanted[draw] = .now
+            // A planned draw has no agencies yet, however often it is asked for.
+            guard summary != nil, summary?.state != .planned else { return nil }
             guard state.snapshot.statuses[draw] == nil, state.snapshot.ingest.failure == nil else { return nil }
             state.isUrgent = true
             return next

@@ -60,7 +60,10 @@ struct CommandDesk: Sendable {
         guard forms.admit(form.fields["form"] ?? "") else {
             return Response(
                 page.page(
-                    form, failure: "This form was sent already, and is carried out once. The events say what was done."),
+                    form,
+                    failure:
+                        "This form was sent already, and is carried out once; the events say what was done. Open the page again for another command."
+                ),
                 status: .conflict)
         }
         return try await send(command, form, peer, page)
@@ -69,7 +72,7 @@ struct CommandDesk: Sendable {
     private func send(
         _ command: ControlRequest, _ form: Form, _ peer: String, _ page: some FormPage
     ) async throws -> Response {
-        let reply = try await NIOThreadPool.singleton.runIfActive {
+        let reply = try await threads.runIfActive {
             [socket] () -> Result<ControlReply, ControlFailure> in
             Result { () throws(ControlFailure) in
                 try ControlClient.ask(command, at: socket, seconds: Self.deadlineSeconds)
@@ -80,13 +83,17 @@ struct CommandDesk: Sendable {
             log(.commanded(page.command, draw: page.draw, peer: peer, failure: nil))
             return Response(page.page(done: ControlReply.text(bytes)))
         case .success(.failed(let reason)):
+            // Nothing was done, so the form may be sent again.
+            forms.forget(form.fields["form"] ?? "")
             log(.commanded(page.command, draw: page.draw, peer: peer, failure: reason))
             return Response(page.page(form, failure: "bet-ingest answers: \(reason)"), status: .conflict)
         case .failure(let failure):
+            if failure.isAbsent { forms.forget(form.fields["form"] ?? "") }
             let reason =
                 failure.isAbsent
                 ? "bet-ingest does not run, so nothing was done."
-                : "bet-ingest did not answer within \(Self.deadlineSeconds) s: whether it was done is not known; the events will say."
+                : "bet-ingest did not answer (\(failure.isTimeout ? "not within \(Self.deadlineSeconds) s" : failure.reason)): "
+                    + "whether it was done is not known; the events will say."
             log(.commanded(page.command, draw: page.draw, peer: peer, failure: failure.reason))
             return Response(page.page(form, failure: reason), status: .serviceUnavailable)
         }

@@ -65,7 +65,9 @@ struct ConsoleRouter: Sendable {
     private func mainPage(_ request: Request) async throws -> Response {
         let query = PageQuery { name in request.uri.queryParameters[Substring(name)].map(String.init) }
         let snapshot = try await look(query.draw)
-        if let draw = query.draw, snapshot.ingest.failure == nil, snapshot.summary(of: draw) == nil {
+        if let draw = query.draw, snapshot.ingest.failure == nil, snapshot.summary(of: draw) == nil,
+            snapshot.results[draw] == nil
+        {
             throw PageFault.unknownDraw(draw.name)
         }
         return Response(MainPage(snapshot: snapshot, query: query).page)

@@ -123,7 +123,7 @@ enum DrawAction: String, CaseIterable, Sendable {
         case .close: return "\(seen)\(name)"
         case .cutOff:
             return """
-                <label>New cut-off, in the server’s time zone <input type="datetime-local" name="time" step="1" required value="\(filled["time"] ?? "")"></label>
+                <label>New cut-off, \(LocalTime.zone(LocalTime.now)) <input type="datetime-local" name="time" step="1" required value="\(filled["time"] ?? "")"></label>
                 """
         case .number:
             return """

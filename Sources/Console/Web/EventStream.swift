@@ -31,6 +31,7 @@ struct EventStream: Sendable {
     /// Writes until the browser is gone or the console stops.
     func write(to writer: inout any ResponseBodyWriter) async throws {
         var sent: [String: HTML] = [:]
+        watch.want(query.draw)
         // The first snapshot sends every part, because the page may be a moment older.
         for await snapshot in view.snapshots {
             watch.want(query.draw)

@@ -19,6 +19,11 @@ final class FormNumbers: Sendable {
         String(UInt64.random(in: .min ... .max), radix: 16)
     }
 
+    /// Forgets a form that did nothing.
+    func forget(_ number: String) {
+        state.withLockedValue { state in state.sent.removeAll { $0 == number } }
+    }
+
     /// Records that a form was sent; false if it was before, or has no number.
     func admit(_ number: String) -> Bool {
         state.withLockedValue { state in

@@ -50,7 +50,7 @@ struct OperatorToken: Sendable {
     func fault(of given: String) -> String? {
         if let fault = FileMode(of: path)?.fault(of: path, with: "the operator's token") { return fault }
         let bytes = (try? DurableFile.read(path, on: PosixDisk())) ?? nil
-        let token = (bytes ?? []).prefix { $0 != UInt8(ascii: "\n") }
+        let token = (bytes ?? []).prefix { $0 != UInt8(ascii: "\n") }.filter { $0 > 0x20 }
         guard token.count >= Self.minBytes else {
             return
                 "there is no operator's token of \(Self.minBytes) or more characters in \(path); remove the file, and the "
