@@ -82,6 +82,7 @@ struct ConsoleRouter: Sendable {
         let summary = snapshot.summary(of: draw)
         if isJSON {
             if let result { return try Response(json: result) }
+            if snapshot.isStale(at: LocalTime.now) { throw PageFault.unreachable }
             if let status = snapshot.statuses[draw] { return try Response(json: status) }
             if let summary { return try Response(json: summary) }
             throw PageFault.unknownDraw(draw.name)
@@ -134,6 +135,8 @@ struct ConsoleRouter: Sendable {
     private func addActions(to router: Router<ConsoleContext>) {
         router.get("/draws/:draw/:action") { _, context in
             let (draw, action) = try await self.action(context)
+            // Its counts would be old ones.
+            if watch.snapshot.isStale(at: LocalTime.now) { throw PageFault.unreachable }
             try await desk.prepare()
             return Response(ActionPage(draw: draw, action: action, now: watch.snapshot.time).page)
         }
