@@ -4,6 +4,8 @@ import ReplicatedLedger
 import TestKit
 import WireProtocol
 
+@testable import Agency
+
 /// A draw on several nodes over a simulated engine: agencies move between nodes, nodes are killed and paused, outcomes are
 /// lost, and the cut-off comes at any moment.
 ///
@@ -62,7 +64,7 @@ final class SimulatedCluster {
 
     private static let time = Instant(milliseconds: 1_763_676_675_000)
 
-    private var dice: SeededDice
+    private var dice: SplitMix64
     private(set) var engine: SimulatedEngine
     private var nodes: [Node]
     private var agencies: [Agency]
@@ -75,7 +77,7 @@ final class SimulatedCluster {
     private(set) var violation: String?
 
     init(seed: UInt64, vice: SimulatedEngine.Vice = .none) {
-        dice = SeededDice(seed: seed)
+        dice = SplitMix64(seed: seed)
         engine = SimulatedEngine(vice)
         nodes = (0..<Int.random(in: 2...5, using: &dice)).map { _ in Node() }
         let count = Int.random(in: 1...4, using: &dice)

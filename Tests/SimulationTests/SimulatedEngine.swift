@@ -2,6 +2,8 @@ import Domain
 import Ledger
 import ReplicatedLedger
 
+@testable import Agency
+
 /// A model of a replicated log with conditional publishes: one sequence for the stream, a last message for each subject.
 ///
 /// Outcomes get lost, publishes are applied after their outcome was reported as unknown, and reads are old.
@@ -33,7 +35,7 @@ struct SimulatedEngine {
     }
 
     /// The last message of a subject, or one of the two before it.
-    func last(of agency: AgencyID, using dice: inout SeededDice) -> (sequence: UInt64, message: AgencyMessage)? {
+    func last(of agency: AgencyID, using dice: inout SplitMix64) -> (sequence: UInt64, message: AgencyMessage)? {
         let messages = stream.filter { $0.message.agency == agency }
         let age = dice.happens(0.3) ? Int.random(in: 1...2, using: &dice) : 0
         return messages.count > age ? messages[messages.count - 1 - age] : nil
@@ -49,7 +51,7 @@ struct SimulatedEngine {
     }
 
     /// Loses a message, as a flipped bit does, if that is the engine's vice.
-    mutating func rot(using dice: inout SeededDice) {
+    mutating func rot(using dice: inout SplitMix64) {
         guard vice == .losesMessages || vice == .losesMessagesSilently,
             let index = stream.indices.randomElement(using: &dice)
         else { return }
@@ -60,20 +62,8 @@ struct SimulatedEngine {
     }
 }
 
-/// A random number generator with a seed.
-struct SeededDice: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
-
-    /// Source: SplitMix64.
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
+extension SplitMix64 {
+    init(seed: UInt64) { self.init(state: seed &* 0x9E37_79B9_7F4A_7C15 &+ 1) }
 
     mutating func happens(_ probability: Double) -> Bool { Double.random(in: 0..<1, using: &self) < probability }
 }

@@ -65,7 +65,7 @@ struct DrawArgument: ParsableArguments {
             switch try ControlClient.ask(request, at: path) {
             case .failed(let reason): throw ControlFailure(path: path, reason: reason)
             case .ok(let bytes):
-                let text = (try? JSONDecoder().decode(String.self, from: Data(bytes))) ?? ""
+                let text = ControlReply.text(bytes)
                 try? writeOutput(output == .json ? String(decoding: bytes, as: UTF8.self).doneObject(id) : text)
             }
         } catch {

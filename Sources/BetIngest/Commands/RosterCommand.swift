@@ -1,6 +1,5 @@
 import ArgumentParser
 import Domain
-import Foundation
 import Identity
 import Ledger
 import Platform
@@ -77,10 +76,7 @@ struct RosterTokenCommand: ParsableCommand {
 
     func run() throws {
         try ProgramExit.run {
-            var random = SystemRandomNumberGenerator()
-            let token = (0..<32).map { _ in UInt8.random(in: 0...255, using: &random) }
-            let text = Data(token).base64EncodedString().replacing("/", with: "_").replacing("+", with: "-")
-                .replacing("=", with: "")
+            let text = RandomToken.make()
             let file = try OutputFile(output, force: false)
             try file.write(Array((text + "\n").utf8))
             try file.finish()

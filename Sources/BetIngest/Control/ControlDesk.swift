@@ -13,13 +13,23 @@ import TLS
 ///
 /// Isolation: any thread.
 final class ControlDesk: Sendable {
-    private struct Kept: Sendable {
-        var time: ContinuousClock.Instant
-        var reply: ControlReply
-    }
+    /// Values of the last second.
+    private struct Kept<Value: Sendable>: Sendable {
+        private var value: (time: ContinuousClock.Instant, Value)?
 
-    /// Less than a second, so that somebody who asks every second gets a new reply each time.
-    private static let keptTime = Duration.milliseconds(800)
+        /// Less than a second, so that a client that asks every second gets a new reply each time.
+        private static var keptTime: Duration { .milliseconds(800) }
+
+        var isOld: Bool { value.map { $0.time.duration(to: .now) >= Self.keptTime } ?? true }
+
+        /// Returns the value, or makes one.
+        mutating func get(_ make: () -> Value) -> Value {
+            if let value, !isOld { return value.1 }
+            let made = make()
+            value = (.now, made)
+            return made
+        }
+    }
 
     private let draws: OpenDraws
     private let gate: AgencyGate
@@ -27,10 +37,10 @@ final class ControlDesk: Sendable {
     private let inbox: MainInbox
     private let clock: @Sendable () -> UInt64
     /// The replies of the last second; nil is the status of the draw that closes next.
-    private let status = NIOLockedValueBox<[DrawID?: Kept]>([:])
+    private let status = NIOLockedValueBox<[DrawID?: Kept<ControlReply>]>([:])
     /// The summaries of the last second: the list and the metrics are made from the same.
-    private let list = NIOLockedValueBox<(time: ContinuousClock.Instant, draws: [DrawSummary])?>(nil)
-    private let samples = NIOLockedValueBox<Kept?>(nil)
+    private let list = NIOLockedValueBox(Kept<[DrawSummary]>())
+    private let samples = NIOLockedValueBox(Kept<ControlReply>())
     private let metrics: IngestMetrics
 
     init(
@@ -73,7 +83,7 @@ final class ControlDesk: Sendable {
                 OperatorCommand(action: action, user: peer.name) { [self] outcome in
                     // The next question must show the command's effect.
                     status.withLockedValue { $0 = [:] }
-                    list.withLockedValue { $0 = nil }
+                    list.withLockedValue { $0 = Kept() }
                     switch outcome {
                     case .success(let text): reply(ControlReply(text))
                     case .failure(let fault): reply(.failed(fault.description))
@@ -83,18 +93,17 @@ final class ControlDesk: Sendable {
 
     private func status(of id: DrawID?) -> ControlReply {
         status.withLockedValue { kept in
-            let time = ContinuousClock.now
-            kept = kept.filter { time - $0.value.time < Self.keptTime }
-            if let reply = kept[id]?.reply { return reply }
-            let found = draw(id)
-            var status = found?.status(now: now)
-            status?.clockSteps = metrics.steps()
-            status?.roster = gate.status
-            status?.tls = tls?.status
-            status?.setCertificateEnds(gate.endsOfCertificates)
-            let reply = ControlReply(status)
-            if found != nil { kept[id] = Kept(time: time, reply: reply) }
-            return reply
+            kept = kept.filter { !$0.value.isOld }
+            // A draw that is not in use is not kept: anybody may ask for any name.
+            if kept[id] == nil, draw(id) == nil { return ControlReply(DrawStatus?.none) }
+            return kept[id, default: Kept()].get {
+                var status = draw(id)?.status(now: now)
+                status?.clockSteps = metrics.steps()
+                status?.roster = gate.status
+                status?.tls = tls?.status
+                status?.setCertificateEnds(gate.endsOfCertificates)
+                return ControlReply(status)
+            }
         }
     }
 
@@ -105,23 +114,15 @@ final class ControlDesk: Sendable {
 
     private func summaries() -> [DrawSummary] {
         list.withLockedValue { kept in
-            let time = ContinuousClock.now
-            if let kept, time - kept.time < Self.keptTime { return kept.draws }
-            let planned = draws.planned.map { DrawSummary(planned: $0.draw, opens: $0.opens, cutOff: $0.cutOff) }
-            let summaries = draws.all.map { $0.summary($0.committer.snapshot) } + planned
-            kept = (time, summaries)
-            return summaries
+            kept.get {
+                let planned = draws.planned.map { DrawSummary(planned: $0.draw, opens: $0.opens, cutOff: $0.cutOff) }
+                return draws.all.map { $0.summary($0.committer.snapshot) } + planned
+            }
         }
     }
 
     private func keptSamples() -> ControlReply {
-        samples.withLockedValue { kept in
-            let time = ContinuousClock.now
-            if let kept, time - kept.time < Self.keptTime { return kept.reply }
-            let reply = ControlReply(metrics.samples(of: summaries(), at: now))
-            kept = Kept(time: time, reply: reply)
-            return reply
-        }
+        samples.withLockedValue { kept in kept.get { ControlReply(metrics.samples(of: summaries(), at: now)) } }
     }
 }
 

@@ -15,14 +15,12 @@ struct AgenciesView {
     /// See ``Fragments/isLive``.
     var isLive = false
 
-    struct Row: Equatable {
+    struct Row {
         var agency: AgencyID
         /// Nil for an agency that has sent nothing.
         var sent: DrawStatus.Agency?
 
         var isFinished: Bool { sent?.finished == true }
-
-        static func == (left: Row, right: Row) -> Bool { left.agency == right.agency }
     }
 
     /// The rows that pass the filter, in order.

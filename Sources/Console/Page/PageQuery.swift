@@ -3,7 +3,7 @@ import Domain
 /// The query of the page's address: the draw, and which of its agencies are shown in which order.
 ///
 /// Pure.
-struct PageQuery: Hashable, Sendable {
+struct PageQuery: Sendable {
     enum Order: String, CaseIterable, Sendable {
         /// Unfinished before finished, and the longest silent first.
         case silent

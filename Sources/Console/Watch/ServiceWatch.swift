@@ -1,10 +1,6 @@
-import Control
 import Domain
-import Foundation
 import Ledger
-import Monitoring
 import Platform
-import Storage
 
 /// Asks both services once a second, for all viewers together.
 ///

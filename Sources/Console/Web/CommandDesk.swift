@@ -57,7 +57,7 @@ struct CommandDesk: Sendable {
         } catch {
             return Response(page.page(form, failure: error.sentence), status: .unprocessableContent)
         }
-        guard forms.admit(form.fields["form"] ?? "") else {
+        guard forms.admit(form.number) else {
             return Response(
                 page.page(
                     form,
@@ -84,11 +84,11 @@ struct CommandDesk: Sendable {
             return Response(page.page(done: ControlReply.text(bytes)))
         case .success(.failed(let reason)):
             // Nothing was done, so the form may be sent again.
-            forms.forget(form.fields["form"] ?? "")
+            forms.forget(form.number)
             log(.commanded(page.command, draw: page.draw, peer: peer, failure: reason))
             return Response(page.page(form, failure: "bet-ingest answers: \(reason)"), status: .conflict)
         case .failure(let failure):
-            if failure.isAbsent { forms.forget(form.fields["form"] ?? "") }
+            if failure.isAbsent { forms.forget(form.number) }
             let reason =
                 failure.isAbsent
                 ? "bet-ingest does not run, so nothing was done."

@@ -16,7 +16,7 @@ struct ConsoleContext: RequestContext {
     }
 
     /// A form is some hundred bytes.
-    var maxUploadSize: Int { 16 << 10 }
+    var maxUploadSize: Int { Form.maxBytes }
 
     /// The draw of the address, and whether JSON is asked for.
     ///
@@ -54,12 +54,16 @@ enum PageFault: Error, Equatable {
 /// The fields of a form.
 struct Form: Sendable {
     let fields: [String: String]
+    static let maxBytes = 16 << 10
+
+    /// See ``FormNumbers``; empty if it has none.
+    var number: String { fields["form"] ?? "" }
 
     /// Reads a form; a field that is there twice has its last value.
     ///
     /// - Throws: for a form of more than 16 KiB.
     init(_ request: Request) async throws {
-        let body = try await request.body.collect(upTo: 16 << 10)
+        let body = try await request.body.collect(upTo: Self.maxBytes)
         var fields: [String: String] = [:]
         for pair in String(buffer: body).split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

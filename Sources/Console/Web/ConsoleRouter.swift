@@ -63,7 +63,7 @@ struct ConsoleRouter: Sendable {
     // MARK: Pages
 
     private func mainPage(_ request: Request) async throws -> Response {
-        let query = PageQuery { name in request.uri.queryParameters[Substring(name)].map(String.init) }
+        let query = PageQuery(request)
         let snapshot = try await look(query.draw)
         if let draw = query.draw, snapshot.ingest.failure == nil, snapshot.summary(of: draw) == nil,
             snapshot.results[draw] == nil
@@ -88,7 +88,7 @@ struct ConsoleRouter: Sendable {
             throw PageFault.unknownDraw(draw.name)
         }
         guard summary != nil || result != nil else { throw PageFault.unknownDraw(draw.name) }
-        var query = PageQuery { name in request.uri.queryParameters[Substring(name)].map(String.init) }
+        var query = PageQuery(request)
         query.draw = draw
         return Response(DrawPage(draw: draw, snapshot: snapshot, result: result, query: query).page)
     }
@@ -109,7 +109,7 @@ struct ConsoleRouter: Sendable {
     // MARK: Server-sent events
 
     private func events(_ request: Request) -> Response {
-        let query = PageQuery { name in request.uri.queryParameters[Substring(name)].map(String.init) }
+        let query = PageQuery(request)
         guard let view = watch.view() else {
             return Response(
                 "\(ServiceWatch.maxViewers) pages are open already; close one\n", type: "text/plain; charset=utf-8",
@@ -168,5 +168,11 @@ struct ConsoleRouter: Sendable {
         let name = context.parameters.get("action") ?? ""
         guard let action = DrawAction(rawValue: name) else { throw PageFault.unknownPage }
         return (summary, action)
+    }
+}
+
+extension PageQuery {
+    fileprivate init(_ request: Request) {
+        self.init { name in request.uri.queryParameters[Substring(name)].map(String.init) }
     }
 }

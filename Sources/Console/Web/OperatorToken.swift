@@ -1,5 +1,4 @@
 import Domain
-import Foundation
 import Glibc
 import Identity
 import Platform
@@ -25,10 +24,6 @@ struct OperatorToken: Sendable {
             if let fault = mode.fault(of: path, with: "the operator's token") { throw ConfigurationError([fault]) }
             return false
         }
-        var generator = SystemRandomNumberGenerator()
-        let token = (0..<32).map { _ in Int.random(in: 0..<256, using: &generator) }.map {
-            ($0 < 16 ? "0" : "") + String($0, radix: 16)
-        }.joined()
         let folder = parentFolder(of: path)
         guard access(parentFolder(of: folder), F_OK) == 0 else { return nil }
         mkdir(folder, 0o700)
@@ -37,7 +32,7 @@ struct OperatorToken: Sendable {
             throw ConfigurationError(["console.tokenFile: \(path) cannot be made: \(SystemCall.errorText(errno))"])
         }
         defer { close(fd) }
-        let line = Array((token + "\n").utf8)
+        let line = Array((RandomToken.make() + "\n").utf8)
         guard SystemCall.writeAll(line, to: fd) == line.count, fsync(fd) == 0 else {
             let reason = SystemCall.errorText(errno)
             unlink(path)

@@ -132,21 +132,11 @@ extension AgencyStanding {
         guard verdict(on: header.sequence) == .next, header.firstBetIndex == storedBets else {
             throw ChainFault("sequence \(header.sequence) does not follow \(nextSequence - 1)")
         }
-        var (count, bets): (Int, BetsDigest?) = (header.count, nil)
-        if header.kind == .rejection {
-            guard let rejection = RejectionRecord(record.payload, count: count) else {
-                throw ChainFault("a rejection is not valid")
-            }
-            count = rejection.betCount(claimed: count)
-            bets = count == 0 ? BetsDigest() : rejection.digest
-        } else {
-            let columns = BetColumns(record.payload.span, count: count)
-            do throws(ChunkFault) {
-                try columns.checkLayout()
-            } catch {
-                throw ChainFault("\(error)")
-            }
-            bets = BetsDigest(columns)
+        let (count, bets): (Int, BetsDigest?)
+        do throws(PayloadFault) {
+            (count, bets) = try header.bets(in: record.payload.span, isDigested: true)
+        } catch {
+            throw ChainFault(error.description)
         }
         apply(header.kind, count: count, bets: bets, at: Instant(milliseconds: header.time))
     }

@@ -67,6 +67,20 @@ package struct SubjectWriter {
         var standing = AgencyStanding()
         var sender: Sender?
         var isClosed = false
+
+        /// Without any message.
+        init() {}
+
+        /// After a message.
+        ///
+        /// - Throws: ``ChainFault`` for a message that contradicts itself.
+        init(_ message: AgencyMessage, sequence: UInt64) throws(ChainFault) {
+            standing = try message.checked().after
+            self.sequence = sequence
+            digest = message.digest
+            sender = message.sender
+            isClosed = message.kind == .close
+        }
     }
 
     private enum Work {
@@ -151,22 +165,19 @@ package struct SubjectWriter {
             return next(time)
         }
         guard last.sequence >= newest else { return next(time) }
-        let after = try last.message.checked().after
+        tail = try Tail(last.message, sequence: last.sequence)
         newest = last.sequence
-        tail = Tail(
-            sequence: last.sequence, digest: last.message.digest, standing: after, sender: last.message.sender,
-            isClosed: last.message.kind == .close)
         return next(time)
     }
 
     // MARK: Decisions
 
     private mutating func advance(to message: AgencyMessage, _ sequence: UInt64) {
-        guard let after = try? message.checked().after else { preconditionFailure("a message of our own is not valid") }
+        guard let next = try? Tail(message, sequence: sequence) else {
+            preconditionFailure("a message of our own is not valid")
+        }
         newest = max(newest, sequence)
-        tail = Tail(
-            sequence: sequence, digest: message.digest, standing: after, sender: message.sender,
-            isClosed: message.kind == .close)
+        tail = next
     }
 
     /// Publishes what is next, or reads, unless the engine has not answered yet.

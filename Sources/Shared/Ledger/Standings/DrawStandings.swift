@@ -63,21 +63,11 @@ package struct DrawStandings: Sendable {
         case .chunk, .lastChunk, .rejection: break
         }
         if record.agency.rawValue == 0 { return "the record belongs to agency 0" }
-        var (count, bets): (Int, BetsDigest?) = (record.count, nil)
-        if record.kind == .rejection {
-            guard let rejection = RejectionRecord(payload.array, count: count) else {
-                return "the payload of a rejection is not valid"
-            }
-            count = rejection.betCount(claimed: count)
-            bets = count == 0 ? BetsDigest() : rejection.digest
-        } else {
-            let columns = BetColumns(payload, count: count)
-            do throws(ChunkFault) {
-                try columns.checkLayout()
-            } catch {
-                return "\(error)"
-            }
-            if tracksDigests { bets = BetsDigest(columns) }
+        let (count, bets): (Int, BetsDigest?)
+        do throws(PayloadFault) {
+            (count, bets) = try record.bets(in: payload, isDigested: tracksDigests)
+        } catch {
+            return error.description
         }
         let standing = self[record.agency]
         guard standing.verdict(on: record.sequence) == .next else {
@@ -139,8 +129,4 @@ extension SealRecord {
         guard standings.standings.count < Int(agencies.count) else { return }
         absent = agencies.members.filter { standings.standings[$0] == nil }
     }
-}
-
-extension Span<UInt8> {
-    fileprivate var array: [UInt8] { withUnsafeBufferPointer { Array($0) } }
 }
