@@ -107,6 +107,30 @@ dataset: toolchain ## Make sample files: make dataset BETS=3000 SEED=39 AGENCIES
 	.build/release/agency dataset --bets $(or $(BETS),3000) --seed $(or $(SEED),39) \
 	  --agencies $(or $(AGENCIES),5) --folder "$${FOLDER:-data}" $(if $(filter 1,$(FORCE)),--force)
 
+# ---- The ledger on several machines (docs/cluster.md). Needs libnats-dev; scripts/cluster install brings the server.
+
+.PHONY: cluster demo-cluster check-cluster faults-cluster
+
+CLUSTER_BUILD = --traits JetStream --scratch-path .build-cluster/build
+CLUSTER_PROGRAMS = $(CURDIR)/.build-cluster/build/release
+
+cluster: toolchain ## Build the programs with a ledger on several machines (release)
+	for program in bet-ingest winners-service agency bet-ingest-pki; do scripts/release $$program $(CLUSTER_BUILD); done
+	@echo "The programs are in .build-cluster/build/release"
+
+demo-cluster: ## Run a draw of 20 agencies on three servers and three nodes, of which some are killed; KEEP=1 keeps its folder
+	scripts/demo-cluster prepare
+	$(MAKE) cluster
+	PROGRAMS=$(CLUSTER_PROGRAMS) scripts/demo-cluster
+
+check-cluster: cluster ## Run the tests on three real servers
+	scripts/cluster install
+	$(SWIFT_BUILD) --build-tests --explicit-target-dependency-import-check error
+	CLUSTER=1 PROGRAMS=$(CLUSTER_PROGRAMS) swift test --skip-build --no-parallel --filter '^ClusterTests\.'
+
+faults-cluster: ## Make machines of a cluster fail under load, each fault 20 times (an hour; as root also with full disks)
+	FAULTS=full $(MAKE) check-cluster
+
 mutants: toolchain ## Break the code in known ways, one at a time, and show that a test fails for each: make mutants ONLY=ledger
 	scripts/mutants $(ONLY)
 

@@ -48,8 +48,8 @@ extension Target.Dependency {
 
 /// The rooms, as dependencies of the tests.
 let rooms: [Target.Dependency] = [
-    "AgencyLanguages", "Shell", "Connections", "Control", "Dialects", "Domain", "Identity", "Ledger", "Platform",
-    "Monitoring", "ReplicatedLedger", "Storage", "TLS", "WireProtocol",
+    "AgencyLanguages", "Shell", "Connections", "Control", "Dialects", "Domain", "Identity", "Ledger",
+    "LedgerOnJetStream", "Platform", "Monitoring", "ReplicatedLedger", "Storage", "TLS", "WireProtocol",
 ]
 
 let package = Package(
@@ -61,6 +61,11 @@ let package = Package(
         .executable(name: "agency", targets: ["Agency"]),
         // For FaultTests, which load it into bet-ingest with LD_PRELOAD. No target links it.
         .library(name: "FaultShim", type: .dynamic, targets: ["CFaultShim"]),
+    ],
+    traits: [
+        .trait(
+            name: "JetStream",
+            description: "The ledger on several machines, on NATS JetStream; needs libnats (Debian: libnats-dev).")
     ],
     dependencies: [
         // Sockets and event loops: epoll, partial writes and name resolution.
@@ -121,7 +126,15 @@ let package = Package(
                 "Connections", "Dialects", "Domain", "Ledger", "Monitoring", "Platform", "Shell", "Storage", "TLS",
                 "WireProtocol", .nioConcurrencyHelpers, .yams,
             ]),
-        .room("ReplicatedLedger", ["Domain", "Ledger", "WireProtocol"]),
+        .room("ReplicatedLedger", ["Domain", "Ledger", "Platform", "Storage", "WireProtocol"]),
+        // The C client of NATS, of Debian's libnats-dev: reconnection, TLS, headers. Nothing of it without the trait.
+        .systemLibrary(name: "CNATS", pkgConfig: "libnats", providers: [.apt(["libnats-dev"])]),
+        .room(
+            "LedgerOnJetStream",
+            [
+                "Domain", "Platform", "ReplicatedLedger", "Shell", .nioConcurrencyHelpers,
+                .target(name: "CNATS", condition: .when(traits: ["JetStream"])),
+            ]),
         .room(
             "Control",
             [
@@ -130,9 +143,9 @@ let package = Package(
         .executableTarget(
             name: "BetIngest",
             dependencies: [
-                "Shell", "Connections", "Control", "Dialects", "Domain", "Identity", "Ledger", "Monitoring", "Platform",
-                "Storage", "TLS", "WireProtocol", "Version", .nioCore, .nioConcurrencyHelpers, .deque, .argumentParser,
-                .logging, .yams,
+                "Shell", "Connections", "Control", "Dialects", "Domain", "Identity", "Ledger", "LedgerOnJetStream",
+                "Monitoring", "Platform", "ReplicatedLedger", "Storage", "TLS", "WireProtocol", "Version", .nioCore,
+                .nioConcurrencyHelpers, .deque, .argumentParser, .logging, .yams,
             ],
             swiftSettings: settings
         ),
@@ -149,8 +162,9 @@ let package = Package(
         .executableTarget(
             name: "WinnersService",
             dependencies: [
-                "Shell", "Connections", "Control", "Dialects", "Domain", "Identity", "Ledger", "Monitoring", "Platform",
-                "Storage", "TLS", "WireProtocol", "Version", .nioCore, .nioConcurrencyHelpers, .argumentParser,
+                "Shell", "Connections", "Control", "Dialects", "Domain", "Identity", "Ledger", "LedgerOnJetStream",
+                "Monitoring", "Platform", "ReplicatedLedger", "Storage", "TLS", "WireProtocol", "Version", .nioCore,
+                .nioConcurrencyHelpers, .argumentParser,
             ],
             swiftSettings: settings
         ),
@@ -166,8 +180,8 @@ let package = Package(
         .target(
             name: "TestKit",
             dependencies: [
-                "AgencyLanguages", "Shell", "Dialects", "Domain", "Ledger", "Platform", "Storage", "WireProtocol",
-                .nioConcurrencyHelpers, .logging,
+                "AgencyLanguages", "Shell", "Dialects", "Domain", "Ledger", "Platform", "ReplicatedLedger", "Storage",
+                "WireProtocol", .nioConcurrencyHelpers, .logging,
                 // Not imported: without a target that names them SwiftPM warns about the packages whose versions are fixed.
                 .product(name: "Atomics", package: "swift-atomics"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
@@ -218,6 +232,9 @@ let package = Package(
         .testTarget(
             name: "CrowdTests", dependencies: rooms + ["TestKit", "BetIngest", "WinnersService"],
             swiftSettings: settings),
+        // The programs on three real NATS servers; skipped without the trait JetStream and `scripts/cluster install`.
+        .testTarget(
+            name: "ClusterTests", dependencies: rooms + ["TestKit", .nioConcurrencyHelpers], swiftSettings: settings),
         .target(name: "CFaultShim", path: "Tests/CFaultShim"),
         // Real processes with failing system calls, full disks and kills; does not link the programs either.
         .testTarget(

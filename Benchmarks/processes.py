@@ -48,10 +48,9 @@ def scratch(parent=None):
 
 
 @contextlib.contextmanager
-def running(arguments, port, prefix=()):
+def running(arguments, port, prefix=(), log=subprocess.DEVNULL):
     """Runs a process, from the moment that it listens on `port`."""
-    process = subprocess.Popen([*prefix, *map(str, arguments)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                               env=ENVIRONMENT)
+    process = subprocess.Popen([*prefix, *map(str, arguments)], stderr=log, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
     try:
         until(f"port of {arguments[0]}", 60, lambda: process.poll() is not None or answers(port))
         if process.poll() is not None:

@@ -40,23 +40,11 @@ typedef struct {
 static Kind kind;
 static uint32_t betCount, answersPerChunk = 1;
 
-// The content of quiniela-load: the columns of the bets, and the end of line that Redis and NATS want after them.
-static char *encodeColumns(size_t *count) {
+// The content of quiniela-load, and the end of line that Redis and NATS want after it.
+static char *encodeBets(size_t *count) {
     *count = (size_t)betCount * betBytes;
-    char *columns = malloc(*count + 3), *at = columns;
-    for (uint32_t bet = 0; bet < betCount; bet++, at += 2) at[0] = 0, at[1] = 1;
-    uint32_t date = htonl(birthdate);
-    for (uint32_t bet = 0; bet < betCount; bet++, at += 4) memcpy(at, &date, 4);
-    memset(at, 8, 3 * betCount);
-    at += 3 * betCount;
-    memset(at, 'A', 16 * betCount);
-    at += 16 * betCount;
-    for (uint32_t bet = 0; bet < betCount; bet++, at += 8) {
-        char document[9];
-        snprintf(document, sizeof document, "%08u", bet + firstDocument);
-        memcpy(at, document, 8);
-    }
-    memcpy(at, "\r\n", 2);
+    char *columns = malloc(*count + 3);
+    memcpy(encodeColumns((uint8_t *)columns, betCount), "\r\n", 2);
     *count += 2;
     return columns;
 }
@@ -85,7 +73,7 @@ static void encode(Connection *connection, int agency, const Connection *first) 
     if (namesAgency) {
         connection->body = encodeText(agency, &connection->bodyCount);
     } else if (connection == first) {
-        connection->body = encodeColumns(&connection->bodyCount);
+        connection->body = encodeBets(&connection->bodyCount);
     } else {
         connection->body = first->body;
         connection->bodyCount = first->bodyCount;

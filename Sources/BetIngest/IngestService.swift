@@ -4,6 +4,7 @@ import Identity
 import Ledger
 import NIOCore
 import Platform
+import ReplicatedLedger
 import Shell
 import Storage
 import TLS
@@ -25,6 +26,8 @@ struct IngestService {
     /// Whether a draw without a ledger is an error: the volume with the data may not be mounted.
     let expectsLedger: Bool
     let inbox: MainInbox
+    /// Nil: the ledgers are files of this machine.
+    let node: NodeCluster?
     let disk: any Disk
     let clock: @Sendable () -> UInt64
 
@@ -58,15 +61,23 @@ struct IngestService {
         let office = DrawOffice(
             disk: disk, clock: clock, log: log, events: try DrawEvents(folder.data, on: disk),
             configuredNumber: configuration.winningNumber, needsFourEyes: configuration.operators.needFourEyes,
-            figures: core.figures,
+            figures: core.figures, cluster: node?.cluster,
             isStopping: { inbox.isStopping })
         let setup = DrawBook.Setup(
             configuration: configuration, gate: gate, program: program, expectsLedger: expectsLedger)
         let drawClock = DrawClock(draws: core.desk.draws, gate: gate, tls: tls, inbox: inbox, clock: clock)
         var main = IngestMain(setup, core, schedule: schedule, clock: drawClock, office: office)
-        guard try main.start(started(at: office.now)) else {
-            log(.stopRequested(by: inbox.stopSignal ?? ""))
-            return
+        do {
+            guard try main.start(started(at: office.now)) else {
+                return log(.stopRequested(by: inbox.stopSignal ?? ""))
+            }
+        } catch is EngineDocuments.Stopped {
+            return log(.stopRequested(by: inbox.stopSignal ?? ""))
+        }
+        let threads = node?.start() ?? []
+        defer {
+            node?.stop()
+            for thread in threads { thread.join() }
         }
         let control = openControl(core, drawClock)
         defer { control?.stop() }
@@ -87,11 +98,17 @@ struct IngestService {
             switch inbox.waitForNextEvent() {
             case .failed(let error):
                 throw error
+            case .rejected(let error):
+                throw error
             case .stop(let signal):
                 log(.stopRequested(by: signal))
                 return
             case let event:
-                try main.handle(event)
+                do {
+                    try main.handle(event)
+                } catch is EngineDocuments.Stopped {
+                    continue  // The stop is in the inbox.
+                }
             }
         }
     }

@@ -63,6 +63,12 @@ struct ConsultService {
             listeners.append(listener)
             log(.acceptConnections(port: name, address: listener.address))
         }
+        let results = configuration.cluster.map { ClusterResults(configuration, $0, on: disk, log: log) }
+        let thread = results.map { results in NamedThread("results") { results.run() } }
+        defer {
+            results?.stop()
+            thread?.join()
+        }
         SystemCall.forgetStartupPages()
         while true {
             // It never makes the data folder, which may not be mounted yet.

@@ -12,9 +12,9 @@ struct AllocationTests {
     // Release programs take 27: 12 for the frame, its reservation and the arrays of one commit group, 15 for the log line.
     // Unoptimised ones box more.
     #if DEBUG
-        private static let maxPerChunk = 105.0
+    private static let maxPerChunk = 105.0
     #else
-        private static let maxPerChunk = 29.0
+    private static let maxPerChunk = 29.0
     #endif
 
     /// Sends chunks one after the other, so that each is a commit group of its own.

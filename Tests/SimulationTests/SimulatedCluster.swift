@@ -57,7 +57,7 @@ final class SimulatedCluster {
     private enum Operation {
         case publish(AgencyMessage, after: UInt64, node: Int, life: Int)
         /// The outcome of a publish, in flight.
-        case outcome(SubjectWriter.PublishOutcome, AgencyID, node: Int, life: Int)
+        case outcome(PublishOutcome, AgencyID, node: Int, life: Int)
         case read(AgencyID, node: Int, life: Int)
         case compare(SubjectWriter.Chunk, AgencyID, connection: UInt64)
     }
@@ -93,12 +93,16 @@ final class SimulatedCluster {
         (1...5).flatMap { sequence in
             [false, true].map { isLast in
                 let chunk = Samples.chunk(agency: agency, sequence: UInt32(sequence), count: 1, isLast: isLast)
+                let digest = BetsDigest(BetColumns(chunk.bets, count: 1))
                 return SubjectWriter.Chunk(
-                    kind: isLast ? .lastChunk : .chunk, sequence: UInt32(sequence), count: 1,
-                    payload: Array(chunk.frame[Chunk.betsIndex...]))
+                    kind: isLast ? .lastChunk : .chunk, sequence: UInt32(sequence), count: 1, betCount: 1,
+                    digest: digest, bytes: chunk.frame, payloadIndex: Chunk.betsIndex,
+                    payloadChecksum: digest.chunkChecksum)
             }
         }
     }
+
+    private static func payload(of chunk: SubjectWriter.Chunk) -> [UInt8] { Array(chunk.bytes[chunk.payloadIndex...]) }
 
     private static func chunk(_ agency: Int, _ sequence: UInt32, isLast: Bool) -> SubjectWriter.Chunk {
         samples[((agency - 1) * 5 + Int(sequence) - 1) * 2 + (isLast ? 1 : 0)]
@@ -247,13 +251,17 @@ final class SimulatedCluster {
         let life = nodes[node].life
         for output in outputs {
             switch output {
-            case .publish(let message, let expected):
+            case .publish(let bytes, let expected):
+                guard let message = try? AgencyMessage(bytes) else {
+                    violation = "a node published bytes that are not a message"
+                    return
+                }
                 operations.append(.publish(message, after: expected, node: node, life: life))
             case .readLast: operations.append(.read(agency, node: node, life: life))
             case .compare(let connection, let chunk):
                 operations.append(.compare(chunk, agency, connection: connection))
             case .welcome(let connection, let standing): answer(connection, .welcome(standing))
-            case .acknowledged(let connection, let sequence): answer(connection, .stored(sequence))
+            case .acknowledged(let connection, let sequence, _): answer(connection, .stored(sequence))
             case .closed(let connection, let sequence): answer(connection, .closed(sequence))
             case .outOfOrder(let connection, _), .superseded(let connection): answer(connection, .ended)
             }
@@ -293,7 +301,7 @@ final class SimulatedCluster {
             feed(node, agency) { try $0.read(last, at: Self.time) }
         case .compare(let chunk, let agency, let connection):
             guard let record = engine.record(of: agency, chunk.sequence) else { return operations.append(operation) }
-            let isSame = record.payload == chunk.payload && record.header.kind == chunk.kind
+            let isSame = record.payload == Self.payload(of: chunk) && record.header.kind == chunk.kind
             answer(connection, isSame ? .stored(chunk.sequence) : .conflict(chunk.sequence))
         }
     }
@@ -317,7 +325,7 @@ final class SimulatedCluster {
     /// Whether the draw has the first chunks of each agency, and lacks only later ones.
     func hasLostEndsOnly(_ records: [AgencyID: [AgencyMessage.Record]]) -> Bool {
         agencies.enumerated().allSatisfy { index, agency in
-            zip(records[id(index)] ?? [], agency.chunks).allSatisfy { $0.payload == $1.payload }
+            zip(records[id(index)] ?? [], agency.chunks).allSatisfy { $0.payload == Self.payload(of: $1) }
         }
     }
 
@@ -326,7 +334,7 @@ final class SimulatedCluster {
         for (index, agency) in agencies.enumerated() {
             let stored = records[id(index)] ?? []
             for (position, record) in stored.enumerated() {
-                guard position < agency.chunks.count, record.payload == agency.chunks[position].payload,
+                guard position < agency.chunks.count, record.payload == Self.payload(of: agency.chunks[position]),
                     Int(record.header.sequence) == position + 1
                 else { return "agency \(index + 1): record \(position + 1) is not its chunk" }
             }

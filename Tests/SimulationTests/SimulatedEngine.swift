@@ -26,7 +26,7 @@ struct SimulatedEngine {
     init(_ vice: Vice) { self.vice = vice }
 
     /// Stores a message if the subject's last message has the expected sequence.
-    mutating func publish(_ message: AgencyMessage, after expected: UInt64) -> SubjectWriter.PublishOutcome {
+    mutating func publish(_ message: AgencyMessage, after expected: UInt64) -> PublishOutcome {
         let last = stream.last { $0.message.agency == message.agency }?.sequence ?? 0
         guard last == expected || vice == .ignoresExpectations else { return .conflict }
         lastSequence += 1

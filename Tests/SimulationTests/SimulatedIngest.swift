@@ -47,7 +47,7 @@ final class SimulatedIngest {
     }
 
     /// The committer of the configuration's draw.
-    var committer: LedgerCommitter {
+    var committer: any DrawCommitter {
         guard let draw = main.book[configuration.draw]?.draw else { preconditionFailure("the draw is not open") }
         return draw.committer
     }

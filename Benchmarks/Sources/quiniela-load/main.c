@@ -1,7 +1,8 @@
 // Sends chunks of bets that were encoded before, over many connections, and measures how long their answers take.
 //
-//   quiniela-load PORT CONNECTIONS WINDOW CHUNK_BYTES SECONDS [RATE] [PID] [CHUNKS]
+//   quiniela-load PORT[,PORT...] CONNECTIONS WINDOW CHUNK_BYTES SECONDS [RATE] [PID] [CHUNKS] [DRAW]
 //
+// With several ports the agencies are distributed over them: 1 to the first, 2 to the second.
 // With CHUNKS every connection sends that many instead of for SECONDS, and its last one says so: then its agency has finished.
 // Closed loop: every connection keeps WINDOW chunks unacknowledged. With a RATE (chunks a second over all connections) it is
 // an open loop: chunks are due at fixed times, and a time counts from when the chunk was due, so that waiting is not left out.
@@ -48,25 +49,12 @@ static uint8_t *bets;
 static size_t betsBytes;
 static uint32_t betCount;
 
-// The columns of `count` bets: names and documents of 8 bytes, number 1; the first one wins.
 static void encodeBets(size_t chunkBytes) {
     betCount = betsOfChunk((long)chunkBytes);
     betsBytes = (size_t)betCount * betBytes;
     chunk = malloc(headerBytes + betsBytes);
     bets = chunk + headerBytes;
-    uint8_t *at = bets;
-    for (uint32_t bet = 0; bet < betCount; bet++, at += 2) at[0] = 0, at[1] = 1;
-    bets[0] = 7574 >> 8, bets[1] = 7574 & 255;
-    for (uint32_t bet = 0; bet < betCount; bet++, at += 4) put32(at, birthdate);
-    memset(at, 8, 3 * betCount);
-    at += 3 * betCount;
-    memset(at, 'A', 16 * betCount);
-    at += 16 * betCount;
-    for (uint32_t bet = 0; bet < betCount; bet++, at += 8) {
-        char document[9];
-        snprintf(document, sizeof document, "%08u", bet + firstDocument);
-        memcpy(at, document, 8);
-    }
+    encodeColumns(bets, betCount);
 }
 
 #ifdef LOAD_TLS
@@ -197,10 +185,12 @@ static bool receive(Connection *connection, uint64_t time) {
 
 int main(int argc, char **argv) {
     if (argc < 6) {
-        fprintf(stderr, "usage: quiniela-load PORT CONNECTIONS WINDOW CHUNK_BYTES SECONDS [RATE] [PID] [CHUNKS] [DRAW]\n");
+        fprintf(stderr, "usage: quiniela-load PORT[,PORT...] CONNECTIONS WINDOW CHUNK_BYTES SECONDS [RATE] [PID] [CHUNKS] [DRAW]\n");
         return 64;
     }
-    int port = atoi(argv[1]), connectionCount = atoi(argv[2]);
+    int ports[16], portCount = 0, connectionCount = atoi(argv[2]);
+    for (char *port = strtok(argv[1], ","); port && portCount < 16; port = strtok(NULL, ",")) ports[portCount++] = atoi(port);
+    if (portCount == 0) fail("PORT", "it is not a port, or ports with commas between them");
     uint32_t window = (uint32_t)atoi(argv[3]);
     double seconds = atof(argv[5]), rate = argc > 6 ? atof(argv[6]) : 0;
     int pid = argc > 7 ? atoi(argv[7]) : 0;
@@ -218,7 +208,7 @@ int main(int argc, char **argv) {
     int epoll = epoll_create1(0);
     Connection *connections = calloc((size_t)connectionCount, sizeof *connections);
     for (int index = 0; index < connectionCount; index++) {
-        join(&connections[index], port, (uint32_t)index + 1, draw, &connections[index].sequence);
+        join(&connections[index], ports[index % portCount], (uint32_t)index + 1, draw, &connections[index].sequence);
         struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = &connections[index]};
         epoll_ctl(epoll, EPOLL_CTL_ADD, connections[index].fd, &event);
         fcntl(connections[index].fd, F_SETFL, O_NONBLOCK);

@@ -14,6 +14,6 @@ extension LedgerContents {
             bets      \(standings.storedBets) in \(chunkCount) chunks, \(end.offset) bytes
             seal      \(standings.seal.map { "\($0.reason.rawValue), \($0.instant)" } ?? "none")
             end       \(ending)
-            """
+            """ + (digest.map { "\ndigest    \($0.text)" } ?? "")
     }
 }

@@ -51,10 +51,19 @@ struct ServeCommand: ParsableCommand {
             let inbox = MainInbox()
             // With a roster, SIGHUP asks to read it again; the clock does, at most a quarter of a second after a change.
             StopSignals.watch(ignoresHangUp: gate.hasRoster) { inbox.post(.stop($0)) }
+            let node = try configuration.cluster.map {
+                try NodeCluster($0, name: "bet-ingest \(configuration.ingest.listen)", inbox: inbox, log: log)
+            }
+            if let node, node.maxFrameBytes < configuration.ingest.maxFrameBytes {
+                log(
+                    .clampedByCluster(
+                        key: "ingest.maxFrameBytes", from: configuration.ingest.maxFrameBytes, to: node.maxFrameBytes))
+                configuration.ingest.maxFrameBytes = node.maxFrameBytes
+            }
             let service = IngestService(
                 configuration: configuration, schedule: schedule, gate: gate, tls: tls, log: log,
                 program: ProgramVersion.text, exitAfterDraw: exitAfterDraw, expectsLedger: expectLedger, inbox: inbox,
-                disk: PosixDisk(),
+                node: node, disk: PosixDisk(),
                 clock: SystemCall.unixMilliseconds)
             try log.bracketing { try service.run() }
         }

@@ -26,7 +26,7 @@ struct VerifyCommand: ParsableCommand {
             // Read before the ledger: a draw published meanwhile must not look like a result without a seal.
             let result = try DurableFile.read(folder.result, on: disk)
             let bar = ProgressBar(label: "verify", unit: "bytes")
-            let contents = try LedgerContents(reading: folder.ledger, on: disk) { done, all in
+            let contents = try LedgerContents(reading: folder.ledger, on: disk, isDigested: true) { done, all in
                 bar.update(done, of: all)
                 return true
             }

@@ -47,5 +47,11 @@ struct CheckedChunk: Sendable {
         payloadChecksum = rejection == nil ? bets.chunkChecksum : CRC32C.checksum(bytes.span.bytes)
     }
 
+    /// The bet of a valid chunk of one, for the log.
+    var singleBet: Bet? {
+        guard chunk.count == 1, rejection == nil else { return nil }
+        return BetColumns(recordBytes.span.extracting(payloadIndex...), count: 1).bets[0]
+    }
+
     var betCount: Int { rejection?.betCount(claimed: chunk.count) ?? chunk.count }
 }

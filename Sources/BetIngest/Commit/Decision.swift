@@ -133,3 +133,11 @@ struct InvalidMessage: Equatable, Sendable {
     /// Whether the answer closes the connection.
     var isFinal = false
 }
+
+extension Decision {
+    /// The decision on a late chunk that cannot be listed.
+    var unlisted: Decision {
+        guard case .notRecorded(let chunk) = self, chunk.late != nil else { return self }
+        return .lateUnlisted(chunk.agency)
+    }
+}

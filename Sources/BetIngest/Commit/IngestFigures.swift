@@ -1,6 +1,7 @@
 import Domain
 import Monitoring
 import NIOConcurrencyHelpers
+import ReplicatedLedger
 
 /// The work of all committers since the start of the service.
 ///
@@ -15,6 +16,9 @@ final class IngestFigures: Sendable {
         /// Milliseconds since 1970; 0 before the first group.
         var lastCommit: UInt64 = 0
         var missedDraws = 0
+        /// Messages to a cluster whose outcome was unknown at first, and those that another node was faster with.
+        var unknown = 0
+        var conflicts = 0
     }
 
     private let state = NIOLockedValueBox(Totals())
@@ -24,6 +28,8 @@ final class IngestFigures: Sendable {
     func add(_ group: GroupFigures) {
         state.withLockedValue { totals in
             totals.chunks.add(group.chunks)
+            totals.unknown += group.unknown
+            totals.conflicts += group.conflicts
             if let acknowledged = group.acknowledged { totals.acknowledge.observe(acknowledged) }
             guard let committed = group.committed else { return }
             totals.commit.observe(committed)
@@ -80,4 +86,22 @@ struct GroupFigures: Sendable {
     var acknowledged: Duration?
     /// Milliseconds since 1970.
     var time: UInt64 = 0
+    /// Messages to a cluster, by their outcome if they were not stored.
+    var unknown = 0
+    var conflicts = 0
+}
+
+extension GroupFigures {
+    /// The figures of a message to a cluster.
+    init(_ outcome: PublishOutcome, after duration: Duration, bytes: Int, at time: Instant) {
+        switch outcome {
+        case .stored:
+            committed = duration
+            acknowledged = duration
+            self.bytes = bytes
+            self.time = time.milliseconds
+        case .conflict: conflicts = 1
+        case .unknown: unknown = 1
+        }
+    }
 }

@@ -15,34 +15,18 @@ import Storage
 ///
 /// All decisions pass through here, so each is delivered after everything staged before it is durable: WELCOME never
 /// counts a bet that power loss could remove.
-final class LedgerCommitter: Sendable {
-    /// The committer's callbacks to the rest of the service.
-    ///
-    /// Called on the committer thread; must not block.
-    struct Observer: Sendable {
-        /// An agency's last chunk is durable.
-        var agencyFinished: @Sendable (AgencyID) -> Void
-        /// The first late chunk of each of these agencies is in the list.
-        var late: @Sendable ([AgencyID]) -> Void
-        /// The late list cannot be written; its chunks are not answered.
-        var lateFailed: @Sendable (DiskError) -> Void
-        /// The seal and its closing group are durable.
-        var sealed: @Sendable (SealRecord) -> Void
-        /// A write or sync failed: nothing more is acknowledged.
-        var failed: @Sendable (LedgerError) -> Void
-    }
-
+final class LedgerCommitter: DrawCommitter {
     private let staging: Monitor<Staging>
     private let ledger: Monitor<OpenLedger>
     private let late: LateFile
-    private let observer: Observer
+    private let observer: CommitObserver
     private let clock: @Sendable () -> UInt64
     private let figures: IngestFigures
     /// Whether the bet of a chunk with one bet is decoded for the log.
     private let namesBets: Bool
 
     init(
-        admission: Admission, ledger: consuming sending OpenLedger, late: LateFile, observer: Observer,
+        admission: Admission, ledger: consuming sending OpenLedger, late: LateFile, observer: CommitObserver,
         clock: @escaping @Sendable () -> UInt64, figures: IngestFigures = IngestFigures(), namesBets: Bool
     ) {
         staging = Monitor(Staging(admission: admission))
@@ -99,7 +83,7 @@ extension LedgerCommitter {
     /// Moves the cut-off, in memory.
     ///
     /// - Returns: false if the draw is closed, or if the new cut-off has passed.
-    func moveCutOff(to cutOff: Instant) -> Bool {
+    func moveCutOff(to cutOff: Instant, by _: String) -> Bool {
         append { $0.admission.moveCutOff(to: cutOff, at: now) } ?? false
     }
 
@@ -280,10 +264,6 @@ extension LedgerCommitter {
         return true
     }
 
-    /// Stops without touching the ledger.
-    ///
-    /// Connections refer to the committer, and the committer to them until this or a stop: a simulated process that is
-    /// killed would keep its memory.
     func abandon() {
         staging.withLock { $0.fail() }
     }

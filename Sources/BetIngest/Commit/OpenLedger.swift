@@ -126,28 +126,7 @@ struct OpenLedger: ~Copyable {
             preconditionFailure("agency \(agency) has no record of sequence \(chunk.sequence)")
         }
         let (header, payload) = try readRecord(at: offset)
-        let repeated = RecordedChunk(
-            agency: agency, sequence: chunk.sequence, count: chunk.count, isLast: chunk.isLast,
-            firstBetIndex: header.firstBetIndex)
-        switch header.kind {
-        case .rejection:
-            if let rejection = RejectionRecord(payload, count: header.count),
-                rejection.fingerprint == RejectionRecord.fingerprint(of: chunk)
-            {
-                return .repeated(repeated, rejection)
-            }
-        case .chunk, .lastChunk:
-            let isSame =
-                chunk.isLast == (header.kind == .lastChunk) && chunk.count == header.count
-                && chunk.frame[Chunk.betsIndex...].elementsEqual(payload)
-            if isSame { return .repeated(repeated, nil) }
-        case .numberedSeal, .start, .seal:
-            break
-        }
-        return .notRecorded(
-            NotRecorded(
-                agency: agency, sequence: chunk.sequence, count: chunk.count, code: .conflict,
-                reason: "another chunk is stored under sequence \(chunk.sequence)"))
+        return chunk.decision(repeating: header, payload, of: agency)
     }
 
     private func readRecord(at offset: Int) throws(LedgerError) -> (RecordHeader, [UInt8]) {
@@ -165,5 +144,32 @@ struct OpenLedger: ~Copyable {
                 reason: "a durable record differs from what was written")
         }
         return (header, Array(bytes[RecordHeader.byteCount...]))
+    }
+}
+
+extension Chunk {
+    /// Returns the decision on a chunk whose sequence is recorded: the same as the first time, or a conflict if it differs.
+    func decision(repeating header: RecordHeader, _ payload: [UInt8], of agency: AgencyID) -> Decision {
+        let repeated = RecordedChunk(
+            agency: agency, sequence: sequence, count: count, isLast: isLast, firstBetIndex: header.firstBetIndex)
+        switch header.kind {
+        case .rejection:
+            if let rejection = RejectionRecord(payload, count: header.count),
+                rejection.fingerprint == RejectionRecord.fingerprint(of: self)
+            {
+                return .repeated(repeated, rejection)
+            }
+        case .chunk, .lastChunk:
+            let isSame =
+                isLast == (header.kind == .lastChunk) && count == header.count
+                && frame[Chunk.betsIndex...].elementsEqual(payload)
+            if isSame { return .repeated(repeated, nil) }
+        case .numberedSeal, .start, .seal:
+            break
+        }
+        return .notRecorded(
+            NotRecorded(
+                agency: agency, sequence: sequence, count: count, code: .conflict,
+                reason: "another chunk is stored under sequence \(sequence)"))
     }
 }

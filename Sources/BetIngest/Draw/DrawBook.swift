@@ -23,8 +23,8 @@ struct DrawBook {
     private let setup: Setup
     private let draws: OpenDraws
     private let inbox: MainInbox
-    private let office: DrawOffice
-    private var lifecycles: [DrawID: DrawLifecycle] = [:]
+    let office: DrawOffice
+    private(set) var lifecycles: [DrawID: DrawLifecycle] = [:]
     private var threads: [DrawID: NamedThread] = [:]
     /// Whether committers of new draws get a thread; simulations step them.
     private var hasThreads = false
@@ -48,7 +48,7 @@ struct DrawBook {
         setup.gate.expected(on: Birthdate(unixMilliseconds: office.clock())) ?? DrawAgencies(configuration.agencies)
     }
 
-    private func folder(_ draw: DrawID) -> DrawFolder { DrawFolder(data: data.path, draw: draw) }
+    func folder(_ draw: DrawID) -> DrawFolder { DrawFolder(data: data.path, draw: draw) }
 
     /// The draws that are not final, or whose ledgers are still open.
     var all: [DrawLifecycle] { lifecycles.values.sorted { $0.draw.id.name < $1.draw.id.name } }
@@ -107,11 +107,12 @@ extension DrawBook {
         return true
     }
 
-    /// Opens the configuration's draw with the agencies of the roster, which are fixed from then on.
+    /// Opens the configuration's draw with terms: the agencies of the roster are fixed from then on, and all nodes of a
+    /// cluster have the same.
     ///
-    /// - Returns: false if there is no roster, or if the draw has begun.
+    /// - Returns: false if there is neither a roster nor a cluster, or if the draw has begun.
     private mutating func openFromRoster(_ draw: DrawID, ledgerID: () -> UInt64) throws -> Bool {
-        guard setup.gate.hasRoster, !setup.expectsLedger, !exists(draw) else { return false }
+        guard setup.gate.hasRoster || office.cluster != nil, !setup.expectsLedger, !exists(draw) else { return false }
         let opening = DrawOpening(
             draw: draw, opens: office.now, cutOff: nil, number: configuration.numberSource, by: "configuration")
         do {
@@ -199,11 +200,12 @@ extension DrawBook {
     /// Opens the ledger of a draw and continues its lifecycle.
     ///
     /// - Returns: false after a stop.
-    private mutating func recover(_ id: DrawID, ledgerID: UInt64, isOpening: Bool = false) throws -> Bool {
+    mutating func recover(_ id: DrawID, ledgerID: UInt64, isOpening: Bool = false) throws -> Bool {
         let expected = expected()
         let recovery = try DrawRecovery(
-            folder(id), agencies: expected.last, expectsLedger: setup.expectsLedger, on: office.disk,
-            time: office.clock(), ledgerID: ledgerID, isStopping: office.isStopping)
+            folder(id), agencies: expected.last, expectsLedger: setup.expectsLedger,
+            isReplica: office.cluster != nil, on: office.disk, time: office.clock(), ledgerID: ledgerID,
+            isStopping: office.isStopping)
         guard let recovery else { return false }
         let draw = try OpenDraw(
             recovery, configured: expected, program: setup.program, office: office, inbox: inbox)
@@ -234,10 +236,12 @@ extension DrawBook {
         let folder = folder(opening.draw)
         guard lifecycles[opening.draw] == nil, office.disk.stamp(folder.terms) == nil else { return }
         try office.disk.makeFolder(folder.path)
-        let identity = try emptyLedger(folder, ledgerID: ledgerID)
-        let terms = DrawTerms(
-            draw: opening.draw, ledgerID: DrawResult.text(ledgerID: identity), opens: opening.opens,
+        var terms = DrawTerms(
+            draw: opening.draw, ledgerID: DrawResult.text(ledgerID: ledgerID), opens: opening.opens,
             cutOff: opening.cutOff, agencies: expected(), number: opening.number, openedBy: opening.by)
+        if let cluster = office.cluster { return try open(try cluster.create(terms)) }
+        let identity = try emptyLedger(folder, ledgerID: ledgerID, time: office.clock())
+        terms.ledgerID = DrawResult.text(ledgerID: identity)
         try terms.write(to: folder, on: office.disk)
         _ = try recover(opening.draw, ledgerID: identity, isOpening: true)
     }
@@ -259,9 +263,9 @@ extension DrawBook {
     ///
     /// - Returns: its identity.
     /// - Throws: ``LedgerError``; ``DrawFolderFault/termsMissing(path:)`` for a ledger that is not empty.
-    private func emptyLedger(_ folder: DrawFolder, ledgerID: UInt64) throws -> UInt64 {
+    func emptyLedger(_ folder: DrawFolder, ledgerID: UInt64, time: UInt64) throws -> UInt64 {
         guard office.disk.stamp(folder.ledger) != nil else {
-            let header = LedgerHeader(draw: folder.draw, ledgerID: ledgerID, createdAt: office.clock())
+            let header = LedgerHeader(draw: folder.draw, ledgerID: ledgerID, createdAt: time)
             try LedgerWriter.create(at: folder.ledger, header: header, on: office.disk)
             return ledgerID
         }
@@ -281,12 +285,14 @@ extension DrawBook {
         case .allAgenciesFinished(let draw): lifecycles[draw]?.close()
         case .late(let draw, let agencies): try lifecycles[draw]?.late(agencies)
         case .sealed(let draw, let seal): try change(draw) { (lifecycle) throws in try lifecycle.sealed(seal) }
+        case .damaged(let draw, let reason): try lifecycles[draw]?.damaged(reason)
+        case .document(let draw, let name, let bytes): try take(name, bytes, of: draw)
         case .command(let command): try handle(command)
-        case .failed, .stop, .openingsDue, .clockStepped, .rosterChanged, .certificateChanged, .denied: break
+        case .failed, .rejected, .stop, .openingsDue, .clockStepped, .rosterChanged, .certificateChanged, .denied: break
         }
     }
 
-    private mutating func change<Outcome>(
+    mutating func change<Outcome>(
         _ id: DrawID, _ body: (inout DrawLifecycle) throws -> Outcome
     ) throws -> Outcome? {
         guard var lifecycle = lifecycles[id] else { return nil }
@@ -334,6 +340,9 @@ extension DrawBook {
                 try open(opening)
             } catch  where Self.isDamage(error) {
                 throw CommandFault("\(error)")
+            }
+            if let terms = lifecycles[opening.draw]?.terms, terms.cutOff != opening.cutOff {
+                throw CommandFault("another node has opened a draw \(opening.draw), with other terms")
             }
             return "draw \(opening.draw) is open" + (opening.cutOff.map { " until \($0)" } ?? "")
         case .close(let draw):

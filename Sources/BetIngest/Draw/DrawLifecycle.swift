@@ -17,10 +17,22 @@ struct DrawOffice {
     let needsFourEyes: Bool
     /// Of all committers.
     var figures = IngestFigures()
+    /// Nil: the ledgers are files of this machine.
+    var cluster: DrawCluster?
     /// Called while a draw reads its ledger.
     let isStopping: () -> Bool
 
     var now: Instant { Instant(milliseconds: clock()) }
+
+    /// Makes a document durable: on a cluster first, where another node may have been faster.
+    ///
+    /// - Returns: the document that holds.
+    /// - Throws: ``DiskError``; on a cluster also ``DrawDocumentError`` and ``EngineDocuments/Stopped``.
+    func write<Document: DrawDocument>(_ document: Document, to folder: DrawFolder) throws -> Document {
+        let valid = try cluster?.create(document) ?? document
+        try valid.write(to: folder, on: disk)
+        return valid
+    }
 }
 
 /// One draw from its opening to its publication, or until it is void.
@@ -34,10 +46,11 @@ struct DrawLifecycle {
     let folder: DrawFolder
     /// When the draw opened; nil for the draw of the configuration.
     let terms: DrawTerms?
-    private let office: DrawOffice
+    let office: DrawOffice
     private let ledgerID: UInt64
     private let source: DrawTerms.NumberSource
     private var seal: SealRecord?
+    private var movedCutOff: Instant?
     /// The first of two entries of the number; it is lost with the process and entered again.
     private(set) var firstEntry: (number: UInt16, by: String)?
     private var facts: OpenDraw.Facts
@@ -51,6 +64,7 @@ struct DrawLifecycle {
         folder = recovery.folder
         terms = recovery.terms
         ledgerID = recovery.contents.header.ledgerID
+        movedCutOff = recovery.move?.cutOff
         state = DrawState(folder, isSealed: recovery.contents.standings.seal != nil, on: office.disk)
         facts = OpenDraw.Facts(
             state: state, terms: terms, number: recovery.published?.result.winningNumber,
@@ -152,6 +166,16 @@ struct DrawLifecycle {
         if state == .sealed { office.log(.numberAwaited(draw.id)) }
     }
 
+    /// The identity of the ledger, in hexadecimal.
+    var ledgerText: String { DrawResult.text(ledgerID: ledgerID) }
+
+    /// Continues with a number that another node has stored, if the ledger is sealed.
+    mutating func takeNumber() throws {
+        guard state == .sealed else { return }
+        setState(.drawn)
+        try goOn()
+    }
+
     /// Takes each step that is possible.
     private mutating func goOn() throws {
         guard let seal else { return }
@@ -159,9 +183,9 @@ struct DrawLifecycle {
         if state == .void { return try listRefunds() }
         if state == .sealed, seal.number == nil, source == .configured {
             let number = WinningNumber(
-                draw: draw.id, ledgerID: DrawResult.text(ledgerID: ledgerID), number: office.configuredNumber,
+                draw: draw.id, ledgerID: ledgerText, number: office.configuredNumber,
                 source: .configured, enteredBy: [], time: office.now)
-            try number.write(to: folder, on: office.disk)
+            _ = try office.write(number, to: folder)
             setState(.drawn)
         }
         if let number = try knownNumber(seal) {
@@ -176,7 +200,7 @@ struct DrawLifecycle {
         guard state == .sealed || state == .drawn else { return nil }
         if let number = seal.number { return number }
         guard let known = try WinningNumber(in: folder, on: office.disk) else { return nil }
-        guard known.ledgerID == DrawResult.text(ledgerID: ledgerID) else {
+        guard known.ledgerID == ledgerText else {
             throw DrawDocumentError(path: folder.number, reason: "it belongs to ledger \(known.ledgerID)")
         }
         if !office.events.has(.numberKnown, of: draw.id) {
@@ -199,6 +223,7 @@ struct DrawLifecycle {
         try office.disk.rename(newWinners, to: folder.winners)
         try office.disk.syncFolder(folder.path)
         if !office.events.has(.drawn, of: draw.id) { try office.events.append(event(of: result)) }
+        try office.cluster?.publish(result, winners: folder.winners, on: office.disk)
         try DurableFile.replace(folder.result, with: result.fileBytes, on: office.disk)
         draw.consultations.publish(
             PublishedDraw(result: result, winners: try WinnersFile(folder.winners, of: result, on: office.disk)))
@@ -243,11 +268,14 @@ extension DrawLifecycle {
             throw CommandFault("the two entries differ: both are dropped; enter the number twice again")
         }
         let known = WinningNumber(
-            draw: draw.id, ledgerID: DrawResult.text(ledgerID: ledgerID), number: number, source: .entered,
+            draw: draw.id, ledgerID: ledgerText, number: number, source: .entered,
             enteredBy: [first.by, user], time: office.now)
-        try known.write(to: folder, on: office.disk)
+        let valid = try office.write(known, to: folder)
         setState(.drawn)
         try goOn()
+        if valid.number != number {
+            throw CommandFault("another node has taken \(valid.number.fourFigures) as the number of draw \(draw.id)")
+        }
         return true
     }
 
@@ -274,11 +302,17 @@ extension DrawLifecycle {
                 "draw \(draw.id) is \(state.rawValue): only a draw before its publication can be made void")
         }
         let void = VoidDraw(
-            draw: draw.id, ledgerID: DrawResult.text(ledgerID: ledgerID), reason: reason, by: user, time: office.now)
-        try void.write(to: folder, on: office.disk)
+            draw: draw.id, ledgerID: ledgerText, reason: reason, by: user, time: office.now)
+        try setVoid(try office.write(void, to: folder))
+    }
+
+    /// Makes the draw void, whose document is durable.
+    ///
+    /// - Throws: ``DiskError``, ``LedgerError``.
+    mutating func setVoid(_ void: VoidDraw) throws {
         try office.events.append(event(of: void, isRecovered: false))
-        office.log(.drawVoid(draw.id, reason: reason))
-        facts.voidReason = reason
+        office.log(.drawVoid(draw.id, reason: void.reason))
+        facts.voidReason = void.reason
         setState(.void)
         if seal == nil { draw.committer.seal(.void) } else { try listRefunds() }
     }
@@ -301,7 +335,7 @@ extension DrawLifecycle {
             throw CommandFault("draw \(draw.id) has no cut-off that could be moved")
         }
         let move = CutOffMove(
-            draw: draw.id, ledgerID: DrawResult.text(ledgerID: ledgerID), cutOff: cutOff, movedBy: user,
+            draw: draw.id, ledgerID: ledgerText, cutOff: cutOff, movedBy: user,
             movedAt: office.now)
         let passed = CommandFault(
             cutOff > office.now
@@ -309,7 +343,7 @@ extension DrawLifecycle {
                 : "\(cutOff) has passed; it is \(office.now)")
         guard draw.committer.isOpen(at: office.now), cutOff > office.now else { throw passed }
         if cutOff > current { try move.write(to: folder, on: office.disk) }
-        guard draw.committer.moveCutOff(to: cutOff) else {
+        guard draw.committer.moveCutOff(to: cutOff, by: user) else {
             // It passed while the file was written: the file must not say otherwise.
             var before = move
             before.cutOff = current
@@ -317,48 +351,22 @@ extension DrawLifecycle {
             throw passed
         }
         if cutOff <= current { try move.write(to: folder, on: office.disk) }
+        try recordMove(to: cutOff, by: user)
+    }
+
+    /// The cut-off that the draw's files have.
+    var lastCutOff: Instant? { movedCutOff ?? terms?.cutOff }
+
+    /// Records a cut-off that has been moved.
+    ///
+    /// - Throws: ``DiskError``.
+    mutating func recordMove(to cutOff: Instant, by user: String) throws(DiskError) {
+        movedCutOff = cutOff
         var event = DrawEvent(.cutOffMoved, draw: draw.id, time: office.now, by: user)
         event.cutOff = cutOff
         try office.events.append(event)
         draw.progress.change { $0.cutOff = cutOff }
         draw.progress.write()
-    }
-}
-
-// MARK: - Events
-
-extension DrawLifecycle {
-    private func event(of seal: SealRecord, isRecovered: Bool) -> DrawEvent {
-        var event = DrawEvent(.sealed, draw: draw.id, time: office.now)
-        event.reason = seal.reason.rawValue
-        event.bets = seal.bets
-        event.finished = seal.finishedCount
-        event.unfinished = Array(seal.unfinished.prefix(DrawEvent.maxListed))
-        event.unfinishedCount = seal.unfinished.count
-        event.absent = Array(seal.absent.prefix(DrawEvent.maxListed))
-        event.absentCount = seal.absent.count
-        if seal.reason == .cutOff {
-            event.cutOff = seal.instant
-            event.lateMilliseconds = event.time.milliseconds - min(event.time, seal.instant).milliseconds
-        }
-        event.recovered = isRecovered ? true : nil
-        return event
-    }
-
-    private func event(of void: VoidDraw, isRecovered: Bool) -> DrawEvent {
-        var event = DrawEvent(.void, draw: draw.id, time: office.now, by: void.by)
-        event.reason = void.reason
-        event.recovered = isRecovered ? true : nil
-        return event
-    }
-
-    private func event(of result: DrawResult) -> DrawEvent {
-        var event = DrawEvent(.drawn, draw: draw.id, time: office.now)
-        event.number = result.winningNumber
-        event.bets = result.bets
-        event.winningBets = result.winningBets
-        event.sha256 = result.ledgerSHA256
-        return event
     }
 }
 

@@ -21,13 +21,14 @@ struct DrawRecovery: Sendable {
     /// - Parameters:
     ///   - agencies: the agencies of a draw without terms.
     ///   - expectsLedger: whether a missing ledger is an error.
+    ///   - isReplica: whether the bets are on a cluster until the ledger is sealed here.
     ///   - ledgerID: distinguishes a new ledger's groups from those of any other ledger.
     /// - Returns: nil after a stop.
     /// - Throws: ``LedgerError``, ``DrawFolderFault``, ``DrawDocumentError``, ``PublishedDrawError``, or
     ///   ``ConfigurationError`` if the draw was begun with more agencies.
     init?(
-        _ folder: DrawFolder, agencies: UInt32, expectsLedger: Bool = false, on disk: any Disk, time: UInt64,
-        ledgerID: UInt64 = .random(in: 1...UInt64.max), isStopping: () -> Bool
+        _ folder: DrawFolder, agencies: UInt32, expectsLedger: Bool = false, isReplica: Bool = false, on disk: any Disk,
+        time: UInt64, ledgerID: UInt64 = .random(in: 1...UInt64.max), isStopping: () -> Bool
     ) throws {
         if disk.stamp(folder.ledger) == nil {
             try Self.checkNeverBegun(folder, expectsLedger: expectsLedger, on: disk)
@@ -49,7 +50,7 @@ struct DrawRecovery: Sendable {
         cutOff = move?.cutOff ?? terms?.cutOff
         void = try Self.document(of: folder, contents, on: disk)
         if terms == nil { try Self.check(agencies: agencies, contents.standings) }
-        try Self.checkNotOlder(folder, contents, on: disk)
+        if !isReplica || contents.standings.seal != nil { try Self.checkNotOlder(folder, contents, on: disk) }
         try disk.syncFolder(folder.path)
         published = try PublishedDraw(folder, contents: contents, on: disk)
         if void != nil, published != nil {

@@ -3,6 +3,7 @@ import Domain
 import Identity
 import Ledger
 import Platform
+import Shell
 import TLS
 
 /// The events that the main thread waits for.
@@ -11,6 +12,8 @@ import TLS
 final class MainInbox: Sendable {
     enum Event: Sendable {
         case failed(LedgerError)
+        /// A server of the cluster cannot keep what an acknowledgement promises.
+        case rejected(ConfigurationError)
         case stop(String)
         /// The last chunks of agencies of a draw became durable since the last event.
         case agencyFinished(DrawID)
@@ -19,6 +22,10 @@ final class MainInbox: Sendable {
         case late(DrawID, [AgencyID])
         /// The seal and its closing group are durable.
         case sealed(DrawID, SealRecord)
+        /// The messages of a draw on a cluster contradict each other.
+        case damaged(DrawID, String)
+        /// A document that a node of the cluster has stored.
+        case document(DrawID, name: String, bytes: [UInt8])
         /// A planned draw is due to open.
         case openingsDue
         /// The wall clock moved against the monotonic one.

@@ -12,7 +12,9 @@ private import Synchronization
 final class OpenDraw: Sendable {
     let id: DrawID
     let agencies: DrawAgencies
-    let committer: LedgerCommitter
+    let committer: any DrawCommitter
+    /// The committer of a draw on a cluster; nil for a ledger on this machine, and once it is sealed.
+    let stream: StreamCommitter?
     let consultations: DialectConsultations
     let progress: ProgressFile
     private let connections = Atomic(0)
@@ -28,12 +30,13 @@ final class OpenDraw: Sendable {
     }
 
     init(
-        id: DrawID, agencies: DrawAgencies, committer: LedgerCommitter, consultations: DialectConsultations,
-        progress: ProgressFile
+        id: DrawID, agencies: DrawAgencies, committer: any DrawCommitter, stream: StreamCommitter? = nil,
+        consultations: DialectConsultations, progress: ProgressFile
     ) {
         self.id = id
         self.agencies = agencies
         self.committer = committer
+        self.stream = stream
         self.consultations = consultations
         self.progress = progress
     }

@@ -1,6 +1,6 @@
 package import Domain
 package import Ledger
-private import WireProtocol
+package import WireProtocol
 
 /// One agency on one node: decides on its chunks and writes them to its subject, one message at a time.
 ///
@@ -15,34 +15,42 @@ private import WireProtocol
 package struct SubjectWriter {
     package typealias Sender = AgencyMessage.Sender
 
-    /// A chunk that was checked.
+    /// A chunk that was checked: the record that it becomes.
     package struct Chunk: Equatable, Sendable {
         package var kind: RecordHeader.Kind
         package var sequence: UInt32
         /// Bets claimed.
         package var count: Int
-        /// Of the record.
-        package var payload: [UInt8]
+        /// Bets stored or rejected; 0 for malformed columns.
+        package var betCount: Int
+        /// Of its bets; nil if unknown.
+        package var digest: BetsDigest?
+        /// The record's payload begins at `payloadIndex`.
+        package var bytes: [UInt8]
+        package var payloadIndex: Int
+        package var payloadChecksum: UInt32
 
-        package init(kind: RecordHeader.Kind, sequence: UInt32, count: Int, payload: [UInt8]) {
+        package init(
+            kind: RecordHeader.Kind, sequence: UInt32, count: Int, betCount: Int, digest: BetsDigest?, bytes: [UInt8],
+            payloadIndex: Int, payloadChecksum: UInt32
+        ) {
             self.kind = kind
             self.sequence = sequence
             self.count = count
-            self.payload = payload
+            self.betCount = betCount
+            self.digest = digest
+            self.bytes = bytes
+            self.payloadIndex = payloadIndex
+            self.payloadChecksum = payloadChecksum
         }
-    }
 
-    package enum PublishOutcome: Equatable, Sendable {
-        case stored(sequence: UInt64)
-        /// The agency's last message is another one.
-        case conflict
-        /// It may have been stored, now or later: a timeout, a closed connection, no leader.
-        case unknown
+        var payload: Span<UInt8> { bytes.span.extracting(payloadIndex...) }
+        var recordBytes: Int { RecordHeader.byteCount + bytes.count - payloadIndex }
     }
 
     package enum Output: Equatable, Sendable {
         /// Store the message if the subject's last message has this sequence in the stream; 0: if it has none.
-        case publish(AgencyMessage, after: UInt64)
+        case publish([UInt8], after: UInt64)
         /// Read the subject's last message; the answer may be old.
         case readLast
         /// Read the record with the chunk's sequence and compare: the same chunk gets its answer again, another one a
@@ -50,7 +58,9 @@ package struct SubjectWriter {
         case compare(connection: UInt64, Chunk)
         case welcome(connection: UInt64, AgencyStanding)
         /// Recorded on a majority.
-        case acknowledged(connection: UInt64, sequence: UInt32)
+        ///
+        /// `firstBetIndex`: the agency's bets stored before it.
+        case acknowledged(connection: UInt64, sequence: UInt32, firstBetIndex: UInt64)
         /// The draw takes nothing more of the agency.
         case closed(connection: UInt64, sequence: UInt32)
         /// Chunks before this one are missing, or it follows the last.
@@ -64,28 +74,27 @@ package struct SubjectWriter {
         /// In the stream; 0 without any message.
         var sequence: UInt64 = 0
         var digest = AgencyMessage.noPrevious
+        /// After the message.
         var standing = AgencyStanding()
         var sender: Sender?
         var isClosed = false
 
-        /// Without any message.
-        init() {}
-
-        /// After a message.
-        ///
-        /// - Throws: ``ChainFault`` for a message that contradicts itself.
-        init(_ message: AgencyMessage, sequence: UInt64) throws(ChainFault) {
-            standing = try message.checked().after
-            self.sequence = sequence
-            digest = message.digest
-            sender = message.sender
-            isClosed = message.kind == .close
-        }
+        var isEnded: Bool { isClosed || standing.isFinished }
     }
 
     private enum Work {
         case hello(UInt64)
-        case chunk(UInt64, Chunk)
+        case chunk(UInt64, Chunk, firstBetIndex: UInt64 = 0)
+    }
+
+    /// A message that was published and has no outcome yet.
+    private struct Publish {
+        /// The subject's last message once it is stored.
+        var tail: Tail
+        /// The agency before it.
+        var before: AgencyStanding
+        /// Done once it is stored.
+        var work: [Work]
     }
 
     private let agency: AgencyID
@@ -95,7 +104,7 @@ package struct SubjectWriter {
     /// A lower sequence that is read is old.
     private var newest: UInt64 = 0
     private var isReading = false
-    private var inFlight: (message: AgencyMessage, work: [Work])?
+    private var inFlight: Publish?
     private var waiting: [Work] = []
     private var mustClose = false
     private let maxRecordBytes: Int
@@ -108,7 +117,10 @@ package struct SubjectWriter {
     }
 
     /// Whether the agency has an end: its last chunk, or a close.
-    package var isEnded: Bool { tail.map { $0.isClosed || $0.standing.isFinished } ?? false }
+    package var isEnded: Bool { tail?.isEnded ?? false }
+
+    /// The agency after its last message; nil if that must be read.
+    package var standing: AgencyStanding? { tail?.standing }
 
     // MARK: Inputs
 
@@ -131,21 +143,22 @@ package struct SubjectWriter {
 
     /// The outcome of the last publish.
     package mutating func published(_ outcome: PublishOutcome, at time: Instant) -> [Output] {
-        guard let (message, work) = inFlight else { return [] }
+        guard var publish = inFlight else { return [] }
         inFlight = nil
         guard case .stored(let sequence) = outcome else {
             // Everything is decided again, after a read.
-            waiting = work + waiting
+            waiting = publish.work + waiting
             tail = nil
             return next(time)
         }
-        var outputs: [Output] = []
-        advance(to: message, sequence)
-        for done in work {
+        publish.tail.sequence = sequence
+        newest = max(newest, sequence)
+        tail = publish.tail
+        let outputs = publish.work.map { done -> Output in
             switch done {
-            case .hello(let connection): outputs.append(.welcome(connection: connection, message.before))
-            case .chunk(let connection, let chunk):
-                outputs.append(.acknowledged(connection: connection, sequence: chunk.sequence))
+            case .hello(let connection): .welcome(connection: connection, publish.before)
+            case .chunk(let connection, let chunk, let firstBetIndex):
+                .acknowledged(connection: connection, sequence: chunk.sequence, firstBetIndex: firstBetIndex)
             }
         }
         return outputs + next(time)
@@ -165,20 +178,15 @@ package struct SubjectWriter {
             return next(time)
         }
         guard last.sequence >= newest else { return next(time) }
-        tail = try Tail(last.message, sequence: last.sequence)
+        let after = try last.message.checked().after
+        tail = Tail(
+            sequence: last.sequence, digest: last.message.digest, standing: after, sender: last.message.sender,
+            isClosed: last.message.kind == .close)
         newest = last.sequence
         return next(time)
     }
 
     // MARK: Decisions
-
-    private mutating func advance(to message: AgencyMessage, _ sequence: UInt64) {
-        guard let next = try? Tail(message, sequence: sequence) else {
-            preconditionFailure("a message of our own is not valid")
-        }
-        newest = max(newest, sequence)
-        tail = next
-    }
 
     /// Publishes what is next, or reads, unless the engine has not answered yet.
     private mutating func next(_ time: Instant) -> [Output] {
@@ -187,77 +195,110 @@ package struct SubjectWriter {
             isReading = true
             return [.readLast]
         }
-        if mustClose, !tail.isClosed, !tail.standing.isFinished {
-            return publish(.close, Sender(node: node, connection: 0), tail, [], [])
+        if mustClose, !tail.isEnded {
+            var draft = Draft(.close, agency, Sender(node: node, connection: 0), after: tail)
+            return [publish(&draft, after: tail)]
         }
         mustClose = false
         var outputs: [Output] = []
-        var (records, work): ([UInt8], [Work]) = ([], [])
-        var standing = tail.standing
-        let isEnded = tail.isClosed || standing.isFinished
+        let expectedBytes = waiting.reduce(0) {
+            if case .chunk(_, let chunk, _) = $1 { $0 + chunk.recordBytes } else { $0 }
+        }
+        var draft = Draft(
+            .group, agency, tail.sender ?? Sender(node: node, connection: 0), after: tail,
+            expectedBytes: min(expectedBytes, maxRecordBytes))
         while let first = waiting.first {
             switch first {
             case .hello(let connection):
-                if !work.isEmpty { return outputs + publish(.group, tail.sender, tail, records, work) }
+                if !draft.work.isEmpty { return outputs + [publish(&draft, after: tail)] }
                 waiting.removeFirst()
-                if isEnded {
+                if tail.isEnded {
                     // Nothing is added any more, so the standing is final and needs no proof.
-                    outputs.append(.welcome(connection: connection, standing))
+                    outputs.append(.welcome(connection: connection, tail.standing))
                     continue
                 }
-                let sender = Sender(node: node, connection: connection)
-                return outputs + publish(.session, sender, tail, [], [first])
-            case .chunk(let connection, let chunk):
+                var session = Draft(.session, agency, Sender(node: node, connection: connection), after: tail)
+                session.work = [first]
+                return outputs + [publish(&session, after: tail)]
+            case .chunk(let connection, let chunk, _):
                 let isSender = tail.sender == Sender(node: node, connection: connection)
+                let isEnded = tail.isClosed || draft.standing.isFinished
                 if !isSender, !isEnded {
-                    waiting.removeAll { if case .chunk(connection, _) = $0 { true } else { false } }
+                    waiting.removeAll { if case .chunk(connection, _, _) = $0 { true } else { false } }
                     outputs.append(.superseded(connection: connection))
                     continue
                 }
-                if records.count + chunk.payload.count + RecordHeader.byteCount > maxRecordBytes, !work.isEmpty {
-                    return outputs + publish(.group, tail.sender, tail, records, work)
+                let isRepeated = chunk.sequence > 0 && chunk.sequence < draft.standing.nextSequence
+                // A repeated chunk may be in this message, which is stored first.
+                if !draft.work.isEmpty, isRepeated || draft.recordBytes + chunk.recordBytes > maxRecordBytes {
+                    return outputs + [publish(&draft, after: tail)]
                 }
-                let isRepeated = chunk.sequence > 0 && chunk.sequence < standing.nextSequence
-                // The repeated chunk may be in this message, which is stored first.
-                if isRepeated, !work.isEmpty { return outputs + publish(.group, tail.sender, tail, records, work) }
                 waiting.removeFirst()
                 if isRepeated {
                     outputs.append(.compare(connection: connection, chunk))
                 } else if isEnded {
                     outputs.append(.closed(connection: connection, sequence: chunk.sequence))
-                } else if let bytes = record(chunk, &standing, time) {
-                    records += bytes
-                    work.append(first)
+                } else if draft.standing.verdict(on: chunk.sequence) == .next {
+                    draft.append(chunk, of: connection, at: time)
                 } else {
                     outputs.append(.outOfOrder(connection: connection, sequence: chunk.sequence))
                 }
             }
         }
-        return work.isEmpty ? outputs : outputs + publish(.group, tail.sender, tail, records, work)
+        return draft.work.isEmpty ? outputs : outputs + [publish(&draft, after: tail)]
     }
 
-    /// Makes the record of the next chunk; nil for one that is not the next.
-    private func record(_ chunk: Chunk, _ standing: inout AgencyStanding, _ time: Instant) -> [UInt8]? {
-        let header = RecordHeader(
-            kind: chunk.kind, count: chunk.count, agency: agency, sequence: chunk.sequence, time: time.milliseconds,
-            firstBetIndex: standing.storedBets, payloadBytes: chunk.payload.count,
-            payloadChecksum: CRC32C.checksum(chunk.payload.span.bytes))
-        do throws(ChainFault) {
-            try standing.apply(AgencyMessage.Record(header: header, payload: chunk.payload), of: agency)
-        } catch {
-            return nil
+    private mutating func publish(_ draft: inout Draft, after tail: Tail) -> Output {
+        inFlight = Publish(
+            tail: Tail(
+                digest: SHA256.hash(data: draft.bytes), standing: draft.standing, sender: draft.sender,
+                isClosed: draft.kind == .close),
+            before: tail.standing, work: draft.work)
+        return .publish(draft.bytes, after: tail.sequence)
+    }
+
+    /// A message that is being put together.
+    private struct Draft {
+        let kind: AgencyMessage.Kind
+        let agency: AgencyID
+        let sender: Sender
+        /// Of the whole message.
+        private(set) var bytes: [UInt8]
+        private let prefixBytes: Int
+        /// The size of all records that may be added.
+        private let expectedBytes: Int
+        /// The agency after the records so far.
+        private(set) var standing: AgencyStanding
+        var work: [Work] = []
+
+        init(
+            _ kind: AgencyMessage.Kind, _ agency: AgencyID, _ sender: Sender, after tail: Tail, expectedBytes: Int = 0
+        ) {
+            self.kind = kind
+            self.expectedBytes = expectedBytes
+            self.agency = agency
+            self.sender = sender
+            standing = tail.standing
+            bytes =
+                AgencyMessage(kind, agency: agency, sender: sender, before: tail.standing, previous: tail.digest).bytes
+            prefixBytes = bytes.count
         }
-        let bytes = header.bytes
-        return bytes.indices.map { bytes[$0] } + chunk.payload
-    }
 
-    private mutating func publish(
-        _ kind: AgencyMessage.Kind, _ sender: Sender?, _ tail: Tail, _ records: [UInt8], _ work: [Work]
-    ) -> [Output] {
-        let message = AgencyMessage(
-            kind, agency: agency, sender: sender ?? Sender(node: node, connection: 0), before: tail.standing,
-            previous: tail.digest, records: records)
-        inFlight = (message, work)
-        return [.publish(message, after: tail.sequence)]
+        var recordBytes: Int { bytes.count - prefixBytes }
+
+        /// Adds the next chunk.
+        mutating func append(_ chunk: Chunk, of connection: UInt64, at time: Instant) {
+            let firstBetIndex = standing.storedBets
+            let payload = chunk.payload
+            if work.isEmpty { bytes.reserveCapacity(prefixBytes + expectedBytes) }
+            let header = RecordHeader(
+                kind: chunk.kind, count: chunk.count, agency: agency, sequence: chunk.sequence,
+                time: time.milliseconds, firstBetIndex: firstBetIndex, payloadBytes: payload.count,
+                payloadChecksum: chunk.payloadChecksum)
+            header.bytes.span.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
+            payload.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
+            standing.apply(chunk.kind, count: chunk.betCount, bets: chunk.digest, at: time)
+            work.append(.chunk(connection, chunk, firstBetIndex: firstBetIndex))
+        }
     }
 }

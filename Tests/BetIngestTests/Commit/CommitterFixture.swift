@@ -95,7 +95,7 @@ final class CommitterFixture: Sendable {
             ledger: try OpenLedger(
                 path, contents: contents, on: disk, time: 2, start: StartRecord(agencies: 100, program: "test")),
             late: try LateFile(Self.folder, on: disk),
-            observer: LedgerCommitter.Observer(
+            observer: CommitObserver(
                 agencyFinished: { agency in finished.withLockedValue { $0.append(agency) } },
                 late: { agencies in late.withLockedValue { $0 += agencies } }, lateFailed: { _ in },
                 sealed: { seal in seals.withLockedValue { $0.append(seal) } },

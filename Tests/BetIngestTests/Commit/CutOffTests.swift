@@ -184,12 +184,12 @@ struct CutOffTests {
     func moves() throws {
         let (fixture, clock) = try Self.fixture(at: -60_000)
         let later = Instant(milliseconds: Self.cutOff.milliseconds + 1000)
-        #expect(fixture.committer.moveCutOff(to: later) && fixture.committer.cutOff == later)
+        #expect(fixture.committer.moveCutOff(to: later, by: "operator") && fixture.committer.cutOff == later)
         clock.withLockedValue { $0 = 500 }
         #expect(fixture.committer.isOpen(at: Instant(milliseconds: Self.cutOff.milliseconds + 500)))
-        #expect(!fixture.committer.moveCutOff(to: Self.cutOff), "it has passed")
+        #expect(!fixture.committer.moveCutOff(to: Self.cutOff, by: "operator"), "it has passed")
         clock.withLockedValue { $0 = 1000 }
-        #expect(!fixture.committer.moveCutOff(to: Instant(milliseconds: later.milliseconds + 1000)))
+        #expect(!fixture.committer.moveCutOff(to: Instant(milliseconds: later.milliseconds + 1000), by: "operator"))
         #expect(fixture.committer.cutOff == later)
     }
 

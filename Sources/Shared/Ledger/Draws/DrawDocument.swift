@@ -22,9 +22,10 @@ extension DrawDocument {
     ///
     /// - Throws: ``DiskError``. Whether the document then survives is unknown.
     package func write(to folder: DrawFolder, on disk: any Disk) throws(DiskError) {
-        try DurableFile.replace(
-            Self.path(in: folder), with: ChecksummedJSON(name: Self.name).bytes(self), on: disk)
+        try DurableFile.replace(Self.path(in: folder), with: fileBytes, on: disk)
     }
+
+    package var fileBytes: [UInt8] { ChecksummedJSON(name: Self.name).bytes(self) }
 
     /// Reads the document of a draw; nil if it does not exist.
     ///
@@ -32,6 +33,14 @@ extension DrawDocument {
     package init?(in folder: DrawFolder, on disk: any Disk) throws {
         let path = Self.path(in: folder)
         guard let bytes = try DurableFile.read(path, on: disk) else { return nil }
+        try self.init(fileBytes: bytes, of: folder.draw, path: path)
+    }
+
+    /// Reads ``fileBytes``.
+    ///
+    /// - Parameter path: where the bytes are from, for the message.
+    /// - Throws: ``DrawDocumentError``, as above.
+    package init(fileBytes bytes: [UInt8], of draw: DrawID, path: String) throws(DrawDocumentError) {
         let document: Self
         do throws(ChecksummedJSON.Fault) {
             document = try ChecksummedJSON(name: Self.name).read(Self.self, from: bytes)
@@ -45,8 +54,8 @@ extension DrawDocument {
             throw DrawDocumentError(
                 path: path, reason: "version \(document.version); this program reads up to \(Self.version)")
         }
-        guard document.draw == folder.draw else {
-            throw DrawDocumentError(path: path, reason: "it belongs to draw \(document.draw), not \(folder.draw)")
+        guard document.draw == draw else {
+            throw DrawDocumentError(path: path, reason: "it belongs to draw \(document.draw), not \(draw)")
         }
         self = document
     }

@@ -4,8 +4,8 @@ private import WireProtocol
 /// The form of a JSON file that holds the SHA-256 of its own object: `{"sha256":"…","result":{…}}`.
 ///
 /// The checksum covers the object's bytes, so that no flipped bit is ever used.
-struct ChecksummedJSON: Sendable {
-    enum Fault: Error, Equatable, Sendable {
+package struct ChecksummedJSON: Sendable {
+    package enum Fault: Error, Equatable, Sendable {
         /// The file does not have this form, or its object other fields.
         case form
         case checksum
@@ -17,12 +17,12 @@ struct ChecksummedJSON: Sendable {
     private static let closing = Array("}\n".utf8)
 
     /// - Parameter name: the key of the object.
-    init(name: String) {
+    package init(name: String) {
         middle = Array(#"",""#.utf8) + Array(name.utf8) + Array(#"":"#.utf8)
     }
 
     /// The file's bytes.
-    func bytes(_ object: some Encodable) -> [UInt8] {
+    package func bytes(_ object: some Encodable) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         guard let body = try? encoder.encode(object) else {
@@ -32,7 +32,7 @@ struct ChecksummedJSON: Sendable {
     }
 
     /// Reads the object of a file.
-    func read<Object: Decodable>(_ type: Object.Type, from bytes: [UInt8]) throws(Fault) -> Object {
+    package func read<Object: Decodable>(_ type: Object.Type, from bytes: [UInt8]) throws(Fault) -> Object {
         let bodyIndex = Self.opening.count + 64 + middle.count
         guard bytes.count >= bodyIndex + Self.closing.count, bytes.starts(with: Self.opening),
             bytes[(bodyIndex - middle.count)...].starts(with: middle),

@@ -49,6 +49,14 @@ package struct DrawStandings: Sendable {
         self.seal = seal
     }
 
+    /// Replaces what is known of an agency, as another service recorded it; an older standing changes nothing.
+    package mutating func set(_ standing: AgencyStanding, of agency: AgencyID) {
+        guard standing.nextSequence >= self[agency].nextSequence else { return }
+        storedBets = storedBets - self[agency].storedBets + standing.storedBets
+        standings[agency] = standing
+        lastTime = max(lastTime, standing.lastTime)
+    }
+
     /// Adds a record, or returns the fault that it has after the records so far.
     ///
     /// Sequences have no gaps, nothing follows an agency's last chunk or the seal, and positions and totals add up.

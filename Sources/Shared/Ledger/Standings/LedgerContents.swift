@@ -6,6 +6,8 @@ package struct LedgerContents: Sendable {
     package private(set) var standings = DrawStandings()
     package private(set) var index = ChunkIndex()
     package private(set) var chunkCount = 0
+    /// Nil unless it was asked for.
+    package private(set) var digest: DrawDigest?
     package private(set) var end: LedgerEnd
     /// The file's stamp before it was read; a different one afterwards means that another process writes to the file.
     package let stamp: FileStamp?
@@ -14,13 +16,16 @@ package struct LedgerContents: Sendable {
     ///
     /// Blocks. One pass; memory is the index and one group.
     ///
-    /// - Parameter goesOn: called after each group with the offset reached and the file's size; false stops.
+    /// - Parameters:
+    ///   - isDigested: whether the digest of all chunks is computed, which takes as long as everything else.
+    ///   - goesOn: called after each group with the offset reached and the file's size; false stops.
     /// - Returns: nil if `goesOn` returned false.
     /// - Throws: ``LedgerError`` at the first fault.
     package init?(
-        reading path: String, on disk: any Disk, goesOn: (Int, Int) -> Bool
+        reading path: String, on disk: any Disk, isDigested: Bool = false, goesOn: (Int, Int) -> Bool
     ) throws(LedgerError) {
         stamp = disk.stamp(path)
+        if isDigested { digest = DrawDigest() }
         var reader = try LedgerReader(path, on: disk)
         header = reader.header
         end = LedgerEnd(offset: 0, lastGroupNumber: 0, isClosed: false, tornBytes: 0)
@@ -33,6 +38,7 @@ package struct LedgerContents: Sendable {
                     throw .damaged(path: path, offset: record.offset, reason: fault)
                 }
                 guard !record.header.kind.isService else { continue }
+                if isDigested { reader.withPayload(of: record) { digest?.add(record.header, payload: $0) } }
                 index.append(record.offset, agency: record.header.agency)
                 chunkCount += 1
             }

@@ -86,6 +86,8 @@ package struct ServiceConfiguration: Sendable {
     /// The path of the calendar that opens the draws; nil: the draw is `draw.id`.
     package var calendar: String?
     package var operators: Operators
+    /// Nil: the ledger is a file.
+    package var cluster: Cluster?
     /// The file that says which agencies exist and who may act for them; nil: anybody for the agencies 1 to `agencies`.
     package var roster: String?
     /// Nil: the ports are plain.
@@ -144,6 +146,7 @@ package struct ServiceConfiguration: Sendable {
         numberSource = source.parsed("draw.number") { DrawTerms.NumberSource(rawValue: $0.lowercased()) }
         calendar = source.parsed("calendar") { .some($0.isEmpty ? nil : $0) }
         roster = source.parsed("roster") { .some($0.isEmpty ? nil : $0) }
+        cluster = Self.cluster(&source)
         tls = Self.tls(&source)
         operators = Operators(
             users: source.parsed("operators.users") { $0.split(separator: ",").map(String.init) },
@@ -209,6 +212,7 @@ package struct ServiceConfiguration: Sendable {
             faults.append("\(origin): agencies and roster exclude each other; with a roster, remove agencies")
         }
         if tls != nil { faults += Self.faults(ofTLSBeside: dialects) }
+        if cluster != nil { faults += dialects.map(Self.faultOfDialectBesideCluster) }
         faults += Self.faults(ofToken: agencyToken, tokenFile: agencyTokenFile, flags: flags, file: file)
         if !data.hasPrefix("/"), faults.isEmpty {
             faults.append("data is \"\(data)\", but the working folder no longer exists; use an absolute path")

@@ -1,0 +1,399 @@
+import Domain
+import Ledger
+import ReplicatedLedger
+import Storage
+import WireProtocol
+
+/// The work of a ``StreamCommitter``'s thread: requests and replies in, publishes and decisions out.
+///
+/// Isolation: the committer thread. It blocks on the disk and, when the draw ends, on the engine.
+struct StreamCore {
+    typealias Input = StreamCommitter.Input
+
+    /// The facts for other threads.
+    struct Changes {
+        var standings: [AgencyID: AgencyStanding]
+        var cutOff: Instant?
+        var isEnding: Bool
+        var oldest: ContinuousClock.Instant?
+    }
+
+    /// Something that the engine could not answer, to be tried again.
+    private enum Retry {
+        /// Decide again: the outcome of the agency's message is unknown.
+        case publish(AgencyID)
+        case readLast(AgencyID)
+        case search(AgencyID)
+        case count
+    }
+
+    private let cluster: DrawCluster
+    private let draw: DrawID
+    private let agencies: DrawAgencies
+    private let late: LateFile
+    private let observer: CommitObserver
+    private let figures: IngestFigures
+    private let namesBets: Bool
+    private var ending: StreamEnding
+
+    private var writers: [AgencyID: SubjectWriter] = [:]
+    private var senders = StreamSenders()
+    private var comparisons: StreamComparisons
+    private var publishedAt: [AgencyID: (time: ContinuousClock.Instant, bytes: Int)] = [:]
+    private var retries: [(at: ContinuousClock.Instant, retry: Retry)] = []
+    private var look = StreamLook()
+    private var isLooking = false
+    private var nextLook = ContinuousClock.now
+    /// The agencies with an end.
+    private var ended: Set<AgencyID> = []
+    private var changed: [AgencyID: AgencyStanding] = [:]
+    private var lateChunks: [LateChunk] = []
+    private var isChanged = true
+
+    private var now = Instant(milliseconds: 0)
+    private var monotonic = ContinuousClock.now
+    private var post: @Sendable (Input) -> Void = { _ in }
+
+    private static let lookDelays = (changed: Duration.milliseconds(100), same: Duration.seconds(1))
+
+    init(
+        _ cluster: DrawCluster, folder: DrawFolder, header: LedgerHeader, agencies: DrawAgencies,
+        cutOff: Instant?, late: LateFile, observer: CommitObserver, on disk: any Disk, figures: IngestFigures,
+        namesBets: Bool
+    ) {
+        self.cluster = cluster
+        self.agencies = agencies
+        self.late = late
+        self.observer = observer
+        self.figures = figures
+        self.namesBets = namesBets
+        draw = folder.draw
+        comparisons = StreamComparisons(folder.draw)
+        ending = StreamEnding(
+            cluster, folder: folder, header: header, agencies: agencies, cutOff: cutOff, observer: observer, on: disk)
+    }
+
+    /// When something is due without an input.
+    var nextTimer: ContinuousClock.Instant {
+        min(retries.map(\.at).min() ?? nextLook, nextLook, ending.nextTry ?? nextLook)
+    }
+
+    /// Begins a round.
+    ///
+    /// - Parameter post: hands an input to a later round, on any thread.
+    mutating func begin(at time: Instant, post: @escaping @Sendable (Input) -> Void) {
+        now = max(now, time)
+        monotonic = .now
+        self.post = post
+        // Before anything else of this round: a chunk that is recorded after the cut-off would be in.
+        if ending.isDue(at: now) { end(.cutOff) }
+        let due = retries.filter { $0.at <= monotonic }
+        retries.removeAll { $0.at <= monotonic }
+        for (_, retry) in due { again(retry) }
+    }
+
+    mutating func handle(_ input: Input) {
+        switch input {
+        case .request(let request, let requester): handle(request, requester)
+        case .published(let agency, let outcome): didPublish(agency, outcome)
+        case .read(let agency, let outcome): didRead(agency, outcome)
+        case .found(let agency, let outcome): didFind(agency, outcome)
+        case .counted(let counts): didCount(counts)
+        case .looked(let agency, let outcome): didLook(agency, outcome)
+        case .seal(let reason): end(reason)
+        case .ended(let end):
+            isChanged = true
+            if ending.adopt(end) { closeAll() }
+        }
+    }
+
+    /// Ends a round: lists late chunks, delivers decisions, and looks at other nodes' agencies.
+    mutating func finish() {
+        let isListed = list()
+        let decisions = senders.takeDecisions()
+        var group = GroupFigures()
+        for (decision, requester) in decisions {
+            let decision = isListed ? decision : decision.unlisted
+            requester.deliver(decision)
+            group.chunks.count(decision)
+        }
+        // Last, so that no agency waits for the log.
+        for (decision, requester) in decisions { requester.log(isListed ? decision : decision.unlisted) }
+        if !decisions.isEmpty { figures.add(group) }
+        if ending.isDue, ended.isSuperset(of: agencies.members) { ending.sealStream(at: monotonic) }
+        guard monotonic >= nextLook else { return }
+        nextLook = monotonic + .seconds(60)
+        if !isLooking, ended.count < Int(agencies.count) { lookAround() }
+    }
+
+    /// The changes for other threads; nil without any.
+    mutating func takeChanges() -> Changes? {
+        guard isChanged || !changed.isEmpty else { return nil }
+        defer {
+            changed = [:]
+            isChanged = false
+        }
+        return Changes(
+            standings: changed, cutOff: ending.cutOff, isEnding: ending.isOrdered, oldest: senders.oldest)
+    }
+
+    mutating func stop() { senders.removeAll() }
+
+    // MARK: Requests
+
+    private mutating func handle(_ request: Request, _ requester: any Requester) {
+        switch request {
+        case .join(let agency, let version):
+            let connection = senders.join(requester, agency, version: version, at: monotonic)
+            feed(agency) { writer, time in writer.hello(connection, at: time) }
+        case .chunk(let checked, let agency):
+            guard let connection = senders.send(checked, of: requester, at: monotonic) else { return }
+            let chunk = SubjectWriter.Chunk(checked)
+            feed(agency) { writer, time in writer.receive(chunk, from: connection, at: time) }
+        case .answer(let decision):
+            if !senders.decide(decision, for: requester, at: monotonic) { deliver(decision, requester) }
+        case .leave(_, let decision):
+            if case .left = decision {
+                senders.leave(requester)
+                deliver(decision, requester)
+            } else if !senders.decide(decision, for: requester, at: monotonic) {
+                deliver(decision, requester)
+            }
+        case .unnumberedChunk, .finish, .consult, .askDrawn:
+            preconditionFailure("a request of a dialect, which a cluster has none of")
+        }
+    }
+
+    private func deliver(_ decision: Decision, _ requester: any Requester) {
+        requester.deliver(decision)
+        requester.log(decision)
+    }
+
+    // MARK: The writers
+
+    /// Gives an input to an agency's writer, and does what it says.
+    private mutating func feed(
+        _ agency: AgencyID, _ input: (inout SubjectWriter, Instant) throws(ChainFault) -> [SubjectWriter.Output]
+    ) {
+        var writer =
+            writers.removeValue(forKey: agency)
+            ?? SubjectWriter(agency: agency, node: cluster.node, maxRecordBytes: cluster.maxRecordBytes)
+        var outputs: [SubjectWriter.Output] = []
+        do throws(ChainFault) {
+            if ending.isOrdered { outputs = writer.close(at: now) }
+            outputs += try input(&writer, now)
+        } catch {
+            observer.damaged("agency \(agency): \(error)")
+            retry(.readLast(agency), after: .seconds(5))
+        }
+        if let standing = writer.standing { changed[agency] = standing }
+        let isEnded = writer.isEnded
+        let isFinished = writer.standing?.isFinished == true
+        writers[agency] = writer
+        for output in outputs { perform(output, agency) }
+        if isEnded { didEnd(agency, isFinished: isFinished) }
+    }
+
+    private mutating func perform(_ output: SubjectWriter.Output, _ agency: AgencyID) {
+        let subject = EngineStream.subject(of: agency, in: draw)
+        switch output {
+        case .publish(let bytes, let expected):
+            publishedAt[agency] = (monotonic, bytes.count)
+            cluster.engine.publish(bytes, to: subject, after: expected) { [post] in post(.published(agency, $0)) }
+        case .readLast:
+            cluster.engine.read(.last(subject: subject), in: .bets(draw)) { [post] in post(.read(agency, $0)) }
+        case .compare(let connection, let chunk): compare(chunk.sequence, of: agency, connection)
+        case .welcome(let connection, let standing): welcome(connection, standing)
+        case .acknowledged(let connection, let sequence, let firstBetIndex):
+            guard let checked = senders.chunk(sequence, of: connection) else { return }
+            let recorded = RecordedChunk(
+                agency: agency, sequence: sequence, count: checked.chunk.count, isLast: checked.chunk.isLast,
+                firstBetIndex: firstBetIndex)
+            let decision: Decision =
+                if let rejection = checked.rejection { .rejected(recorded, rejection) } else { .stored(recorded) }
+            if namesBets, let bet = checked.singleBet { senders.requester(of: connection)?.log(.storedBet(bet)) }
+            senders.resolve(sequence, of: connection, decision)
+        case .closed(let connection, let sequence): reject(sequence, of: agency, connection)
+        case .outOfOrder(let connection, let sequence):
+            let next = writers[agency]?.standing?.nextSequence ?? 0
+            let reason = "the chunk has sequence \(sequence), but the next sequence is \(next)"
+            senders.end(
+                connection,
+                .gap(NotRecorded(agency: agency, sequence: sequence, count: 0, code: .drawClosed, reason: reason)))
+        case .superseded(let connection): senders.end(connection, .superseded(agency))
+        }
+    }
+
+    private mutating func welcome(_ connection: UInt64, _ standing: AgencyStanding) {
+        guard let (agency, version) = senders.joined(connection) else { return }
+        let joined = Joined(
+            draw: draw, agency: agency, standing: standing, version: version, cutOff: ending.cutOff, time: now)
+        senders.resolve(0, of: connection, .joined(joined))
+        if let previous = senders.own(agency, connection) { senders.end(previous, .superseded(agency)) }
+    }
+
+    /// Decides on a chunk of an agency with an end.
+    private mutating func reject(_ sequence: UInt32, of agency: AgencyID, _ connection: UInt64) {
+        guard let checked = senders.chunk(sequence, of: connection) else { return }
+        let isFinished = writers[agency]?.standing?.isFinished == true && !ending.isOrdered
+        let reason =
+            isFinished
+            ? "agency \(agency) has sent its last chunk"
+            : ending.cutOff.map { "draw closed: the cut-off was \($0), it is \(now)" } ?? "draw closed"
+        if !isFinished {
+            lateChunks.append(
+                LateChunk(time: now, agency: agency, sequence: sequence, bets: checked.chunk.count))
+        }
+        senders.resolve(
+            sequence, of: connection,
+            .notRecorded(
+                NotRecorded(
+                    agency: agency, sequence: sequence, count: checked.chunk.count,
+                    code: isFinished ? .agencyFinished : .drawClosed, reason: reason, late: isFinished ? nil : now)))
+    }
+
+    /// Makes late chunks durable in their list; returns false if they cannot be listed.
+    private mutating func list() -> Bool {
+        guard !lateChunks.isEmpty else { return true }
+        defer { lateChunks = [] }
+        do throws(DiskError) {
+            let agencies = try late.append(lateChunks)
+            if !agencies.isEmpty { observer.late(agencies) }
+            return true
+        } catch {
+            observer.lateFailed(error)
+            return false
+        }
+    }
+
+    // MARK: Replies
+
+    private mutating func didPublish(_ agency: AgencyID, _ outcome: PublishOutcome) {
+        if let (time, bytes) = publishedAt.removeValue(forKey: agency) {
+            figures.add(GroupFigures(outcome, after: time.duration(to: monotonic), bytes: bytes, at: now))
+        }
+        if outcome == .unknown { return retry(.publish(agency)) }
+        feed(agency) { writer, time in writer.published(outcome, at: time) }
+    }
+
+    private mutating func didRead(_ agency: AgencyID, _ outcome: ReadOutcome) {
+        switch outcome {
+        case .unknown: retry(.readLast(agency))
+        case .none: feed(agency) { (writer, time) throws(ChainFault) in try writer.read(nil, at: time) }
+        case .message(let stored):
+            guard let message = try? AgencyMessage(stored.bytes) else {
+                observer.damaged("agency \(agency): its last message is damaged")
+                return retry(.readLast(agency), after: .seconds(5))
+            }
+            feed(agency) { (writer, time) throws(ChainFault) in
+                try writer.read((stored.sequence, message), at: time)
+            }
+        }
+    }
+
+    private mutating func retry(_ retry: Retry, after delay: Duration = .milliseconds(100)) {
+        retries.append((monotonic + delay, retry))
+    }
+
+    private mutating func again(_ retry: Retry) {
+        switch retry {
+        case .publish(let agency): feed(agency) { writer, time in writer.published(.unknown, at: time) }
+        case .readLast(let agency): perform(.readLast, agency)
+        case .search(let agency): search(agency)
+        case .count: lookAround()
+        }
+    }
+
+    // MARK: Repeated chunks
+
+    private mutating func compare(_ sequence: UInt32, of agency: AgencyID, _ connection: UInt64) {
+        if comparisons.add(sequence, of: agency, connection) { search(agency) }
+    }
+
+    private func search(_ agency: AgencyID) {
+        guard let position = comparisons.position(agency) else { return }
+        cluster.engine.read(position, in: .bets(draw)) { [post] in post(.found(agency, $0)) }
+    }
+
+    private mutating func didFind(_ agency: AgencyID, _ outcome: ReadOutcome) {
+        let stored: StoredMessage?
+        switch outcome {
+        case .unknown: return retry(.search(agency))
+        case .none: stored = nil
+        case .message(let message): stored = message
+        }
+        switch comparisons.take(stored, of: agency) {
+        case .found(let found):
+            for (connection, record) in found { answer(connection, agency, record) }
+            search(agency)
+        case .readAgain: search(agency)
+        case .damaged(let sequence):
+            observer.damaged("agency \(agency): message \(sequence) is damaged")
+            retry(.search(agency), after: .seconds(5))
+        case .none: break
+        }
+    }
+
+    /// Answers a repeated chunk as the first time, or with a conflict.
+    private mutating func answer(_ connection: UInt64, _ agency: AgencyID, _ record: AgencyMessage.Record) {
+        let sequence = record.header.sequence
+        guard let chunk = senders.chunk(sequence, of: connection)?.chunk else { return }
+        senders.resolve(sequence, of: connection, chunk.decision(repeating: record.header, record.payload, of: agency))
+    }
+
+    // MARK: The agencies of other nodes
+
+    private mutating func lookAround() {
+        isLooking = true
+        cluster.engine.count(.bets(draw)) { [post] in post(.counted($0)) }
+    }
+
+    private mutating func didCount(_ counts: Result<StreamCounts, EngineUnavailable>) {
+        isLooking = false
+        isChanged = true
+        nextLook = monotonic + Self.lookDelays.same
+        guard case .success(let counts) = counts else { return }
+        let (read, isChanged) = look.take(counts) { [ended, agencies] agency in
+            ended.contains(agency) || !agencies.contains(agency)
+        }
+        if isChanged { nextLook = monotonic + Self.lookDelays.changed }
+        for agency in read {
+            let subject = EngineStream.subject(of: agency, in: draw)
+            cluster.engine.read(.last(subject: subject), in: .bets(draw)) { [post] in post(.looked(agency, $0)) }
+        }
+    }
+
+    private mutating func didLook(_ agency: AgencyID, _ outcome: ReadOutcome) {
+        look.didRead(agency, isAnswered: outcome != .unknown)
+        guard case .message(let stored) = outcome, let message = try? AgencyMessage(stored.bytes),
+            let after = try? message.checked().after
+        else { return }
+        // Our own writer may know more: a read may be old.
+        if after.nextSequence > writers[agency]?.standing?.nextSequence ?? 0 { changed[agency] = after }
+        if message.kind == .close || after.isFinished { didEnd(agency, isFinished: after.isFinished) }
+    }
+
+    // MARK: The end
+
+    private mutating func didEnd(_ agency: AgencyID, isFinished: Bool) {
+        guard ended.insert(agency).inserted, agencies.contains(agency) else { return }
+        nextLook = min(nextLook, monotonic + .milliseconds(10))
+        if isFinished { observer.agencyFinished(agency) }
+    }
+
+    /// Orders the end of the draw, unless another node has.
+    private mutating func end(_ reason: SealRecord.Reason) {
+        isChanged = true
+        if ending.order(reason, at: now) { closeAll() }
+    }
+
+    /// Closes the subject of every agency without an end.
+    ///
+    /// In any order: each node begins elsewhere, so that most agencies are closed by one only.
+    private mutating func closeAll() {
+        isChanged = true
+        for agency in agencies.members.filter({ !ended.contains($0) }).shuffled() {
+            feed(agency) { _, _ in [] }
+        }
+    }
+}

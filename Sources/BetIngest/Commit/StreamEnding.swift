@@ -1,0 +1,163 @@
+import Domain
+import Ledger
+import ReplicatedLedger
+import Storage
+
+/// The end of a draw on a cluster: the order to close it, and the copy of its stream that is sealed.
+///
+/// Isolation: the committer thread. It blocks on the disk and on the engine.
+struct StreamEnding {
+    private let cluster: DrawCluster
+    private let folder: DrawFolder
+    private let header: LedgerHeader
+    private let agencies: DrawAgencies
+    private let observer: CommitObserver
+    private let disk: any Disk
+    private(set) var cutOff: Instant?
+    private var order: DrawEnd.Order?
+    /// Whether the draw is to be sealed once every agency has an end.
+    private(set) var isDue = false
+    private var isSealed = false
+    private var reported: String?
+    /// When the stream is read again, after it could not be sealed.
+    private(set) var nextTry: ContinuousClock.Instant?
+
+    private static let readAgain = Duration.milliseconds(200)
+    private static let lookAgain = Duration.seconds(5)
+
+    init(
+        _ cluster: DrawCluster, folder: DrawFolder, header: LedgerHeader, agencies: DrawAgencies,
+        cutOff: Instant?, observer: CommitObserver, on disk: any Disk
+    ) {
+        self.cluster = cluster
+        self.folder = folder
+        self.header = header
+        self.agencies = agencies
+        self.cutOff = cutOff
+        self.observer = observer
+        self.disk = disk
+    }
+
+    /// Whether the draw is closed before every agency has finished.
+    var isOrdered: Bool { order != nil }
+
+    private var ledgerID: String { DrawResult.text(ledgerID: header.ledgerID) }
+
+    /// Whether the cut-off has passed and the draw is not closed.
+    func isDue(at now: Instant) -> Bool { order == nil && cutOff.map { $0 <= now } == true }
+
+    /// Takes a version of when the draw ends.
+    ///
+    /// - Returns: whether the draw is closed from now on.
+    mutating func adopt(_ end: DrawEnd) -> Bool {
+        guard order == nil, end.ledgerID == ledgerID else { return false }
+        cutOff = end.cutOff
+        order = end.order
+        isDue = isDue || isOrdered
+        return isOrdered
+    }
+
+    /// Orders the end of the draw.
+    ///
+    /// The order is stored before any agency is closed: every node closes for the same reason, or the cut-off has been moved
+    /// and none does.
+    ///
+    /// - Returns: whether the draw is closed from now on.
+    mutating func order(_ reason: SealRecord.Reason, at now: Instant) -> Bool {
+        if reason == .allFinished {
+            // Closes nothing: every agency has an end of its own.
+            isDue = true
+            return false
+        }
+        let key = EngineDocuments.key(DrawEnd.name, of: folder.draw)
+        while order == nil {
+            if reason == .cutOff, !isDue(at: now) { return false }
+            var end = DrawEnd(ledgerID: ledgerID, cutOff: cutOff)
+            end.order = DrawEnd.Order(reason: reason, instant: reason == .cutOff ? cutOff ?? now : now)
+            do {
+                let current = try cluster.documents.read(key)
+                if let current, let known = DrawEnd(current.bytes) {
+                    if known.order != nil || known.cutOff != cutOff {
+                        _ = adopt(known)
+                        continue
+                    }
+                    end.movedBy = known.movedBy
+                }
+                if try cluster.documents.replace(key, end.bytes, after: current?.sequence ?? 0) { _ = adopt(end) }
+            } catch {
+                return false  // The service stops.
+            }
+        }
+        return true
+    }
+
+    /// Copies the stream to the ledger file and seals it, if the stream is whole.
+    mutating func sealStream(at now: ContinuousClock.Instant) {
+        guard !isSealed, nextTry.map({ $0 <= now }) != false else { return }
+        nextTry = now + Self.readAgain
+        do {
+            guard let seal = try copyStream() else { return }
+            isSealed = true
+            nextTry = nil
+            observer.sealed(seal)
+        } catch let fault as ChainFault {
+            report(fault.description)
+            nextTry = now + Self.lookAgain
+        } catch let error as LedgerError {
+            isSealed = true
+            observer.failed(error)
+        } catch let error as DiskError {
+            isSealed = true
+            observer.failed(.disk(error))
+        } catch {
+            // The engine does not answer now, or the service stops.
+        }
+    }
+
+    /// Reports a fault of the stream, each once.
+    private mutating func report(_ fault: String) {
+        guard reported != fault else { return }
+        reported = fault
+        observer.damaged(fault)
+    }
+
+    /// Reads the whole stream.
+    ///
+    /// - Returns: nil if what was read is not the end of the stream yet.
+    private func copyStream() throws -> SealRecord? {
+        let path = folder.ledger + ".new"
+        var copy = try StreamCopy(path, header: header, agencies: agencies, on: disk)
+        while true {
+            let sequence = copy.lastSequence + 1
+            let messages = try cluster.documents.wait {
+                (then: @escaping @Sendable (Result<[StoredMessage], EngineUnavailable>) -> Void) in
+                cluster.engine.readNext(from: sequence, in: .bets(folder.draw), then: then)
+            }.get()
+            if messages.isEmpty { break }
+            for message in messages { try copy.append(message) }
+        }
+        guard copy.unfinished.isEmpty else { return nil }
+        var reason = SealRecord.Reason.allFinished
+        var instant: Instant?
+        // The same reason on every node, whatever each was told.
+        if !copy.areAllFinished {
+            let end = try cluster.documents.read(EngineDocuments.key(DrawEnd.name, of: folder.draw))
+            guard let order = end.flatMap({ DrawEnd($0.bytes)?.order }) else { return nil }
+            (reason, instant) = (order.reason, order.instant)
+        }
+        let lastSequence = copy.lastSequence
+        let seal = try copy.seal(reason, at: instant)
+        let own = StreamSeal(
+            ledgerID: ledgerID, lastSequence: lastSequence, bets: seal.bets,
+            ledgerSHA256: try WinnersFile.sha256(of: try disk.open(path, .readOnly)))
+        let stored = try cluster.documents.create(EngineDocuments.key(StreamSeal.name, of: folder.draw), own.bytes)
+        guard StreamSeal(stored) == own else {
+            throw ChainFault(
+                "the stream read here has \(own.bets) bets in \(own.lastSequence) messages, SHA-256 \(own.ledgerSHA256), and "
+                    + "another node has sealed a different one: \(StreamSeal(stored).map { "\($0)" } ?? "damaged")")
+        }
+        try disk.rename(path, to: folder.ledger)
+        try disk.syncFolder(folder.path)
+        return seal
+    }
+}

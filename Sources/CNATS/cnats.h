@@ -1,0 +1,2 @@
+// The NATS client of the package libnats-dev.
+#include <nats/nats.h>

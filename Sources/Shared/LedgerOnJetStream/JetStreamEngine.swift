@@ -1,0 +1,247 @@
+#if JetStream
+private import Foundation
+private import NIOConcurrencyHelpers
+package import Platform
+package import ReplicatedLedger
+
+/// NATS JetStream as the engine of a replicated ledger.
+///
+/// Source: https://docs.nats.io/reference/reference-protocols/nats_api_reference; the replies of server 2.15.
+package final class JetStreamEngine: LedgerEngine {
+    private let connection: NATSConnection
+    private let replicas: Int
+
+    /// How long a publish may take before its outcome counts as unknown, and a read before it is asked again.
+    private static let publishSeconds = 3.0
+    private static let readSeconds = 2.0
+    /// The time without a vote of the other servers after which a leader resigns is longer; see docs/cluster.md.
+    private static let makeSeconds = 5.0
+    private static let maxMessages = 2048
+    private static let maxBytes = 16 << 20
+
+    /// Connects to one of the servers; blocks.
+    ///
+    /// - Parameters:
+    ///   - identity: paths of PEM files; nil for servers without TLS.
+    ///   - replicas: the servers that store each message.
+    ///   - didChange: called on a thread of the client; must not block.
+    /// - Throws: ``EngineUnavailable``.
+    package init(
+        servers: [Endpoint], identity: (roots: String, certificate: String, key: String)?, replicas: Int,
+        name: String,
+        didChange: @escaping @Sendable (EngineEvent) -> Void
+    ) throws {
+        self.replicas = replicas
+        do throws(NATSConnection.Failure) {
+            connection = try NATSConnection(servers: servers, identity: identity, name: name, didChange: didChange)
+        } catch {
+            throw EngineUnavailable(
+                "none of \(servers.map(\.description).joined(separator: ", ")) can be used: \(error)")
+        }
+    }
+
+    /// The largest message that the servers take, in bytes.
+    package var maxPayload: Int { connection.maxPayload }
+
+    /// Ends the connection; blocks.
+    package func close() { connection.close() }
+
+    // MARK: LedgerEngine
+
+    package func publish(
+        _ bytes: [UInt8], to subject: String, after sequence: UInt64,
+        then: @escaping @Sendable (PublishOutcome) -> Void
+    ) {
+        connection.ask(
+            subject, bytes, header: ("Nats-Expected-Last-Subject-Sequence", String(sequence)),
+            seconds: Self.publishSeconds
+        ) { reply in
+            then(reply.map { PublishOutcome(acknowledgement: $0.bytes) } ?? .unknown)
+        }
+    }
+
+    package func read(
+        _ position: ReadPosition, in stream: EngineStream, then: @escaping @Sendable (ReadOutcome) -> Void
+    ) {
+        let question =
+            switch position {
+            case .last(let subject): #"{"last_by_subj":"\#(subject)"}"#
+            case .next(let subject, let sequence): #"{"seq":\#(max(1, sequence)),"next_by_subj":"\#(subject)"}"#
+            }
+        // Of the stream's leader; direct reads are answered by any server, also by one that lags.
+        connection.ask(
+            "$JS.API.STREAM.MSG.GET.\(stream.name)", Array(question.utf8), seconds: Self.readSeconds
+        ) { reply in
+            then(reply.map { Self.outcome(of: $0) } ?? .unknown)
+        }
+    }
+
+    package func readNext(
+        from sequence: UInt64, in stream: EngineStream,
+        then: @escaping @Sendable (Result<[StoredMessage], EngineUnavailable>) -> Void
+    ) {
+        let question =
+            #"{"seq":\#(max(1, sequence)),"next_by_subj":"\#(stream.subjects)","batch":\#(Self.maxMessages),"max_bytes":\#(Self.maxBytes)}"#
+        let messages = NIOLockedValueBox<[StoredMessage]>([])
+        connection.request(
+            "$JS.API.DIRECT.GET.\(stream.name)", Array(question.utf8), seconds: Self.readSeconds * 5
+        ) { reply in
+            guard let reply else {
+                then(.failure(EngineUnavailable("stream \(stream.name) cannot be read: no answer")))
+                return true
+            }
+            switch reply.status {
+            case nil:
+                if let sequence = reply.sequence, let subject = reply.subject {
+                    messages.withLockedValue {
+                        $0.append(StoredMessage(sequence: sequence, subject: subject, bytes: reply.bytes))
+                    }
+                }
+                return false
+            case "204", "404":
+                then(.success(messages.withLockedValue { $0 }))
+            case let status?:
+                then(.failure(EngineUnavailable("stream \(stream.name) cannot be read: status \(status)")))
+            }
+            return true
+        }
+    }
+
+    package func count(
+        _ stream: EngineStream, then: @escaping @Sendable (Result<StreamCounts, EngineUnavailable>) -> Void
+    ) {
+        count(stream, StreamCounts(lastSequence: 0, messages: [:]), then)
+    }
+
+    /// Adds the next page of subjects to the counts.
+    private func count(
+        _ stream: EngineStream, _ counts: StreamCounts,
+        _ then: @escaping @Sendable (Result<StreamCounts, EngineUnavailable>) -> Void
+    ) {
+        let question = #"{"subjects_filter":"\#(stream.subjects)","offset":\#(counts.messages.count)}"#
+        connection.ask(
+            "$JS.API.STREAM.INFO.\(stream.name)", Array(question.utf8), seconds: Self.readSeconds
+        ) { [self] reply in
+            guard let reply, let info = try? JSONDecoder().decode(EngineReply.Stream.self, from: Data(reply.bytes)),
+                let state = info.state
+            else {
+                return then(.failure(EngineUnavailable("stream \(stream.name) says nothing of itself")))
+            }
+            var counts = counts
+            counts.lastSequence = state.last_seq
+            let page = state.subjects ?? [:]
+            counts.messages.merge(page) { $1 }
+            if page.isEmpty || counts.messages.count >= state.num_subjects ?? 0 { return then(.success(counts)) }
+            count(stream, counts, then)
+        }
+    }
+
+    /// Makes a stream, and compares its settings with ours; blocks.
+    package func make(_ stream: EngineStream) throws {
+        let settings = StreamSettings(stream, replicas: replicas)
+        _ = try ask("$JS.API.STREAM.CREATE.\(stream.name)", settings.json, seconds: Self.makeSeconds)
+        let info = try info(of: stream)
+        guard let config = info.config else {
+            throw EngineUnavailable("stream \(stream.name) was not made: \(info.error?.description ?? "")")
+        }
+        if let fault = settings.difference(from: config) {
+            throw EngineRejection(
+                "stream \(stream.name) has \(fault); somebody else made or changed it: rename the draw, or let the operator "
+                    + "change the stream back")
+        }
+    }
+
+    /// Asks for a stream's settings and servers; blocks.
+    ///
+    /// - Throws: ``EngineUnavailable``.
+    func info(of stream: EngineStream) throws -> EngineReply.Stream {
+        let bytes = try ask("$JS.API.STREAM.INFO.\(stream.name)", [], seconds: Self.readSeconds)
+        return try JSONDecoder().decode(EngineReply.Stream.self, from: Data(bytes))
+    }
+
+    package func servers() -> [EngineServer] {
+        askAll("quiniela-servers", seconds: 1.5).compactMap { bytes in
+            guard let reply = try? JSONDecoder().decode(EngineReply.Server.self, from: Data(bytes)) else { return nil }
+            return EngineServer(
+                name: reply.server.name, version: reply.server.ver,
+                syncsAlways: reply.data.jetstream?.config?.sync_always ?? false,
+                clusterSize: reply.data.jetstream?.meta?.cluster_size ?? 1, maxPayload: reply.data.max_payload)
+        }
+    }
+
+    /// Asks the stream's leader; blocks.
+    package func replicas(of stream: EngineStream) throws -> StreamReplicas {
+        let cluster = try info(of: stream).cluster
+        return StreamReplicas(
+            leader: cluster?.leader,
+            followers: (cluster?.replicas ?? []).map {
+                StreamReplicas.Replica(
+                    server: $0.name, isCurrent: $0.current == true && $0.offline != true, lag: $0.lag ?? 0)
+            })
+    }
+
+    /// Asks, and waits for the reply.
+    ///
+    /// - Throws: ``EngineUnavailable``.
+    func ask(_ subject: String, _ bytes: [UInt8], seconds: Double) throws -> [UInt8] {
+        let answer = Monitor<NATSConnection.Reply??>(nil)
+        connection.ask(subject, bytes, seconds: seconds) { reply in
+            answer.withLock { $0 = .some(reply) }
+            answer.wakeAll()
+        }
+        guard let reply = answer.wait(for: { $0 }) ?? nil, reply.status == nil else {
+            throw EngineUnavailable("\(subject): no answer in \(Int(seconds)) seconds")
+        }
+        return reply.bytes
+    }
+
+    /// Asks all servers, and waits for their replies.
+    func askAll(_ subject: String, seconds: Double) -> [[UInt8]] {
+        let answers = Monitor((replies: [[UInt8]](), isOver: false))
+        connection.request(subject, [], seconds: seconds) { reply in
+            let isOver = reply == nil || reply?.status != nil
+            answers.withLock { answers in
+                if let reply, reply.status == nil { answers.replies.append(reply.bytes) }
+                answers.isOver = isOver
+            }
+            answers.wakeAll()
+            return isOver
+        }
+        return answers.wait(for: { $0.isOver ? $0.replies : nil }) ?? []
+    }
+
+    private static func outcome(of reply: NATSConnection.Reply) -> ReadOutcome {
+        guard reply.status == nil,
+            let answer = try? JSONDecoder().decode(EngineReply.Read.self, from: Data(reply.bytes))
+        else { return .unknown }
+        if let message = answer.message {
+            let bytes = message.data.flatMap { Data(base64Encoded: $0) } ?? Data()
+            return .message(StoredMessage(sequence: message.seq, subject: message.subject, bytes: Array(bytes)))
+        }
+        return answer.error?.err_code == EngineReply.Failure.noMessage ? .none : .unknown
+    }
+}
+
+extension PublishOutcome {
+    /// Reads the engine's acknowledgement of a publish.
+    ///
+    /// A positive one is short and flat, `{"stream":"S","seq":7}`: reading its number takes no decoder.
+    init(acknowledgement bytes: [UInt8]) {
+        if let sequence = Self.sequence(of: bytes) {
+            self = .stored(sequence: sequence)
+            return
+        }
+        guard let answer = try? JSONDecoder().decode(EngineReply.Publish.self, from: Data(bytes)) else {
+            self = .unknown
+            return
+        }
+        if let sequence = answer.seq, sequence > 0, answer.error == nil {
+            self = .stored(sequence: sequence)
+        } else if answer.error?.err_code == EngineReply.Failure.wrongLastSequence {
+            self = .conflict
+        } else {
+            self = .unknown
+        }
+    }
+}
+#endif

@@ -1,0 +1,31 @@
+package import ReplicatedLedger
+package import Shell
+
+extension EngineUnavailable: ProgramError {
+    package var exit: ProgramExit { .tryLater }
+}
+
+/// The engine of a configuration, in a program that was built with the trait `JetStream`.
+package enum JetStreamLedger {
+    /// Connects to the servers of a configuration; blocks.
+    ///
+    /// - Parameters:
+    ///   - name: what the servers list as the client's name.
+    ///   - didChange: called on a thread of the client; must not block.
+    /// - Returns: the engine, and the largest message that its servers take, in bytes.
+    /// - Throws: ``ConfigurationError`` in a program that was built without the trait; ``EngineUnavailable``.
+    package static func connect(
+        _ cluster: ServiceConfiguration.Cluster, name: String, didChange: @escaping @Sendable (EngineEvent) -> Void
+    ) throws -> (engine: any LedgerEngine, maxPayload: Int) {
+        #if JetStream
+        let engine = try JetStreamEngine(
+            servers: cluster.servers, identity: cluster.identity, replicas: cluster.replicas, name: name,
+            didChange: didChange)
+        return (engine, engine.maxPayload)
+        #else
+        throw ConfigurationError([
+            "ledger.kind is jetstream, and this program was built without it: make cluster builds one that has it"
+        ])
+        #endif
+    }
+}

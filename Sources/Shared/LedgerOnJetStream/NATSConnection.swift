@@ -1,0 +1,259 @@
+#if JetStream
+internal import CNATS
+private import Glibc
+private import NIOConcurrencyHelpers
+internal import Platform
+internal import ReplicatedLedger
+
+/// A connection to a NATS cluster, and the requests without a reply.
+///
+/// The client reconnects by itself, to any of the servers. Its callbacks hand replies over and do nothing else.
+///
+/// Isolation: any thread. The C client may be called by several threads at once.
+final class NATSConnection: Sendable {
+    /// A reply to a request.
+    struct Reply: Sendable {
+        /// Of the headers; nil for a plain reply.
+        var status: String?
+        var sequence: UInt64?
+        var subject: String?
+        var bytes: [UInt8]
+    }
+
+    private struct Request {
+        var deadline: ContinuousClock.Instant
+        /// Takes a reply, or nil after the deadline; returns whether it was the last.
+        var receive: @Sendable (Reply?) -> Bool
+    }
+
+    private struct State {
+        var last: UInt64 = 0
+        var requests: [UInt64: Request] = [:]
+        var isClosed = false
+        var thread: NamedThread?
+    }
+
+    /// Why there is no connection.
+    struct Failure: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    /// The address of the C client's connection, which it locks itself.
+    private let address: UInt
+    private let inbox: String
+    private let state = Monitor(State())
+    private let didChange: @Sendable (EngineEvent) -> Void
+
+    /// Connects; blocks.
+    ///
+    /// - Parameters:
+    ///   - identity: the paths of the roots, the certificate and its key; nil connects without TLS.
+    ///   - didChange: called on a thread of the client; must not block.
+    /// - Throws: ``Failure``.
+    init(
+        servers: [Endpoint], identity: (roots: String, certificate: String, key: String)?, name: String,
+        didChange: @escaping @Sendable (EngineEvent) -> Void
+    ) throws(Failure) {
+        self.didChange = didChange
+        inbox = "_INBOX.q\(String(UInt64.random(in: 0...UInt64.max), radix: 36))"
+        var options: OpaquePointer?
+        var connection: OpaquePointer?
+        try Self.check(natsOptions_Create(&options))
+        defer { natsOptions_Destroy(options) }
+        let addresses = servers.map { "\(identity == nil ? "nats" : "tls")://\($0)" }
+        try Self.check(Self.set(options, servers: addresses))
+        if let identity {
+            try Self.check(natsOptions_SetSecure(options, true))
+            try Self.check(natsOptions_LoadCATrustedCertificates(options, identity.roots))
+            try Self.check(natsOptions_LoadCertificatesChain(options, identity.certificate, identity.key))
+        }
+        try Self.check(natsOptions_SetName(options, name))
+        try Self.check(natsOptions_SetTimeout(options, 2000))
+        try Self.check(natsOptions_SetMaxReconnect(options, -1))
+        try Self.check(natsOptions_SetReconnectWait(options, 100))
+        try Self.check(natsOptions_SetReconnectJitter(options, 100, 100))
+        // A server that is paused answers no ping: the client finds that out in three seconds.
+        try Self.check(natsOptions_SetPingInterval(options, 1000))
+        try Self.check(natsOptions_SetMaxPingsOut(options, 2))
+        try Self.check(natsOptions_SetWriteDeadline(options, 2000))
+        try Self.check(natsOptions_SetIOBufSize(options, 1 << 20))
+        let context = Unmanaged.passRetained(Callbacks(didChange))
+        // The client calls back until it is closed, and after that never again; a closed connection ends with its process.
+        try Self.check(natsOptions_SetDisconnectedCB(options, Callbacks.disconnected, context.toOpaque()))
+        try Self.check(natsOptions_SetReconnectedCB(options, Callbacks.connected, context.toOpaque()))
+        try Self.check(natsOptions_SetErrorHandler(options, Callbacks.failed, context.toOpaque()))
+        try Self.check(natsConnection_Connect(&connection, options))
+        guard let connection else { throw Failure(description: "there is no connection") }
+        address = UInt(bitPattern: connection)
+        var subscription: OpaquePointer?
+        let receiver = Unmanaged.passUnretained(self)
+        try Self.check(
+            natsConnection_Subscribe(
+                &subscription, connection, "\(inbox).*",
+                { _, _, message, context in
+                    guard let message, let context else { return }
+                    defer { natsMsg_Destroy(message) }
+                    Unmanaged<NATSConnection>.fromOpaque(context).takeUnretainedValue().receive(message)
+                }, receiver.toOpaque()))
+        try Self.check(natsSubscription_SetPendingLimits(subscription, -1, -1))
+        didChange(.connected(server: Self.server(connection)))
+        let thread = NamedThread("nats-deadlines") { [state] in Self.expireRequests(state) }
+        state.withLock { $0.thread = thread }
+    }
+
+    private var connection: OpaquePointer? { OpaquePointer(bitPattern: address) }
+
+    /// The largest message that the server takes, in bytes.
+    var maxPayload: Int { Int(natsConnection_GetMaxPayload(connection)) }
+
+    /// Ends the connection; requests in flight end as after their deadlines.
+    ///
+    /// Blocks until the last callback has returned. The connection must not be released before.
+    func close() {
+        let thread = state.withLock { state -> NamedThread? in
+            state.isClosed = true
+            return state.thread
+        }
+        state.wakeAll()
+        thread?.join()
+        natsConnection_Close(connection)
+    }
+
+    // MARK: Requests
+
+    /// Sends a request that has several replies, until `receive` returns true.
+    ///
+    /// - Parameter receive: called on a thread of the client, with nil at the deadline; must not block.
+    func request(
+        _ subject: String, _ bytes: [UInt8], header: (name: String, value: String)? = nil, seconds: Double,
+        then receive: @escaping @Sendable (Reply?) -> Bool
+    ) {
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        let id = state.withLock { state -> UInt64? in
+            guard !state.isClosed else { return nil }
+            state.last += 1
+            state.requests[state.last] = Request(deadline: deadline, receive: receive)
+            return state.last
+        }
+        guard let id else {
+            _ = receive(nil)
+            return
+        }
+        var message: OpaquePointer?
+        let status = bytes.withUnsafeBytes { bytes -> natsStatus in
+            natsMsg_Create(
+                &message, subject, "\(inbox).\(id)", bytes.bindMemory(to: CChar.self).baseAddress,
+                Int32(bytes.count))
+        }
+        defer { natsMsg_Destroy(message) }
+        let isSent =
+            status == NATS_OK
+            && (header.map { natsMsgHeader_Set(message, $0.name, $0.value) == NATS_OK } ?? true)
+            && natsConnection_PublishMsg(connection, message) == NATS_OK
+        if !isSent, state.withLock({ $0.requests.removeValue(forKey: id) }) != nil { _ = receive(nil) }
+    }
+
+    /// Sends a request with one reply; nil after the deadline.
+    func ask(
+        _ subject: String, _ bytes: [UInt8], header: (name: String, value: String)? = nil, seconds: Double,
+        then receive: @escaping @Sendable (Reply?) -> Void
+    ) {
+        request(subject, bytes, header: header, seconds: seconds) { reply in
+            receive(reply)
+            return true
+        }
+    }
+
+    private func receive(_ message: OpaquePointer) {
+        guard let name = natsMsg_GetSubject(message).map({ String(cString: $0) }),
+            let id = UInt64(name.dropFirst(inbox.utf8.count + 1)),
+            let request = state.withLock({ $0.requests[id] })
+        else { return }
+        if request.receive(Reply(message)) { state.withLock { $0.requests[id] = nil } }
+    }
+
+    /// The body of the thread that ends requests without a reply.
+    private static func expireRequests(_ state: Monitor<State>) {
+        while true {
+            let (expired, isClosed) = state.withLock { state -> ([Request], Bool) in
+                let now = ContinuousClock.now
+                let ids = state.requests.filter { state.isClosed || $0.value.deadline <= now }.keys
+                return (ids.compactMap { state.requests.removeValue(forKey: $0) }, state.isClosed)
+            }
+            for request in expired { _ = request.receive(nil) }
+            if isClosed { return }
+            let isClosing = state.wait(until: .now + .milliseconds(100)) { $0.isClosed ? true : nil }
+            if isClosing == true { continue }
+        }
+    }
+
+    // MARK: The C client
+
+    private static func set(_ options: OpaquePointer?, servers: [String]) -> natsStatus {
+        let copies = servers.map { strdup($0) }
+        defer { for copy in copies { free(copy) } }
+        var pointers = copies.map { UnsafePointer<CChar>($0) }
+        return natsOptions_SetServers(options, &pointers, Int32(pointers.count))
+    }
+
+    private static func check(_ status: natsStatus) throws(Failure) {
+        guard status != NATS_OK else { return }
+        let detail = nats_GetLastError(nil).map { String(cString: $0) } ?? ""
+        let text = natsStatus_GetText(status).map { String(cString: $0) } ?? "status \(status.rawValue)"
+        throw Failure(description: detail.isEmpty ? text : "\(text): \(detail)")
+    }
+
+    fileprivate static func server(_ connection: OpaquePointer?) -> String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard let connection, natsConnection_GetConnectedUrl(connection, &name, name.count) == NATS_OK else {
+            return "unknown"
+        }
+        let text = String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        return text.split(separator: "/").last.map(String.init) ?? text
+    }
+}
+
+extension NATSConnection.Reply {
+    fileprivate init(_ message: OpaquePointer) {
+        func header(_ name: String) -> String? {
+            var value: UnsafePointer<CChar>?
+            guard natsMsgHeader_Get(message, name, &value) == NATS_OK, let value else { return nil }
+            return String(cString: value)
+        }
+        status = header("Status")
+        sequence = header("Nats-Sequence").flatMap { UInt64($0) }
+        subject = header("Nats-Subject")
+        let count = Int(natsMsg_GetDataLength(message))
+        bytes = Array(UnsafeRawBufferPointer(start: natsMsg_GetData(message), count: count))
+    }
+}
+
+/// The functions that the C client calls when its connection changes.
+private final class Callbacks: Sendable {
+    private let didChange: @Sendable (EngineEvent) -> Void
+
+    init(_ didChange: @escaping @Sendable (EngineEvent) -> Void) { self.didChange = didChange }
+
+    static let connected: natsConnectionHandler = { connection, context in
+        own(context)?.didChange(.connected(server: NATSConnection.server(connection)))
+    }
+
+    static let disconnected: natsConnectionHandler = { connection, context in
+        var text: UnsafePointer<CChar>?
+        _ = natsConnection_GetLastError(connection, &text)
+        own(context)?.didChange(.disconnected(reason: text.map { String(cString: $0) } ?? "closed"))
+    }
+
+    static let failed: natsErrHandler = { connection, _, status, context in
+        var text: UnsafePointer<CChar>?
+        _ = natsConnection_GetLastError(connection, &text)
+        let detail = text.map { String(cString: $0) } ?? ""
+        own(context)?.didChange(
+            .failed(detail.isEmpty ? String(cString: natsStatus_GetText(status)) : detail))
+    }
+
+    private static func own(_ context: UnsafeMutableRawPointer?) -> Callbacks? {
+        context.map { Unmanaged<Callbacks>.fromOpaque($0).takeUnretainedValue() }
+    }
+}
+#endif

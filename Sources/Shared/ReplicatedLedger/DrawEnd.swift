@@ -1,0 +1,76 @@
+package import Domain
+package import Ledger
+
+/// When a draw on a cluster ends: its cut-off, and later the order to close it.
+///
+/// One document with versions, so that moving the cut-off and closing exclude each other: each replaces the version that
+/// its node has read, or fails.
+package struct DrawEnd: Codable, Equatable, Sendable {
+    /// The order to close the draw; it is final.
+    package struct Order: Codable, Equatable, Sendable {
+        package var reason: SealRecord.Reason
+        /// The cut-off, or the time of the decision.
+        package var instant: Instant
+
+        package init(reason: SealRecord.Reason, instant: Instant) {
+            self.reason = reason
+            self.instant = instant
+        }
+    }
+
+    package static let name = "end"
+
+    /// The identity of the draw's ledger, in hexadecimal.
+    package var ledgerID: String
+    /// Nil: the draw closes when every agency has finished.
+    package var cutOff: Instant?
+    /// The operator who moved the cut-off.
+    package var movedBy: String?
+    package var order: Order?
+
+    package init(ledgerID: String, cutOff: Instant?, movedBy: String? = nil, order: Order? = nil) {
+        self.ledgerID = ledgerID
+        self.cutOff = cutOff
+        self.movedBy = movedBy
+        self.order = order
+    }
+
+    private static let envelope = ChecksummedJSON(name: name)
+
+    package var bytes: [UInt8] { Self.envelope.bytes(self) }
+
+    /// Reads ``bytes``; nil for bytes that are damaged or of a newer version.
+    package init?(_ bytes: [UInt8]) {
+        guard let end = try? Self.envelope.read(Self.self, from: bytes) else { return nil }
+        self = end
+    }
+}
+
+/// The stream of a sealed draw, as every node must find it.
+package struct StreamSeal: Codable, Equatable, Sendable {
+    package static let name = "seal"
+
+    /// The identity of the draw's ledger, in hexadecimal.
+    package var ledgerID: String
+    package var lastSequence: UInt64
+    package var bets: UInt64
+    /// Of the whole ledger file.
+    package var ledgerSHA256: String
+
+    package init(ledgerID: String, lastSequence: UInt64, bets: UInt64, ledgerSHA256: String) {
+        self.ledgerID = ledgerID
+        self.lastSequence = lastSequence
+        self.bets = bets
+        self.ledgerSHA256 = ledgerSHA256
+    }
+
+    private static let envelope = ChecksummedJSON(name: name)
+
+    package var bytes: [UInt8] { Self.envelope.bytes(self) }
+
+    /// Reads ``bytes``; nil for bytes that are damaged or of a newer version.
+    package init?(_ bytes: [UInt8]) {
+        guard let seal = try? Self.envelope.read(Self.self, from: bytes) else { return nil }
+        self = seal
+    }
+}

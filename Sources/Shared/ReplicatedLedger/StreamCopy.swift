@@ -1,0 +1,122 @@
+package import Domain
+package import Ledger
+package import Storage
+import WireProtocol
+
+/// A draw's stream, written as a ledger file while it is checked.
+///
+/// The same stream gives the same bytes on every node: groups, times and positions depend on the messages only. So a draw
+/// from the file has the same outcome on every node, and everything that reads a ledger reads a draw of a cluster.
+///
+/// Isolation: one thread; blocks on the disk.
+package struct StreamCopy: ~Copyable {
+    private let draw: DrawID
+    private let agencies: DrawAgencies
+    private var writer: LedgerWriter
+    private var check = StreamCheck()
+    private var standings = DrawStandings(tracksDigests: false)
+    private var groupBytes: Int
+    /// Of the newest record, in milliseconds since 1970.
+    private var time: UInt64
+    /// The last message that was added; 0 before the first.
+    package private(set) var lastSequence: UInt64 = 0
+
+    /// Creates the file.
+    ///
+    /// - Throws: ``LedgerError``.
+    package init(
+        _ path: String, header: LedgerHeader, agencies: DrawAgencies, on disk: any Disk
+    ) throws(LedgerError) {
+        try LedgerWriter.create(at: path, header: header, on: disk)
+        let end = LedgerEnd(offset: Limits.blockBytes, lastGroupNumber: 0, isClosed: false, tornBytes: 0)
+        var writer = try LedgerWriter(path, header: header, end: end, on: disk)
+        let start = StartRecord(agencies: agencies.last, program: "stream \(EngineStream.bets(header.draw).name)").bytes
+        _ = writer.append(Self.header(.start, start, time: header.createdAt, bets: 0), payload: start.span.bytes)
+        self.writer = writer
+        self.agencies = agencies
+        draw = header.draw
+        groupBytes = RecordHeader.byteCount + start.count
+        time = header.createdAt
+    }
+
+    /// Adds the next message of the stream.
+    ///
+    /// - Throws: ``ChainFault`` for a message that cannot follow; ``LedgerError``.
+    package mutating func append(_ stored: StoredMessage) throws {
+        guard let message = try? AgencyMessage(stored.bytes) else {
+            throw ChainFault("message \(stored.sequence) of \(stored.subject) is damaged")
+        }
+        guard stored.subject == EngineStream.subject(of: message.agency, in: draw) else {
+            throw ChainFault("message \(stored.sequence) of \(stored.subject) is of agency \(message.agency)")
+        }
+        guard agencies.contains(message.agency) else {
+            throw ChainFault("message \(stored.sequence): agency \(message.agency) is not in the draw")
+        }
+        for record in try check.add(message, sequence: stored.sequence) { try append(record) }
+        lastSequence = stored.sequence
+    }
+
+    private mutating func append(_ record: AgencyMessage.Record) throws(LedgerError) {
+        var header = record.header
+        header = RecordHeader(
+            kind: header.kind, count: header.count, agency: header.agency, sequence: header.sequence,
+            time: header.time, firstBetIndex: standings.storedBets, payloadBytes: header.payloadBytes,
+            payloadChecksum: CRC32C.checksum(record.payload.span.bytes))
+        try append(header, record.payload)
+        if let fault = standings.check(header, payload: record.payload.span) {
+            preconditionFailure("a checked record does not follow: \(fault)")
+        }
+    }
+
+    /// Makes the header of a record that belongs to no agency.
+    private static func header(
+        _ kind: RecordHeader.Kind, _ payload: [UInt8], time: UInt64, bets: UInt64
+    ) -> RecordHeader {
+        RecordHeader(
+            kind: kind, count: 0, agency: .none, sequence: 0, time: time, firstBetIndex: bets,
+            payloadBytes: payload.count, payloadChecksum: CRC32C.checksum(payload.span.bytes))
+    }
+
+    private mutating func append(_ header: RecordHeader, _ payload: [UInt8]) throws(LedgerError) {
+        let recordBytes = RecordHeader.byteCount + payload.count
+        if groupBytes + recordBytes > Limits.maxGroupBytes - GroupHeader.byteCount { try commit() }
+        _ = writer.append(header, payload: payload.span.bytes)
+        groupBytes += recordBytes
+        time = max(time, header.time)
+    }
+
+    private mutating func commit() throws(LedgerError) {
+        if groupBytes == 0 { return }
+        try writer.commit(time: time)
+        groupBytes = 0
+    }
+
+    /// The agencies of the draw without an end.
+    package var unfinished: [AgencyID] { check.unfinished(of: agencies) }
+
+    /// Whether every agency has sent its last chunk.
+    package var areAllFinished: Bool { agencies.members.allSatisfy { standings[$0].isFinished } }
+
+    /// Makes everything durable, without a seal.
+    ///
+    /// - Throws: ``LedgerError``.
+    package mutating func finish() throws(LedgerError) { try commit() }
+
+    /// Ends the file with a seal.
+    ///
+    /// - Parameter instant: of an order to close; nil for the time of the newest record.
+    /// - Throws: ``LedgerError``.
+    package mutating func seal(_ reason: SealRecord.Reason, at instant: Instant?) throws(LedgerError) -> SealRecord {
+        var instant = instant ?? Instant(milliseconds: time)
+        // The clocks of nodes differ: a node whose clock is slow may have recorded a chunk after the cut-off.
+        if reason == .cutOff { instant = max(instant, Instant(milliseconds: time + 1)) }
+        let seal = SealRecord(reason, at: instant, of: standings, agencies: agencies)
+        let payload = seal.bytes
+        let header = Self.header(
+            .seal, payload, time: max(time, instant.milliseconds), bets: standings.storedBets)
+        try append(header, payload)
+        try commit()
+        try writer.close(time: time)
+        return seal
+    }
+}

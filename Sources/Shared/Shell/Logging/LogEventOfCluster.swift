@@ -1,0 +1,47 @@
+package import Domain
+private import Logging
+
+// A ledger on several machines.
+
+extension LogEvent {
+    /// A draw's bets are stored in a stream of the cluster.
+    package static func streamOpened(_ name: String) -> LogEvent {
+        LogEvent("open_stream", "success", [("stream", .text(name))])
+    }
+
+    /// The messages of a draw contradict each other: it is not sealed.
+    package static func streamDamaged(_ draw: DrawID, reason: String) -> LogEvent {
+        LogEvent("seal", "fail", [("draw", .text(draw.name)), ("error", .text(reason))], level: .error)
+    }
+
+    /// A frame of an agency must fit one message.
+    package static func clampedByCluster(key: String, from: Int, to: Int) -> LogEvent {
+        LogEvent(
+            "config", "fail",
+            [
+                ("key", .text(key)), ("value", .number(from)), ("used", .number(to)),
+                ("error", .text("the servers of the cluster take no larger messages; see their max_payload")),
+            ], level: .warning)
+    }
+
+    package static func clusterConnected(server: String) -> LogEvent {
+        LogEvent("connect_cluster", "success", [("server", .text(server))])
+    }
+
+    /// Nothing is acknowledged until the next ``clusterConnected(server:)``.
+    package static func clusterLost(reason: String) -> LogEvent {
+        LogEvent("connect_cluster", "fail", [("error", .text(reason))], level: .warning)
+    }
+
+    /// For example a permission that the service lacks.
+    package static func clusterFailed(reason: String) -> LogEvent {
+        LogEvent("use_cluster", "fail", [("error", .text(reason))], level: .error, isRepeatable: true)
+    }
+
+    /// A server that does not answer is not checked.
+    package static func clusterServersSilent(_ answered: Int, of expected: Int) -> LogEvent {
+        LogEvent(
+            "check_cluster", "fail",
+            [("servers", .number(expected)), ("error", .text("only \(answered) servers answer"))], level: .warning)
+    }
+}

@@ -1,0 +1,217 @@
+import Domain
+import Ledger
+import NIOConcurrencyHelpers
+import Platform
+import ReplicatedLedger
+import TestKit
+import Testing
+import WireProtocol
+
+@testable import BetIngest
+
+/// Nodes of a cluster over one engine in memory.
+struct StreamCommitterTests {
+    private static let stream = EngineStream.bets(Samples.draw)
+
+    /// Sends all chunks of an agency through nodes, and begins again elsewhere when a connection ends.
+    ///
+    /// - Parameter each: how many chunks a connection carries.
+    private func send(_ agency: UInt32, chunks: Int, each: Int, to nodes: [StreamFixture]) {
+        var next = 1
+        var turn = Int(agency)
+        while next <= chunks {
+            let link = nodes[turn % nodes.count].join(agency)
+            turn += 1
+            guard let welcome = Int(link.wait().split(separator: " ").last ?? "") else { continue }
+            next = welcome
+            let last = min(chunks, next + each - 1)
+            guard next <= last else { return }
+            for sequence in next...last {
+                link.send(Samples.chunk(agency: Int(agency), sequence: UInt32(sequence), isLast: sequence == chunks))
+            }
+            for index in 1...(last - next + 1) {
+                guard link.wait(index) == "ok \(next)" else { break }
+                next += 1
+            }
+        }
+    }
+
+    @Test("chunks are acknowledged in order, and the sealed ledger has them")
+    func draw() throws {
+        let engine = MemoryEngine()
+        let node = try StreamFixture(engine)
+        defer { node.stop() }
+        for agency in 1...3 as ClosedRange<UInt32> { send(agency, chunks: 5, each: 5, to: [node]) }
+        #expect(node.facts.wait(until: .now + .seconds(30)) { $0.finished.count == 3 ? true : nil } == true)
+        node.committer.seal(.allFinished)
+        let seal = try node.waitForSeal()
+        #expect(seal.bets == 45 && seal.reason == .allFinished && seal.unfinished.isEmpty)
+        let contents = try LedgerContents(reading: StreamFixture.folder.ledger, on: node.disk)
+        #expect(contents.chunkCount == 15 && contents.standings.seal == seal && contents.end.isClosed)
+        #expect(node.committer.snapshot.standings.storedBets == 45)
+    }
+
+    @Test(
+        "agencies that move between nodes while answers get lost: one ledger, the same on each node",
+        arguments: 1...(8 as UInt64))
+    func moves(_ seed: UInt64) throws {
+        let engine = MemoryEngine(seed: seed, faults: .init(all: 0.1))
+        let nodes = try (1...3).map { try StreamFixture(engine, node: $0) }
+        defer { for node in nodes { node.stop() } }
+        for agency in 1...3 as ClosedRange<UInt32> { send(agency, chunks: 12, each: 4, to: nodes) }
+        for node in nodes {
+            // Each learns of the others' agencies by looking.
+            #expect(node.facts.wait(until: .now + .seconds(30)) { $0.finished.count == 3 ? true : nil } == true)
+            node.committer.seal(.allFinished)
+        }
+        let seals = try nodes.map { try $0.waitForSeal() }
+        #expect(seals.allSatisfy { $0.bets == 108 })
+        let ledgers = nodes.map { $0.ledgerBytes() }
+        #expect(ledgers[0] != nil && ledgers.allSatisfy { $0 == ledgers[0] })
+        let contents = try LedgerContents(reading: StreamFixture.folder.ledger, on: nodes[0].disk)
+        for agency in 1...3 as ClosedRange<UInt32> { #expect(contents.standings[AgencyID(agency)].storedBets == 36) }
+    }
+
+    @Test("a second connection of an agency takes over, on the same node and on another one")
+    func takeOver() throws {
+        let engine = MemoryEngine()
+        let nodes = try (1...2).map { try StreamFixture(engine, node: $0) }
+        defer { for node in nodes { node.stop() } }
+        let first = nodes[0].join(1)
+        #expect(first.wait() == "welcome 1")
+        first.send(Samples.chunk(agency: 1, sequence: 1))
+        #expect(first.wait(1) == "ok 1")
+        let second = nodes[0].join(1)
+        #expect(second.wait() == "welcome 2")
+        #expect(first.wait(2) == "error superseded")
+        let third = nodes[1].join(1)
+        #expect(third.wait() == "welcome 2")
+        second.send(Samples.chunk(agency: 1, sequence: 2))
+        #expect(second.wait(1) == "error superseded")
+        third.send(Samples.chunk(agency: 1, sequence: 2))
+        #expect(third.wait(1) == "ok 2")
+    }
+
+    @Test(
+        "a repeated chunk gets its answer again, another one under its sequence a conflict, a gap ends the connection")
+    func repetitions() throws {
+        let engine = MemoryEngine()
+        let node = try StreamFixture(engine)
+        defer { node.stop() }
+        let link = node.join(1)
+        for sequence in 1...9 as ClosedRange<UInt32> {
+            link.send(Samples.chunk(agency: 1, sequence: sequence))
+            #expect(link.wait(Int(sequence)) == "ok \(sequence)")
+        }
+        link.send(Samples.chunk(agency: 1, sequence: 4))
+        link.send(Samples.chunk(agency: 2, sequence: 7))
+        link.send(Samples.chunk(agency: 1, sequence: 10))
+        #expect(link.wait(10) == "ok 4")
+        #expect(link.wait(11) == "no 7 conflict")
+        #expect(link.wait(12) == "ok 10")
+        link.send(Samples.chunk(agency: 1, sequence: 12))
+        #expect(link.wait(13) == "error sequenceGap")
+    }
+
+    @Test("a rejected chunk is recorded and rejected again, also by another node")
+    func rejections() throws {
+        let engine = MemoryEngine()
+        let nodes = try (1...2).map { try StreamFixture(engine, node: $0) }
+        defer { for node in nodes { node.stop() } }
+        let link = nodes[0].join(1)
+        let chunk = Samples.chunk(agency: 1, sequence: 1)
+        link.send(chunk, fault: .noBets)
+        let answer = link.wait(1)
+        #expect(answer.hasPrefix("no 1 "))
+        let other = nodes[1].join(1)
+        #expect(other.wait() == "welcome 2")
+        other.send(chunk, fault: .noBets)
+        #expect(other.wait(1) == answer)
+    }
+
+    @Test("at the cut-off every node ends the agencies for the same reason; later chunks are late and listed")
+    func cutOff() throws {
+        let time = NIOLockedValueBox(StreamFixture.time)
+        let cutOff = Instant(milliseconds: StreamFixture.time + 1000)
+        let engine = MemoryEngine()
+        let nodes = try (1...2).map {
+            try StreamFixture(engine, node: $0, cutOff: cutOff, clock: { time.withLockedValue { $0 } })
+        }
+        defer { for node in nodes { node.stop() } }
+        let link = nodes[0].join(1)
+        link.send(Samples.chunk(agency: 1, sequence: 1))
+        #expect(link.wait(1) == "ok 1")
+        send(2, chunks: 3, each: 3, to: nodes)
+        time.withLockedValue { $0 += 1000 }
+        link.send(Samples.chunk(agency: 1, sequence: 2))
+        #expect(link.wait(2) == "no 2 drawClosed")
+        #expect(nodes[0].facts.withLock { $0.late } == [AgencyID(1)])
+        // The clock of the other node says so too.
+        nodes[1].committer.seal(.cutOff)
+        let seals = try nodes.map { try $0.waitForSeal() }
+        #expect(seals[0] == seals[1] && seals[0].reason == .cutOff && seals[0].instant == cutOff)
+        #expect(seals[0].unfinished == [AgencyID(1)] && seals[0].absent == [AgencyID(3)] && seals[0].bets == 12)
+        #expect(nodes[0].ledgerBytes() == nodes[1].ledgerBytes())
+        // The agency is told again, by any node.
+        let again = nodes[1].join(1)
+        #expect(again.wait() == "welcome 2")
+        again.send(Samples.chunk(agency: 1, sequence: 1))
+        again.send(Samples.chunk(agency: 1, sequence: 2))
+        #expect(again.wait(1) == "ok 1" && again.wait(2) == "no 2 drawClosed")
+    }
+
+    @Test("a moved cut-off holds on every node, and cannot be moved once the draw is closed")
+    func movedCutOff() throws {
+        let time = NIOLockedValueBox(StreamFixture.time)
+        let cutOff = Instant(milliseconds: StreamFixture.time + 1000)
+        let later = Instant(milliseconds: StreamFixture.time + 5000)
+        let engine = MemoryEngine()
+        let nodes = try (1...2).map {
+            try StreamFixture(engine, node: $0, cutOff: cutOff, clock: { time.withLockedValue { $0 } })
+        }
+        defer { for node in nodes { node.stop() } }
+        #expect(nodes[0].committer.moveCutOff(to: later, by: "ana"))
+        time.withLockedValue { $0 += 2000 }
+        // The other node has not heard of it and tries to close: the stored version stops it.
+        nodes[1].committer.seal(.cutOff)
+        let link = nodes[1].join(1)
+        #expect(link.wait() == "welcome 1")
+        link.send(Samples.chunk(agency: 1, sequence: 1))
+        #expect(link.wait(1) == "ok 1")
+        #expect(nodes[1].committer.cutOff == later)
+        time.withLockedValue { $0 += 4000 }
+        for node in nodes { node.committer.seal(.cutOff) }
+        #expect(try nodes[0].waitForSeal() == (try nodes[1].waitForSeal()))
+        #expect(!nodes[0].committer.moveCutOff(to: Instant(milliseconds: later.milliseconds + 9000), by: "ana"))
+    }
+
+    @Test("a stream that lacks a message is not sealed, and the damage is reported")
+    func damage() throws {
+        let engine = MemoryEngine()
+        let node = try StreamFixture(engine)
+        defer { node.stop() }
+        for agency in 1...3 as ClosedRange<UInt32> { send(agency, chunks: 5, each: 2, to: [node]) }
+        #expect(node.facts.wait(until: .now + .seconds(30)) { $0.finished.count == 3 ? true : nil } == true)
+        engine.lose(3, of: Self.stream)
+        node.committer.seal(.allFinished)
+        let damage = node.facts.wait(until: .now + .seconds(30)) { $0.damage.first }
+        #expect(damage?.contains("the stream lacks messages after 3") == true, "\(damage ?? "")")
+        #expect(node.facts.withLock { $0.seal } == nil)
+    }
+
+    @Test("a node that starts after the others have sealed seals the same ledger")
+    func restart() throws {
+        let engine = MemoryEngine()
+        let first = try StreamFixture(engine, node: 1)
+        for agency in 1...3 as ClosedRange<UInt32> { send(agency, chunks: 3, each: 3, to: [first]) }
+        first.committer.seal(.allFinished)
+        _ = try first.waitForSeal()
+        first.stop()
+        let second = try StreamFixture(engine, node: 2)
+        defer { second.stop() }
+        #expect(second.facts.wait(until: .now + .seconds(30)) { $0.finished.count == 3 ? true : nil } == true)
+        second.committer.seal(.allFinished)
+        _ = try second.waitForSeal()
+        #expect(first.ledgerBytes() == second.ledgerBytes())
+    }
+}

@@ -1,0 +1,217 @@
+import Foundation
+import Glibc
+import Platform
+import TestKit
+import Testing
+
+/// Three real NATS servers, as `scripts/cluster` starts them, in a folder of the test's own.
+final class RealCluster: Sendable {
+    /// The programs must have been built with the trait `JetStream`: `make check-cluster` says so.
+    static let isBuilt: ConditionTrait = .enabled(
+        if: ProcessInfo.processInfo.environment["CLUSTER"] == "1", "skipped: make check-cluster runs it")
+    /// `make faults-cluster` runs every fault 20 times.
+    static let isFull = ProcessInfo.processInfo.environment["FAULTS"] == "full"
+
+    let folder: TemporaryFolder
+    let port: Int
+
+    /// The mounted disk of a server, if it has one of its own.
+    private let disk: String?
+
+    /// - Parameter limitedServer: a server whose disk is small and can be filled or made read-only; needs root.
+    init(limitedServer: Int? = nil) throws {
+        folder = try TemporaryFolder()
+        port = Int.random(in: 2000..<3000) * 10
+        disk = limitedServer.map { [folder] in "\(folder.path)/cluster/data-\($0)" }
+        if let disk { try shell("mkdir -p '\(disk)' && mount -t tmpfs -o size=96m none '\(disk)'") }
+        try run("up")
+    }
+
+    deinit {
+        _ = try? run("down")
+        if let disk { _ = try? shell("umount '\(disk)'") }
+    }
+
+    private func shell(_ command: String) throws {
+        let script = try ShellScript(command, in: folder)
+        if script.code != 0 { throw Failure("\(command): \(script)") }
+    }
+
+    /// Fills the limited server's disk to the last byte.
+    func fillDisk() throws { _ = try? shell("dd if=/dev/zero of='\(disk ?? "")/filler' bs=64k 2>/dev/null") }
+
+    func freeDisk() throws { try shell("rm '\(disk ?? "")/filler'") }
+
+    /// Remounts the limited server's disk.
+    ///
+    /// - Parameter mode: `ro` or `rw`.
+    func setDisk(_ mode: String) throws { try shell("mount -o remount,\(mode) '\(disk ?? "")'") }
+
+    /// Runs a command of `scripts/cluster`.
+    @discardableResult
+    func run(_ command: String) throws -> String {
+        let script = try ShellScript(
+            "\(Repository.root)/scripts/cluster \(command)", in: folder,
+            environment: [
+                "PROGRAMS": TestProgram.folder, "CLUSTER_FOLDER": folder.path + "/cluster", "CLUSTER_PORT": "\(port)",
+            ], seconds: 60)
+        if script.code != 0 { throw Failure("scripts/cluster \(command): \(script)") }
+        return script.output
+    }
+
+    struct Failure: Error, CustomStringConvertible {
+        var description: String
+
+        init(_ description: String) { self.description = description }
+    }
+
+    /// The settings of a service that uses the cluster as a user.
+    func settings(_ user: String, replicas: Int = 3) -> [String] {
+        let pki = folder.path + "/cluster/pki"
+        let servers = (0..<3).map { "127.0.0.1:\(port + $0)" }.joined(separator: ",")
+        return [
+            "ledger.kind=jetstream", "ledger.servers=\(servers)", "ledger.replicas=\(replicas)",
+            "ledger.tls.roots=\(pki)/root.pem", "ledger.tls.certificate=\(pki)/\(user).pem",
+            "ledger.tls.key=\(pki)/\(user).key",
+        ]
+    }
+
+    /// The number of the server that leads a stream; nil during an election.
+    func leader(of stream: String) -> Int? {
+        for number in 1...3 {
+            guard let info = status(of: number, "/jsz?streams=1&accounts=1"),
+                let name = info.firstMatch(
+                    of: #/"name": ?"\#(stream)".*?"leader": ?"quiniela-(\d)"/#.dotMatchesNewlines())
+            else { continue }
+            return Int(name.1)
+        }
+        return nil
+    }
+
+    /// The answer of a server's monitoring port; nil without one.
+    private func status(of server: Int, _ path: String) -> String? {
+        let script = try? ShellScript(
+            "curl --silent --max-time 2 'http://127.0.0.1:\(port + server + 2)\(path)'", in: folder)
+        return script.flatMap { $0.code == 0 ? $0.output : nil }
+    }
+
+    /// Waits until every server is healthy.
+    func waitUntilHealthy(seconds: Int = 90) throws {
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        while true {
+            let status = try run("status")
+            if status.split(separator: "\n").count(where: { $0.contains("healthy, leader quiniela-") }) == 3 { return }
+            guard ContinuousClock.now < deadline else { throw Failure("the servers are not healthy:\n\(status)") }
+            _ = Monitor(()).wait(until: .now + .milliseconds(200)) { _ -> Void? in nil }
+        }
+    }
+}
+
+/// The nodes, a winners-service and the agencies of one draw on a cluster.
+final class ClusterDraw {
+    let cluster: RealCluster
+    let draw: String
+    let folder: String
+    let agencies: Int
+    private let settings: [String]
+    private(set) var nodes: [TestProgram] = []
+    private(set) var addresses: [Endpoint] = []
+    private(set) var winners: TestProgram
+    let winnersAddress: Endpoint
+
+    init(_ cluster: RealCluster, _ draw: String, nodes count: Int = 3, agencies: Int, settings: [String] = []) throws {
+        self.cluster = cluster
+        self.draw = draw
+        self.agencies = agencies
+        self.settings = ["draw.id=\(draw)", "log.level=WARNING"] + settings
+        folder = cluster.folder.path + "/" + draw
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        winners = try TestProgram.start(
+            .winners, data: folder + "/winners", agencies: agencies,
+            settings: ["draw.id=\(draw)"] + cluster.settings("winners"), in: folder)
+        winnersAddress = try winners.waitForAddress()
+        for number in 0..<count {
+            nodes.append(try node(number, listen: "127.0.0.1:0"))
+        }
+        addresses = try nodes.map { try $0.waitForAddress() }
+    }
+
+    func data(_ node: Int) -> String { folder + "/node-\(node)" }
+
+    private func node(_ number: Int, listen: String) throws -> TestProgram {
+        try TestProgram.start(
+            .ingest, data: data(number), agencies: agencies, listen: listen,
+            settings: settings.filter { $0 != "log.level=WARNING" } + cluster.settings("ingest"), in: folder)
+    }
+
+    /// Kills a node and starts it again on its port.
+    func restart(_ number: Int) throws {
+        nodes[number].signal(SIGKILL)
+        _ = try nodes[number].waitForExit()
+        nodes[number] = try node(number, listen: "\(addresses[number])")
+    }
+
+    /// Starts an agency, which goes from node to node.
+    func agency(_ id: Int, file: String, settings: [String] = []) throws -> TestProgram {
+        let first = id % addresses.count
+        let order = (addresses[first...] + addresses[..<first]).map(\.description).joined(separator: ",")
+        let all =
+            [
+                "draw.id=\(draw)", "ingest.addresses=\(order)", "winners.address=\(winnersAddress)",
+                "retry.maxMilliseconds=500",
+            ]
+            + settings
+        return try TestProgram(
+            "agency", ["--id", "\(id)", "--file", file, "--output", "json"] + all.flatMap { ["--set", $0] }, in: folder)
+    }
+
+    func command(_ name: String, node: Int) throws -> String {
+        let program = try TestProgram(
+            "bet-ingest", [name, "--data", data(node), "--set", "draw.id=\(draw)", "--set", "agencies=\(agencies)"],
+            in: folder)
+        let code = try program.waitForExit()
+        if code != 0 { throw RealCluster.Failure("bet-ingest \(name): \(code)\n\(program.log)") }
+        return program.standardOutput
+    }
+
+    func stop() throws {
+        for program in nodes + [winners] {
+            program.signal(SIGCONT)
+            program.signal(SIGTERM)
+        }
+        for program in nodes + [winners] { _ = try program.waitForExit() }
+    }
+}
+
+/// The rows that agencies have sent, compared with those that a ledger has.
+struct Audit: CustomStringConvertible {
+    var acknowledged = 0
+    var stored = 0
+    var lost = 0
+    var twice = 0
+
+    /// Compares the files of agencies 1, 2, 3 … with the export of a ledger.
+    ///
+    /// - Parameter acknowledged: what the agencies say.
+    init(files: [String], export: String, acknowledged: Int) throws {
+        self.acknowledged = acknowledged
+        var rows: [Substring: Int] = [:]
+        for row in export.split(whereSeparator: \.isNewline) {
+            rows[row, default: 0] += 1
+            stored += 1
+        }
+        for (index, file) in files.enumerated() {
+            for line in try String(contentsOfFile: file, encoding: .utf8).split(whereSeparator: \.isNewline) {
+                let row = Substring("\(index + 1),\(line)")
+                if let count = rows[row] {
+                    rows[row] = count == 1 ? nil : count - 1
+                } else {
+                    lost += 1
+                }
+            }
+        }
+        twice = rows.values.reduce(0, +)
+    }
+
+    var description: String { "\(acknowledged) acknowledged, \(stored) stored, \(lost) lost, \(twice) twice" }
+}

@@ -1,0 +1,124 @@
+private import NIOConcurrencyHelpers
+package import ReplicatedLedger
+
+/// A replicated log in memory, which answers at once, or loses answers and reads old states as its dice say.
+///
+/// Isolation: any thread.
+package final class MemoryEngine: LedgerEngine {
+    /// How often something goes wrong, from 0 to 1.
+    package struct Faults: Sendable {
+        /// The outcome of a publish that is stored gets lost.
+        package var lostOutcome = 0.0
+        /// A publish gets lost.
+        package var lostPublish = 0.0
+        /// A read or a count is not answered.
+        package var lostRead = 0.0
+        /// A read of the last message returns the one before.
+        package var oldRead = 0.0
+
+        package init() {}
+
+        package init(all probability: Double) {
+            (lostOutcome, lostPublish, lostRead, oldRead) = (probability, probability, probability, probability)
+        }
+    }
+
+    private struct State: Sendable {
+        var streams: [String: [StoredMessage]] = [:]
+        var dice: SeededGenerator
+        var made: Set<EngineStream> = []
+    }
+
+    private let state: NIOLockedValueBox<State>
+    private let faults: NIOLockedValueBox<Faults>
+
+    package init(seed: UInt64 = 1, faults: Faults = Faults()) {
+        state = NIOLockedValueBox(State(dice: SeededGenerator(seed: seed)))
+        self.faults = NIOLockedValueBox(faults)
+    }
+
+    package func setFaults(_ faults: Faults) { self.faults.withLockedValue { $0 = faults } }
+
+    /// The messages of a stream.
+    package func messages(of stream: EngineStream) -> [StoredMessage] {
+        state.withLockedValue { $0.streams[stream.name] ?? [] }
+    }
+
+    /// Loses a stored message.
+    package func lose(_ index: Int, of stream: EngineStream) {
+        state.withLockedValue { _ = $0.streams[stream.name]?.remove(at: index) }
+    }
+
+    package func publish(
+        _ bytes: [UInt8], to subject: String, after sequence: UInt64,
+        then: @escaping @Sendable (PublishOutcome) -> Void
+    ) {
+        let stream = subject.hasPrefix("$KV.") ? EngineStream.documents.name : Self.bets(subject)
+        let faults = faults.withLockedValue { $0 }
+        let outcome = state.withLockedValue { state -> PublishOutcome in
+            if state.dice.happens(faults.lostPublish) { return .unknown }
+            let messages = state.streams[stream] ?? []
+            guard messages.last(where: { $0.subject == subject })?.sequence ?? 0 == sequence else { return .conflict }
+            let next = (messages.last?.sequence ?? 0) + 1
+            state.streams[stream, default: []].append(StoredMessage(sequence: next, subject: subject, bytes: bytes))
+            return state.dice.happens(faults.lostOutcome) ? .unknown : .stored(sequence: next)
+        }
+        then(outcome)
+    }
+
+    package func read(
+        _ position: ReadPosition, in stream: EngineStream, then: @escaping @Sendable (ReadOutcome) -> Void
+    ) {
+        let faults = faults.withLockedValue { $0 }
+        let outcome = state.withLockedValue { state -> ReadOutcome in
+            if state.dice.happens(faults.lostRead) { return .unknown }
+            let messages = state.streams[stream.name] ?? []
+            let found: StoredMessage?
+            switch position {
+            case .last(let subject):
+                let own = messages.filter { $0.subject == subject }
+                let isOld = own.count > 1 && state.dice.happens(faults.oldRead)
+                found = isOld ? own[own.count - 2] : own.last
+            case .next(let subject, let sequence):
+                let isAny = subject.hasSuffix(">") || subject.hasSuffix("*")
+                found = messages.first { $0.sequence >= sequence && (isAny || $0.subject == subject) }
+            }
+            return found.map { .message($0) } ?? .none
+        }
+        then(outcome)
+    }
+
+    package func readNext(
+        from sequence: UInt64, in stream: EngineStream,
+        then: @escaping @Sendable (Result<[StoredMessage], EngineUnavailable>) -> Void
+    ) {
+        then(.success(Array(messages(of: stream).filter { $0.sequence >= sequence }.prefix(100))))
+    }
+
+    package func count(
+        _ stream: EngineStream, then: @escaping @Sendable (Result<StreamCounts, EngineUnavailable>) -> Void
+    ) {
+        let all = messages(of: stream)
+        var counts: [String: Int] = [:]
+        for message in all { counts[message.subject, default: 0] += 1 }
+        then(.success(StreamCounts(lastSequence: all.last?.sequence ?? 0, messages: counts)))
+    }
+
+    package func make(_ stream: EngineStream) { state.withLockedValue { _ = $0.made.insert(stream) } }
+
+    package func servers() -> [EngineServer] {
+        [EngineServer(name: "memory", version: "2.15.1", syncsAlways: true, clusterSize: 3, maxPayload: 1 << 20)]
+    }
+
+    package func replicas(of _: EngineStream) -> StreamReplicas { StreamReplicas(leader: "memory", followers: []) }
+
+    private static func bets(_ subject: String) -> String {
+        "QUINIELA_" + subject.split(separator: ".").dropFirst().dropLast().joined(separator: ".")
+    }
+}
+
+extension SeededGenerator {
+    fileprivate mutating func happens(_ probability: Double) -> Bool {
+        probability > 0 && Double.random(in: 0..<1, using: &self) < probability
+    }
+}
