@@ -138,7 +138,8 @@ let package = Package(
         .room(
             "Control",
             [
-                "Domain", "Identity", "Ledger", "Monitoring", "Platform", "Storage", "TLS", .nioCore, .nioPosix,
+                "Domain", "Identity", "Ledger", "Monitoring", "Platform", "ReplicatedLedger", "Storage", "TLS",
+                .nioCore, .nioPosix,
             ]),
         .executableTarget(
             name: "BetIngest",

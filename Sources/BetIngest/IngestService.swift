@@ -74,7 +74,7 @@ struct IngestService {
         } catch is EngineDocuments.Stopped {
             return log(.stopRequested(by: inbox.stopSignal ?? ""))
         }
-        let threads = node?.start() ?? []
+        let threads = node?.start(core.desk.draws) ?? []
         defer {
             node?.stop()
             for thread in threads { thread.join() }
@@ -118,7 +118,8 @@ struct IngestService {
         let metrics = IngestMetrics(
             core: core, tls: tls, program: program, data: folder.data.path, disk: disk,
             steps: { drawClock.stepCount }, lostLines: { [log] in log.lostLines },
-            isStopping: { [inbox] in inbox.isStopping })
+            isStopping: { [inbox] in inbox.isStopping },
+            cluster: { [node] in node?.current(core.figures.totals) })
         let desk = ControlDesk(
             draws: core.desk.draws, gate: gate, tls: tls, inbox: inbox, clock: clock, metrics: metrics)
         do {

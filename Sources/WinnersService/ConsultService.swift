@@ -63,6 +63,7 @@ struct ConsultService {
             listeners.append(listener)
             log(.acceptConnections(port: name, address: listener.address))
         }
+        if configuration.cluster != nil { try disk.makeFolder(configuration.folder.path) }
         let results = configuration.cluster.map { ClusterResults(configuration, $0, on: disk, log: log) }
         let thread = results.map { results in NamedThread("results") { results.run() } }
         defer {

@@ -55,9 +55,9 @@ final class SimulatedCluster {
 
     /// An operation of the engine that has not happened yet, for a node's process.
     private enum Operation {
-        case publish(AgencyMessage, after: UInt64, node: Int, life: Int)
+        case publish(AgencyMessage, after: UInt64, attempt: UInt64, node: Int, life: Int)
         /// The outcome of a publish, in flight.
-        case outcome(PublishOutcome, AgencyID, node: Int, life: Int)
+        case outcome(PublishOutcome, AgencyID, attempt: UInt64, node: Int, life: Int)
         case read(AgencyID, node: Int, life: Int)
         case compare(SubjectWriter.Chunk, AgencyID, connection: UInt64)
     }
@@ -251,12 +251,13 @@ final class SimulatedCluster {
         let life = nodes[node].life
         for output in outputs {
             switch output {
-            case .publish(let bytes, let expected):
+            case .publish(let bytes, let expected, let attempt):
                 guard let message = try? AgencyMessage(bytes) else {
                     violation = "a node published bytes that are not a message"
                     return
                 }
-                operations.append(.publish(message, after: expected, node: node, life: life))
+                operations.append(
+                    .publish(message, after: expected, attempt: attempt, node: node, life: life))
             case .readLast: operations.append(.read(agency, node: node, life: life))
             case .compare(let connection, let chunk):
                 operations.append(.compare(chunk, agency, connection: connection))
@@ -275,25 +276,32 @@ final class SimulatedCluster {
         guard let index = operations.indices.randomElement(using: &dice) else { return }
         let operation = operations.remove(at: index)
         switch operation {
-        case .publish(let message, let expected, let node, let life):
+        case .publish(let message, let expected, let attempt, let node, let life):
             let agency = message.agency
+            func report(_ outcome: PublishOutcome) {
+                operations.append(.outcome(outcome, agency, attempt: attempt, node: node, life: life))
+            }
             switch Int.random(in: 0..<20, using: &dice) {
             case 0:  // The node gives up, and the engine stores it later.
-                operations.append(.publish(message, after: expected, node: node, life: -1))
-                operations.append(.outcome(.unknown, agency, node: node, life: life))
+                operations.append(.publish(message, after: expected, attempt: attempt, node: node, life: -1))
+                report(.unknown)
+            case 3:  // Its outcome arrives twice, the second time as given up or much later.
+                let outcome = engine.publish(message, after: expected)
+                report(outcome)
+                report(dice.happens(0.5) ? .unknown : outcome)
             case 1:  // It never arrives.
-                operations.append(.outcome(.unknown, agency, node: node, life: life))
+                report(.unknown)
             case 2:  // Its outcome is lost.
                 _ = engine.publish(message, after: expected)
-                operations.append(.outcome(.unknown, agency, node: node, life: life))
+                report(.unknown)
             default:
                 let outcome = engine.publish(message, after: expected)
-                operations.append(.outcome(outcome, agency, node: node, life: life))
+                report(outcome)
             }
-        case .outcome(let outcome, let agency, let node, let life):
+        case .outcome(let outcome, let agency, let attempt, let node, let life):
             guard life == nodes[node].life else { return }
             guard nodes[node].pausedSteps == 0 else { return operations.append(operation) }
-            feed(node, agency) { $0.published(outcome, at: Self.time) }
+            feed(node, agency) { $0.published(outcome, of: attempt, at: Self.time) }
         case .read(let agency, let node, let life):
             guard life == nodes[node].life else { return }
             guard nodes[node].pausedSteps == 0 else { return operations.append(operation) }

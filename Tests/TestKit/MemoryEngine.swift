@@ -15,11 +15,14 @@ package final class MemoryEngine: LedgerEngine {
         package var lostRead = 0.0
         /// A read of the last message returns the one before.
         package var oldRead = 0.0
+        /// The outcome of a publish is reported twice, the second time as unknown.
+        package var repeatedOutcome = 0.0
 
         package init() {}
 
         package init(all probability: Double) {
             (lostOutcome, lostPublish, lostRead, oldRead) = (probability, probability, probability, probability)
+            repeatedOutcome = probability
         }
     }
 
@@ -64,6 +67,7 @@ package final class MemoryEngine: LedgerEngine {
             return state.dice.happens(faults.lostOutcome) ? .unknown : .stored(sequence: next)
         }
         then(outcome)
+        if state.withLockedValue({ $0.dice.happens(faults.repeatedOutcome) }) { then(.unknown) }
     }
 
     package func read(

@@ -1,4 +1,6 @@
+import Control
 import Domain
+import Foundation
 import LedgerOnJetStream
 import NIOConcurrencyHelpers
 import Platform
@@ -11,25 +13,23 @@ import Shell
 ///
 /// Isolation: any thread; the main thread makes and stops it.
 final class NodeCluster: Sendable {
-    /// The servers as they were when they last answered.
-    struct Status: Equatable, Sendable {
-        var servers: [EngineServer] = []
-        var server: String?
-        var reconnections = 0
-        var rejections = 0
-    }
-
     let cluster: DrawCluster
     /// The largest frame of an agency that fits one message.
     let maxFrameBytes: Int
     private let configuration: ServiceConfiguration.Cluster
+    /// Where agencies reach this node.
+    private let address: String
     private let inbox: MainInbox
     private let log: EventLog
-    private let status: NIOLockedValueBox<Status>
+    private let status: NIOLockedValueBox<ClusterStatus>
     private let isStopping = Monitor(false)
 
     /// The size of a message without its records, and to spare.
     private static let overheadBytes = 4096
+    /// Not the name of a draw.
+    private static let nodesKey = "=nodes."
+    /// The time after which a node that says nothing does not run.
+    private static let nodeMilliseconds: UInt64 = 60_000
     private static let checkInterval = Duration.seconds(15)
     private static let followInterval = Duration.milliseconds(50)
 
@@ -37,13 +37,14 @@ final class NodeCluster: Sendable {
     ///
     /// - Throws: ``ConfigurationError`` for servers that cannot keep what an acknowledgement promises;
     ///   ``EngineUnavailable``.
-    init(_ configuration: ServiceConfiguration.Cluster, name: String, inbox: MainInbox, log: EventLog) throws {
+    init(_ configuration: ServiceConfiguration.Cluster, address: String, inbox: MainInbox, log: EventLog) throws {
         self.configuration = configuration
+        self.address = address
         self.inbox = inbox
         self.log = log
-        let status = NIOLockedValueBox(Status())
+        let status = NIOLockedValueBox(ClusterStatus())
         self.status = status
-        let (engine, maxPayload) = try JetStreamLedger.connect(configuration, name: name) { event in
+        let (engine, maxPayload) = try JetStreamLedger.connect(configuration, name: "bet-ingest \(address)") { event in
             switch event {
             case .connected(let server):
                 status.withLockedValue { status in
@@ -69,13 +70,21 @@ final class NodeCluster: Sendable {
         }
     }
 
-    var current: Status { status.withLockedValue { $0 } }
+    /// The cluster as it was when it was last asked, with the figures of all committers.
+    func current(_ totals: IngestFigures.Totals) -> ClusterStatus {
+        var current = status.withLockedValue { $0 }
+        current.unknown = totals.unknown
+        current.conflicts = totals.conflicts
+        let now = SystemCall.unixMilliseconds()
+        current.nodes = current.nodes.filter { $0.time + Self.nodeMilliseconds > now }
+        return current
+    }
 
     /// Starts the threads.
-    func start() -> [NamedThread] {
+    func start(_ draws: OpenDraws) -> [NamedThread] {
         [
             NamedThread("documents") { [self] in followDocuments() },
-            NamedThread("cluster-check") { [self] in checkServers() },
+            NamedThread("cluster-check") { [self] in watchServers(draws) },
         ]
     }
 
@@ -92,20 +101,46 @@ final class NodeCluster: Sendable {
         let servers = cluster.engine.servers()
         let size = servers.map(\.clusterSize).max() ?? 0
         let isNew = status.withLockedValue { status in
-            defer { status.servers = servers }
+            defer {
+                status.servers = servers
+                if size > 0 { status.expectedServers = size }
+            }
             return status.servers.count != servers.count
         }
         if isNew, servers.count < size { log(.clusterServersSilent(servers.count, of: size)) }
         return servers.fault(replicas: configuration.replicas)
     }
 
-    private func checkServers() {
-        while !waits(Self.checkInterval) {
+    /// The body of the thread that asks the servers, and tells the other nodes that this one runs.
+    private func watchServers(_ draws: OpenDraws) {
+        var sequence: UInt64?
+        repeat {
+            let streams = [EngineStream.documents] + draws.all.filter { $0.stream != nil }.map { .bets($0.id) }
+            var replicas: [String: StreamReplicas] = [:]
+            for stream in streams { replicas[stream.name] = try? cluster.engine.replicas(of: stream) }
+            status.withLockedValue { [replicas] in $0.streams = replicas }
+            sequence = announce(after: sequence)
             // While the connection is lost, nobody answers, and the configuration is not to blame.
-            guard current.server != nil, let fault = check(), !current.servers.isEmpty else { continue }
+            guard status.withLockedValue({ $0.server }) != nil, let fault = check(),
+                !status.withLockedValue({ $0.servers }).isEmpty
+            else { continue }
             status.withLockedValue { $0.rejections += 1 }
             inbox.post(.rejected(ConfigurationError([fault])))
-        }
+        } while !waits(Self.checkInterval)
+    }
+
+    /// Says that this node runs.
+    ///
+    /// - Parameter sequence: of the document that says so; nil if it is not known.
+    /// - Returns: its new sequence.
+    private func announce(after sequence: UInt64?) -> UInt64? {
+        let node = ClusterStatus.Node(
+            address: address, version: ProgramVersion.text, time: SystemCall.unixMilliseconds())
+        let key = Self.nodesKey + String(cluster.node, radix: 16)
+        guard let bytes = try? JSONEncoder().encode(node),
+            (try? cluster.documents.replace(key, Array(bytes), after: sequence ?? 0)) == true
+        else { return nil }
+        return (try? cluster.documents.read(key))??.sequence
     }
 
     private func followDocuments() {
@@ -116,9 +151,20 @@ final class NodeCluster: Sendable {
                 continue
             }
             last = stored.sequence
-            if let (draw, name) = EngineDocuments.document(ofSubject: stored.subject) {
+            if stored.subject.hasPrefix(EngineStream.subject(ofDocument: Self.nodesKey)) {
+                take(node: stored.bytes)
+            } else if let (draw, name) = EngineDocuments.document(ofSubject: stored.subject) {
                 inbox.post(.document(draw, name: name, bytes: stored.bytes))
             }
+        }
+    }
+
+    private func take(node bytes: [UInt8]) {
+        guard let node = try? JSONDecoder().decode(ClusterStatus.Node.self, from: Data(bytes)) else { return }
+        status.withLockedValue { status in
+            status.nodes.removeAll { $0.address == node.address }
+            status.nodes.append(node)
+            status.nodes.sort { $0.address < $1.address }
         }
     }
 

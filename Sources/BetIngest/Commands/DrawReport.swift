@@ -136,7 +136,8 @@ extension DrawStatus {
         if summary.state == .sealed { line += ": its number is awaited (bet-ingest draw number \(summary.draw))" }
         if let reason = summary.voidReason { line += ": \(reason)" }
         if clockSteps > 0 { line += "; the server's clock was set \(clockSteps) times" }
-        let lines = ["\(line) (\(from))"] + (roster?.lines ?? []) + (tls?.lines ?? []) + [table]
+        let lines =
+            ["\(line) (\(from))"] + (roster?.lines ?? []) + (tls?.lines ?? []) + (cluster?.lines ?? []) + [table]
         return lines.joined(separator: "\n")
     }
 

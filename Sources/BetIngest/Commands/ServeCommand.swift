@@ -52,7 +52,7 @@ struct ServeCommand: ParsableCommand {
             // With a roster, SIGHUP asks to read it again; the clock does, at most a quarter of a second after a change.
             StopSignals.watch(ignoresHangUp: gate.hasRoster) { inbox.post(.stop($0)) }
             let node = try configuration.cluster.map {
-                try NodeCluster($0, name: "bet-ingest \(configuration.ingest.listen)", inbox: inbox, log: log)
+                try NodeCluster($0, address: "\(configuration.ingest.listen)", inbox: inbox, log: log)
             }
             if let node, node.maxFrameBytes < configuration.ingest.maxFrameBytes {
                 log(

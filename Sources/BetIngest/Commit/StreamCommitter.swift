@@ -17,7 +17,7 @@ import Storage
 final class StreamCommitter: DrawCommitter {
     enum Input: Sendable {
         case request(Request, any Requester)
-        case published(AgencyID, PublishOutcome)
+        case published(AgencyID, attempt: UInt64, PublishOutcome)
         /// The last message, for the agency's writer.
         case read(AgencyID, ReadOutcome)
         /// A message that may have a repeated chunk.

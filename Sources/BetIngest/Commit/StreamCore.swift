@@ -21,7 +21,7 @@ struct StreamCore {
     /// Something that the engine could not answer, to be tried again.
     private enum Retry {
         /// Decide again: the outcome of the agency's message is unknown.
-        case publish(AgencyID)
+        case publish(AgencyID, UInt64)
         case readLast(AgencyID)
         case search(AgencyID)
         case count
@@ -95,7 +95,7 @@ struct StreamCore {
     mutating func handle(_ input: Input) {
         switch input {
         case .request(let request, let requester): handle(request, requester)
-        case .published(let agency, let outcome): didPublish(agency, outcome)
+        case .published(let agency, let attempt, let outcome): didPublish(agency, attempt, outcome)
         case .read(let agency, let outcome): didRead(agency, outcome)
         case .found(let agency, let outcome): didFind(agency, outcome)
         case .counted(let counts): didCount(counts)
@@ -197,9 +197,11 @@ struct StreamCore {
     private mutating func perform(_ output: SubjectWriter.Output, _ agency: AgencyID) {
         let subject = EngineStream.subject(of: agency, in: draw)
         switch output {
-        case .publish(let bytes, let expected):
+        case .publish(let bytes, let expected, let attempt):
             publishedAt[agency] = (monotonic, bytes.count)
-            cluster.engine.publish(bytes, to: subject, after: expected) { [post] in post(.published(agency, $0)) }
+            cluster.engine.publish(bytes, to: subject, after: expected) { [post] in
+                post(.published(agency, attempt: attempt, $0))
+            }
         case .readLast:
             cluster.engine.read(.last(subject: subject), in: .bets(draw)) { [post] in post(.read(agency, $0)) }
         case .compare(let connection, let chunk): compare(chunk.sequence, of: agency, connection)
@@ -268,12 +270,12 @@ struct StreamCore {
 
     // MARK: Replies
 
-    private mutating func didPublish(_ agency: AgencyID, _ outcome: PublishOutcome) {
+    private mutating func didPublish(_ agency: AgencyID, _ attempt: UInt64, _ outcome: PublishOutcome) {
         if let (time, bytes) = publishedAt.removeValue(forKey: agency) {
             figures.add(GroupFigures(outcome, after: time.duration(to: monotonic), bytes: bytes, at: now))
         }
-        if outcome == .unknown { return retry(.publish(agency)) }
-        feed(agency) { writer, time in writer.published(outcome, at: time) }
+        if outcome == .unknown { return retry(.publish(agency, attempt)) }
+        feed(agency) { writer, time in writer.published(outcome, of: attempt, at: time) }
     }
 
     private mutating func didRead(_ agency: AgencyID, _ outcome: ReadOutcome) {
@@ -297,7 +299,8 @@ struct StreamCore {
 
     private mutating func again(_ retry: Retry) {
         switch retry {
-        case .publish(let agency): feed(agency) { writer, time in writer.published(.unknown, at: time) }
+        case .publish(let agency, let attempt):
+            feed(agency) { writer, time in writer.published(.unknown, of: attempt, at: time) }
         case .readLast(let agency): perform(.readLast, agency)
         case .search(let agency): search(agency)
         case .count: lookAround()

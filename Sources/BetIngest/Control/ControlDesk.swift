@@ -101,6 +101,7 @@ final class ControlDesk: Sendable {
                 status?.clockSteps = metrics.steps()
                 status?.roster = gate.status
                 status?.tls = tls?.status
+                status?.cluster = metrics.cluster()
                 status?.setCertificateEnds(gate.endsOfCertificates)
                 return ControlReply(status)
             }

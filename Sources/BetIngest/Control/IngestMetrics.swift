@@ -1,9 +1,11 @@
 import Connections
+import Control
 import Domain
 import Identity
 import Ledger
 import Monitoring
 import Platform
+import ReplicatedLedger
 import Storage
 import TLS
 
@@ -21,6 +23,8 @@ struct IngestMetrics: Sendable {
     let steps: @Sendable () -> Int
     let lostLines: @Sendable () -> Int
     let isStopping: @Sendable () -> Bool
+    /// Nil for ledgers on this machine.
+    let cluster: @Sendable () -> ClusterStatus?
 
     /// Takes every measurement.
     ///
@@ -45,6 +49,7 @@ struct IngestMetrics: Sendable {
             MetricSample(.missed, totals.missedDraws), MetricSample(.clockSteps, steps()),
         ]
         if let free = FreeSpace.bytes(of: data) { samples.append(MetricSample(.freeBytes, free)) }
+        samples += cluster().map(Self.samples) ?? []
         samples += ofDraws(draws) + core.ends.samples + core.desk.gate.samples + (tls?.samples ?? [])
         return samples
     }
@@ -56,6 +61,20 @@ struct IngestMetrics: Sendable {
         return [
             MetricSample(.oldest, seconds: oldest / .seconds(1)), MetricSample(.ledgerBytes, ledgers),
         ] + draws.flatMap(Self.samples)
+    }
+
+    private static func samples(of cluster: ClusterStatus) -> [MetricSample] {
+        let replicas = cluster.streams.sorted { $0.key < $1.key }.flatMap { name, replicas in
+            (replicas.leader.map { [MetricSample(.clusterLeader, 1, name, $0)] } ?? [])
+                + replicas.followers.map { MetricSample(.clusterLag, $0.lag, name, $0.server) }
+        }
+        return [
+            MetricSample(.clusterConnected, cluster.server == nil ? 0 : 1),
+            MetricSample(.clusterServers, cluster.servers.count), MetricSample(.clusterSize, cluster.expectedServers),
+            MetricSample(.clusterNodes, cluster.nodes.count),
+            MetricSample(.clusterReconnections, cluster.reconnections), MetricSample(.clusterUnknown, cluster.unknown),
+            MetricSample(.clusterConflicts, cluster.conflicts), MetricSample(.clusterRejections, cluster.rejections),
+        ] + replicas
     }
 
     private static func samples(of draw: DrawSummary) -> [MetricSample] {

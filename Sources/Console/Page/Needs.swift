@@ -121,6 +121,30 @@ extension Need {
                     sentence: "The clock was set \(count(steps, "time", "times")) since the start; cut-offs follow it.",
                     command: "timedatectl"))
         }
+        return needs + cluster(samples)
+    }
+
+    private static func cluster(_ samples: [MetricSample]) -> [Need] {
+        guard let isConnected = samples.value(.clusterConnected) else { return [] }
+        var needs: [Need] = []
+        if isConnected == 0 {
+            needs.append(
+                Need(
+                    sentence: "bet-ingest has no connection to its cluster: nothing is acknowledged.",
+                    command: "scripts/cluster status"))
+        } else if let servers = samples.value(.clusterServers), let size = samples.value(.clusterSize), servers < size {
+            needs.append(
+                Need(
+                    sentence: "\(Int(servers)) of \(Int(size)) servers of the cluster answer.",
+                    command: "scripts/cluster status"))
+        }
+        if let rejections = samples.value(.clusterRejections), rejections > 0 {
+            needs.append(
+                Need(
+                    sentence:
+                        "The configuration of a server of the cluster was rejected \(count(rejections, "time", "times")).",
+                    command: "bet-ingest status"))
+        }
         return needs
     }
 

@@ -9,8 +9,33 @@ struct ServicesView {
     var piece: HTML {
         """
         <ul class="services">\(line("bet-ingest", snapshot.ingest, snapshot.samples))\
-        \(line("winners-service", snapshot.winners, snapshot.winnersSamples))</ul>
+        \(line("winners-service", snapshot.winners, snapshot.winnersSamples))\(cluster)</ul>
         """
+    }
+
+    /// The cluster of bet-ingest; nothing for a ledger on this machine.
+    private var cluster: HTML {
+        let samples = snapshot.samples
+        guard snapshot.ingest.failure == nil, let isConnected = samples.value(.clusterConnected) else { return "" }
+        func figure(_ family: MetricFamily) -> String { Figure.grouped(Int(samples.value(family) ?? 0)) }
+        guard isConnected == 1 else {
+            return """
+                <li class="state void"><span aria-hidden="true">✕</span> cluster: no connection</li>
+                """
+        }
+        let text =
+            "\(figure(.clusterServers)) of \(figure(.clusterSize)) servers, \(figure(.clusterNodes)) nodes; "
+            + "\(figure(.clusterUnknown)) unknown outcomes, \(figure(.clusterConflicts)) conflicts, "
+            + "\(figure(.clusterRejections)) rejected configurations"
+        let streams: [HTML] = samples.filter { $0.name == MetricFamily.clusterLeader.name }.map { sample in
+            let (stream, leader) = (sample.labels?.first ?? "", sample.labels?.last ?? "")
+            let lags = samples.filter { $0.name == MetricFamily.clusterLag.name && $0.labels?.first == stream }
+                .map { "\($0.labels?.last ?? "") \(Figure.grouped(Int($0.value ?? 0)))" }.joined(separator: ", ")
+            return "<li class=\"cluster\">\(stream): leader \(leader), lag \(lags)</li>"
+        }
+        return """
+            <li class="state open"><span aria-hidden="true">●</span> cluster: \(text)</li>\(streams)
+            """
     }
 
     private func line(_ name: String, _ service: Snapshot.Service, _ samples: [MetricSample]) -> HTML {

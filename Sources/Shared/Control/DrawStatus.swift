@@ -34,6 +34,8 @@ package struct DrawStatus: Codable, Sendable {
     package var roster: RosterStatus?
     /// Nil without TLS, or without a running service.
     package var tls: TLSStatus?
+    /// Nil for a ledger on this machine, or without a running service.
+    package var cluster: ClusterStatus?
     /// The agencies that have sent something, by number.
     package var agencies: [Agency]
     /// The expected agencies that have sent nothing, by number; nil if more than ``maxListedSilent`` are expected.
@@ -66,7 +68,7 @@ package struct DrawStatus: Codable, Sendable {
     }
 
     private enum CodingKeys: CodingKey {
-        case source, now, clockSteps, roster, tls, agencies, silent
+        case source, now, clockSteps, roster, tls, cluster, agencies, silent
     }
 
     /// Reads one object with the fields of the summary, too.
@@ -78,6 +80,7 @@ package struct DrawStatus: Codable, Sendable {
         clockSteps = try values.decode(Int.self, forKey: .clockSteps)
         roster = try values.decodeIfPresent(RosterStatus.self, forKey: .roster)
         tls = try values.decodeIfPresent(TLSStatus.self, forKey: .tls)
+        cluster = try values.decodeIfPresent(ClusterStatus.self, forKey: .cluster)
         agencies = try values.decode([Agency].self, forKey: .agencies)
         silent = try values.decodeIfPresent([AgencyID].self, forKey: .silent)
     }
@@ -90,6 +93,7 @@ package struct DrawStatus: Codable, Sendable {
         try values.encode(clockSteps, forKey: .clockSteps)
         try values.encodeIfPresent(roster, forKey: .roster)
         try values.encodeIfPresent(tls, forKey: .tls)
+        try values.encodeIfPresent(cluster, forKey: .cluster)
         try values.encode(agencies, forKey: .agencies)
         try values.encodeIfPresent(silent, forKey: .silent)
     }

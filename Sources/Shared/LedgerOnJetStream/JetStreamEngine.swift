@@ -12,8 +12,8 @@ package final class JetStreamEngine: LedgerEngine {
     private let replicas: Int
 
     /// How long a publish may take before its outcome counts as unknown, and a read before it is asked again.
-    private static let publishSeconds = 3.0
-    private static let readSeconds = 2.0
+    private static let publishSeconds = 2.0
+    private static let readSeconds = 1.0
     /// The time without a vote of the other servers after which a leader resigns is longer; see docs/cluster.md.
     private static let makeSeconds = 5.0
     private static let maxMessages = 2048
@@ -84,7 +84,7 @@ package final class JetStreamEngine: LedgerEngine {
             #"{"seq":\#(max(1, sequence)),"next_by_subj":"\#(stream.subjects)","batch":\#(Self.maxMessages),"max_bytes":\#(Self.maxBytes)}"#
         let messages = NIOLockedValueBox<[StoredMessage]>([])
         connection.request(
-            "$JS.API.DIRECT.GET.\(stream.name)", Array(question.utf8), seconds: Self.readSeconds * 5
+            "$JS.API.DIRECT.GET.\(stream.name)", Array(question.utf8), seconds: Self.readSeconds * 10
         ) { reply in
             guard let reply else {
                 then(.failure(EngineUnavailable("stream \(stream.name) cannot be read: no answer")))
@@ -242,6 +242,21 @@ extension PublishOutcome {
         } else {
             self = .unknown
         }
+    }
+
+    private static let field = Array(#","seq":"#.utf8)
+    private static let errorField = Array(#""error""#.utf8)
+
+    private static func sequence(of bytes: [UInt8]) -> UInt64? {
+        guard bytes.count < 256, bytes.firstRange(of: errorField) == nil, let field = bytes.firstRange(of: field) else {
+            return nil
+        }
+        var number: UInt64 = 0
+        for byte in bytes[field.upperBound...] {
+            guard (0x30...0x39).contains(byte) else { break }
+            number = number * 10 + UInt64(byte - 0x30)
+        }
+        return number > 0 ? number : nil
     }
 }
 #endif

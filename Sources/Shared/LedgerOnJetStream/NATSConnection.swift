@@ -23,7 +23,24 @@ final class NATSConnection: Sendable {
     private struct Request {
         var deadline: ContinuousClock.Instant
         /// Takes a reply, or nil after the deadline; returns whether it was the last.
-        var receive: @Sendable (Reply?) -> Bool
+        private let receive: @Sendable (Reply?) -> Bool
+        /// Held while a reply is taken: a reply may arrive at the deadline, and only one of them counts.
+        private let isOver = NIOLockedValueBox(false)
+
+        init(deadline: ContinuousClock.Instant, receive: @escaping @Sendable (Reply?) -> Bool) {
+            self.deadline = deadline
+            self.receive = receive
+        }
+
+        /// Takes a reply, or nil after the deadline, unless the last one was taken.
+        ///
+        /// - Returns: whether it is over.
+        func take(_ reply: Reply?) -> Bool {
+            isOver.withLockedValue { isOver in
+                if !isOver { isOver = receive(reply) || reply == nil }
+                return isOver
+            }
+        }
     }
 
     private struct State {
@@ -150,7 +167,7 @@ final class NATSConnection: Sendable {
             status == NATS_OK
             && (header.map { natsMsgHeader_Set(message, $0.name, $0.value) == NATS_OK } ?? true)
             && natsConnection_PublishMsg(connection, message) == NATS_OK
-        if !isSent, state.withLock({ $0.requests.removeValue(forKey: id) }) != nil { _ = receive(nil) }
+        if !isSent, let request = state.withLock({ $0.requests.removeValue(forKey: id) }) { _ = request.take(nil) }
     }
 
     /// Sends a request with one reply; nil after the deadline.
@@ -169,7 +186,7 @@ final class NATSConnection: Sendable {
             let id = UInt64(name.dropFirst(inbox.utf8.count + 1)),
             let request = state.withLock({ $0.requests[id] })
         else { return }
-        if request.receive(Reply(message)) { state.withLock { $0.requests[id] = nil } }
+        if request.take(Reply(message)) { state.withLock { $0.requests[id] = nil } }
     }
 
     /// The body of the thread that ends requests without a reply.
@@ -180,7 +197,7 @@ final class NATSConnection: Sendable {
                 let ids = state.requests.filter { state.isClosed || $0.value.deadline <= now }.keys
                 return (ids.compactMap { state.requests.removeValue(forKey: $0) }, state.isClosed)
             }
-            for request in expired { _ = request.receive(nil) }
+            for request in expired { _ = request.take(nil) }
             if isClosed { return }
             let isClosing = state.wait(until: .now + .milliseconds(100)) { $0.isClosed ? true : nil }
             if isClosing == true { continue }
@@ -241,7 +258,8 @@ private final class Callbacks: Sendable {
     static let disconnected: natsConnectionHandler = { connection, context in
         var text: UnsafePointer<CChar>?
         _ = natsConnection_GetLastError(connection, &text)
-        own(context)?.didChange(.disconnected(reason: text.map { String(cString: $0) } ?? "closed"))
+        let reason = text.map { String(cString: $0) } ?? ""
+        own(context)?.didChange(.disconnected(reason: reason.isEmpty ? "the server closed the connection" : reason))
     }
 
     static let failed: natsErrHandler = { connection, _, status, context in

@@ -90,6 +90,28 @@ extension MetricFamily {
         "schedule_missed_total", .counter, "Draws of the calendar that were missed, since the start.")
     package static let clockSteps = MetricFamily(
         "clock_steps_total", .counter, "How often the wall clock was set by more than a second, since the start.")
+    package static let clusterConnected = MetricFamily(
+        "cluster_connected", .gauge, "Whether the service is connected to a server of its cluster.")
+    package static let clusterServers = MetricFamily(
+        "cluster_servers", .gauge, "Servers of the cluster that answer.")
+    package static let clusterSize = MetricFamily(
+        "cluster_servers_expected", .gauge, "Servers that the cluster has.")
+    package static let clusterNodes = MetricFamily(
+        "cluster_nodes", .gauge, "Ingest services of the cluster that run.")
+    package static let clusterLeader = MetricFamily(
+        "cluster_stream_leader", .gauge, "1 for the server that leads a stream.", labels: ["stream", "server"],
+        series: "the draws in use, and 1")
+    package static let clusterLag = MetricFamily(
+        "cluster_stream_lag", .gauge, "Operations that a server lacks of a stream that it follows.",
+        labels: ["stream", "server"], series: "2 to 4 times the draws in use, and 1")
+    package static let clusterReconnections = MetricFamily(
+        "cluster_reconnections_total", .counter, "Connections to the cluster that replaced a lost one.")
+    package static let clusterUnknown = MetricFamily(
+        "cluster_unknown_outcomes_total", .counter, "Messages whose outcome was unknown at first.")
+    package static let clusterConflicts = MetricFamily(
+        "cluster_conflicts_total", .counter, "Messages that another node was faster with.")
+    package static let clusterRejections = MetricFamily(
+        "cluster_rejected_configurations_total", .counter, "Servers whose configuration was rejected.")
     package static let consultations = MetricFamily(
         "consultations_total", .counter, "Questions for winners, since the start.")
     package static let parked = MetricFamily(
@@ -102,6 +124,7 @@ extension MetricFamily {
         acknowledge, groupBytes, oldest,
         lastCommit, connections, connectionsLimit, waiting, waitingLimit, buffer, bufferLimit, freeBytes, ledgerBytes,
         connectionsEnded, logLinesLost, denials, certificateEnd, filesFaulty, rosterReload, missed, clockSteps,
-        consultations, parked, draws,
+        clusterConnected, clusterServers, clusterSize, clusterNodes, clusterLeader, clusterLag, clusterReconnections,
+        clusterUnknown, clusterConflicts, clusterRejections, consultations, parked, draws,
     ]
 }

@@ -50,7 +50,9 @@ package struct SubjectWriter {
 
     package enum Output: Equatable, Sendable {
         /// Store the message if the subject's last message has this sequence in the stream; 0: if it has none.
-        case publish([UInt8], after: UInt64)
+        ///
+        /// `attempt` names the publish: its outcome must be given with it.
+        case publish([UInt8], after: UInt64, attempt: UInt64)
         /// Read the subject's last message; the answer may be old.
         case readLast
         /// Read the record with the chunk's sequence and compare: the same chunk gets its answer again, another one a
@@ -89,6 +91,7 @@ package struct SubjectWriter {
 
     /// A message that was published and has no outcome yet.
     private struct Publish {
+        var attempt: UInt64
         /// The subject's last message once it is stored.
         var tail: Tail
         /// The agency before it.
@@ -105,6 +108,7 @@ package struct SubjectWriter {
     private var newest: UInt64 = 0
     private var isReading = false
     private var inFlight: Publish?
+    private var lastAttempt: UInt64 = 0
     private var waiting: [Work] = []
     private var mustClose = false
     private let maxRecordBytes: Int
@@ -141,9 +145,11 @@ package struct SubjectWriter {
         return next(time)
     }
 
-    /// The outcome of the last publish.
-    package mutating func published(_ outcome: PublishOutcome, at time: Instant) -> [Output] {
-        guard var publish = inFlight else { return [] }
+    /// The outcome of a publish.
+    ///
+    /// An outcome may arrive twice, or after it was given up: one of another attempt says nothing about the current one.
+    package mutating func published(_ outcome: PublishOutcome, of attempt: UInt64, at time: Instant) -> [Output] {
+        guard var publish = inFlight, publish.attempt == attempt else { return [] }
         inFlight = nil
         guard case .stored(let sequence) = outcome else {
             // Everything is decided again, after a read.
@@ -249,12 +255,14 @@ package struct SubjectWriter {
     }
 
     private mutating func publish(_ draft: inout Draft, after tail: Tail) -> Output {
+        lastAttempt += 1
         inFlight = Publish(
+            attempt: lastAttempt,
             tail: Tail(
                 digest: SHA256.hash(data: draft.bytes), standing: draft.standing, sender: draft.sender,
                 isClosed: draft.kind == .close),
             before: tail.standing, work: draft.work)
-        return .publish(draft.bytes, after: tail.sequence)
+        return .publish(draft.bytes, after: tail.sequence, attempt: lastAttempt)
     }
 
     /// A message that is being put together.
