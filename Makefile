@@ -118,7 +118,7 @@ cluster: toolchain ## Build the programs with a ledger on several machines (rele
 	for program in bet-ingest winners-service agency bet-ingest-pki; do scripts/release $$program $(CLUSTER_BUILD); done
 	@echo "The programs are in .build-cluster/build/release"
 
-demo-cluster: ## Run a draw of 20 agencies on three servers and three nodes, of which some are killed; KEEP=1 keeps its folder
+demo-cluster: toolchain ## Run a draw of 20 agencies on three servers and three nodes, of which some are killed; KEEP=1 keeps its folder
 	scripts/demo-cluster prepare
 	$(MAKE) cluster
 	PROGRAMS=$(CLUSTER_PROGRAMS) scripts/demo-cluster

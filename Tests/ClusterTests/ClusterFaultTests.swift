@@ -26,7 +26,14 @@ struct ClusterFaultTests {
         var testDescription: String { rawValue }
 
         /// Those of the small form, which CI runs.
-        static let few: [Fault] = [.killLeader, .killNode, .pauseNode]
+        private static let few: [Fault] = [.killLeader, .killNode, .pauseNode]
+
+        /// Those to try; `FAULT_ONLY=pauseNode,fullDisk` names some.
+        static let chosen: [Fault] = {
+            let names = ProcessInfo.processInfo.environment["FAULT_ONLY"]?.split(separator: ",").map(String.init)
+            if let names { return allCases.filter { names.contains("\($0)") } }
+            return RealCluster.isFull ? allCases : few
+        }()
     }
 
     private static let agencies = 6
@@ -38,7 +45,7 @@ struct ClusterFaultTests {
 
     @Test(
         "everything acknowledged is in the draw once, and nothing else", RealCluster.isBuilt,
-        arguments: RealCluster.isFull ? Fault.allCases : Fault.few)
+        arguments: Fault.chosen)
     func fault(_ fault: Fault) throws {
         let cluster = try RealCluster(limitedServer: fault == .fullDisk || fault == .readOnlyDisk ? 2 : nil)
         var total = (acknowledged: 0, stored: 0, lost: 0, twice: 0)

@@ -10,9 +10,9 @@ final class CuttingProxy: Sendable {
     let port: Int
     private let listener: Int32
     private let count: NIOLockedValueBox<Int>
-    private static let bytes = 20_000...60_000
 
-    init(to target: Endpoint) throws {
+    /// - Parameter bytes: from a client, in one connection.
+    init(to target: Endpoint, after bytes: ClosedRange<Int>) throws {
         let (listener, count) = (socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0), NIOLockedValueBox(0))
         guard TestSocket.call(bind, listener, host: "127.0.0.1", port: 0) == 0, listen(listener, 64) == 0 else {
             throw TestSocket.Failure.connect(errno)
@@ -29,7 +29,7 @@ final class CuttingProxy: Sendable {
             while true {
                 let client = accept(listener, nil, nil)
                 guard client >= 0 else { return }
-                Self.serve(client, target, count)
+                Self.serve(client, target, Int.random(in: bytes), count)
             }
         }.detach()
     }
@@ -42,14 +42,13 @@ final class CuttingProxy: Sendable {
     /// The connections that were cut.
     var cuts: Int { count.withLockedValue { $0 } }
 
-    private static func serve(_ client: Int32, _ target: Endpoint, _ count: NIOLockedValueBox<Int>) {
+    private static func serve(_ client: Int32, _ target: Endpoint, _ limit: Int, _ count: NIOLockedValueBox<Int>) {
         let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard TestSocket.call(connect, server, host: target.host, port: target.port) == 0 else {
             close(client)
             close(server)
             return
         }
-        let limit = Int.random(in: bytes)
         let answers = NamedThread("proxy-answers") {
             copy(server, client, limit: .max)
             shutdown(client, Int32(SHUT_RDWR))

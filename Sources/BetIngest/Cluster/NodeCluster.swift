@@ -17,11 +17,13 @@ final class NodeCluster: Sendable {
     /// The largest frame of an agency that fits one message.
     let maxFrameBytes: Int
     private let configuration: ServiceConfiguration.Cluster
-    /// Where agencies reach this node.
+    /// The address on which agencies reach this node.
     private let address: String
     private let inbox: MainInbox
     private let log: EventLog
     private let status: NIOLockedValueBox<ClusterStatus>
+    /// The nodes by their documents.
+    private let nodes = NIOLockedValueBox<[String: ClusterStatus.Node]>([:])
     private let isStopping = Monitor(false)
 
     /// The size of a message without its records, and to spare.
@@ -76,7 +78,8 @@ final class NodeCluster: Sendable {
         current.unknown = totals.unknown
         current.conflicts = totals.conflicts
         let now = SystemCall.unixMilliseconds()
-        current.nodes = current.nodes.filter { $0.time + Self.nodeMilliseconds > now }
+        current.nodes = nodes.withLockedValue { $0.values.filter { $0.time + Self.nodeMilliseconds > now } }
+            .sorted { $0.address < $1.address }
         return current
     }
 
@@ -152,20 +155,16 @@ final class NodeCluster: Sendable {
             }
             last = stored.sequence
             if stored.subject.hasPrefix(EngineStream.subject(ofDocument: Self.nodesKey)) {
-                take(node: stored.bytes)
+                take(node: stored.subject, stored.bytes)
             } else if let (draw, name) = EngineDocuments.document(ofSubject: stored.subject) {
                 inbox.post(.document(draw, name: name, bytes: stored.bytes))
             }
         }
     }
 
-    private func take(node bytes: [UInt8]) {
+    private func take(node id: String, _ bytes: [UInt8]) {
         guard let node = try? JSONDecoder().decode(ClusterStatus.Node.self, from: Data(bytes)) else { return }
-        status.withLockedValue { status in
-            status.nodes.removeAll { $0.address == node.address }
-            status.nodes.append(node)
-            status.nodes.sort { $0.address < $1.address }
-        }
+        nodes.withLockedValue { $0[id] = node }
     }
 
     /// Waits; returns whether the threads must end.

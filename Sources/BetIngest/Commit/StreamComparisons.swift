@@ -72,7 +72,13 @@ struct StreamComparisons {
         let sequences = Set(records.map(\.header.sequence))
         comparison.chunks.removeAll { sequences.contains($0.sequence) }
         if let next = comparison.chunks.first?.sequence {
-            comparison.search = search(for: next, agency)
+            let subject = EngineStream.subject(of: agency, in: draw)
+            comparison.search =
+                if let message, next >= message.chunks.upperBound {
+                    RecordSearch(for: next, subject: subject, after: message.sequence)
+                } else {
+                    RecordSearch(for: next, subject: subject)
+                }
             comparisons[agency] = comparison
         } else {
             comparisons[agency] = nil

@@ -169,8 +169,6 @@ struct StreamCore {
         requester.log(decision)
     }
 
-    // MARK: The writers
-
     /// Gives an input to an agency's writer, and does what it says.
     private mutating func feed(
         _ agency: AgencyID, _ input: (inout SubjectWriter, Instant) throws(ChainFault) -> [SubjectWriter.Output]
@@ -306,8 +304,6 @@ struct StreamCore {
         case .count: lookAround()
         }
     }
-
-    // MARK: Repeated chunks
 
     private mutating func compare(_ sequence: UInt32, of agency: AgencyID, _ connection: UInt64) {
         if comparisons.add(sequence, of: agency, connection) { search(agency) }

@@ -4,7 +4,7 @@ package import ReplicatedLedger
 package struct ClusterStatus: Codable, Equatable, Sendable {
     /// A `bet-ingest` of the cluster.
     package struct Node: Codable, Equatable, Sendable {
-        /// Where it listens for agencies.
+        /// The address on which it listens for agencies.
         package var address: String
         package var version: String
         /// When it last said that it runs, in milliseconds since 1970 by its own clock.
@@ -25,7 +25,7 @@ package struct ClusterStatus: Codable, Equatable, Sendable {
     package var expectedServers = 0
     /// By the name of the stream: that of the documents, and those of the draws in use.
     package var streams: [String: StreamReplicas] = [:]
-    /// The nodes that said within the last minute that they run, by address.
+    /// The nodes that announced themselves within the last minute, by address.
     package var nodes: [Node] = []
     /// Since the start of this service.
     package var reconnections = 0

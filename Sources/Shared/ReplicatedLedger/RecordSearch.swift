@@ -7,14 +7,27 @@ package struct RecordSearch: Sendable {
     /// The messages that may have it, by their sequence in the stream; nil before the last one is read.
     private var range: ClosedRange<UInt64>?
 
+    /// Whether the message after ``range``'s start is tried first.
+    private var isAdjacent = false
+
     package init(for sequence: UInt32, subject: String) {
         self.sequence = sequence
         self.subject = subject
     }
 
+    /// Searches for a later chunk than one that was found: it is in the next message, if it is a repeated one too.
+    ///
+    /// - Parameter message: the sequence in the stream of the message that was found.
+    package init(for sequence: UInt32, subject: String, after message: UInt64) {
+        self.init(for: sequence, subject: subject)
+        range = message + 1...UInt64.max
+        isAdjacent = true
+    }
+
     /// The message to read next.
     package var position: ReadPosition {
         guard let range else { return .last(subject: subject) }
+        if isAdjacent { return .next(subject: subject, from: range.lowerBound) }
         return .next(subject: subject, from: range.lowerBound + (range.upperBound - range.lowerBound) / 2)
     }
 
@@ -27,6 +40,12 @@ package struct RecordSearch: Sendable {
             guard let message else { return false }
             if message.chunks.contains(sequence) { return true }
             if sequence < message.chunks.lowerBound, message.sequence > 1 { self.range = 1...message.sequence - 1 }
+            return false
+        }
+        if isAdjacent {
+            isAdjacent = false
+            if let message, message.chunks.contains(sequence) { return true }
+            self.range = nil
             return false
         }
         let middle = range.lowerBound + (range.upperBound - range.lowerBound) / 2
