@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include <sys/timex.h>
 #include <fcntl.h>
 #include <link.h>
 #include <malloc.h>
@@ -64,3 +65,8 @@ static int forget_unwritten_pages(struct dl_phdr_info *object, size_t size, void
 }
 
 void clinux_forget_startup_pages(void) { dl_iterate_phdr(forget_unwritten_pages, NULL); }
+
+int clinux_clock_is_synchronised(void) {
+  struct timex clock = {0};
+  return adjtimex(&clock) != TIME_ERROR;
+}

@@ -164,7 +164,7 @@ struct ClusterFaultTests {
     }
 
     /// The time for which a fault lasts.
-    private func pause(_ duration: Duration) { _ = Monitor(()).wait(until: .now + duration) { _ -> Void? in nil } }
+    private func pause(_ duration: Duration) { _ = Monitor(false).wait(until: .now + duration) { $0 ? true : nil } }
 }
 
 extension ClusterDraw {

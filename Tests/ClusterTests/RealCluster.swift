@@ -102,7 +102,7 @@ final class RealCluster: Sendable {
             let status = try run("status")
             if status.split(separator: "\n").count(where: { $0.contains("healthy, leader quiniela-") }) == 3 { return }
             guard ContinuousClock.now < deadline else { throw Failure("the servers are not healthy:\n\(status)") }
-            _ = Monitor(()).wait(until: .now + .milliseconds(200)) { _ -> Void? in nil }
+            _ = Monitor(false).wait(until: .now + .milliseconds(200)) { $0 ? true : nil }
         }
     }
 }

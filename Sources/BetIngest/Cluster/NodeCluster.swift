@@ -64,6 +64,7 @@ final class NodeCluster: Sendable {
         cluster = DrawCluster(
             engine: engine, documents: EngineDocuments(engine) { inbox.isStopping },
             node: .random(in: 1...UInt64.max), maxRecordBytes: min(900_000, maxPayload - Self.overheadBytes))
+        if !SystemCall.isClockSynchronised { log(.clockUnsynchronised()) }
         if let fault = check() { throw ConfigurationError([fault]) }
         do {
             try cluster.documents.make(.documents)

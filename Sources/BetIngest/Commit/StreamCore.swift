@@ -49,6 +49,8 @@ struct StreamCore {
     private var changed: [AgencyID: AgencyStanding] = [:]
     private var lateChunks: [LateChunk] = []
     private var isChanged = true
+    /// The oldest request without an answer, at the last look: finding it takes a walk over all connections.
+    private var oldest: ContinuousClock.Instant?
 
     private var now = Instant(milliseconds: 0)
     private var monotonic = ContinuousClock.now
@@ -134,7 +136,7 @@ struct StreamCore {
             isChanged = false
         }
         return Changes(
-            standings: changed, cutOff: ending.cutOff, isEnding: ending.isOrdered, oldest: senders.oldest)
+            standings: changed, cutOff: ending.cutOff, isEnding: ending.isOrdered, oldest: oldest)
     }
 
     mutating func stop() { senders.removeAll() }
@@ -151,12 +153,14 @@ struct StreamCore {
             let chunk = SubjectWriter.Chunk(checked)
             feed(agency) { writer, time in writer.receive(chunk, from: connection, at: time) }
         case .answer(let decision):
-            if !senders.decide(decision, for: requester, at: monotonic) { deliver(decision, requester) }
+            if !senders.decide(decision, for: requester, isLeaving: false, at: monotonic) {
+                deliver(decision, requester)
+            }
         case .leave(_, let decision):
             if case .left = decision {
                 senders.leave(requester)
                 deliver(decision, requester)
-            } else if !senders.decide(decision, for: requester, at: monotonic) {
+            } else if !senders.decide(decision, for: requester, isLeaving: true, at: monotonic) {
                 deliver(decision, requester)
             }
         case .unnumberedChunk, .finish, .consult, .askDrawn:
@@ -266,8 +270,6 @@ struct StreamCore {
         }
     }
 
-    // MARK: Replies
-
     private mutating func didPublish(_ agency: AgencyID, _ attempt: UInt64, _ outcome: PublishOutcome) {
         if let (time, bytes) = publishedAt.removeValue(forKey: agency) {
             figures.add(GroupFigures(outcome, after: time.duration(to: monotonic), bytes: bytes, at: now))
@@ -340,8 +342,6 @@ struct StreamCore {
         senders.resolve(sequence, of: connection, chunk.decision(repeating: record.header, record.payload, of: agency))
     }
 
-    // MARK: The agencies of other nodes
-
     private mutating func lookAround() {
         isLooking = true
         cluster.engine.count(.bets(draw)) { [post] in post(.counted($0)) }
@@ -350,6 +350,7 @@ struct StreamCore {
     private mutating func didCount(_ counts: Result<StreamCounts, EngineUnavailable>) {
         isLooking = false
         isChanged = true
+        oldest = senders.oldest
         nextLook = monotonic + Self.lookDelays.same
         guard case .success(let counts) = counts else { return }
         let (read, isChanged) = look.take(counts) { [ended, agencies] agency in
@@ -371,8 +372,6 @@ struct StreamCore {
         if after.nextSequence > writers[agency]?.standing?.nextSequence ?? 0 { changed[agency] = after }
         if message.kind == .close || after.isFinished { didEnd(agency, isFinished: after.isFinished) }
     }
-
-    // MARK: The end
 
     private mutating func didEnd(_ agency: AgencyID, isFinished: Bool) {
         guard ended.insert(agency).inserted, agencies.contains(agency) else { return }

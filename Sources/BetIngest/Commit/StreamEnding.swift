@@ -18,7 +18,8 @@ struct StreamEnding {
     /// Whether the draw is to be sealed once every agency has an end.
     private(set) var isDue = false
     private var isSealed = false
-    private var reported: String?
+    /// The last fault of the stream, and whether it was reported.
+    private var fault: (text: String, isReported: Bool)?
     /// When the stream is read again, after it could not be sealed.
     private(set) var nextTry: ContinuousClock.Instant?
 
@@ -101,8 +102,8 @@ struct StreamEnding {
             nextTry = nil
             observer.sealed(seal)
         } catch let fault as ChainFault {
-            report(fault.description)
-            nextTry = now + Self.lookAgain
+            // A server that is catching up may have been read: a fault counts when it is found twice.
+            nextTry = now + (report(fault.description) ? Self.lookAgain : .seconds(1))
         } catch let error as LedgerError {
             isSealed = true
             observer.failed(error)
@@ -114,11 +115,17 @@ struct StreamEnding {
         }
     }
 
-    /// Reports a fault of the stream, each once.
-    private mutating func report(_ fault: String) {
-        guard reported != fault else { return }
-        reported = fault
-        observer.damaged(fault)
+    /// Reports a fault of the stream that is found a second time, once.
+    ///
+    /// - Returns: whether it was found before.
+    private mutating func report(_ text: String) -> Bool {
+        guard let known = fault, known.text == text else {
+            fault = (text, false)
+            return false
+        }
+        if !known.isReported { observer.damaged(text) }
+        fault = (text, true)
+        return true
     }
 
     /// Reads the whole stream.

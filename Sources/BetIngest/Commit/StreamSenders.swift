@@ -28,6 +28,8 @@ struct StreamSenders {
         var pending: Deque<Pending> = []
         /// Whether its final decision was made: nothing more is answered.
         var isFinal = false
+        /// Whether it is released after its last decision: its session says nothing more.
+        var isLeaving = false
     }
 
     private var senders: [UInt64: Sender] = [:]
@@ -66,8 +68,14 @@ struct StreamSenders {
     }
 
     /// Adds a decision that the session made, after those before it.
-    mutating func decide(_ decision: Decision, for requester: any Requester, at now: ContinuousClock.Instant) -> Bool {
+    ///
+    /// - Parameter isLeaving: whether the connection is released after it.
+    /// - Returns: false for a connection that has not joined.
+    mutating func decide(
+        _ decision: Decision, for requester: any Requester, isLeaving: Bool, at now: ContinuousClock.Instant
+    ) -> Bool {
         guard let id = ids[ObjectIdentifier(requester)] else { return false }
+        if isLeaving { senders[id]?.isLeaving = true }
         senders[id]?.pending.append(Pending(decision: decision, since: now))
         ready.insert(id)
         return true
@@ -75,9 +83,13 @@ struct StreamSenders {
 
     /// The connection ends: what it was not told, nobody waits for.
     mutating func leave(_ requester: any Requester) {
-        guard let id = ids.removeValue(forKey: ObjectIdentifier(requester)) else { return }
-        let sender = senders.removeValue(forKey: id)
-        if let agency = sender?.agency, owners[agency] == id { owners[agency] = nil }
+        if let id = ids[ObjectIdentifier(requester)] { release(id) }
+    }
+
+    private mutating func release(_ id: UInt64) {
+        guard let sender = senders.removeValue(forKey: id) else { return }
+        ids[ObjectIdentifier(sender.requester)] = nil
+        if let agency = sender.agency, owners[agency] == id { owners[agency] = nil }
         ready.remove(id)
     }
 
@@ -130,6 +142,7 @@ struct StreamSenders {
                 senders[id]?.pending.removeFirst()
                 taken.append((decision, requester))
             }
+            if let sender = senders[id], sender.isLeaving, sender.pending.isEmpty { release(id) }
         }
         ready = []
         return taken

@@ -38,6 +38,9 @@ struct DrawBook {
         self.office = office
     }
 
+    /// The opener of the draw of the configuration.
+    private static let configuration = "configuration"
+
     var configuration: ServiceConfiguration { setup.configuration }
     private var data: DataFolder { configuration.folder.data }
     /// The draw of the configuration; nil if a calendar opens the draws.
@@ -114,7 +117,7 @@ extension DrawBook {
     private mutating func openFromRoster(_ draw: DrawID, ledgerID: () -> UInt64) throws -> Bool {
         guard setup.gate.hasRoster || office.cluster != nil, !setup.expectsLedger, !exists(draw) else { return false }
         let opening = DrawOpening(
-            draw: draw, opens: office.now, cutOff: nil, number: configuration.numberSource, by: "configuration")
+            draw: draw, opens: office.now, cutOff: nil, number: configuration.numberSource, by: Self.configuration)
         do {
             try open(opening, ledgerID: ledgerID())
             return true
@@ -239,7 +242,13 @@ extension DrawBook {
         var terms = DrawTerms(
             draw: opening.draw, ledgerID: DrawResult.text(ledgerID: ledgerID), opens: opening.opens,
             cutOff: opening.cutOff, agencies: expected(), number: opening.number, openedBy: opening.by)
-        if let cluster = office.cluster { return try open(try cluster.create(terms)) }
+        if let cluster = office.cluster {
+            let stored = try cluster.create(terms)
+            if opening.by == Self.configuration, let fault = stored.difference(from: terms) {
+                throw ConfigurationError([fault])
+            }
+            return try open(stored)
+        }
         let identity = try emptyLedger(folder, ledgerID: ledgerID, time: office.clock())
         terms.ledgerID = DrawResult.text(ledgerID: identity)
         try terms.write(to: folder, on: office.disk)

@@ -36,3 +36,17 @@ extension DrawBook {
         }
     }
 }
+
+extension DrawTerms {
+    /// Returns how these terms of a cluster's draw differ from those of this node's configuration; nil if they agree.
+    func difference(from own: DrawTerms) -> String? {
+        func fault(_ key: String, _ value: String, _ stored: String) -> String? {
+            value == stored
+                ? nil
+                : "\(key) is \(value), and a node of the cluster has opened draw \(draw) with \(stored): give all nodes the same"
+        }
+        return fault("agencies", "\(own.agencies)", "\(agencies)")
+            ?? fault("roster", "\(own.excluded?.description ?? "")", "\(excluded?.description ?? "")")
+            ?? fault("draw.number", own.number.rawValue, number.rawValue)
+    }
+}

@@ -44,6 +44,9 @@ int clinux_terminal_columns(int fd);
 /// Names the calling thread, at most 15 characters, as `top -H` and `perf` show it.
 void clinux_name_thread(const char *name);
 
+/// Whether the kernel considers the wall clock synchronised.
+int clinux_clock_is_synchronised(void);
+
 /// Permanently makes malloc(3) return blocks of 1 MiB and more to the system when they are freed.
 ///
 /// Otherwise glibc raises that limit with each large block freed, up to 32 MiB. A lower limit is slower: at 256 KiB,

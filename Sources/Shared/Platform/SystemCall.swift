@@ -69,6 +69,9 @@ package enum SystemCall {
         return "\(String(cString: strerror(code))) (\(name))"
     }
 
+    /// Whether the kernel considers the wall clock synchronised, as chrony and ntpd tell it.
+    package static var isClockSynchronised: Bool { clinux_clock_is_synchronised() == 1 }
+
     /// Returns milliseconds since 1970; 0 if the machine's clock shows an earlier year.
     @Sendable
     package static func unixMilliseconds() -> UInt64 {

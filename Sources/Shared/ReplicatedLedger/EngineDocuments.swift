@@ -138,6 +138,6 @@ package struct EngineDocuments: Sendable {
     /// - Throws: ``Stopped``.
     private func pause() throws {
         if isStopping() { throw Stopped() }
-        _ = Monitor(()).wait(until: .now + .milliseconds(200)) { _ -> Void? in nil }
+        _ = Monitor(false).wait(until: .now + .milliseconds(200)) { $0 ? true : nil }
     }
 }

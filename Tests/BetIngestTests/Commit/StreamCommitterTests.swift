@@ -214,4 +214,20 @@ struct StreamCommitterTests {
         _ = try second.waitForSeal()
         #expect(first.ledgerBytes() == second.ledgerBytes())
     }
+
+    @Test("a connection that breaks the protocol is told after its chunks are answered, and then released")
+    func release() throws {
+        let engine = MemoryEngine()
+        let node = try StreamFixture(engine)
+        defer { node.stop() }
+        var link: StreamFixture.Link? = node.join(1)
+        link?.send(Samples.chunk(agency: 1, sequence: 1))
+        link?.leave(.failed(.malformedMessage, "broken"))
+        #expect(link?.wait(1) == "ok 1" && link?.wait(2) == "error malformedMessage")
+        weak let released = link?.connection
+        link = nil
+        // Another request, so that the committer's round is over.
+        _ = node.join(2).wait()
+        #expect(released == nil)
+    }
 }

@@ -115,6 +115,9 @@ final class StreamFixture: Sendable {
             committer.stage(.chunk(CheckedChunk(chunk, fault: fault), agency), from: connection)
         }
 
+        /// Ends the session with a final decision.
+        func leave(_ decision: Decision) { committer.stage(.leave(agency, decision), from: connection) }
+
         /// Waits for an answer; `index` counts all answers of the connection from 0.
         func wait(_ index: Int = 0) -> String {
             let answer = answers.wait(until: .now + .seconds(30)) { $0.count > index ? $0[index] : nil }

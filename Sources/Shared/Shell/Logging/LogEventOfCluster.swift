@@ -24,6 +24,19 @@ extension LogEvent {
             ], level: .warning)
     }
 
+    /// The wall clock decides when this node stops taking chunks.
+    package static func clockUnsynchronised() -> LogEvent {
+        LogEvent(
+            "check_clock", "fail",
+            [
+                (
+                    "error",
+                    .text("the clock is not synchronised: run chrony, or cut-offs come at another time on this node")
+                )
+            ],
+            level: .warning)
+    }
+
     package static func clusterConnected(server: String) -> LogEvent {
         LogEvent("connect_cluster", "success", [("server", .text(server))])
     }
