@@ -135,7 +135,7 @@ mutants: toolchain ## Break the code in known ways, one at a time, and show that
 	scripts/mutants $(ONLY)
 
 clean: ## Remove build products, and nothing else
-	rm -rf .build .build-tsan .build-faults .build-mutants .build-browser Fuzzing/.build Benchmarks/.build Benchmarks/Echo/.build Benchmarks/rivals/build
+	rm -rf .build .build-tsan .build-faults .build-mutants .build-cluster/build .build-browser Fuzzing/.build Benchmarks/.build Benchmarks/Echo/.build Benchmarks/rivals/build
 
 remove-draws: ## Remove the draws of ./data with every bet in them, unless a service is using them
 	@scripts/remove-draws

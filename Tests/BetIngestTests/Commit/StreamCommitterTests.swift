@@ -225,6 +225,7 @@ struct StreamCommitterTests {
         link?.leave(.failed(.malformedMessage, "broken"))
         #expect(link?.wait(1) == "ok 1" && link?.wait(2) == "error malformedMessage")
         weak let released = link?.connection
+        link?.forgetConnection()
         link = nil
         // Another request, so that the committer's round is over.
         _ = node.join(2).wait()

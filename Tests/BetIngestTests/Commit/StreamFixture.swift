@@ -115,6 +115,9 @@ final class StreamFixture: Sendable {
             committer.stage(.chunk(CheckedChunk(chunk, fault: fault), agency), from: connection)
         }
 
+        /// Releases the connection, which refers to its link.
+        func forgetConnection() { made.withLockedValue { $0 = nil } }
+
         /// Ends the session with a final decision.
         func leave(_ decision: Decision) { committer.stage(.leave(agency, decision), from: connection) }
 
