@@ -45,7 +45,11 @@ final class RealCluster: Sendable {
     /// Remounts the limited server's disk.
     ///
     /// - Parameter mode: `ro` or `rw`.
-    func setDisk(_ mode: String) throws { try shell("mount -o remount,\(mode) '\(disk ?? "")'") }
+    func setDisk(_ mode: String) throws {
+        // A killed server keeps its files open until the kernel has ended it.
+        let remount = "mount -o remount,\(mode) '\(disk ?? "")' 2>/dev/null"
+        try shell("for try in {1..100}; do \(remount) && exit 0; sleep 0.1; done; exit 1")
+    }
 
     /// Runs a command of `scripts/cluster`.
     @discardableResult
