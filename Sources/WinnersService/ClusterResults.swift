@@ -52,7 +52,7 @@ final class ClusterResults: Sendable {
                 do {
                     if let result = try take(name, stored.bytes, of: draw) { pending[draw] = result }
                 } catch {
-                    log(.resultRejected(path: "document \(draw).\(name) of the cluster", reason: "\(error)"))
+                    log(.resultRejected(path: EngineDocuments.origin(name, of: draw), reason: "\(error)"))
                 }
                 for result in pending.values { fetch(result, documents, &pending) }
             }
@@ -68,13 +68,7 @@ final class ClusterResults: Sendable {
         var isReported = false
         while true {
             do {
-                return try JetStreamLedger.connect(cluster, name: name) { [log] event in
-                    switch event {
-                    case .connected(let server): log(.clusterConnected(server: server))
-                    case .disconnected(let reason): log(.clusterLost(reason: reason))
-                    case .failed(let reason): log(.clusterFailed(reason: reason))
-                    }
-                }.engine
+                return try JetStreamLedger.connect(cluster, name: name) { [log] event in log(.cluster(event)) }.engine
             } catch {
                 if !isReported { log(.clusterLost(reason: "\(error)")) }
                 isReported = true
@@ -91,7 +85,7 @@ final class ClusterResults: Sendable {
     private func take(_ name: String, _ bytes: [UInt8], of draw: DrawID) throws -> DrawResult? {
         let folder = folder(draw)
         guard disk.stamp(folder.result) == nil else { return nil }
-        let path = "document \(draw).\(name) of the cluster"
+        let path = EngineDocuments.origin(name, of: draw)
         switch name {
         case PublishedDocuments.result:
             return try DrawResult(fileBytes: bytes)

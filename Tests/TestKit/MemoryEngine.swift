@@ -102,10 +102,9 @@ package final class MemoryEngine: LedgerEngine {
     package func count(
         _ stream: EngineStream, then: @escaping @Sendable (Result<StreamCounts, EngineUnavailable>) -> Void
     ) {
-        let all = messages(of: stream)
         var counts: [String: Int] = [:]
-        for message in all { counts[message.subject, default: 0] += 1 }
-        then(.success(StreamCounts(lastSequence: all.last?.sequence ?? 0, messages: counts)))
+        for message in messages(of: stream) { counts[message.subject, default: 0] += 1 }
+        then(.success(StreamCounts(messages: counts)))
     }
 
     package func make(_ stream: EngineStream) { state.withLockedValue { _ = $0.made.insert(stream) } }

@@ -53,12 +53,10 @@ final class NodeCluster: Sendable {
                     if status.server == nil, !status.servers.isEmpty { status.reconnections += 1 }
                     status.server = server
                 }
-                log(.clusterConnected(server: server))
-            case .disconnected(let reason):
-                status.withLockedValue { $0.server = nil }
-                log(.clusterLost(reason: reason))
-            case .failed(let reason): log(.clusterFailed(reason: reason))
+            case .disconnected: status.withLockedValue { $0.server = nil }
+            case .failed: break
             }
+            log(.cluster(event))
         }
         maxFrameBytes = maxPayload - Self.overheadBytes
         cluster = DrawCluster(

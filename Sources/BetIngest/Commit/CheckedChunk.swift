@@ -47,6 +47,9 @@ struct CheckedChunk: Sendable {
         payloadChecksum = rejection == nil ? bets.chunkChecksum : CRC32C.checksum(bytes.span.bytes)
     }
 
+    /// Of the record that it becomes.
+    var recordKind: RecordHeader.Kind { rejection != nil ? .rejection : chunk.isLast ? .lastChunk : .chunk }
+
     /// The bet of a valid chunk of one, for the log.
     var singleBet: Bet? {
         guard chunk.count == 1, rejection == nil else { return nil }

@@ -135,7 +135,7 @@ struct InvalidMessage: Equatable, Sendable {
 }
 
 extension Decision {
-    /// The decision on a late chunk that cannot be listed.
+    /// The decision if late chunks cannot be listed: on a late chunk another one, otherwise the same.
     var unlisted: Decision {
         guard case .notRecorded(let chunk) = self, chunk.late != nil else { return self }
         return .lateUnlisted(chunk.agency)

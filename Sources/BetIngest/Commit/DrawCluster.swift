@@ -24,7 +24,8 @@ struct DrawCluster: Sendable {
     func create<Document: DrawDocument>(_ document: Document) throws -> Document {
         let key = EngineDocuments.key(Document.name, of: document.draw)
         let bytes = try documents.create(key, document.fileBytes)
-        return try Document(fileBytes: bytes, of: document.draw, path: "document \(key) of the cluster")
+        return try Document(
+            fileBytes: bytes, of: document.draw, path: EngineDocuments.origin(Document.name, of: document.draw))
     }
 
     /// Stores a draw's result and its winners; or compares them with those that another node has stored.

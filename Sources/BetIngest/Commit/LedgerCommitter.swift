@@ -216,10 +216,8 @@ extension LedgerCommitter {
         } catch {
             observer.lateFailed(error)
             entries = entries.map { entry in
-                guard case .decided(.notRecorded(let chunk), let requester) = entry, chunk.late != nil else {
-                    return entry
-                }
-                return .decided(.lateUnlisted(chunk.agency), requester)
+                guard case .decided(let decision, let requester) = entry else { return entry }
+                return .decided(decision.unlisted, requester)
             }
         }
     }

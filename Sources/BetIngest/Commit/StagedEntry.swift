@@ -83,7 +83,7 @@ extension StagedRecord {
     ) {
         let (chunk, rejection) = (checked.chunk, checked.rejection)
         self.init(
-            kind: rejection != nil ? .rejection : chunk.isLast ? .lastChunk : .chunk, count: chunk.count,
+            kind: checked.recordKind, count: chunk.count,
             agency: agency, sequence: sequence, time: time, bytes: checked.recordBytes,
             payloadIndex: checked.payloadIndex,
             payloadChecksum: checked.payloadChecksum, reservation: rejection == nil ? checked.reservation : nil,

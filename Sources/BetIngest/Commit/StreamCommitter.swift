@@ -29,16 +29,9 @@ final class StreamCommitter: DrawCommitter {
         case ended(DrawEnd)
     }
 
-    private enum Phase {
-        case running
-        case stopping
-        /// Final.
-        case stopped
-    }
-
     private struct State {
         var inputs: Deque<Input> = []
-        var phase = Phase.running
+        var isStopped = false
         /// The agencies as far as they are known, for other threads.
         var standings = DrawStandings()
         var cutOff: Instant?
@@ -82,12 +75,7 @@ final class StreamCommitter: DrawCommitter {
     }
 
     func seal(_ reason: SealRecord.Reason) {
-        if reason == .cutOff, !isDue(cutOff) { return }
         append(.seal(reason))
-    }
-
-    private func isDue(_ cutOff: Instant?) -> Bool {
-        cutOff.map { $0 <= Instant(milliseconds: clock()) } ?? false
     }
 
     /// Takes another version of when the draw ends, that another node has stored.
@@ -95,22 +83,23 @@ final class StreamCommitter: DrawCommitter {
 
     /// Blocks: other nodes may have moved the cut-off or closed the draw, so the cluster decides.
     func moveCutOff(to cutOff: Instant, by user: String) -> Bool {
-        while let current = try? cluster.documents.read(EngineDocuments.key(DrawEnd.name, of: draw)) ?? .missing {
-            let now = Instant(milliseconds: clock())
-            let end = DrawEnd(current.bytes)
-            guard end?.order == nil, isOpen(at: now), cutOff > now else { return false }
-            let moved = DrawEnd(ledgerID: ledgerID, cutOff: cutOff, movedBy: user)
-            let key = EngineDocuments.key(DrawEnd.name, of: draw)
-            guard let isStored = try? cluster.documents.replace(key, moved.bytes, after: current.sequence) else {
-                return false
-            }
-            if isStored {
+        let key = EngineDocuments.key(DrawEnd.name, of: draw)
+        let moved = DrawEnd(ledgerID: ledgerID, cutOff: cutOff, movedBy: user)
+        do {
+            while true {
+                let current = try cluster.documents.read(key)
+                let now = Instant(milliseconds: clock())
+                guard current.flatMap({ DrawEnd($0.bytes)?.order }) == nil, isOpen(at: now), cutOff > now else {
+                    return false
+                }
+                guard try cluster.documents.replace(key, moved.bytes, after: current?.sequence ?? 0) else { continue }
                 state.withLock { $0.cutOff = cutOff }
                 append(.ended(moved))
                 return true
             }
+        } catch {
+            return false  // The service stops.
         }
-        return false
     }
 
     var snapshot: (standings: DrawStandings, cutOff: Instant?, late: LateList) {
@@ -131,24 +120,21 @@ final class StreamCommitter: DrawCommitter {
     func hasRecords(of agency: AgencyID) -> Bool { state.withLock { $0.standings.standings[agency] != nil } }
 
     func stop() {
-        state.withLock { if $0.phase == .running { $0.phase = .stopping } }
-        state.wakeAll()
-    }
-
-    func abandon() {
         state.withLock { state in
-            state.phase = .stopped
+            state.isStopped = true
             state.inputs = []
         }
         state.wakeAll()
     }
+
+    func abandon() { stop() }
 
     /// Nothing is staged before the thread runs.
     func commitStaged() -> Bool { true }
 
     private func append(_ input: Input) {
         let wakes = state.withLock { state -> Bool in
-            guard state.phase == .running else { return false }
+            if state.isStopped { return false }
             state.inputs.append(input)
             return state.inputs.count == 1
         }
@@ -162,16 +148,12 @@ final class StreamCommitter: DrawCommitter {
             while let inputs = waitForInputs(until: core.nextTimer) { handle(inputs, &core) }
             core.stop()
         }
-        state.withLock { state in
-            state.phase = .stopped
-            state.inputs = []
-        }
     }
 
     /// Blocks until there is an input or the deadline; nil after a stop.
     private func waitForInputs(until deadline: ContinuousClock.Instant) -> Deque<Input>? {
         let inputs = state.wait(until: deadline) { state -> Deque<Input>?? in
-            if state.phase != .running { return .some(nil) }
+            if state.isStopped { return .some(nil) }
             guard !state.inputs.isEmpty else { return nil }
             defer { state.inputs = [] }
             return .some(state.inputs)
@@ -192,9 +174,4 @@ final class StreamCommitter: DrawCommitter {
             state.oldest = changes.oldest
         }
     }
-}
-
-extension StoredMessage {
-    /// Stands for a document without any version.
-    fileprivate static let missing = StoredMessage(sequence: 0, subject: "", bytes: [])
 }

@@ -24,7 +24,6 @@ struct StreamCore {
         case publish(AgencyID, UInt64)
         case readLast(AgencyID)
         case search(AgencyID)
-        case count
     }
 
     private let cluster: DrawCluster
@@ -44,7 +43,7 @@ struct StreamCore {
     private var look = StreamLook()
     private var isLooking = false
     private var nextLook = ContinuousClock.now
-    /// The agencies with an end.
+    /// The agencies of the draw with an end.
     private var ended: Set<AgencyID> = []
     private var changed: [AgencyID: AgencyStanding] = [:]
     private var lateChunks: [LateChunk] = []
@@ -122,10 +121,10 @@ struct StreamCore {
         // Last, so that no agency waits for the log.
         for (decision, requester) in decisions { requester.log(isListed ? decision : decision.unlisted) }
         if !decisions.isEmpty { figures.add(group) }
-        if ending.isDue, ended.isSuperset(of: agencies.members) { ending.sealStream(at: monotonic) }
+        if ending.isDue, isComplete { ending.sealStream(at: monotonic) }
         guard monotonic >= nextLook else { return }
         nextLook = monotonic + .seconds(60)
-        if !isLooking, ended.count < Int(agencies.count) { lookAround() }
+        if !isLooking, !isComplete { lookAround() }
     }
 
     /// The changes for other threads; nil without any.
@@ -303,7 +302,6 @@ struct StreamCore {
             feed(agency) { writer, time in writer.published(.unknown, of: attempt, at: time) }
         case .readLast(let agency): perform(.readLast, agency)
         case .search(let agency): search(agency)
-        case .count: lookAround()
         }
     }
 
@@ -373,8 +371,11 @@ struct StreamCore {
         if message.kind == .close || after.isFinished { didEnd(agency, isFinished: after.isFinished) }
     }
 
+    /// Whether every agency of the draw has an end.
+    private var isComplete: Bool { ended.count == Int(agencies.count) }
+
     private mutating func didEnd(_ agency: AgencyID, isFinished: Bool) {
-        guard ended.insert(agency).inserted, agencies.contains(agency) else { return }
+        guard agencies.contains(agency), ended.insert(agency).inserted else { return }
         nextLook = min(nextLook, monotonic + .milliseconds(10))
         if isFinished { observer.agencyFinished(agency) }
     }

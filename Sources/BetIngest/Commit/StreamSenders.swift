@@ -81,7 +81,7 @@ struct StreamSenders {
         return true
     }
 
-    /// The connection ends: what it was not told, nobody waits for.
+    /// Releases a connection that has ended; its requests need no answer.
     mutating func leave(_ requester: any Requester) {
         if let id = ids[ObjectIdentifier(requester)] { release(id) }
     }

@@ -29,7 +29,7 @@ extension DrawBook {
             for end in [PublishedDocuments.result, VoidDraw.name] {
                 if try office.cluster?.documents.read(EngineDocuments.key(end, of: draw)) != nil { return }
             }
-            let path = "document \(EngineDocuments.key(name, of: draw)) of the cluster"
+            let path = EngineDocuments.origin(name, of: draw)
             try open(try DrawTerms(fileBytes: bytes, of: draw, path: path))
         } else {
             try change(draw) { lifecycle in try lifecycle.take(name, bytes) }

@@ -11,7 +11,7 @@ extension DrawLifecycle {
     ///
     /// - Throws: ``LedgerError``, ``DiskError``, ``DrawDocumentError``.
     mutating func take(_ name: String, _ bytes: [UInt8]) throws {
-        let path = "document \(EngineDocuments.key(name, of: draw.id)) of the cluster"
+        let path = EngineDocuments.origin(name, of: draw.id)
         switch name {
         case DrawEnd.name:
             if let end = DrawEnd(bytes), end.ledgerID == ledgerText { try take(end) }

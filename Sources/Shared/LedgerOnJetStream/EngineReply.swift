@@ -6,7 +6,6 @@ enum EngineReply {
         /// The subject's last message is another one than expected.
         static let wrongLastSequence = 10071
         static let noMessage = 10037
-        static let nameInUse = 10058
 
         var code: Int?
         var err_code: Int?
@@ -35,9 +34,6 @@ enum EngineReply {
     /// To a question about a stream.
     struct Stream: Decodable {
         struct State: Decodable {
-            var last_seq: UInt64
-            var messages: Int?
-            var bytes: Int?
             var num_subjects: Int?
             var subjects: [String: Int]?
         }

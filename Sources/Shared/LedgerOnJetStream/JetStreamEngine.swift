@@ -14,7 +14,6 @@ package final class JetStreamEngine: LedgerEngine {
     /// How long a publish may take before its outcome counts as unknown, and a read before it is asked again.
     private static let publishSeconds = 2.0
     private static let readSeconds = 1.0
-    /// The time without a vote of the other servers after which a leader resigns is longer; see docs/cluster.md.
     private static let makeSeconds = 5.0
     private static let maxMessages = 2048
     private static let maxBytes = 16 << 20
@@ -42,9 +41,6 @@ package final class JetStreamEngine: LedgerEngine {
 
     /// The largest message that the servers take, in bytes.
     package var maxPayload: Int { connection.maxPayload }
-
-    /// Ends the connection; blocks.
-    package func close() { connection.close() }
 
     // MARK: LedgerEngine
 
@@ -110,7 +106,7 @@ package final class JetStreamEngine: LedgerEngine {
     package func count(
         _ stream: EngineStream, then: @escaping @Sendable (Result<StreamCounts, EngineUnavailable>) -> Void
     ) {
-        count(stream, StreamCounts(lastSequence: 0, messages: [:]), then)
+        count(stream, StreamCounts(messages: [:]), then)
     }
 
     /// Adds the next page of subjects to the counts.
@@ -128,7 +124,6 @@ package final class JetStreamEngine: LedgerEngine {
                 return then(.failure(EngineUnavailable("stream \(stream.name) says nothing of itself")))
             }
             var counts = counts
-            counts.lastSequence = state.last_seq
             let page = state.subjects ?? [:]
             counts.messages.merge(page) { $1 }
             if page.isEmpty || counts.messages.count >= state.num_subjects ?? 0 { return then(.success(counts)) }

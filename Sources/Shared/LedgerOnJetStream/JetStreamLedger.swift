@@ -5,6 +5,17 @@ extension EngineUnavailable: ProgramError {
     package var exit: ProgramExit { .tryLater }
 }
 
+extension LogEvent {
+    /// The line of a change of the connection to the engine.
+    package static func cluster(_ event: EngineEvent) -> LogEvent {
+        switch event {
+        case .connected(let server): clusterConnected(server: server)
+        case .disconnected(let reason): clusterLost(reason: reason)
+        case .failed(let reason): clusterFailed(reason: reason)
+        }
+    }
+}
+
 /// The engine of a configuration, in a program that was built with the trait `JetStream`.
 package enum JetStreamLedger {
     /// Connects to the servers of a configuration; blocks.

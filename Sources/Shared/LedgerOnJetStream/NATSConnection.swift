@@ -46,8 +46,6 @@ final class NATSConnection: Sendable {
     private struct State {
         var last: UInt64 = 0
         var requests: [UInt64: Request] = [:]
-        var isClosed = false
-        var thread: NamedThread?
     }
 
     /// Why there is no connection.
@@ -59,9 +57,8 @@ final class NATSConnection: Sendable {
     private let address: UInt
     private let inbox: String
     private let state = Monitor(State())
-    private let didChange: @Sendable (EngineEvent) -> Void
 
-    /// Connects; blocks.
+    /// Connects, until the process ends; blocks.
     ///
     /// - Parameters:
     ///   - identity: the paths of the roots, the certificate and its key; nil connects without TLS.
@@ -71,7 +68,6 @@ final class NATSConnection: Sendable {
         servers: [Endpoint], identity: (roots: String, certificate: String, key: String)?, name: String,
         didChange: @escaping @Sendable (EngineEvent) -> Void
     ) throws(Failure) {
-        self.didChange = didChange
         inbox = "_INBOX.q\(String(UInt64.random(in: 0...UInt64.max), radix: 36))"
         var options: OpaquePointer?
         var connection: OpaquePointer?
@@ -95,7 +91,7 @@ final class NATSConnection: Sendable {
         try Self.check(natsOptions_SetWriteDeadline(options, 2000))
         try Self.check(natsOptions_SetIOBufSize(options, 1 << 20))
         let context = Unmanaged.passRetained(Callbacks(didChange))
-        // The client calls back until it is closed, and after that never again; a closed connection ends with its process.
+        // The client calls back until the process ends, so neither object is ever released.
         try Self.check(natsOptions_SetDisconnectedCB(options, Callbacks.disconnected, context.toOpaque()))
         try Self.check(natsOptions_SetReconnectedCB(options, Callbacks.connected, context.toOpaque()))
         try Self.check(natsOptions_SetErrorHandler(options, Callbacks.failed, context.toOpaque()))
@@ -103,7 +99,7 @@ final class NATSConnection: Sendable {
         guard let connection else { throw Failure(description: "there is no connection") }
         address = UInt(bitPattern: connection)
         var subscription: OpaquePointer?
-        let receiver = Unmanaged.passUnretained(self)
+        let receiver = Unmanaged.passRetained(self)
         try Self.check(
             natsConnection_Subscribe(
                 &subscription, connection, "\(inbox).*",
@@ -114,27 +110,13 @@ final class NATSConnection: Sendable {
                 }, receiver.toOpaque()))
         try Self.check(natsSubscription_SetPendingLimits(subscription, -1, -1))
         didChange(.connected(server: Self.server(connection)))
-        let thread = NamedThread("nats-deadlines") { [state] in Self.expireRequests(state) }
-        state.withLock { $0.thread = thread }
+        NamedThread("nats-deadlines") { [state] in Self.expireRequests(state) }.detach()
     }
 
     private var connection: OpaquePointer? { OpaquePointer(bitPattern: address) }
 
     /// The largest message that the server takes, in bytes.
     var maxPayload: Int { Int(natsConnection_GetMaxPayload(connection)) }
-
-    /// Ends the connection; requests in flight end as after their deadlines.
-    ///
-    /// Blocks until the last callback has returned. The connection must not be released before.
-    func close() {
-        let thread = state.withLock { state -> NamedThread? in
-            state.isClosed = true
-            return state.thread
-        }
-        state.wakeAll()
-        thread?.join()
-        natsConnection_Close(connection)
-    }
 
     // MARK: Requests
 
@@ -146,15 +128,10 @@ final class NATSConnection: Sendable {
         then receive: @escaping @Sendable (Reply?) -> Bool
     ) {
         let deadline = ContinuousClock.now + .seconds(seconds)
-        let id = state.withLock { state -> UInt64? in
-            guard !state.isClosed else { return nil }
+        let id = state.withLock { state -> UInt64 in
             state.last += 1
             state.requests[state.last] = Request(deadline: deadline, receive: receive)
             return state.last
-        }
-        guard let id else {
-            _ = receive(nil)
-            return
         }
         var message: OpaquePointer?
         let status = bytes.withUnsafeBytes { bytes -> natsStatus in
@@ -192,15 +169,13 @@ final class NATSConnection: Sendable {
     /// The body of the thread that ends requests without a reply.
     private static func expireRequests(_ state: Monitor<State>) {
         while true {
-            let (expired, isClosed) = state.withLock { state -> ([Request], Bool) in
+            let expired = state.withLock { state -> [Request] in
                 let now = ContinuousClock.now
-                let ids = state.requests.filter { state.isClosed || $0.value.deadline <= now }.keys
-                return (ids.compactMap { state.requests.removeValue(forKey: $0) }, state.isClosed)
+                let ids = state.requests.filter { $0.value.deadline <= now }.keys
+                return ids.compactMap { state.requests.removeValue(forKey: $0) }
             }
             for request in expired { _ = request.take(nil) }
-            if isClosed { return }
-            let isClosing = state.wait(until: .now + .milliseconds(100)) { $0.isClosed ? true : nil }
-            if isClosing == true { continue }
+            _ = state.wait(until: .now + .milliseconds(100)) { _ -> Bool? in nil }
         }
     }
 

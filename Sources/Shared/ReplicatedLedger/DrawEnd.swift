@@ -5,7 +5,7 @@ package import Ledger
 ///
 /// One document with versions, so that moving the cut-off and closing exclude each other: each replaces the version that
 /// its node has read, or fails.
-package struct DrawEnd: Codable, Equatable, Sendable {
+package struct DrawEnd: StreamDocument, Equatable, Sendable {
     /// The order to close the draw; it is final.
     package struct Order: Codable, Equatable, Sendable {
         package var reason: SealRecord.Reason
@@ -34,20 +34,10 @@ package struct DrawEnd: Codable, Equatable, Sendable {
         self.movedBy = movedBy
         self.order = order
     }
-
-    private static let envelope = ChecksummedJSON(name: name)
-
-    package var bytes: [UInt8] { Self.envelope.bytes(self) }
-
-    /// Reads ``bytes``; nil for bytes that are damaged or of a newer version.
-    package init?(_ bytes: [UInt8]) {
-        guard let end = try? Self.envelope.read(Self.self, from: bytes) else { return nil }
-        self = end
-    }
 }
 
 /// The stream of a sealed draw, as every node must find it.
-package struct StreamSeal: Codable, Equatable, Sendable {
+package struct StreamSeal: StreamDocument, Equatable, Sendable {
     package static let name = "seal"
 
     /// The identity of the draw's ledger, in hexadecimal.
@@ -63,14 +53,20 @@ package struct StreamSeal: Codable, Equatable, Sendable {
         self.bets = bets
         self.ledgerSHA256 = ledgerSHA256
     }
+}
 
-    private static let envelope = ChecksummedJSON(name: name)
+/// A document of a draw's stream, with a checksum.
+package protocol StreamDocument: Codable {
+    /// Of the document, and the key of its object.
+    static var name: String { get }
+}
 
-    package var bytes: [UInt8] { Self.envelope.bytes(self) }
+extension StreamDocument {
+    package var bytes: [UInt8] { ChecksummedJSON(name: Self.name).bytes(self) }
 
     /// Reads ``bytes``; nil for bytes that are damaged or of a newer version.
     package init?(_ bytes: [UInt8]) {
-        guard let seal = try? Self.envelope.read(Self.self, from: bytes) else { return nil }
-        self = seal
+        guard let document = try? ChecksummedJSON(name: Self.name).read(Self.self, from: bytes) else { return nil }
+        self = document
     }
 }

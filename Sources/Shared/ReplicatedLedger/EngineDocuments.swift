@@ -25,7 +25,7 @@ package enum PublishedDocuments {
 ///
 /// Isolation: any thread except those of the engine.
 package struct EngineDocuments: Sendable {
-    /// The service stops, so nobody waits for the engine any more.
+    /// The service stops, so it does not wait for the engine.
     package struct Stopped: Error {}
 
     private let engine: any LedgerEngine
@@ -38,6 +38,11 @@ package struct EngineDocuments: Sendable {
 
     /// The key of a draw's document.
     package static func key(_ name: String, of draw: DrawID) -> String { "\(draw).\(name)" }
+
+    /// The name of a document in messages.
+    package static func origin(_ name: String, of draw: DrawID) -> String {
+        "document \(key(name, of: draw)) of the cluster"
+    }
 
     /// The draw and the name of a subject's document; nil for another subject.
     package static func document(ofSubject subject: String) -> (draw: DrawID, name: String)? {

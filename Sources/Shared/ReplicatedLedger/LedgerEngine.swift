@@ -169,12 +169,10 @@ package struct StoredMessage: Equatable, Sendable {
 
 /// The messages of a stream, counted.
 package struct StreamCounts: Equatable, Sendable {
-    package var lastSequence: UInt64
     /// By subject; subjects without messages are absent.
     package var messages: [String: Int]
 
-    package init(lastSequence: UInt64, messages: [String: Int]) {
-        self.lastSequence = lastSequence
+    package init(messages: [String: Int]) {
         self.messages = messages
     }
 }

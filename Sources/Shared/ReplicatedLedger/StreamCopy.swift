@@ -97,11 +97,6 @@ package struct StreamCopy: ~Copyable {
     /// Whether every agency has sent its last chunk.
     package var areAllFinished: Bool { agencies.members.allSatisfy { standings[$0].isFinished } }
 
-    /// Makes everything durable, without a seal.
-    ///
-    /// - Throws: ``LedgerError``.
-    package mutating func finish() throws(LedgerError) { try commit() }
-
     /// Ends the file with a seal.
     ///
     /// - Parameter instant: of an order to close; nil for the time of the newest record.
