@@ -11,16 +11,34 @@ final class RealCluster: Sendable {
         if: ProcessInfo.processInfo.environment["CLUSTER"] == "1", "skipped: make check-cluster runs it")
     /// `make faults-cluster` runs every fault 20 times.
     static let isFull = ProcessInfo.processInfo.environment["FAULTS"] == "full"
+    /// How often each fault is tried.
+    static let runs = isFull ? Int(ProcessInfo.processInfo.environment["FAULT_RUNS"] ?? "20") ?? 20 : 1
+    /// How long something is paused or cut off.
+    static let faultDuration = Duration.seconds(isFull ? 30 : 4)
+
+    /// Whether `FAULT_ONLY=pauseNode,fullDisk` names a fault, or none.
+    static func isChosen(_ fault: String) -> Bool {
+        let names = ProcessInfo.processInfo.environment["FAULT_ONLY"]?.split(separator: ",").map(String.init)
+        return names?.contains(fault) ?? true
+    }
+
+    /// The time for which a fault lasts.
+    static func pause(_ duration: Duration) { _ = Monitor(false).wait(until: .now + duration) { $0 ? true : nil } }
 
     let folder: TemporaryFolder
     let port: Int
+    /// Nil: everything is on loopback.
+    let network: ClusterNetwork?
 
     /// The mounted disk of a server, if it has one of its own.
     private let disk: String?
 
-    /// - Parameter limitedServer: a server whose disk is small and can be filled or made read-only; needs root.
-    init(limitedServer: Int? = nil) throws {
+    /// - Parameters:
+    ///   - limitedServer: a server whose disk is small and can be filled or made read-only; needs root.
+    ///   - isNetwork: whether each server and node is a machine of its own in a ``ClusterNetwork``.
+    init(limitedServer: Int? = nil, isNetwork: Bool = false) throws {
         folder = try TemporaryFolder()
+        network = isNetwork ? try ClusterNetwork(in: folder) : nil
         port = Int.random(in: 2000..<3000) * 10
         disk = limitedServer.map { [folder] in "\(folder.path)/cluster/data-\($0)" }
         if let disk { try shell("mkdir -p '\(disk)' && mount -t tmpfs -o size=96m none '\(disk)'") }
@@ -58,6 +76,7 @@ final class RealCluster: Sendable {
             "\(Repository.root)/scripts/cluster \(command)", in: folder,
             environment: [
                 "PROGRAMS": TestProgram.folder, "CLUSTER_FOLDER": folder.path + "/cluster", "CLUSTER_PORT": "\(port)",
+                "CLUSTER_NETWORK": network == nil ? "" : ClusterNetwork.name,
             ], seconds: 60)
         if script.code != 0 { throw Failure("scripts/cluster \(command): \(script)") }
         return script.output
@@ -69,10 +88,12 @@ final class RealCluster: Sendable {
         init(_ description: String) { self.description = description }
     }
 
+    private func host(of server: Int) -> String { network == nil ? "127.0.0.1" : ClusterNetwork.address(of: server) }
+
     /// The settings of a service that uses the cluster as a user.
     func settings(_ user: String, replicas: Int = 3) -> [String] {
         let pki = folder.path + "/cluster/pki"
-        let servers = (0..<3).map { "127.0.0.1:\(port + $0)" }.joined(separator: ",")
+        let servers = (1...3).map { "\(host(of: $0)):\(port + $0 - 1)" }.joined(separator: ",")
         return [
             "ledger.kind=jetstream", "ledger.servers=\(servers)", "ledger.replicas=\(replicas)",
             "ledger.tls.roots=\(pki)/root.pem", "ledger.tls.certificate=\(pki)/\(user).pem",
@@ -85,7 +106,7 @@ final class RealCluster: Sendable {
         for number in 1...3 {
             guard let info = status(of: number, "/jsz?streams=1&accounts=1"),
                 let name = info.firstMatch(
-                    of: #/"name": ?"\#(stream)".*?"leader": ?"quiniela-(\d)"/#.dotMatchesNewlines())
+                    of: #/"name": ?"\#(stream)".*?"leader": ?"quiniela-(\d)[^"]*"/#.dotMatchesNewlines())
             else { continue }
             return Int(name.1)
         }
@@ -95,7 +116,7 @@ final class RealCluster: Sendable {
     /// The answer of a server's monitoring port; nil without one.
     private func status(of server: Int, _ path: String) -> String? {
         let script = try? ShellScript(
-            "curl --silent --max-time 2 'http://127.0.0.1:\(port + server + 2)\(path)'", in: folder)
+            "curl --silent --max-time 2 'http://\(host(of: server)):\(port + server + 2)\(path)'", in: folder)
         return script.flatMap { $0.code == 0 ? $0.output : nil }
     }
 
@@ -106,7 +127,7 @@ final class RealCluster: Sendable {
             let status = try run("status")
             if status.split(separator: "\n").count(where: { $0.contains("healthy, leader quiniela-") }) == 3 { return }
             guard ContinuousClock.now < deadline else { throw Failure("the servers are not healthy:\n\(status)") }
-            _ = Monitor(false).wait(until: .now + .milliseconds(200)) { $0 ? true : nil }
+            Self.pause(.milliseconds(200))
         }
     }
 }
@@ -127,7 +148,7 @@ final class ClusterDraw {
         self.cluster = cluster
         self.draw = draw
         self.agencies = agencies
-        self.settings = ["draw.id=\(draw)", "log.level=WARNING"] + settings
+        self.settings = ["draw.id=\(draw)"] + settings
         folder = cluster.folder.path + "/" + draw
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         winners = try TestProgram.start(
@@ -135,7 +156,8 @@ final class ClusterDraw {
             settings: ["draw.id=\(draw)"] + cluster.settings("winners"), in: folder)
         winnersAddress = try winners.waitForAddress()
         for number in 0..<count {
-            nodes.append(try node(number, listen: "127.0.0.1:0"))
+            let host = cluster.network == nil ? "127.0.0.1" : ClusterNetwork.address(of: ClusterNetwork.nodes[number])
+            nodes.append(try node(number, listen: host + ":0"))
         }
         addresses = try nodes.map { try $0.waitForAddress() }
     }
@@ -143,9 +165,16 @@ final class ClusterDraw {
     func data(_ node: Int) -> String { folder + "/node-\(node)" }
 
     private func node(_ number: Int, listen: String) throws -> TestProgram {
-        try TestProgram.start(
-            .ingest, data: data(number), agencies: agencies, listen: listen,
-            settings: settings.filter { $0 != "log.level=WARNING" } + cluster.settings("ingest"), in: folder)
+        let settings = settings + cluster.settings("ingest")
+        guard cluster.network != nil else {
+            return try TestProgram.start(
+                .ingest, data: data(number), agencies: agencies, listen: listen, settings: settings, in: folder)
+        }
+        let namespace = ClusterNetwork.namespace(of: ClusterNetwork.nodes[number])
+        return try TestProgram(
+            "/usr/sbin/ip",
+            ["netns", "exec", namespace, TestProgram.folder + "/bet-ingest", "--data", data(number), "--listen", listen]
+                + (["agencies=\(agencies)"] + settings).flatMap { ["--set", $0] }, in: folder)
     }
 
     /// Kills a node and starts it again on its port.
@@ -156,12 +185,18 @@ final class ClusterDraw {
     }
 
     /// Starts an agency, which goes from node to node.
-    func agency(_ id: Int, file: String, settings: [String] = []) throws -> TestProgram {
-        let first = id % addresses.count
+    ///
+    /// - Parameters:
+    ///   - offset: moves the first node.
+    ///   - other: a draw besides the configured one.
+    func agency(
+        _ id: Int, file: String, settings: [String] = [], from offset: Int = 0, draw other: String? = nil
+    ) throws -> TestProgram {
+        let first = (id + offset) % addresses.count
         let order = (addresses[first...] + addresses[..<first]).map(\.description).joined(separator: ",")
         let all =
             [
-                "draw.id=\(draw)", "ingest.addresses=\(order)", "winners.address=\(winnersAddress)",
+                "draw.id=\(other ?? draw)", "ingest.addresses=\(order)", "winners.address=\(winnersAddress)",
                 "retry.maxMilliseconds=500",
             ]
             + settings
@@ -169,12 +204,17 @@ final class ClusterDraw {
             "agency", ["--id", "\(id)", "--file", file, "--output", "json"] + all.flatMap { ["--set", $0] }, in: folder)
     }
 
-    func command(_ name: String, node: Int) throws -> String {
+    /// Runs a command of a node.
+    ///
+    /// - Parameter other: a draw besides the configured one.
+    func command(_ words: String..., node: Int, draw other: String? = nil) throws -> String {
         let program = try TestProgram(
-            "bet-ingest", [name, "--data", data(node), "--set", "draw.id=\(draw)", "--set", "agencies=\(agencies)"],
-            in: folder)
+            "bet-ingest",
+            words + [
+                "--data", data(node), "--set", "draw.id=\(other ?? draw)", "--set", "agencies=\(agencies)",
+            ], in: folder)
         let code = try program.waitForExit()
-        if code != 0 { throw RealCluster.Failure("bet-ingest \(name): \(code)\n\(program.log)") }
+        if code != 0 { throw RealCluster.Failure("bet-ingest \(words): \(code)\n\(program.log)") }
         return program.standardOutput
     }
 
@@ -196,16 +236,19 @@ struct Audit: CustomStringConvertible {
 
     /// Compares the files of agencies 1, 2, 3 … with the export of a ledger.
     ///
-    /// - Parameter acknowledged: what the agencies say.
-    init(files: [String], export: String, acknowledged: Int) throws {
-        self.acknowledged = acknowledged
+    /// - Parameters:
+    ///   - acknowledged: what the agencies say.
+    ///   - firstRows: how many rows each agency has sent; nil for whole files.
+    init(files: [String], export: String, acknowledged: Int? = nil, firstRows: [Int]? = nil) throws {
+        self.acknowledged = acknowledged ?? firstRows?.reduce(0, +) ?? 0
         var rows: [Substring: Int] = [:]
         for row in export.split(whereSeparator: \.isNewline) {
             rows[row, default: 0] += 1
             stored += 1
         }
         for (index, file) in files.enumerated() {
-            for line in try String(contentsOfFile: file, encoding: .utf8).split(whereSeparator: \.isNewline) {
+            let lines = try String(contentsOfFile: file, encoding: .utf8).split(whereSeparator: \.isNewline)
+            for line in lines.prefix(firstRows?[index] ?? lines.count) {
                 let row = Substring("\(index + 1),\(line)")
                 if let count = rows[row] {
                     rows[row] = count == 1 ? nil : count - 1

@@ -131,10 +131,10 @@ struct Admission {
         // Its chunks in flight get no answer.
         guard owners[agency] === requester else { return true }
         let chunk = checked.chunk
-        func notRecorded(_ code: RejectionCode, _ reason: String) -> NotRecorded {
-            NotRecorded(
-                agency: agency, sequence: chunk.sequence, count: chunk.count, code: code, reason: reason,
-                late: isClosed ? time : nil)
+        func rejectClosed() -> StagedEntry {
+            .decided(
+                .notRecorded(
+                    NotRecorded(agency, sequence: chunk.sequence, count: chunk.count, closure(of: agency))), requester)
         }
         switch standings[agency].verdict(on: chunk.sequence) {
         case .repeated:
@@ -143,17 +143,14 @@ struct Admission {
             entries.append(.repeated(repetition))
             return false
         case .next where isClosed, .gap where isClosed:
-            entries.append(.decided(.notRecorded(notRecorded(closedCode(agency), closedReason(agency))), requester))
+            entries.append(rejectClosed())
         case .gap:
             owners[agency] = nil
-            let next = standings[agency].nextSequence
-            let reason =
-                next == .max
-                ? "agency \(agency) has used all its sequences"
-                : "the chunk has sequence \(chunk.sequence), but the next sequence is \(next)"
-            entries.append(.decided(.gap(notRecorded(.drawClosed, reason)), requester))
+            let gap = NotRecorded(
+                agency, sequence: chunk.sequence, count: chunk.count, insteadOf: standings[agency].nextSequence)
+            entries.append(.decided(.gap(gap), requester))
         case .afterLast:
-            entries.append(.decided(.notRecorded(notRecorded(closedCode(agency), closedReason(agency))), requester))
+            entries.append(rejectClosed())
         case .next:
             stageRecord(checked, agency, sequence: chunk.sequence, answers: .chunk, requester, &entries)
         }
@@ -161,16 +158,8 @@ struct Admission {
     }
 
     /// Returns why an agency can add nothing more.
-    func closedReason(_ agency: AgencyID) -> String {
-        if standings.seal?.reason == .void { return "the draw is void" }
-        if isClosed, let cutOff, time >= cutOff { return "draw closed: the cut-off was \(cutOff), it is \(time)" }
-        if isSealed { return "draw closed: the ledger is sealed" }
-        return standings[agency].isFinished
-            ? "agency \(agency) has sent its last chunk" : "agency \(agency) has used all its sequences"
-    }
-
-    func closedCode(_ agency: AgencyID) -> RejectionCode {
-        standings.seal?.reason == .void ? .drawVoid : isClosed ? .drawClosed : .agencyFinished
+    func closure(of agency: AgencyID) -> Closure {
+        Closure(agency, standings[agency], end: standings.seal?.reason, cutOff: cutOff, at: time)
     }
 
     /// Counts a chunk with the agency's next sequence and stages its record.

@@ -16,9 +16,7 @@ extension Admission {
             return entries.append(.decided(.nothingToRecord(isLast: true), requester))
         }
         guard !isClosed, standing.verdict(on: standing.nextSequence) == .next else {
-            let rejected = NotRecorded(
-                agency: agency, sequence: 0, count: count, code: closedCode(agency), reason: closedReason(agency),
-                late: isClosed ? time : nil)
+            let rejected = NotRecorded(agency, sequence: 0, count: count, closure(of: agency))
             return entries.append(.decided(.notRecorded(rejected), requester))
         }
         let isNew = owners[agency] !== requester
@@ -59,7 +57,7 @@ extension Admission {
             // An agency that has used all sequences can take no record, not even of its end.
             let decision: Decision =
                 standings[agency].isFinished
-                ? .finishedAlready : .endRejected(reason: closedReason(agency), isAnswered: true)
+                ? .finishedAlready : .endRejected(reason: closure(of: agency).reason, isAnswered: true)
             entries.append(.decided(decision, requester))
         }
         // Fewer agencies are left at its origin: the parked ENDs may be enough now.
@@ -93,7 +91,7 @@ extension Admission {
             }
             return entries.append(.decided(.finishedAlready, requester))
         }
-        if isClosed { return reject(closedReason(.none)) }
+        if isClosed { return reject(closure(of: .none).reason) }
         if waitingEnds[origin]?.contains(where: { $0 === requester }) == true {
             return reject("an END of this connection is already parked")
         }
@@ -129,7 +127,7 @@ extension Admission {
 
     private func rejectEnds(_ waiting: [any Requester], _ entries: inout StagedEntries) {
         for requester in waiting {
-            entries.append(.decided(.parkedEndRejected(reason: closedReason(.none)), requester))
+            entries.append(.decided(.parkedEndRejected(reason: closure(of: .none).reason), requester))
         }
     }
 

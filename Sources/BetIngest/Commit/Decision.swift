@@ -111,17 +111,6 @@ struct Joined: Equatable, Sendable {
     var time: Instant
 }
 
-/// A chunk without a record.
-struct NotRecorded: Equatable, Sendable {
-    var agency: AgencyID
-    var sequence: UInt32
-    var count: Int
-    var code: RejectionCode
-    var reason: String
-    /// The time of a decision that the chunk is late.
-    var late: Instant?
-}
-
 /// A message of a dialect that its session rejected.
 struct InvalidMessage: Equatable, Sendable {
     /// The agency that the message names, or else the connection's agency.

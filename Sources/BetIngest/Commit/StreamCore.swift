@@ -218,11 +218,11 @@ struct StreamCore {
             senders.resolve(sequence, of: connection, decision)
         case .closed(let connection, let sequence): reject(sequence, of: agency, connection)
         case .outOfOrder(let connection, let sequence):
+            guard let checked = senders.chunk(sequence, of: connection) else { return }
             let next = writers[agency]?.standing?.nextSequence ?? 0
-            let reason = "the chunk has sequence \(sequence), but the next sequence is \(next)"
             senders.end(
                 connection,
-                .gap(NotRecorded(agency: agency, sequence: sequence, count: 0, code: .drawClosed, reason: reason)))
+                .gap(NotRecorded(agency, sequence: sequence, count: checked.chunk.count, insteadOf: next)))
         case .superseded(let connection): senders.end(connection, .superseded(agency))
         }
     }
@@ -238,21 +238,16 @@ struct StreamCore {
     /// Decides on a chunk of an agency with an end.
     private mutating func reject(_ sequence: UInt32, of agency: AgencyID, _ connection: UInt64) {
         guard let checked = senders.chunk(sequence, of: connection) else { return }
-        let isFinished = writers[agency]?.standing?.isFinished == true && !ending.isOrdered
-        let reason =
-            isFinished
-            ? "agency \(agency) has sent its last chunk"
-            : ending.cutOff.map { "draw closed: the cut-off was \($0), it is \(now)" } ?? "draw closed"
-        if !isFinished {
-            lateChunks.append(
-                LateChunk(time: now, agency: agency, sequence: sequence, bets: checked.chunk.count))
+        let standing = writers[agency]?.standing ?? AgencyStanding()
+        // Another node has closed the agency, and only the order says why.
+        if !standing.isFinished, ending.readOrder() { closeAll() }
+        let count = checked.chunk.count
+        let closure = Closure(agency, standing, end: ending.reason, cutOff: ending.cutOff, at: now)
+        if let late = closure.late {
+            lateChunks.append(LateChunk(time: late, agency: agency, sequence: sequence, bets: count))
         }
-        senders.resolve(
-            sequence, of: connection,
-            .notRecorded(
-                NotRecorded(
-                    agency: agency, sequence: sequence, count: checked.chunk.count,
-                    code: isFinished ? .agencyFinished : .drawClosed, reason: reason, late: isFinished ? nil : now)))
+        let rejected = NotRecorded(agency, sequence: sequence, count: count, closure)
+        senders.resolve(sequence, of: connection, .notRecorded(rejected))
     }
 
     /// Makes late chunks durable in their list; returns false if they cannot be listed.

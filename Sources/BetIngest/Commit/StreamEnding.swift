@@ -42,6 +42,10 @@ struct StreamEnding {
     /// Whether the draw is closed before every agency has finished.
     var isOrdered: Bool { order != nil }
 
+    /// Why the draw is closed; nil if it is open.
+    var reason: SealRecord.Reason? { order?.reason ?? (isDue ? .allFinished : nil) }
+
+    private var endKey: String { EngineDocuments.key(DrawEnd.name, of: folder.draw) }
     private var ledgerID: String { DrawResult.text(ledgerID: header.ledgerID) }
 
     /// Whether the cut-off has passed and the draw is not closed.
@@ -58,6 +62,14 @@ struct StreamEnding {
         return isOrdered
     }
 
+    /// Reads whether another node has ordered the end of the draw.
+    ///
+    /// - Returns: whether the draw is closed from now on.
+    mutating func readOrder() -> Bool {
+        guard order == nil, let current = try? cluster.documents.read(endKey) else { return false }
+        return DrawEnd(current.bytes).map { adopt($0) } ?? false
+    }
+
     /// Orders the end of the draw.
     ///
     /// The order is stored before any agency is closed: every node closes for the same reason, or the cut-off has been moved
@@ -70,13 +82,12 @@ struct StreamEnding {
             isDue = true
             return false
         }
-        let key = EngineDocuments.key(DrawEnd.name, of: folder.draw)
         while order == nil {
             if reason == .cutOff, !isDue(at: now) { return false }
             var end = DrawEnd(ledgerID: ledgerID, cutOff: cutOff)
             end.order = DrawEnd.Order(reason: reason, instant: reason == .cutOff ? cutOff ?? now : now)
             do {
-                let current = try cluster.documents.read(key)
+                let current = try cluster.documents.read(endKey)
                 if let current, let known = DrawEnd(current.bytes) {
                     if known.order != nil || known.cutOff != cutOff {
                         _ = adopt(known)
@@ -84,7 +95,7 @@ struct StreamEnding {
                     }
                     end.movedBy = known.movedBy
                 }
-                if try cluster.documents.replace(key, end.bytes, after: current?.sequence ?? 0) { _ = adopt(end) }
+                if try cluster.documents.replace(endKey, end.bytes, after: current?.sequence ?? 0) { _ = adopt(end) }
             } catch {
                 return false  // The service stops.
             }
@@ -148,7 +159,7 @@ struct StreamEnding {
         var instant: Instant?
         // The same reason on every node, whatever each was told.
         if !copy.areAllFinished {
-            let end = try cluster.documents.read(EngineDocuments.key(DrawEnd.name, of: folder.draw))
+            let end = try cluster.documents.read(endKey)
             guard let order = end.flatMap({ DrawEnd($0.bytes)?.order }) else { return nil }
             (reason, instant) = (order.reason, order.instant)
         }

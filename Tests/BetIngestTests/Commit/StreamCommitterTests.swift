@@ -160,6 +160,25 @@ struct StreamCommitterTests {
         #expect(again.wait(1) == "ok 1" && again.wait(2) == "no 2 drawClosed")
     }
 
+    @Test("a chunk for a void draw is told so on every node, also on one that has not heard of it")
+    func void() throws {
+        let engine = MemoryEngine()
+        let nodes = try (1...2).map { try StreamFixture(engine, node: $0) }
+        defer { for node in nodes { node.stop() } }
+        let links = [nodes[0].join(1), nodes[1].join(2)]
+        for (link, agency) in zip(links, 1...) {
+            #expect(link.wait() == "welcome 1")
+            link.send(Samples.chunk(agency: agency, sequence: 1))
+            #expect(link.wait(1) == "ok 1")
+        }
+        nodes[0].committer.seal(.void)
+        #expect(try nodes[0].waitForSeal().reason == .void)
+        for (link, agency) in zip(links, 1...) {
+            link.send(Samples.chunk(agency: agency, sequence: 2))
+            #expect(link.wait(2) == "no 2 drawVoid")
+        }
+    }
+
     @Test("a moved cut-off holds on every node, and cannot be moved once the draw is closed")
     func movedCutOff() throws {
         let time = NIOLockedValueBox(StreamFixture.time)

@@ -66,10 +66,10 @@ struct ClosedDialectTests {
         #expect(answers.summary == ["stored", "parked"])
         fixture.committer.seal(.operator)
         #expect(fixture.committer.commitStaged())
-        #expect(answers.summary.last == "rejected: draw closed: the ledger is sealed")
+        #expect(answers.summary.last == "rejected: draw closed by its operator")
         if hasSecond {
             send(.finish(nil), second)
-            #expect(others.summary.last == "rejected: draw closed: the ledger is sealed")
+            #expect(others.summary.last == "rejected: draw closed by its operator")
         }
         #expect(fixture.finishedAgencies.isEmpty)
         #expect(fixture.durableSeals.first?.unfinished == [AgencyID(1), AgencyID(2)])
