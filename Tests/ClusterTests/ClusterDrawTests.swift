@@ -34,7 +34,7 @@ struct ClusterDrawTests {
             return try draw.command("export", node: node)
         }
         #expect(exports[1] == exports[0] && exports[2] == exports[0])
-        let audit = try Audit(files: files, export: exports[0], acknowledged: outputs.map(\.bets).reduce(0, +))
+        let audit = try Audit(files: files, export: exports[0], acknowledged: outputs.map(\.bets))
         #expect(audit.lost == 0 && audit.twice == 0 && audit.stored == audit.acknowledged, "\(audit)")
         #expect(try draw.command("verify", node: 2).contains("drawn again from the ledger with the same outcome"))
         #expect(

@@ -36,7 +36,7 @@ struct ClusterFaultTests {
                 return try AgencyReply(agency.standardOutput).bets
             }
             let seconds = start.duration(to: .now) / .seconds(1)
-            let audit = try Audit(files: files, export: draw.publishedExport(), acknowledged: bets.reduce(0, +))
+            let audit = try Audit(files: files, export: draw.publishedExport(), acknowledged: bets)
             try draw.remove()
             return Outcome(audit: audit, seconds: seconds)
         }
@@ -62,7 +62,7 @@ struct ClusterFaultTests {
                 return try AgencyReply((codes[1] == 0 ? runs.1 : runs.0).standardOutput).bets
             }
             let seconds = start.duration(to: .now) / .seconds(1)
-            let audit = try Audit(files: files, export: draw.publishedExport(), acknowledged: bets.reduce(0, +))
+            let audit = try Audit(files: files, export: draw.publishedExport(), acknowledged: bets)
             try draw.remove()
             return Outcome(audit: audit, seconds: seconds)
         }
@@ -73,7 +73,8 @@ struct ClusterFaultTests {
         RealCluster.isBuilt, .enabled(if: RealCluster.isChosen("cutOff"), "skipped: FAULT_ONLY names others"))
     func cutOff() throws {
         let cluster = try RealCluster()
-        try repeated("the cut-off passes under load while a node is paused") { run in
+        // An answer that was lost with its node is recorded, and its agency does not know.
+        try repeated("the cut-off passes under load while a node is paused", mayStoreMore: true) { run in
             let draw = try ClusterDraw(
                 cluster, "cutOff-\(run)", agencies: Self.agencies, settings: ["ingest.window=2"])
             let files = try files(of: draw, bets: 100_000, seed: run)
@@ -88,33 +89,77 @@ struct ClusterFaultTests {
             RealCluster.pause(.milliseconds(Int64(closes.milliseconds - SystemCall.unixMilliseconds())))
             RealCluster.pause(RealCluster.faultDuration)
             node.signal(SIGCONT)
-            let recorded = try agencies.map { agency -> Int in
-                #expect(try agency.waitForExit(seconds: 120) == 65, "\(agency.log.suffix(2000))")
-                return try #require(Self.recorded(agency.log), "\(agency.log.suffix(2000))")
+            let acknowledged = try agencies.map { agency -> Int in
+                let code = try agency.waitForExit(seconds: 120)
+                let log = agency.log
+                #expect(code == 65, "\(log.suffix(2000))")
+                return log.split(separator: "\n").count { $0.contains("apuesta_enviada | result: success") } * 10
             }
             let seconds = start.duration(to: .now) / .seconds(1)
-            let export = try draw.publishedExport(late)
-            let audit = try Audit(files: files, export: export, firstRows: recorded)
+            let audit = try Audit(files: files, export: draw.publishedExport(late), acknowledged: acknowledged)
             try draw.remove()
             return Outcome(audit: audit, seconds: seconds)
         }
     }
 
-    /// The bets that an agency calls recorded when it stops.
-    private static func recorded(_ log: String) -> Int? {
-        guard let match = log.firstMatch(of: #/the service has recorded ([0-9,]+) bets?/#) else { return nil }
-        return Int(match.1.replacing(",", with: ""))
+    @Test(
+        "chunks that a flipped bit destroys are named, and the draw is sealed once their agencies have sent them again",
+        RealCluster.isBuilt, .enabled(if: RealCluster.isChosen("flippedBit"), "skipped: FAULT_ONLY names others"))
+    func flippedBit() throws {
+        let cluster = try RealCluster()
+        var (damaged, refused) = (0, 0)
+        try repeated("a bit flipped in what a server has stored") { run in
+            let draw = try ClusterDraw(
+                cluster, "flippedBit-\(run)", agencies: Self.agencies, settings: ["ingest.window=2"])
+            let files = try files(of: draw, seed: run)
+            let start = ContinuousClock.now
+            let agencies = try send(files, to: draw)
+            try waitForLoad(draw)
+            try cluster.flipBit(ofStream: draw.draw)
+            let (published, failed) = ("action: publish | result: success", "action: seal | result: fail")
+            let line = try draw.nodes[0].waitForLog(published, orAny: [failed], seconds: 120)
+            if line.contains(failed) {
+                damaged += 1
+                try writeOutput(line)
+                if line.contains("nobody knows which") {
+                    // Never a wrong result: no result.
+                    refused += 1
+                    #expect(!draw.nodes.contains { $0.log.contains(published) })
+                    for agency in agencies { agency.signal(SIGKILL) }
+                    try draw.remove()
+                    return Outcome(audit: Audit(), seconds: 0)
+                }
+                for match in line.matches(of: #/agency (\d+): chunks/#) {
+                    let id = try #require(Int(match.1))
+                    let again = try draw.agency(id, file: files[id - 1], settings: ["batch.maxAmount=10"], from: 1)
+                    #expect(try again.waitForExit(seconds: 120) == 0, "\(again.log.suffix(2000))")
+                }
+            }
+            let bets = try agencies.map { agency -> Int in
+                #expect(try agency.waitForExit(seconds: 120) == 0, "\(agency.log.suffix(2000))")
+                return try AgencyReply(agency.standardOutput).bets
+            }
+            let seconds = start.duration(to: .now) / .seconds(1)
+            let audit = try Audit(files: files, export: draw.publishedExport(), acknowledged: bets)
+            try draw.remove()
+            return Outcome(audit: audit, seconds: seconds)
+        }
+        try writeOutput("flipped bits: \(damaged) draws lacked chunks, \(refused) of them were not sealed")
     }
 
     /// Runs a fault several times and prints its row of the table in docs/reliability.md; `FAULT_TABLE` names a file that
     /// collects the rows.
-    private func repeated(_ fault: String, _ runOnce: (Int) throws -> Outcome) throws {
+    private func repeated(
+        _ fault: String, mayStoreMore: Bool = false, _ runOnce: (Int) throws -> Outcome
+    ) throws {
         var total = (acknowledged: 0, stored: 0, lost: 0, twice: 0)
         var longest = 0.0
         for run in 1...RealCluster.runs {
             let outcome = try runOnce(run)
             let audit = outcome.audit
-            #expect(audit.lost == 0 && audit.twice == 0 && audit.stored == audit.acknowledged, "run \(run): \(audit)")
+            #expect(audit.lost == 0 && audit.twice == 0, "run \(run): \(audit)")
+            let more = audit.stored - audit.acknowledged
+            #expect(mayStoreMore ? more >= 0 : more == 0, "run \(run): \(audit)")
             total.acknowledged += audit.acknowledged
             total.stored += audit.stored
             total.lost += audit.lost

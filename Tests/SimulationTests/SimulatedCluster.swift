@@ -72,6 +72,7 @@ final class SimulatedCluster {
     private var operations: [Operation] = []
     private var lastConnection: UInt64 = 0
     private var stepsToCutOff: Int
+    private var lost: [AgencyID: [LostChunks]] = [:]
     private(set) var steps = 0
     /// The first broken promise.
     private(set) var violation: String?
@@ -224,7 +225,7 @@ final class SimulatedCluster {
 
     private func welcome(_ index: Int, _ standing: AgencyStanding) {
         let highest = agencies[index].acknowledged.max() ?? 0
-        if standing.nextSequence <= highest {
+        if standing.nextSequence <= highest, lost[id(index)] == nil {
             violation = "WELCOME of agency \(index + 1) says \(standing.nextSequence), but \(highest) was acknowledged"
         }
         agencies[index].isWelcome = true
@@ -240,6 +241,7 @@ final class SimulatedCluster {
     {
         let number = UInt64(node) << 32 | UInt64(nodes[node].life)
         var writer = nodes[node].writers[agency] ?? SubjectWriter(agency: agency, node: number)
+        writer.lost = lost[agency] ?? []
         let outputs: [SubjectWriter.Output]
         do {
             outputs = try input(&writer)
@@ -264,6 +266,7 @@ final class SimulatedCluster {
             case .welcome(let connection, let standing): answer(connection, .welcome(standing))
             case .acknowledged(let connection, let sequence, _): answer(connection, .stored(sequence))
             case .closed(let connection, let sequence): answer(connection, .closed(sequence))
+            case .conflict(let connection, let sequence): answer(connection, .conflict(sequence))
             case .outOfOrder(let connection, _), .superseded(let connection): answer(connection, .ended)
             }
         }
@@ -314,18 +317,43 @@ final class SimulatedCluster {
         }
     }
 
+    /// After the draw the engine loses messages, and their agencies run again.
+    ///
+    /// - Returns: the records of the whole draw.
+    /// - Throws: ``ChainFault``.
+    func sendLostAgain() throws(ChainFault) -> [AgencyID: [AgencyMessage.Record]] {
+        engine.loseInside(using: &dice)
+        for _ in 1...3 {
+            var check = StreamCheck()
+            for (sequence, message) in engine.stream { _ = try check.add(message, sequence: sequence) }
+            if let repairs = check.completeRepairs { return try checkedRecords(repairs) }
+            lost = check.damage(of: DrawAgencies(UInt32(agencies.count)))?.lost ?? [:]
+            if lost.isEmpty { break }
+            for index in agencies.indices where lost[id(index)] != nil {
+                agencies[index].isDone = false
+                agencies[index].connection = nil
+            }
+            run()
+        }
+        return try checkedRecords()
+    }
+
     // MARK: The audit
 
     /// Checks the stream as the seal does.
     ///
     /// - Throws: ``ChainFault``.
-    func checkedRecords() throws(ChainFault) -> [AgencyID: [AgencyMessage.Record]] {
-        var check = StreamCheck()
+    func checkedRecords(
+        _ repairs: StreamCheck.Repairs = StreamCheck.Repairs()
+    ) throws(ChainFault) -> [AgencyID: [AgencyMessage.Record]] {
+        var check = StreamCheck(repairs)
         var records: [AgencyID: [AgencyMessage.Record]] = [:]
         for (sequence, message) in engine.stream {
             records[message.agency, default: []] += try check.add(message, sequence: sequence)
         }
-        let unfinished = check.unfinished(of: DrawAgencies(UInt32(agencies.count)))
+        let expected = DrawAgencies(UInt32(agencies.count))
+        if let damage = check.damage(of: expected) { throw ChainFault("\(damage)") }
+        let unfinished = check.unfinished(of: expected)
         if !unfinished.isEmpty { throw ChainFault("agencies without an end: \(unfinished)") }
         return records
     }

@@ -22,6 +22,22 @@ struct SimulatedClusterTests {
         try writeOutput("simulated clusters: \(Self.draws) draws, \(steps) steps")
     }
 
+    @Test("chunks that the engine loses after the draw are sent again, and the draw is the same")
+    func lostChunks() throws {
+        for seed in 1...UInt64(Self.draws) {
+            let cluster = SimulatedCluster(seed: seed)
+            cluster.run()
+            let before = try cluster.checkedRecords()
+            let after = try cluster.sendLostAgain()
+            #expect(cluster.violation == nil, "seed \(seed)")
+            let isSame = before.allSatisfy { agency, records in
+                records.map(\.payload) == (after[agency] ?? []).map(\.payload)
+            }
+            #expect(isSame && cluster.difference(from: after) == nil, "seed \(seed)")
+            if !isSame || cluster.violation != nil { return }
+        }
+    }
+
     /// Chains cannot show one thing: an agency's last messages that are gone as if they had never been.
     @Test(
         "an engine that ignores expectations or loses messages is caught before the seal, except for an agency's silent end",

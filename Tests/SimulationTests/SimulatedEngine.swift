@@ -50,6 +50,16 @@ struct SimulatedEngine {
         return nil
     }
 
+    /// Loses up to four messages, but no agency's last one.
+    mutating func loseInside(using dice: inout SplitMix64) {
+        for _ in 1...Int.random(in: 1...4, using: &dice) {
+            let inside = stream.indices.filter { index in
+                stream[(index + 1)...].contains { $0.message.agency == stream[index].message.agency }
+            }
+            if let index = inside.randomElement(using: &dice) { stream.remove(at: index) }
+        }
+    }
+
     /// Loses a message, as a flipped bit does, if that is the engine's vice.
     mutating func rot(using dice: inout SplitMix64) {
         guard vice == .losesMessages || vice == .losesMessagesSilently,

@@ -29,6 +29,15 @@ extension NotRecorded {
             : "the chunk has sequence \(sequence), but the next sequence is \(next)"
         self.init(agency: agency, sequence: sequence, count: count, code: .drawClosed, reason: reason)
     }
+
+    /// The last of some chunks that were sent again for lost ones, but have other bets.
+    init(otherThanLost chunk: Chunk, of agency: AgencyID) {
+        self.init(
+            agency: agency, sequence: chunk.sequence, count: chunk.count, code: .conflict,
+            reason:
+                "the chunks up to this one are not those that were acknowledged: send the same file in chunks of the same size"
+        )
+    }
 }
 
 /// Why an agency can add nothing more: its draw is closed, or it has ended itself.

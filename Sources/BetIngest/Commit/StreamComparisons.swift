@@ -20,7 +20,8 @@ struct StreamComparisons {
     enum Step {
         /// The records that were found, with the connections that repeated them.
         case found([(connection: UInt64, record: AgencyMessage.Record)])
-        case readAgain
+        /// `isFromStart`: an old message was read, or the record is lost.
+        case readAgain(isFromStart: Bool)
         /// The message contradicts itself.
         case damaged(sequence: UInt64)
         /// Everything is compared.
@@ -41,6 +42,14 @@ struct StreamComparisons {
         comparison.chunks.append((connection, sequence))
         comparisons[agency] = comparison
         return known == nil
+    }
+
+    /// Forgets the chunks of an agency that nobody waits for any more.
+    mutating func keep(_ agency: AgencyID, where isWaiting: (_ connection: UInt64, _ sequence: UInt32) -> Bool) {
+        guard var comparison = comparisons[agency] else { return }
+        comparison.chunks.removeAll { !isWaiting($0.connection, $0.sequence) }
+        if let next = comparison.chunks.first { comparison.search = search(for: next.sequence, agency) }
+        comparisons[agency] = comparison.chunks.isEmpty ? nil : comparison
     }
 
     private func search(for sequence: UInt32, _ agency: AgencyID) -> RecordSearch {
@@ -64,7 +73,7 @@ struct StreamComparisons {
         }
         guard comparison.search.take(message) else {
             comparisons[agency] = comparison
-            return .readAgain
+            return .readAgain(isFromStart: comparison.search.isAtStart)
         }
         let found = records.flatMap { record in
             comparison.chunks.filter { $0.sequence == record.header.sequence }.map { ($0.connection, record) }

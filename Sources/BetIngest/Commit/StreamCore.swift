@@ -179,6 +179,7 @@ struct StreamCore {
         var writer =
             writers.removeValue(forKey: agency)
             ?? SubjectWriter(agency: agency, node: cluster.node, maxRecordBytes: cluster.maxRecordBytes)
+        writer.lost = ending.lost[agency] ?? []
         var outputs: [SubjectWriter.Output] = []
         do throws(ChainFault) {
             if ending.isOrdered { outputs = writer.close(at: now) }
@@ -223,6 +224,9 @@ struct StreamCore {
             senders.end(
                 connection,
                 .gap(NotRecorded(agency, sequence: sequence, count: checked.chunk.count, insteadOf: next)))
+        case .conflict(let connection, let sequence):
+            guard let chunk = senders.chunk(sequence, of: connection)?.chunk else { return }
+            senders.resolve(sequence, of: connection, .notRecorded(NotRecorded(otherThanLost: chunk, of: agency)))
         case .superseded(let connection): senders.end(connection, .superseded(agency))
         }
     }
@@ -320,7 +324,10 @@ struct StreamCore {
         case .found(let found):
             for (connection, record) in found { answer(connection, agency, record) }
             search(agency)
-        case .readAgain: search(agency)
+        case .readAgain(let isFromStart):
+            guard isFromStart else { return search(agency) }
+            comparisons.keep(agency) { [senders] in senders.chunk($1, of: $0) != nil }
+            retry(.search(agency))
         case .damaged(let sequence):
             observer.damaged("agency \(agency): message \(sequence) is damaged")
             retry(.search(agency), after: .seconds(5))
@@ -363,7 +370,7 @@ struct StreamCore {
         else { return }
         // Our own writer may know more: a read may be old.
         if after.nextSequence > writers[agency]?.standing?.nextSequence ?? 0 { changed[agency] = after }
-        if message.kind == .close || after.isFinished { didEnd(agency, isFinished: after.isFinished) }
+        if message.isEnd || after.isFinished { didEnd(agency, isFinished: after.isFinished) }
     }
 
     /// Whether every agency of the draw has an end.

@@ -20,11 +20,13 @@ struct StreamEnding {
     private var isSealed = false
     /// The last fault of the stream, and whether it was reported.
     private var fault: (text: String, isReported: Bool)?
+    /// The chunks that the engine has lost, and that their agencies may send again.
+    private(set) var lost: [AgencyID: [LostChunks]] = [:]
     /// When the stream is read again, after it could not be sealed.
     private(set) var nextTry: ContinuousClock.Instant?
 
     private static let readAgain = Duration.milliseconds(200)
-    private static let lookAgain = Duration.seconds(5)
+    private static let lookAgain = Duration.seconds(2)
 
     init(
         _ cluster: DrawCluster, folder: DrawFolder, header: LedgerHeader, agencies: DrawAgencies,
@@ -111,7 +113,12 @@ struct StreamEnding {
             guard let seal = try copyStream() else { return }
             isSealed = true
             nextTry = nil
+            lost = [:]
             observer.sealed(seal)
+        } catch let damage as StreamDamage {
+            let isKnown = report(damage.description)
+            if isKnown { lost = damage.lost }
+            nextTry = now + (isKnown ? Self.lookAgain : .seconds(1))
         } catch let fault as ChainFault {
             // A server that is catching up may have been read: a fault counts when it is found twice.
             nextTry = now + (report(fault.description) ? Self.lookAgain : .seconds(1))
@@ -140,20 +147,27 @@ struct StreamEnding {
     }
 
     /// Reads the whole stream.
-    ///
-    /// - Returns: nil if what was read is not the end of the stream yet.
-    private func copyStream() throws -> SealRecord? {
-        let path = folder.ledger + ".new"
-        var copy = try StreamCopy(path, header: header, agencies: agencies, on: disk)
+    private func read(to path: String, _ repairs: StreamCheck.Repairs) throws -> StreamCopy {
+        var copy = try StreamCopy(path, header: header, agencies: agencies, repairs: repairs, on: disk)
         while true {
             let sequence = copy.lastSequence + 1
             let messages = try cluster.documents.wait {
                 (then: @escaping @Sendable (Result<[StoredMessage], EngineUnavailable>) -> Void) in
                 cluster.engine.readNext(from: sequence, in: .bets(folder.draw), then: then)
             }.get()
-            if messages.isEmpty { break }
+            if messages.isEmpty { return copy }
             for message in messages { try copy.append(message) }
         }
+    }
+
+    /// Copies the stream and publishes its seal.
+    ///
+    /// - Returns: nil if what was read is not the end of the stream yet.
+    private func copyStream() throws -> SealRecord? {
+        let path = folder.ledger + ".new"
+        var copy = try read(to: path, StreamCheck.Repairs())
+        if let repairs = copy.completeRepairs { copy = try read(to: path, repairs) }
+        if let damage = copy.damage { throw damage }
         guard copy.unfinished.isEmpty else { return nil }
         var reason = SealRecord.Reason.allFinished
         var instant: Instant?
@@ -163,7 +177,7 @@ struct StreamEnding {
             guard let order = end.flatMap({ DrawEnd($0.bytes)?.order }) else { return nil }
             (reason, instant) = (order.reason, order.instant)
         }
-        let lastSequence = copy.lastSequence
+        let lastSequence = copy.lastNeeded
         let seal = try copy.seal(reason, at: instant)
         let own = StreamSeal(
             ledgerID: ledgerID, lastSequence: lastSequence, bets: seal.bets,

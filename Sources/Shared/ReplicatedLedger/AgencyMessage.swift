@@ -16,6 +16,8 @@ package struct AgencyMessage: Equatable, Sendable {
         case group = 2
         /// The draw takes nothing more of the agency; no records.
         case close = 3
+        /// Chunks that the engine has lost, sent again after the agency's end; they have their own sequences.
+        case repair = 4
     }
 
     /// The sender of an agency: a connection of a node.
@@ -36,6 +38,8 @@ package struct AgencyMessage: Equatable, Sendable {
     package var agency: AgencyID
     /// The agency's sender from this message on; of the node alone in a close.
     package var sender: Sender
+    /// How many messages the agency has before it.
+    package var number: UInt64
     /// The agency before this message.
     package var before: AgencyStanding
     /// ``digest`` of the agency's message before; ``noPrevious`` for the first.
@@ -46,11 +50,13 @@ package struct AgencyMessage: Equatable, Sendable {
     package static let noPrevious = [UInt8](repeating: 0, count: 32)
 
     package init(
-        _ kind: Kind, agency: AgencyID, sender: Sender, before: AgencyStanding, previous: [UInt8], records: [UInt8] = []
+        _ kind: Kind, agency: AgencyID, sender: Sender, number: UInt64, before: AgencyStanding, previous: [UInt8],
+        records: [UInt8] = []
     ) {
         self.kind = kind
         self.agency = agency
         self.sender = sender
+        self.number = number
         self.before = before
         self.previous = previous
         self.records = records
@@ -61,8 +67,12 @@ package struct AgencyMessage: Equatable, Sendable {
         bytes.append(bigEndian: agency.rawValue)
         bytes.append(bigEndian: sender.node)
         bytes.append(bigEndian: sender.connection)
+        bytes.append(bigEndian: number)
         return bytes + before.bytes + previous + records
     }
+
+    /// Whether the agency has ended, unless its records say so.
+    package var isEnd: Bool { kind == .close || kind == .repair }
 
     /// SHA-256 of ``bytes``.
     package var digest: [UInt8] { SHA256.hash(data: bytes) }
@@ -78,6 +88,7 @@ package struct AgencyMessage: Equatable, Sendable {
         self.kind = kind
         agency = AgencyID(try reader.readInteger())
         sender = Sender(node: try reader.readInteger(), connection: try reader.readInteger())
+        number = try reader.readInteger()
         before = try AgencyStanding(&reader)
         guard reader.remainingBytes >= 32 else { throw .truncated(atByte: bytes.count) }
         previous = Array(bytes[reader.index..<reader.index + 32])
@@ -90,11 +101,12 @@ package struct AgencyMessage: Equatable, Sendable {
         package var payload: [UInt8]
     }
 
-    /// The records, checked: each is whole, of this agency, and the next in sequence.
+    /// The records, checked: each is whole, of this agency, and the next in sequence; those of a repair are only whole.
     ///
-    /// - Returns: the records, and the agency after them.
+    /// - Returns: the records, and the agency after the message.
     /// - Throws: ``ChainFault``.
     package func checked() throws(ChainFault) -> (records: [Record], after: AgencyStanding) {
+        guard kind == .group || kind == .repair || records.isEmpty else { throw ChainFault("it may have no records") }
         var (read, standing, index): ([Record], AgencyStanding, Int) = ([], before, 0)
         while index < records.count {
             let record: Record
@@ -106,7 +118,7 @@ package struct AgencyMessage: Equatable, Sendable {
                 throw ChainFault("a record is damaged")
             }
             index += RecordHeader.byteCount + record.header.payloadBytes
-            try standing.apply(record, of: agency)
+            if kind != .repair { try standing.apply(record, of: agency) }
             read.append(record)
         }
         return (read, standing)

@@ -42,6 +42,7 @@ package struct StreamSeal: StreamDocument, Equatable, Sendable {
 
     /// The identity of the draw's ledger, in hexadecimal.
     package var ledgerID: String
+    /// The last message that the ledger needs.
     package var lastSequence: UInt64
     package var bets: UInt64
     /// Of the whole ledger file.

@@ -24,6 +24,9 @@ package struct RecordSearch: Sendable {
         isAdjacent = true
     }
 
+    /// Whether nothing is known: a search begins, or begins again.
+    package var isAtStart: Bool { range == nil }
+
     /// The message to read next.
     package var position: ReadPosition {
         guard let range else { return .last(subject: subject) }

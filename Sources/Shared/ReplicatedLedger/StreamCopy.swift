@@ -13,7 +13,7 @@ package struct StreamCopy: ~Copyable {
     private let draw: DrawID
     private let agencies: DrawAgencies
     private var writer: LedgerWriter
-    private var check = StreamCheck()
+    private var check: StreamCheck
     private var standings = DrawStandings(tracksDigests: false)
     private var groupBytes: Int
     /// Of the newest record, in milliseconds since 1970.
@@ -25,8 +25,9 @@ package struct StreamCopy: ~Copyable {
     ///
     /// - Throws: ``LedgerError``.
     package init(
-        _ path: String, header: LedgerHeader, agencies: DrawAgencies, on disk: any Disk
+        _ path: String, header: LedgerHeader, agencies: DrawAgencies, repairs: StreamCheck.Repairs, on disk: any Disk
     ) throws(LedgerError) {
+        check = StreamCheck(repairs)
         try LedgerWriter.create(at: path, header: header, on: disk)
         let end = LedgerEnd(offset: Limits.blockBytes, lastGroupNumber: 0, isClosed: false, tornBytes: 0)
         var writer = try LedgerWriter(path, header: header, end: end, on: disk)
@@ -43,16 +44,18 @@ package struct StreamCopy: ~Copyable {
     ///
     /// - Throws: ``ChainFault`` for a message that cannot follow; ``LedgerError``.
     package mutating func append(_ stored: StoredMessage) throws {
-        guard let message = try? AgencyMessage(stored.bytes) else {
-            throw ChainFault("message \(stored.sequence) of \(stored.subject) is damaged")
+        let message = try? AgencyMessage(stored.bytes)
+        if let message {
+            guard stored.subject == EngineStream.subject(of: message.agency, in: draw) else {
+                throw ChainFault("message \(stored.sequence) of \(stored.subject) is of agency \(message.agency)")
+            }
+            guard agencies.contains(message.agency) else {
+                throw ChainFault("message \(stored.sequence): agency \(message.agency) is not in the draw")
+            }
         }
-        guard stored.subject == EngineStream.subject(of: message.agency, in: draw) else {
-            throw ChainFault("message \(stored.sequence) of \(stored.subject) is of agency \(message.agency)")
-        }
-        guard agencies.contains(message.agency) else {
-            throw ChainFault("message \(stored.sequence): agency \(message.agency) is not in the draw")
-        }
-        for record in try check.add(message, sequence: stored.sequence) { try append(record) }
+        let records = try check.add(message, sequence: stored.sequence)
+        // The rest is only read for what else is lost.
+        if !check.isBroken { for record in records { try append(record) } }
         lastSequence = stored.sequence
     }
 
@@ -90,6 +93,15 @@ package struct StreamCopy: ~Copyable {
         try writer.commit(time: time)
         groupBytes = 0
     }
+
+    /// The last message that the ledger needs.
+    package var lastNeeded: UInt64 { check.lastNeeded }
+
+    /// What is wrong with the stream; nil if nothing is. The file has all bets only then.
+    package var damage: StreamDamage? { check.damage(of: agencies) }
+
+    /// With them a second copy has every bet; nil if nothing is lost, or not everything was sent again.
+    package var completeRepairs: StreamCheck.Repairs? { check.completeRepairs }
 
     /// The agencies of the draw without an end.
     package var unfinished: [AgencyID] { check.unfinished(of: agencies) }

@@ -65,6 +65,8 @@ package struct SubjectWriter {
         case acknowledged(connection: UInt64, sequence: UInt32, firstBetIndex: UInt64)
         /// The draw takes nothing more of the agency.
         case closed(connection: UInt64, sequence: UInt32)
+        /// The chunk is sent again for lost ones, but those had other bets.
+        case conflict(connection: UInt64, sequence: UInt32)
         /// Chunks before this one are missing, or it follows the last.
         case outOfOrder(connection: UInt64, sequence: UInt32)
         /// Another connection is the agency's sender; final.
@@ -75,6 +77,8 @@ package struct SubjectWriter {
     private struct Tail {
         /// In the stream; 0 without any message.
         var sequence: UInt64 = 0
+        /// Of the agency's messages.
+        var count: UInt64 = 0
         var digest = AgencyMessage.noPrevious
         /// After the message.
         var standing = AgencyStanding()
@@ -82,6 +86,14 @@ package struct SubjectWriter {
         var isClosed = false
 
         var isEnded: Bool { isClosed || standing.isFinished }
+    }
+
+    /// Lost chunks that a connection is sending again.
+    private struct Resending {
+        var connection: UInt64
+        var lost: LostChunks
+        /// The agency after those so far.
+        var standing: AgencyStanding
     }
 
     private enum Work {
@@ -96,6 +108,8 @@ package struct SubjectWriter {
         var tail: Tail
         /// The agency before it.
         var before: AgencyStanding
+        /// Once it is stored.
+        var resending: Resending?
         /// Done once it is stored.
         var work: [Work]
     }
@@ -112,6 +126,9 @@ package struct SubjectWriter {
     private var waiting: [Work] = []
     private var mustClose = false
     private let maxRecordBytes: Int
+    /// Chunks of this agency that the engine has lost.
+    package var lost: [LostChunks] = []
+    private var resending: Resending?
 
     /// - Parameter maxRecordBytes: of a message; the engine has a limit.
     package init(agency: AgencyID, node: UInt64, maxRecordBytes: Int = 900_000) {
@@ -160,6 +177,7 @@ package struct SubjectWriter {
         publish.tail.sequence = sequence
         newest = max(newest, sequence)
         tail = publish.tail
+        resending = publish.resending
         let outputs = publish.work.map { done -> Output in
             switch done {
             case .hello(let connection): .welcome(connection: connection, publish.before)
@@ -186,8 +204,8 @@ package struct SubjectWriter {
         guard last.sequence >= newest else { return next(time) }
         let after = try last.message.checked().after
         tail = Tail(
-            sequence: last.sequence, digest: last.message.digest, standing: after, sender: last.message.sender,
-            isClosed: last.message.kind == .close)
+            sequence: last.sequence, count: last.message.number + 1, digest: last.message.digest, standing: after,
+            sender: last.message.sender, isClosed: last.message.isEnd)
         newest = last.sequence
         return next(time)
     }
@@ -220,14 +238,15 @@ package struct SubjectWriter {
                 waiting.removeFirst()
                 if tail.isEnded {
                     // Nothing is added any more, so the standing is final and needs no proof.
-                    outputs.append(.welcome(connection: connection, tail.standing))
+                    outputs.append(.welcome(connection: connection, lost.first?.before ?? tail.standing))
                     continue
                 }
                 var session = Draft(.session, agency, Sender(node: node, connection: connection), after: tail)
                 session.work = [first]
                 return outputs + [publish(&session, after: tail)]
             case .chunk(let connection, let chunk, _):
-                let isSender = tail.sender == Sender(node: node, connection: connection)
+                let sender = Sender(node: node, connection: connection)
+                let isSender = tail.sender == sender
                 let isEnded = tail.isClosed || draft.standing.isFinished
                 if !isSender, !isEnded {
                     waiting.removeAll { if case .chunk(connection, _, _) = $0 { true } else { false } }
@@ -235,12 +254,20 @@ package struct SubjectWriter {
                     continue
                 }
                 let isRepeated = chunk.sequence > 0 && chunk.sequence < draft.standing.nextSequence
+                let lost = tail.isEnded ? self.lost.first { $0.sequences.contains(chunk.sequence) } : nil
                 // A repeated chunk may be in this message, which is stored first.
-                if !draft.work.isEmpty, isRepeated || draft.recordBytes + chunk.recordBytes > maxRecordBytes {
+                let isAdded = lost != nil ? draft.sender == sender : !isRepeated
+                if !draft.work.isEmpty, !isAdded || draft.recordBytes + chunk.recordBytes > maxRecordBytes {
                     return outputs + [publish(&draft, after: tail)]
                 }
                 waiting.removeFirst()
-                if isRepeated {
+                if let lost {
+                    if draft.work.isEmpty {
+                        draft = Draft(.repair, agency, sender, after: tail, expectedBytes: chunk.recordBytes)
+                        draft.resending = resending
+                    }
+                    if let fault = draft.resend(chunk, of: connection, lost) { outputs.append(fault) }
+                } else if isRepeated {
                     outputs.append(.compare(connection: connection, chunk))
                 } else if isEnded {
                     outputs.append(.closed(connection: connection, sequence: chunk.sequence))
@@ -259,9 +286,9 @@ package struct SubjectWriter {
         inFlight = Publish(
             attempt: lastAttempt,
             tail: Tail(
-                digest: SHA256.hash(data: draft.bytes), standing: draft.standing, sender: draft.sender,
-                isClosed: draft.kind == .close),
-            before: tail.standing, work: draft.work)
+                count: tail.count + 1, digest: SHA256.hash(data: draft.bytes), standing: draft.standing,
+                sender: draft.sender, isClosed: tail.isClosed || draft.kind == .close || draft.kind == .repair),
+            before: tail.standing, resending: draft.resending, work: draft.work)
         return .publish(draft.bytes, after: tail.sequence, attempt: lastAttempt)
     }
 
@@ -278,6 +305,7 @@ package struct SubjectWriter {
         /// The agency after the records so far.
         private(set) var standing: AgencyStanding
         var work: [Work] = []
+        var resending: Resending?
 
         init(
             _ kind: AgencyMessage.Kind, _ agency: AgencyID, _ sender: Sender, after tail: Tail, expectedBytes: Int = 0
@@ -288,7 +316,10 @@ package struct SubjectWriter {
             self.sender = sender
             standing = tail.standing
             bytes =
-                AgencyMessage(kind, agency: agency, sender: sender, before: tail.standing, previous: tail.digest).bytes
+                AgencyMessage(
+                    kind, agency: agency, sender: sender, number: tail.count, before: tail.standing,
+                    previous: tail.digest
+                ).bytes
             prefixBytes = bytes.count
         }
 
@@ -296,6 +327,37 @@ package struct SubjectWriter {
 
         /// Adds the next chunk.
         mutating func append(_ chunk: Chunk, of connection: UInt64, at time: Instant) {
+            write(chunk, of: connection, at: time, after: standing)
+            standing.apply(chunk.kind, count: chunk.betCount, bets: chunk.digest, at: time)
+        }
+
+        /// Adds a chunk in the place of a lost one.
+        ///
+        /// - Returns: the answer to a chunk that does not belong there.
+        mutating func resend(_ chunk: Chunk, of connection: UInt64, _ lost: LostChunks) -> Output? {
+            var next =
+                if let resending, resending.connection == connection, resending.lost == lost { resending } else {
+                    Resending(connection: connection, lost: lost, standing: lost.before)
+                }
+            if chunk.sequence == lost.before.nextSequence { next.standing = lost.before }
+            let before = next.standing
+            guard before.verdict(on: chunk.sequence) == .next else {
+                return .outOfOrder(connection: connection, sequence: chunk.sequence)
+            }
+            // The time at which the last of them was recorded, so they are not late.
+            let time = lost.after.lastTime
+            next.standing.apply(chunk.kind, count: chunk.betCount, bets: chunk.digest, at: time)
+            if next.standing.nextSequence == lost.after.nextSequence, !next.standing.isSame(as: lost.after) {
+                return .conflict(connection: connection, sequence: chunk.sequence)
+            }
+            write(chunk, of: connection, at: time, after: before)
+            resending = next
+            return nil
+        }
+
+        private mutating func write(
+            _ chunk: Chunk, of connection: UInt64, at time: Instant, after standing: AgencyStanding
+        ) {
             let firstBetIndex = standing.storedBets
             let payload = chunk.payload
             if work.isEmpty { bytes.reserveCapacity(prefixBytes + expectedBytes) }
@@ -305,7 +367,6 @@ package struct SubjectWriter {
                 payloadChecksum: chunk.payloadChecksum)
             header.bytes.span.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
             payload.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
-            standing.apply(chunk.kind, count: chunk.betCount, bets: chunk.digest, at: time)
             work.append(.chunk(connection, chunk, firstBetIndex: firstBetIndex))
         }
     }

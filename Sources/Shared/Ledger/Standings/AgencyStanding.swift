@@ -64,6 +64,13 @@ package struct AgencyStanding: Equatable, Sendable {
         }
     }
 
+    /// Whether both have the same chunks, whenever they were recorded.
+    package func isSame(as other: AgencyStanding) -> Bool {
+        var copy = self
+        copy.lastTime = other.lastTime
+        return copy == other
+    }
+
     /// The record in WELCOME.
     package var stream: StreamRecord {
         StreamRecord(
