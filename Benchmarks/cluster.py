@@ -5,8 +5,8 @@
     cluster.py --rows 8/5,64/100          only these rows: KiB of a chunk / agencies
     cluster.py --kinds bare-1,node-1      only these programs; the rest of the table stays empty
     cluster.py --rounds 5 --seconds 4     more runs of each program, longer ones
-    cluster.py --window 16                chunks that each agency keeps unacknowledged; default 8
-    cluster.py --bare-window 4            chunks of a message of the bare publisher; default the window
+    cluster.py --window 32                chunks that each agency keeps unacknowledged; default 16
+    cluster.py --bare-window 16           chunks of a message of the bare publisher; default half the window
     cluster.py --json FILE                also writes every run to a file
 
     PROGRAMS_CLUSTER=FOLDER  of bet-ingest, built with the trait JetStream; default .build-cluster/build/release
@@ -123,7 +123,7 @@ def measure(kind, cluster, generator, folder, draw, chunk, agencies, options):
     with contextlib.ExitStack() as stack:
         if which == "bare":
             processes = []
-            send = lambda seconds: cluster.publish(draw, count, agencies, options.bare_window or options.window, chunk, seconds)
+            send = lambda seconds: cluster.publish(draw, count, agencies, options.bare_window or options.window // 2, chunk, seconds)
         else:
             settings = cluster.settings() if which == "node" else ()
             processes, ports = stack.enter_context(nodes(folder, draw, count, agencies, settings))
@@ -233,7 +233,7 @@ def main():
     parser.add_argument("--kinds", type=names(KINDS), default=list(KINDS))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--window", type=int, default=8)
+    parser.add_argument("--window", type=int, default=16)
     parser.add_argument("--bare-window", type=int)
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()

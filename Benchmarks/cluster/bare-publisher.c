@@ -19,7 +19,7 @@
 #include <sys/resource.h>
 
 // Of AgencyMessage and RecordHeader, without their content.
-enum { messageHeaderBytes = 181, recordHeaderBytes = 36, maxRecordBytes = 900000, maxServers = 16 };
+enum { messageHeaderBytes = 189, recordHeaderBytes = 36, maxRecordBytes = 900000, maxServers = 16 };
 
 typedef struct {
     natsConnection *connection;

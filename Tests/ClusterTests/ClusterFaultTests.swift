@@ -107,7 +107,7 @@ struct ClusterFaultTests {
         RealCluster.isBuilt, .enabled(if: RealCluster.isChosen("flippedBit"), "skipped: FAULT_ONLY names others"))
     func flippedBit() throws {
         let cluster = try RealCluster()
-        var (damaged, refused) = (0, 0)
+        var (damaged, unsealed) = (0, 0)
         try repeated("a bit flipped in what a server has stored") { run in
             let draw = try ClusterDraw(
                 cluster, "flippedBit-\(run)", agencies: Self.agencies, settings: ["ingest.window=2"])
@@ -123,7 +123,7 @@ struct ClusterFaultTests {
                 try writeOutput(line)
                 if line.contains("nobody knows which") {
                     // Never a wrong result: no result.
-                    refused += 1
+                    unsealed += 1
                     #expect(!draw.nodes.contains { $0.log.contains(published) })
                     for agency in agencies { agency.signal(SIGKILL) }
                     try draw.remove()
@@ -144,7 +144,7 @@ struct ClusterFaultTests {
             try draw.remove()
             return Outcome(audit: audit, seconds: seconds)
         }
-        try writeOutput("flipped bits: \(damaged) draws lacked chunks, \(refused) of them were not sealed")
+        try writeOutput("flipped bits: \(damaged) draws lacked chunks, \(unsealed) of them were not sealed")
     }
 
     /// Runs a fault several times and prints its row of the table in docs/reliability.md; `FAULT_TABLE` names a file that

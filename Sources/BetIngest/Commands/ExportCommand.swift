@@ -12,7 +12,7 @@ struct ExportCommand: ParsableCommand {
             One row for each bet, in the order of the ledger: agency, first name, last name, document, birthdate, \
             number. Rows end with CR LF and fields are quoted where needed, as Python's csv module writes and \
             reads them. Takes no lock, so it may run while the service does. A file is complete when it appears, \
-            and only its owner may read it.
+            and only its owner may read it. Of a draw that is open on a cluster, the bets in its stream are written.
             """)
 
     @OptionGroup var options: ConfigurationOptions
@@ -31,11 +31,12 @@ struct ExportCommand: ParsableCommand {
     func run() throws {
         StopSignals.block()
         try ProgramExit.run {
-            let folder = try options.load().folder
+            let configuration = try options.load()
+            let folder = configuration.folder
             let stopSignal = Monitor<String?>(nil)
             StopSignals.watch { signal in stopSignal.withLock { $0 = signal } }
-            try NoLedger.check(folder, PosixDisk())
-            var reader = try LedgerReader(folder.ledger, on: PosixDisk())
+            let ledger = try OpenLedgerCopy(of: configuration, on: PosixDisk())
+            var reader = try LedgerReader(ledger.path, on: PosixDisk())
             let bar = ProgressBar(label: "export", unit: "bytes")
             let target = try OutputFile(output, force: force, protecting: folder)
             var rows = BetRows(isSpreadsheetSafe: spreadsheetSafe)
@@ -43,7 +44,7 @@ struct ExportCommand: ParsableCommand {
                 // Leaving the scope here removes the unfinished file.
                 if let signal = stopSignal.withLock({ $0 }) { throw ExportStopped(signal: signal) }
                 for record in records where record.header.kind == .chunk || record.header.kind == .lastChunk {
-                    try rows.append(record, of: reader, path: folder.ledger)
+                    try rows.append(record, of: reader, path: ledger.path)
                     if rows.bytes.count > 256 << 10 { try target.write(rows.take()) }
                 }
                 bar.update(reader.offset, of: reader.fileBytes)

@@ -12,7 +12,7 @@ struct VerifyCommand: ParsableCommand {
         discussion: """
             Checks every checksum, that sequences have no gaps, and the totals of each agency; then draws again and \
             compares with result.json. Takes no lock, so it may run while the service does. If a check fails, prints \
-            the differences and exits with 65. docs/operations.md says what this proves and what it does not.
+            the differences and exits with 65. Of a draw that is open on a cluster, its stream is checked. docs/operations.md says what this proves and what it does not.
             """)
 
     @OptionGroup var options: ConfigurationOptions
@@ -22,17 +22,18 @@ struct VerifyCommand: ParsableCommand {
             let configuration = try options.load()
             let folder = configuration.folder
             let disk = PosixDisk()
-            try NoLedger.check(folder, disk)
             // Read before the ledger: a draw published meanwhile must not look like a result without a seal.
             let result = try DurableFile.read(folder.result, on: disk)
+            let ledger = try OpenLedgerCopy(of: configuration, on: disk)
             let bar = ProgressBar(label: "verify", unit: "bytes")
-            let contents = try LedgerContents(reading: folder.ledger, on: disk, isDigested: true) { done, all in
+            let contents = try LedgerContents(reading: ledger.path, on: disk, isDigested: true) { done, all in
                 bar.update(done, of: all)
                 return true
             }
             bar.finish()
             guard let contents else { return }
-            try writeOutput(contents.summary(path: folder.ledger))
+            try writeOutput(contents.summary(path: ledger.path))
+            if ledger.isCopied { try writeOutput("source    the stream of the open draw, copied from the cluster") }
             try writeOutput(try DrawReport(configuration).status(of: folder, contents.standings).table)
             guard let result else {
                 try writeOutput("result    none: the draw is not published")

@@ -55,7 +55,7 @@ struct StreamCore {
     private var monotonic = ContinuousClock.now
     private var post: @Sendable (Input) -> Void = { _ in }
 
-    private static let lookDelays = (changed: Duration.milliseconds(100), same: Duration.seconds(1))
+    private static let lookDelays = (active: Duration.milliseconds(100), quiet: Duration.seconds(1))
 
     init(
         _ cluster: DrawCluster, folder: DrawFolder, header: LedgerHeader, agencies: DrawAgencies,
@@ -189,11 +189,9 @@ struct StreamCore {
             retry(.readLast(agency), after: .seconds(5))
         }
         if let standing = writer.standing { changed[agency] = standing }
-        let isEnded = writer.isEnded
-        let isFinished = writer.standing?.isFinished == true
         writers[agency] = writer
         for output in outputs { perform(output, agency) }
-        if isEnded { didEnd(agency, isFinished: isFinished) }
+        if writer.isEnded { didEnd(agency, isFinished: writer.standing?.isFinished == true) }
     }
 
     private mutating func perform(_ output: SubjectWriter.Output, _ agency: AgencyID) {
@@ -351,12 +349,12 @@ struct StreamCore {
         isLooking = false
         isChanged = true
         oldest = senders.oldest
-        nextLook = monotonic + Self.lookDelays.same
+        nextLook = monotonic + Self.lookDelays.quiet
         guard case .success(let counts) = counts else { return }
-        let (read, isChanged) = look.take(counts) { [ended, agencies] agency in
+        let (read, isActive) = look.take(counts, at: monotonic) { [ended, agencies] agency in
             ended.contains(agency) || !agencies.contains(agency)
         }
-        if isChanged { nextLook = monotonic + Self.lookDelays.changed }
+        if isActive { nextLook = monotonic + Self.lookDelays.active }
         for agency in read {
             let subject = EngineStream.subject(of: agency, in: draw)
             cluster.engine.read(.last(subject: subject), in: .bets(draw)) { [post] in post(.looked(agency, $0)) }
@@ -364,7 +362,7 @@ struct StreamCore {
     }
 
     private mutating func didLook(_ agency: AgencyID, _ outcome: ReadOutcome) {
-        look.didRead(agency, isAnswered: outcome != .unknown)
+        look.didRead(agency, isAnswered: outcome != .unknown, at: monotonic)
         guard case .message(let stored) = outcome, let message = try? AgencyMessage(stored.bytes),
             let after = try? message.checked().after
         else { return }

@@ -149,15 +149,8 @@ struct StreamEnding {
     /// Reads the whole stream.
     private func read(to path: String, _ repairs: StreamCheck.Repairs) throws -> StreamCopy {
         var copy = try StreamCopy(path, header: header, agencies: agencies, repairs: repairs, on: disk)
-        while true {
-            let sequence = copy.lastSequence + 1
-            let messages = try cluster.documents.wait {
-                (then: @escaping @Sendable (Result<[StoredMessage], EngineUnavailable>) -> Void) in
-                cluster.engine.readNext(from: sequence, in: .bets(folder.draw), then: then)
-            }.get()
-            if messages.isEmpty { return copy }
-            for message in messages { try copy.append(message) }
-        }
+        try copy.appendAll(of: cluster.engine, cluster.documents)
+        return copy
     }
 
     /// Copies the stream and publishes its seal.

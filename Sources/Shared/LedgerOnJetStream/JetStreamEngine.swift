@@ -11,8 +11,9 @@ package final class JetStreamEngine: LedgerEngine {
     private let connection: NATSConnection
     private let replicas: Int
 
-    /// How long a publish may take before its outcome counts as unknown, and a read before it is asked again.
-    private static let publishSeconds = 2.0
+    private let deadline = NIOLockedValueBox(PublishDeadline())
+
+    /// How long a read may take before it is asked again.
     private static let readSeconds = 1.0
     private static let makeSeconds = 5.0
     private static let maxMessages = 2048
@@ -48,11 +49,20 @@ package final class JetStreamEngine: LedgerEngine {
         _ bytes: [UInt8], to subject: String, after sequence: UInt64,
         then: @escaping @Sendable (PublishOutcome) -> Void
     ) {
+        let (given, start) = (deadline.withLockedValue(\.duration), ContinuousClock.now)
         connection.ask(
             subject, bytes, header: ("Nats-Expected-Last-Subject-Sequence", String(sequence)),
-            seconds: Self.publishSeconds
-        ) { reply in
-            then(reply.map { PublishOutcome(acknowledgement: $0.bytes) } ?? .unknown)
+            seconds: given / .seconds(1)
+        ) { [deadline] reply in
+            let time = start.duration(to: .now)
+            let outcome = reply.map { PublishOutcome(acknowledgement: $0.bytes) } ?? .unknown
+            // An error that comes at once, for want of a connection or a leader, says nothing about times.
+            if outcome != .unknown {
+                deadline.withLockedValue { $0.didAnswer(after: time) }
+            } else if time >= given {
+                deadline.withLockedValue { $0.didExpire(after: given) }
+            }
+            then(outcome)
         }
     }
 

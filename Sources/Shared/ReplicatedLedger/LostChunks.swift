@@ -40,7 +40,7 @@ package struct LostChunks: Equatable, Sendable {
     }
 }
 
-/// What is wrong with a draw's stream.
+/// An error: a draw's stream lacks messages, or has changed ones.
 package struct StreamDamage: Error, Equatable, Sendable, CustomStringConvertible {
     /// By agency, in the order of their sequences; their agency can send them again.
     package var lost: [AgencyID: [LostChunks]]

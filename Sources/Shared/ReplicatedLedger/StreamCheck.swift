@@ -9,7 +9,7 @@ package import Ledger
 ///
 /// Pure.
 package struct StreamCheck {
-    /// Where lost chunks belong.
+    /// A place where chunks are lost.
     private struct Break {
         var agency: AgencyID
         var lost: LostChunks
@@ -30,7 +30,7 @@ package struct StreamCheck {
         var isEnded: Bool { isClosed || standing.isFinished }
     }
 
-    /// What an earlier check of the same stream found.
+    /// Lost chunks that an earlier check of the same stream found at its end.
     package struct Repairs: Sendable {
         package init() {}
 
@@ -106,7 +106,7 @@ package struct StreamCheck {
         return repairs.replaced.contains(sequence) ? lost : lost + records
     }
 
-    /// Continues a chain behind messages that are missing or changed.
+    /// Continues a chain after messages that are missing or changed.
     ///
     /// The message before them may be a changed one: its records count as lost too.
     ///
@@ -156,7 +156,7 @@ package struct StreamCheck {
     /// Whether chunks are lost and not in their place.
     package var isBroken: Bool { breaks.keys.contains { repairs.records[$0] == nil } }
 
-    /// What is wrong with the stream so far; nil if it is whole.
+    /// The damage of the stream so far; nil if it is whole.
     package func damage(of agencies: DrawAgencies) -> StreamDamage? {
         guard isBroken || missing > 0 else { return nil }
         let lost = breaks.filter { found.records[$0.key] == nil }.sorted { $0.key < $1.key }.map(\.value)

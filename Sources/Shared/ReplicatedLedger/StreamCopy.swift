@@ -59,6 +59,21 @@ package struct StreamCopy: ~Copyable {
         lastSequence = stored.sequence
     }
 
+    /// Adds every message that the stream has now; blocks.
+    ///
+    /// - Throws: ``ChainFault``; ``LedgerError``; ``EngineUnavailable``; ``EngineDocuments/Stopped``.
+    package mutating func appendAll(of engine: any LedgerEngine, _ documents: EngineDocuments) throws {
+        while true {
+            let sequence = lastSequence + 1
+            let messages = try documents.wait {
+                (then: @escaping @Sendable (Result<[StoredMessage], EngineUnavailable>) -> Void) in
+                engine.readNext(from: sequence, in: .bets(draw), then: then)
+            }.get()
+            if messages.isEmpty { return }
+            for message in messages { try append(message) }
+        }
+    }
+
     private mutating func append(_ record: AgencyMessage.Record) throws(LedgerError) {
         var header = record.header
         header = RecordHeader(
@@ -97,7 +112,7 @@ package struct StreamCopy: ~Copyable {
     /// The last message that the ledger needs.
     package var lastNeeded: UInt64 { check.lastNeeded }
 
-    /// What is wrong with the stream; nil if nothing is. The file has all bets only then.
+    /// The damage of the stream; nil if it is whole, and then the file has all bets.
     package var damage: StreamDamage? { check.damage(of: agencies) }
 
     /// With them a second copy has every bet; nil if nothing is lost, or not everything was sent again.
@@ -108,6 +123,9 @@ package struct StreamCopy: ~Copyable {
 
     /// Whether every agency has sent its last chunk.
     package var areAllFinished: Bool { agencies.members.allSatisfy { standings[$0].isFinished } }
+
+    /// Ends the file of a draw that is open.
+    package mutating func endOpen() throws(LedgerError) { try commit() }
 
     /// Ends the file with a seal.
     ///
