@@ -123,13 +123,15 @@ demo-cluster: toolchain ## Run a draw of 20 agencies on three servers and three 
 	$(MAKE) cluster
 	PROGRAMS=$(CLUSTER_PROGRAMS) scripts/demo-cluster
 
-check-cluster: cluster ## Run the tests on three real servers
+check-cluster: toolchain ## Run the tests on three real servers, with the programs of a debug build
 	scripts/cluster install
-	$(SWIFT_BUILD) --build-tests --explicit-target-dependency-import-check error
-	CLUSTER=1 PROGRAMS=$(CLUSTER_PROGRAMS) swift test --skip-build --no-parallel --filter '^ClusterTests\.'
+	$(SWIFT_BUILD) --build-tests --traits JetStream --explicit-target-dependency-import-check error
+	CLUSTER=1 swift test --skip-build --traits JetStream --no-parallel --filter '^ClusterTests\.'
 
-faults-cluster: ## Make machines of a cluster fail under load, each fault 20 times (an hour; as root also with full disks)
-	FAULTS=full $(MAKE) check-cluster
+faults-cluster: cluster ## Make machines of a cluster fail under load, each fault 20 times (two hours; as root, with iproute2)
+	scripts/cluster install
+	$(SWIFT_BUILD) --build-tests
+	CLUSTER=1 FAULTS=full PROGRAMS=$(CLUSTER_PROGRAMS) swift test --skip-build --no-parallel --filter '^ClusterTests\.'
 
 mutants: toolchain ## Break the code in known ways, one at a time, and show that a test fails for each: make mutants ONLY=ledger
 	scripts/mutants $(ONLY)

@@ -20,6 +20,22 @@ struct ClusterDrawTests {
         try run(Repository.dataset ?? "", "real", winners: [2, 3, 3, 2, 0], chunkBets: 100, cutBytes: 20_000...60_000)
     }
 
+    @Test("verify and export read the stream of a draw that is open, on any node", RealCluster.isBuilt)
+    func openDraw() throws {
+        let cluster = try RealCluster()
+        let draw = try ClusterDraw(cluster, "open", agencies: 2)
+        let file = Repository.root + "/data/agency-1.csv"
+        let agency = try draw.agency(1, file: file)
+        _ = try draw.nodes[2].waitForLog("action: agency_finished", seconds: 60)
+        let lines = try String(contentsOfFile: file, encoding: .utf8).split(whereSeparator: \.isNewline)
+        let rows = try draw.command("export", node: 0).split(whereSeparator: \.isNewline)
+        #expect(rows.map { $0 } == lines.map { Substring("1,\($0)") })
+        let verified = try draw.command("verify", node: 1)
+        #expect(verified.contains("source    the stream of the open draw") && verified.contains("\(lines.count)"))
+        agency.signal(SIGTERM)
+        try draw.stop()
+    }
+
     private func run(
         _ source: String, _ name: String, winners: [Int]?, chunkBets: Int, cutBytes: ClosedRange<Int>
     ) throws {

@@ -231,7 +231,7 @@ final class ClusterDraw {
             "bet-ingest",
             words + [
                 "--data", data(node), "--set", "draw.id=\(other ?? draw)", "--set", "agencies=\(agencies)",
-            ], in: folder)
+            ] + cluster.settings("ingest").flatMap { ["--set", $0] }, in: folder)
         let code = try program.waitForExit()
         if code != 0 { throw RealCluster.Failure("bet-ingest \(words): \(code)\n\(program.log)") }
         return program.standardOutput
