@@ -28,16 +28,25 @@ package final class MemoryEngine: LedgerEngine {
 
     private struct State: Sendable {
         var streams: [String: [StoredMessage]] = [:]
+        /// Sequences that one of the servers has lost, in all streams.
+        var hidden: Set<UInt64> = []
         var dice: SeededGenerator
         var made: Set<EngineStream> = []
     }
 
     private let state: NIOLockedValueBox<State>
     private let faults: NIOLockedValueBox<Faults>
+    /// Whether it is the server that has lost messages.
+    private let isDamaged: Bool
 
     package init(seed: UInt64 = 1, faults: Faults = Faults()) {
         state = NIOLockedValueBox(State(dice: SeededGenerator(seed: seed)))
         self.faults = NIOLockedValueBox(faults)
+        isDamaged = true
+    }
+
+    private init(whole other: MemoryEngine) {
+        (state, faults, isDamaged) = (other.state, other.faults, false)
     }
 
     package func setFaults(_ faults: Faults) { self.faults.withLockedValue { $0 = faults } }
@@ -51,6 +60,15 @@ package final class MemoryEngine: LedgerEngine {
     package func lose(_ index: Int, of stream: EngineStream) {
         state.withLockedValue { _ = $0.streams[stream.name]?.remove(at: index) }
     }
+
+    /// Loses a stored message on the server that answers ``readNext(from:in:then:)``, not on the others.
+    package func loseHere(_ index: Int, of stream: EngineStream) {
+        state.withLockedValue { state in
+            if let sequence = state.streams[stream.name]?[index].sequence { state.hidden.insert(sequence) }
+        }
+    }
+
+    package func copies() -> [any LedgerEngine] { [self, MemoryEngine(whole: self)] }
 
     package func publish(
         _ bytes: [UInt8], to subject: String, after sequence: UInt64,
@@ -96,7 +114,9 @@ package final class MemoryEngine: LedgerEngine {
         from sequence: UInt64, in stream: EngineStream,
         then: @escaping @Sendable (Result<[StoredMessage], EngineUnavailable>) -> Void
     ) {
-        then(.success(Array(messages(of: stream).filter { $0.sequence >= sequence }.prefix(100))))
+        let hidden = isDamaged ? state.withLockedValue(\.hidden) : []
+        let messages = messages(of: stream).filter { $0.sequence >= sequence && !hidden.contains($0.sequence) }
+        then(.success(Array(messages.prefix(100))))
     }
 
     package func count(

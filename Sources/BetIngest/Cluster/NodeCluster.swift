@@ -24,6 +24,7 @@ final class NodeCluster: Sendable {
     private let status: NIOLockedValueBox<ClusterStatus>
     /// The nodes by their documents.
     private let nodes = NIOLockedValueBox<[String: ClusterStatus.Node]>([:])
+    private let clocks = NIOLockedValueBox(NodeClocks())
     private let isStopping = Monitor(false)
 
     /// The size of a message without its records, and to spare.
@@ -138,12 +139,13 @@ final class NodeCluster: Sendable {
     private func announce(after sequence: UInt64?) -> UInt64? {
         let node = ClusterStatus.Node(
             address: address, version: ProgramVersion.text, time: SystemCall.unixMilliseconds())
-        let key = Self.nodesKey + String(cluster.node, radix: 16)
         guard let bytes = try? JSONEncoder().encode(node),
-            (try? cluster.documents.replace(key, Array(bytes), after: sequence ?? 0)) == true
+            (try? cluster.documents.replace(ownKey, Array(bytes), after: sequence ?? 0)) == true
         else { return nil }
-        return (try? cluster.documents.read(key))??.sequence
+        return (try? cluster.documents.read(ownKey))??.sequence
     }
+
+    private var ownKey: String { Self.nodesKey + String(cluster.node, radix: 16) }
 
     private func followDocuments() {
         var last: UInt64 = 0
@@ -154,16 +156,21 @@ final class NodeCluster: Sendable {
             }
             last = stored.sequence
             if stored.subject.hasPrefix(EngineStream.subject(ofDocument: Self.nodesKey)) {
-                take(node: stored.subject, stored.bytes)
+                take(stored)
             } else if let (draw, name) = EngineDocuments.document(ofSubject: stored.subject) {
                 inbox.post(.document(draw, name: name, bytes: stored.bytes))
             }
         }
     }
 
-    private func take(node id: String, _ bytes: [UInt8]) {
-        guard let node = try? JSONDecoder().decode(ClusterStatus.Node.self, from: Data(bytes)) else { return }
-        nodes.withLockedValue { $0[id] = node }
+    /// Takes what a node says.
+    private func take(_ stored: StoredMessage) {
+        guard let node = try? JSONDecoder().decode(ClusterStatus.Node.self, from: Data(stored.bytes)) else { return }
+        nodes.withLockedValue { $0[stored.subject] = node }
+        guard let storedAt = stored.time?.milliseconds else { return }
+        let own = EngineStream.subject(ofDocument: ownKey)
+        let ahead = clocks.withLockedValue { $0.take(stored.subject, says: node.time, storedAt: storedAt, own: own) }
+        if let ahead { log(.clockDiffers(node: node.address, milliseconds: ahead)) }
     }
 
     /// Waits; returns whether the threads must end.

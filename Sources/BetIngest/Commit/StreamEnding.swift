@@ -20,6 +20,8 @@ struct StreamEnding {
     private var isSealed = false
     /// The last fault of the stream, and whether it was reported.
     private var fault: (text: String, isReported: Bool)?
+    /// Each server's own copy, once the stream has been found damaged.
+    private var copies: [any LedgerEngine] = []
     /// The chunks that the engine has lost, and that their agencies may send again.
     private(set) var lost: [AgencyID: [LostChunks]] = [:]
     /// When the stream is read again, after it could not be sealed.
@@ -116,9 +118,7 @@ struct StreamEnding {
             lost = [:]
             observer.sealed(seal)
         } catch let damage as StreamDamage {
-            let isKnown = report(damage.description)
-            if isKnown { lost = damage.lost }
-            nextTry = now + (isKnown ? Self.lookAgain : .seconds(1))
+            take(damage, at: now)
         } catch let fault as ChainFault {
             // A server that is catching up may have been read: a fault counts when it is found twice.
             nextTry = now + (report(fault.description) ? Self.lookAgain : .seconds(1))
@@ -129,8 +129,17 @@ struct StreamEnding {
             isSealed = true
             observer.failed(.disk(error))
         } catch {
-            // The engine does not answer now, or the service stops.
+            // The engine or one of its servers does not answer now, or the service stops.
+            copies = []
         }
+    }
+
+    /// Takes what the stream lacks: lost are only chunks that no server has.
+    private mutating func take(_ damage: StreamDamage, at now: ContinuousClock.Instant) {
+        let isKnown = report(copies.isEmpty ? "\(damage); not every server could be asked" : "\(damage)")
+        if isKnown, !copies.isEmpty { lost = damage.lost }
+        if copies.isEmpty { copies = (try? cluster.engine.copies()) ?? [] }
+        nextTry = now + (isKnown ? Self.lookAgain : .seconds(1))
     }
 
     /// Reports a fault of the stream that is found a second time, once.
@@ -149,7 +158,7 @@ struct StreamEnding {
     /// Reads the whole stream.
     private func read(to path: String, _ repairs: StreamCheck.Repairs) throws -> StreamCopy {
         var copy = try StreamCopy(path, header: header, agencies: agencies, repairs: repairs, on: disk)
-        try copy.appendAll(of: cluster.engine, cluster.documents)
+        try copy.appendAll(of: cluster.engine, or: copies, cluster.documents)
         return copy
     }
 

@@ -1,4 +1,5 @@
 #if JetStream
+import Domain
 
 /// The parts of JetStream's replies that are used; names as the engine writes them.
 enum EngineReply {
@@ -25,6 +26,15 @@ enum EngineReply {
             var seq: UInt64
             /// In base 64; absent for an empty one.
             var data: String?
+            /// As `2026-11-27T06:24:54.123456789Z`, without the zeros at the end.
+            var time: String?
+
+            /// The time, to the millisecond; nil for one of another form.
+            var storedAt: Instant? {
+                guard let parts = time?.dropLast().split(separator: "."), let seconds = parts.first else { return nil }
+                let fraction = parts.count > 1 ? parts[1].prefix(3) : ""
+                return Instant("\(seconds).\(fraction)\(String(repeating: "0", count: 3 - fraction.count))Z")
+            }
         }
 
         var message: Message?

@@ -10,6 +10,12 @@ package import ReplicatedLedger
 package final class JetStreamEngine: LedgerEngine {
     private let connection: NATSConnection
     private let replicas: Int
+    private let identity: (roots: String, certificate: String, key: String)?
+    /// Of the configuration.
+    private let addresses: [Endpoint]
+    private let name: String
+    /// Connections to one server each; made when they are needed, and kept.
+    private let single = NIOLockedValueBox<[Endpoint: JetStreamEngine]>([:])
 
     private let deadline = NIOLockedValueBox(PublishDeadline())
 
@@ -22,18 +28,23 @@ package final class JetStreamEngine: LedgerEngine {
     /// Connects to one of the servers; blocks.
     ///
     /// - Parameters:
+    ///   - isOnly: whether other servers of the cluster are never used.
     ///   - identity: paths of PEM files; nil for servers without TLS.
     ///   - replicas: the servers that store each message.
     ///   - didChange: called on a thread of the client; must not block.
     /// - Throws: ``EngineUnavailable``.
     package init(
-        servers: [Endpoint], identity: (roots: String, certificate: String, key: String)?, replicas: Int,
-        name: String,
+        servers: [Endpoint], isOnly: Bool = false,
+        identity: (roots: String, certificate: String, key: String)?, replicas: Int, name: String,
         didChange: @escaping @Sendable (EngineEvent) -> Void
     ) throws {
         self.replicas = replicas
+        self.identity = identity
+        addresses = servers
+        self.name = name
         do throws(NATSConnection.Failure) {
-            connection = try NATSConnection(servers: servers, identity: identity, name: name, didChange: didChange)
+            connection = try NATSConnection(
+                servers: servers, isOnly: isOnly, identity: identity, name: name, didChange: didChange)
         } catch {
             throw EngineUnavailable(
                 "none of \(servers.map(\.description).joined(separator: ", ")) can be used: \(error)")
@@ -110,6 +121,20 @@ package final class JetStreamEngine: LedgerEngine {
                 then(.failure(EngineUnavailable("stream \(stream.name) cannot be read: status \(status)")))
             }
             return true
+        }
+    }
+
+    /// A server answers direct reads of its clients itself, if it has a copy.
+    package func copies() throws -> [any LedgerEngine] {
+        try single.withLockedValue { single in
+            try addresses.map { address in
+                if let known = single[address] { return known }
+                let engine = try JetStreamEngine(
+                    servers: [address], isOnly: true, identity: identity, replicas: replicas, name: name
+                ) { _ in }
+                single[address] = engine
+                return engine
+            }
         }
     }
 
@@ -221,7 +246,9 @@ package final class JetStreamEngine: LedgerEngine {
         else { return .unknown }
         if let message = answer.message {
             let bytes = message.data.flatMap { Data(base64Encoded: $0) } ?? Data()
-            return .message(StoredMessage(sequence: message.seq, subject: message.subject, bytes: Array(bytes)))
+            return .message(
+                StoredMessage(
+                    sequence: message.seq, subject: message.subject, bytes: Array(bytes), time: message.storedAt))
         }
         return answer.error?.err_code == EngineReply.Failure.noMessage ? .none : .unknown
     }

@@ -61,11 +61,12 @@ final class NATSConnection: Sendable {
     /// Connects, until the process ends; blocks.
     ///
     /// - Parameters:
+    ///   - isOnly: whether other servers of the cluster are never used.
     ///   - identity: the paths of the roots, the certificate and its key; nil connects without TLS.
     ///   - didChange: called on a thread of the client; must not block.
     /// - Throws: ``Failure``.
     init(
-        servers: [Endpoint], identity: (roots: String, certificate: String, key: String)?, name: String,
+        servers: [Endpoint], isOnly: Bool = false, identity: (roots: String, certificate: String, key: String)?, name: String,
         didChange: @escaping @Sendable (EngineEvent) -> Void
     ) throws(Failure) {
         inbox = "_INBOX.q\(String(UInt64.random(in: 0...UInt64.max), radix: 36))"
@@ -80,6 +81,7 @@ final class NATSConnection: Sendable {
             try Self.check(natsOptions_LoadCATrustedCertificates(options, identity.roots))
             try Self.check(natsOptions_LoadCertificatesChain(options, identity.certificate, identity.key))
         }
+        try Self.check(natsOptions_SetIgnoreDiscoveredServers(options, isOnly))
         try Self.check(natsOptions_SetName(options, name))
         try Self.check(natsOptions_SetTimeout(options, 2000))
         try Self.check(natsOptions_SetMaxReconnect(options, -1))

@@ -21,6 +21,11 @@ package protocol LedgerEngine: Sendable {
         from sequence: UInt64, in stream: EngineStream,
         then: @escaping @Sendable (Result<[StoredMessage], EngineUnavailable>) -> Void)
 
+    /// Returns engines whose ``readNext(from:in:then:)`` is answered by one server each, from its own copy of a stream; blocks.
+    ///
+    /// - Throws: ``EngineUnavailable`` if a server does not answer.
+    func copies() throws -> [any LedgerEngine]
+
     /// Counts the messages of each subject of a stream.
     func count(
         _ stream: EngineStream, then: @escaping @Sendable (Result<StreamCounts, EngineUnavailable>) -> Void)
@@ -159,11 +164,14 @@ package struct StoredMessage: Equatable, Sendable {
     package var sequence: UInt64
     package var subject: String
     package var bytes: [UInt8]
+    /// When it was stored, by the clock of a server; nil if the engine did not say.
+    package var time: Instant?
 
-    package init(sequence: UInt64, subject: String, bytes: [UInt8]) {
+    package init(sequence: UInt64, subject: String, bytes: [UInt8], time: Instant? = nil) {
         self.sequence = sequence
         self.subject = subject
         self.bytes = bytes
+        self.time = time
     }
 }
 

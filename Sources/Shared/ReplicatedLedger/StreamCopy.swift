@@ -61,16 +61,26 @@ package struct StreamCopy: ~Copyable {
 
     /// Adds every message that the stream has now; blocks.
     ///
+    /// - Parameter others: what the engine lacks is read of these too.
     /// - Throws: ``ChainFault``; ``LedgerError``; ``EngineUnavailable``; ``EngineDocuments/Stopped``.
-    package mutating func appendAll(of engine: any LedgerEngine, _ documents: EngineDocuments) throws {
+    package mutating func appendAll(
+        of engine: any LedgerEngine, or others: [any LedgerEngine] = [], _ documents: EngineDocuments
+    ) throws {
         while true {
-            let sequence = lastSequence + 1
-            let messages = try documents.wait {
-                (then: @escaping @Sendable (Result<[StoredMessage], EngineUnavailable>) -> Void) in
-                engine.readNext(from: sequence, in: .bets(draw), then: then)
-            }.get()
-            if messages.isEmpty { return }
-            for message in messages { try append(message) }
+            var next: [UInt64: StoredMessage] = [:]
+            // Each returns as many as it likes: what lies after the shortest run is read again.
+            var last = UInt64.max
+            for engine in [engine] + others {
+                let sequence = lastSequence + 1
+                let messages = try documents.wait {
+                    (then: @escaping @Sendable (Result<[StoredMessage], EngineUnavailable>) -> Void) in
+                    engine.readNext(from: sequence, in: .bets(draw), then: then)
+                }.get()
+                last = min(last, messages.last?.sequence ?? last)
+                next.merge(messages.map { ($0.sequence, $0) }) { first, _ in first }
+            }
+            if next.isEmpty { return }
+            for (sequence, message) in next.sorted(by: { $0.key < $1.key }) where sequence <= last { try append(message) }
         }
     }
 

@@ -252,6 +252,20 @@ struct StreamCommitterTests {
         #expect(contents.chunkCount == 18)
     }
 
+    @Test("chunks that one server has lost are read of the others")
+    func lostOnOneServer() throws {
+        let engine = MemoryEngine()
+        let node = try StreamFixture(engine)
+        defer { node.stop() }
+        for agency in 1...3 as ClosedRange<UInt32> { send(agency, chunks: 6, each: 6, to: [node]) }
+        engine.loseHere(try #require(place(of: 3, 2, in: engine)), of: Self.stream)
+        engine.loseHere(try #require(place(of: 6, 3, in: engine)), of: Self.stream)
+        #expect(node.facts.wait(until: .now + .seconds(30)) { $0.finished.count == 3 ? true : nil } == true)
+        node.committer.seal(.allFinished)
+        #expect(try node.waitForSeal().bets == 54)
+        #expect(node.facts.withLock(\.damage).isEmpty)
+    }
+
     @Test("a stream that lacks an agency's last messages is never sealed")
     func lostEnd() throws {
         let engine = MemoryEngine()

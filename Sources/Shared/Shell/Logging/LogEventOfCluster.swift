@@ -25,6 +25,17 @@ extension LogEvent {
     }
 
     /// The wall clock decides when this node stops taking chunks.
+    /// - Parameter milliseconds: how far the node is ahead of this one.
+    package static func clockDiffers(node: String, milliseconds: Int) -> LogEvent {
+        LogEvent(
+            "check_clock", "fail",
+            [
+                ("node", .text(node)), ("ahead_ms", .number(milliseconds)),
+                ("error", .text("the clocks of two nodes differ: cut-offs come at different times there; run chrony")),
+            ],
+            level: .warning)
+    }
+
     package static func clockUnsynchronised() -> LogEvent {
         LogEvent(
             "check_clock", "fail",
