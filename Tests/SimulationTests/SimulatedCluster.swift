@@ -242,6 +242,7 @@ final class SimulatedCluster {
         let number = UInt64(node) << 32 | UInt64(nodes[node].life)
         var writer = nodes[node].writers[agency] ?? SubjectWriter(agency: agency, node: number)
         writer.lost = lost[agency] ?? []
+        writer.lostFrom = lost[agency]?.first?.before
         let outputs: [SubjectWriter.Output]
         do {
             outputs = try input(&writer)
@@ -267,7 +268,7 @@ final class SimulatedCluster {
             case .acknowledged(let connection, let sequence, _): answer(connection, .stored(sequence))
             case .closed(let connection, let sequence): answer(connection, .closed(sequence))
             case .conflict(let connection, let sequence): answer(connection, .conflict(sequence))
-            case .outOfOrder(let connection, _), .superseded(let connection): answer(connection, .ended)
+            case .outOfOrder(let connection, _, _), .superseded(let connection): answer(connection, .ended)
             }
         }
     }

@@ -29,7 +29,8 @@ enum AgencyError: ProgramError, CustomStringConvertible {
     /// The service accepts no more bets of this agency.
     case notAdmitted(String)
     /// Other bets are recorded under this sequence.
-    case conflict(sequence: UInt32)
+    /// With the service's reason.
+    case conflict(sequence: UInt32, String)
     /// A chunk was rejected as malformed, or with a code of a newer service.
     case notStored(sequence: UInt32, RejectionCode, String)
     /// The service is broken, or the agency has sent four billion chunks.
@@ -65,9 +66,9 @@ enum AgencyError: ProgramError, CustomStringConvertible {
         case .notAdmitted(let text):
             return "the service takes no more bets of this agency: \(text). Bets that were not acknowledged are not in "
                 + "the draw"
-        case .conflict(let sequence):
-            return "other bets are recorded under sequence \(sequence), so these are not stored: another program is "
-                + "sending as this agency"
+        case .conflict(let sequence, let reason):
+            return "other bets are recorded under sequence \(sequence), so these are not stored (\(reason)): another file, or "
+                + "another program is sending as this agency"
         case .notStored(let sequence, let code, let text):
             let unknown = code.isKnown ? "" : ", which this program does not know"
             return

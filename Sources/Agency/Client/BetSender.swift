@@ -235,7 +235,7 @@ struct BetSender {
         case .agencyFinished, .drawClosed, .drawVoid:
             throw AgencyError.notAdmitted(rejection.message)
         case .conflict:
-            throw AgencyError.conflict(sequence: sent.sequence)
+            throw AgencyError.conflict(sequence: sent.sequence, rejection.message)
         default:
             // Includes malformed chunks: their bets are not recorded, so later bets would not be the next ones of the file.
             throw AgencyError.notStored(sequence: sent.sequence, rejection.code, rejection.message)

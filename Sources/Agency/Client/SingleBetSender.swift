@@ -76,7 +76,7 @@ struct SingleBetSender {
     private func error(_ rejection: ChunkRejected) -> any Error {
         switch rejection.code {
         case .agencyFinished, .drawClosed, .drawVoid: return AgencyError.notAdmitted(rejection.message)
-        case .conflict: return AgencyError.conflict(sequence: rejection.sequence)
+        case .conflict: return AgencyError.conflict(sequence: rejection.sequence, rejection.message)
         case .invalidBet, .malformedChunk:
             log(.betsRejectedByService(count: 1, sequence: rejection.sequence, reason: rejection.message))
             return BetRejected(reason: rejection.message)

@@ -38,9 +38,9 @@ struct OpenLedgerCopy: ~Copyable {
         let (engine, _) = try JetStreamLedger.connect(cluster, name: "bet-ingest, reading") { _ in }
         let agencies = try DrawTerms(in: folder, on: disk)?.drawAgencies ?? DrawAgencies(configuration.agencies)
         do {
-            var copy = try StreamCopy(
-                path, header: own.header, agencies: agencies, repairs: StreamCheck.Repairs(), on: disk)
-            try copy.appendAll(of: engine, EngineDocuments(engine) { false })
+            var copy = try StreamCopy.read(
+                to: path, header: own.header, agencies: agencies, of: engine, EngineDocuments(engine) { false },
+                on: disk)
             if let damage = copy.damage { throw OpenLedgerDamage(description: "\(damage)") }
             try copy.endOpen()
             return path

@@ -47,6 +47,7 @@ struct StreamCore {
     private var ended: Set<AgencyID> = []
     private var changed: [AgencyID: AgencyStanding] = [:]
     private var lateChunks: [LateChunk] = []
+    private var reported: Set<String> = []
     private var isChanged = true
     /// The oldest request without an answer, at the last look: finding it takes a walk over all connections.
     private var oldest: ContinuousClock.Instant?
@@ -179,13 +180,14 @@ struct StreamCore {
         var writer =
             writers.removeValue(forKey: agency)
             ?? SubjectWriter(agency: agency, node: cluster.node, maxRecordBytes: cluster.maxRecordBytes)
-        writer.lost = ending.lost[agency] ?? []
+        if let damage = ending.damage { writer.lost = damage.all[agency] ?? [] }
+        writer.lostFrom = ending.damage?.lost[agency]?.first?.before
         var outputs: [SubjectWriter.Output] = []
         do throws(ChainFault) {
             if ending.isOrdered { outputs = writer.close(at: now) }
             outputs += try input(&writer, now)
         } catch {
-            observer.damaged("agency \(agency): \(error)")
+            report("agency \(agency): \(error)")
             retry(.readLast(agency), after: .seconds(5))
         }
         if let standing = writer.standing { changed[agency] = standing }
@@ -202,7 +204,8 @@ struct StreamCore {
             cluster.engine.publish(bytes, to: subject, after: expected) { [post] in
                 post(.published(agency, attempt: attempt, $0))
             }
-        case .readLast:
+        case .readLast(afterOld: true): retry(.readLast(agency))
+        case .readLast(afterOld: false):
             cluster.engine.read(.last(subject: subject), in: .bets(draw)) { [post] in post(.read(agency, $0)) }
         case .compare(let connection, let chunk): compare(chunk.sequence, of: agency, connection)
         case .welcome(let connection, let standing): welcome(connection, standing)
@@ -216,12 +219,9 @@ struct StreamCore {
             if namesBets, let bet = checked.singleBet { senders.requester(of: connection)?.log(.storedBet(bet)) }
             senders.resolve(sequence, of: connection, decision)
         case .closed(let connection, let sequence): reject(sequence, of: agency, connection)
-        case .outOfOrder(let connection, let sequence):
-            guard let checked = senders.chunk(sequence, of: connection) else { return }
-            let next = writers[agency]?.standing?.nextSequence ?? 0
-            senders.end(
-                connection,
-                .gap(NotRecorded(agency, sequence: sequence, count: checked.chunk.count, insteadOf: next)))
+        case .outOfOrder(let connection, let sequence, let next):
+            guard let chunk = senders.chunk(sequence, of: connection)?.chunk else { return }
+            senders.end(connection, .gap(NotRecorded(agency, sequence: sequence, count: chunk.count, insteadOf: next)))
         case .conflict(let connection, let sequence):
             guard let chunk = senders.chunk(sequence, of: connection)?.chunk else { return }
             senders.resolve(sequence, of: connection, .notRecorded(NotRecorded(otherThanLost: chunk, of: agency)))
@@ -280,7 +280,7 @@ struct StreamCore {
         case .none: feed(agency) { (writer, time) throws(ChainFault) in try writer.read(nil, at: time) }
         case .message(let stored):
             guard let message = try? AgencyMessage(stored.bytes) else {
-                observer.damaged("agency \(agency): its last message is damaged")
+                report("agency \(agency): its last message is damaged")
                 return retry(.readLast(agency), after: .seconds(5))
             }
             feed(agency) { (writer, time) throws(ChainFault) in
@@ -288,6 +288,8 @@ struct StreamCore {
             }
         }
     }
+
+    private mutating func report(_ damage: String) { if reported.insert(damage).inserted { observer.damaged(damage) } }
 
     private mutating func retry(_ retry: Retry, after delay: Duration = .milliseconds(100)) {
         retries.append((monotonic + delay, retry))
@@ -297,7 +299,7 @@ struct StreamCore {
         switch retry {
         case .publish(let agency, let attempt):
             feed(agency) { writer, time in writer.published(.unknown, of: attempt, at: time) }
-        case .readLast(let agency): perform(.readLast, agency)
+        case .readLast(let agency): perform(.readLast(afterOld: false), agency)
         case .search(let agency): search(agency)
         }
     }
@@ -327,7 +329,7 @@ struct StreamCore {
             comparisons.keep(agency) { [senders] in senders.chunk($1, of: $0) != nil }
             retry(.search(agency))
         case .damaged(let sequence):
-            observer.damaged("agency \(agency): message \(sequence) is damaged")
+            report("agency \(agency): message \(sequence) is damaged")
             retry(.search(agency), after: .seconds(5))
         case .none: break
         }

@@ -20,15 +20,16 @@ struct StreamEnding {
     private var isSealed = false
     /// The last fault of the stream, and whether it was reported.
     private var fault: (text: String, isReported: Bool)?
-    /// Each server's own copy, once the stream has been found damaged.
-    private var copies: [any LedgerEngine] = []
-    /// The chunks that the engine has lost, and that their agencies may send again.
-    private(set) var lost: [AgencyID: [LostChunks]] = [:]
+    /// The chunks that no server has; nil as long as none are known, and once the draw is sealed.
+    private(set) var damage: StreamDamage?
+    /// How often the stream lacked ends that this node knows.
+    private var unfinishedLooks = 0
     /// When the stream is read again, after it could not be sealed.
     private(set) var nextTry: ContinuousClock.Instant?
 
     private static let readAgain = Duration.milliseconds(200)
     private static let lookAgain = Duration.seconds(2)
+    private static let mostUnfinishedLooks = 50
 
     init(
         _ cluster: DrawCluster, folder: DrawFolder, header: LedgerHeader, agencies: DrawAgencies,
@@ -110,18 +111,16 @@ struct StreamEnding {
     /// Copies the stream to the ledger file and seals it, if the stream is whole.
     mutating func sealStream(at now: ContinuousClock.Instant) {
         guard !isSealed, nextTry.map({ $0 <= now }) != false else { return }
-        nextTry = now + Self.readAgain
+        let start = ContinuousClock.now
+        var wait = Self.readAgain
         do {
-            guard let seal = try copyStream() else { return }
-            isSealed = true
-            nextTry = nil
-            lost = [:]
-            observer.sealed(seal)
-        } catch let damage as StreamDamage {
-            take(damage, at: now)
+            if let seal = try copyStream() {
+                isSealed = true
+                observer.sealed(seal)
+            }
         } catch let fault as ChainFault {
             // A server that is catching up may have been read: a fault counts when it is found twice.
-            nextTry = now + (report(fault.description) ? Self.lookAgain : .seconds(1))
+            wait = report(fault.description) ? Self.lookAgain : .seconds(1)
         } catch let error as LedgerError {
             isSealed = true
             observer.failed(error)
@@ -129,17 +128,20 @@ struct StreamEnding {
             isSealed = true
             observer.failed(.disk(error))
         } catch {
-            // The engine or one of its servers does not answer now, or the service stops.
-            copies = []
+            // The engine does not answer now, or the service stops.
         }
+        // A large stream is not read again all the time.
+        nextTry = isSealed ? nil : .now + max(wait, start.duration(to: .now) * 5)
+        if isSealed { damage = nil }
     }
 
-    /// Takes what the stream lacks: lost are only chunks that no server has.
-    private mutating func take(_ damage: StreamDamage, at now: ContinuousClock.Instant) {
-        let isKnown = report(copies.isEmpty ? "\(damage); not every server could be asked" : "\(damage)")
-        if isKnown, !copies.isEmpty { lost = damage.lost }
-        if copies.isEmpty { copies = (try? cluster.engine.copies()) ?? [] }
-        nextTry = now + (isKnown ? Self.lookAgain : .seconds(1))
+    /// Keeps what no server has, once it is found twice.
+    ///
+    /// - Throws: ``ChainFault`` that names it.
+    private mutating func take(_ damage: StreamDamage, isEveryServerAsked: Bool) throws(ChainFault) -> Never {
+        let text = "\(damage)" + (isEveryServerAsked ? "" : "; not every server could be asked")
+        if isEveryServerAsked, fault?.text == text { self.damage = damage }
+        throw ChainFault(text)
     }
 
     /// Reports a fault of the stream that is found a second time, once.
@@ -155,22 +157,21 @@ struct StreamEnding {
         return true
     }
 
-    /// Reads the whole stream.
-    private func read(to path: String, _ repairs: StreamCheck.Repairs) throws -> StreamCopy {
-        var copy = try StreamCopy(path, header: header, agencies: agencies, repairs: repairs, on: disk)
-        try copy.appendAll(of: cluster.engine, or: copies, cluster.documents)
-        return copy
-    }
-
     /// Copies the stream and publishes its seal.
     ///
     /// - Returns: nil if what was read is not the end of the stream yet.
-    private func copyStream() throws -> SealRecord? {
+    private mutating func copyStream() throws -> SealRecord? {
         let path = folder.ledger + ".new"
-        var copy = try read(to: path, StreamCheck.Repairs())
-        if let repairs = copy.completeRepairs { copy = try read(to: path, repairs) }
-        if let damage = copy.damage { throw damage }
-        guard copy.unfinished.isEmpty else { return nil }
+        var copy = try StreamCopy.read(
+            to: path, header: header, agencies: agencies, of: cluster.engine, cluster.documents, on: disk)
+        if let damage = copy.damage { try take(damage, isEveryServerAsked: copy.isEveryServerAsked) }
+        let unfinished = copy.unfinished
+        guard unfinished.isEmpty else {
+            unfinishedLooks += 1
+            // A server may be late for some time.
+            if unfinishedLooks < Self.mostUnfinishedLooks { return nil }
+            throw ChainFault("agency \(unfinished[0]): its last messages are lost, and others of the stream are not")
+        }
         var reason = SealRecord.Reason.allFinished
         var instant: Instant?
         // The same reason on every node, whatever each was told.
@@ -179,15 +180,14 @@ struct StreamEnding {
             guard let order = end.flatMap({ DrawEnd($0.bytes)?.order }) else { return nil }
             (reason, instant) = (order.reason, order.instant)
         }
-        let lastSequence = copy.lastNeeded
         let seal = try copy.seal(reason, at: instant)
         let own = StreamSeal(
-            ledgerID: ledgerID, lastSequence: lastSequence, bets: seal.bets,
+            ledgerID: ledgerID, bets: seal.bets,
             ledgerSHA256: try WinnersFile.sha256(of: try disk.open(path, .readOnly)))
         let stored = try cluster.documents.create(EngineDocuments.key(StreamSeal.name, of: folder.draw), own.bytes)
         guard StreamSeal(stored) == own else {
             throw ChainFault(
-                "the stream read here has \(own.bets) bets in \(own.lastSequence) messages, SHA-256 \(own.ledgerSHA256), and "
+                "the ledger written here has \(own.bets) bets, SHA-256 \(own.ledgerSHA256), and "
                     + "another node has sealed a different one: \(StreamSeal(stored).map { "\($0)" } ?? "damaged")")
         }
         try disk.rename(path, to: folder.ledger)

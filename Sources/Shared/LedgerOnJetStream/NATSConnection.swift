@@ -66,7 +66,8 @@ final class NATSConnection: Sendable {
     ///   - didChange: called on a thread of the client; must not block.
     /// - Throws: ``Failure``.
     init(
-        servers: [Endpoint], isOnly: Bool = false, identity: (roots: String, certificate: String, key: String)?, name: String,
+        servers: [Endpoint], isOnly: Bool = false, identity: (roots: String, certificate: String, key: String)?,
+        name: String,
         didChange: @escaping @Sendable (EngineEvent) -> Void
     ) throws(Failure) {
         inbox = "_INBOX.q\(String(UInt64.random(in: 0...UInt64.max), radix: 36))"

@@ -89,6 +89,8 @@ package struct AgencyMessage: Equatable, Sendable {
         agency = AgencyID(try reader.readInteger())
         sender = Sender(node: try reader.readInteger(), connection: try reader.readInteger())
         number = try reader.readInteger()
+        // One more message follows it.
+        guard number < .max else { throw .truncated(atByte: 0) }
         before = try AgencyStanding(&reader)
         guard reader.remainingBytes >= 32 else { throw .truncated(atByte: bytes.count) }
         previous = Array(bytes[reader.index..<reader.index + 32])

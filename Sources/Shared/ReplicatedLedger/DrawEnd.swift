@@ -36,21 +36,18 @@ package struct DrawEnd: StreamDocument, Equatable, Sendable {
     }
 }
 
-/// The stream of a sealed draw, as every node must find it.
+/// The ledger of a sealed draw, as every node must write it.
 package struct StreamSeal: StreamDocument, Equatable, Sendable {
     package static let name = "seal"
 
     /// The identity of the draw's ledger, in hexadecimal.
     package var ledgerID: String
-    /// The last message that the ledger needs.
-    package var lastSequence: UInt64
     package var bets: UInt64
     /// Of the whole ledger file.
     package var ledgerSHA256: String
 
-    package init(ledgerID: String, lastSequence: UInt64, bets: UInt64, ledgerSHA256: String) {
+    package init(ledgerID: String, bets: UInt64, ledgerSHA256: String) {
         self.ledgerID = ledgerID
-        self.lastSequence = lastSequence
         self.bets = bets
         self.ledgerSHA256 = ledgerSHA256
     }

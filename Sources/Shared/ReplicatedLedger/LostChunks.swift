@@ -18,25 +18,27 @@ package struct LostChunks: Equatable, Sendable {
 
     package var sequences: Range<UInt32> { before.nextSequence..<after.nextSequence }
 
-    /// Finds the chunks in those that a connection has sent again.
-    ///
-    /// - Returns: their records; nil if some are missing, or are others.
-    func found(in records: [AgencyMessage.Record], of agency: AgencyID) -> [AgencyMessage.Record]? {
-        var (found, standing): ([AgencyMessage.Record], AgencyStanding) = ([], before)
-        // Only messages without chunks were lost.
-        if standing.isSame(as: after) { return found }
-        for record in records where sequences.contains(record.header.sequence) {
-            // It was sent once more from the beginning.
-            if record.header.sequence == before.nextSequence { (found, standing) = ([], before) }
+    /// Those that a connection has sent again.
+    struct Found {
+        private(set) var records: [AgencyMessage.Record] = []
+        private var standing: AgencyStanding
+
+        init(_ lost: LostChunks) { standing = lost.before }
+
+        /// Adds a record.
+        ///
+        /// - Returns: whether all are found. Another record than the next one is left out.
+        mutating func take(_ record: AgencyMessage.Record, of agency: AgencyID, _ lost: LostChunks) -> Bool {
+            // They are sent once more from the beginning.
+            if record.header.sequence == lost.before.nextSequence { self = Found(lost) }
             do throws(ChainFault) {
                 try standing.apply(record, of: agency)
             } catch {
-                continue
+                return false
             }
-            found.append(record)
-            if standing.isSame(as: after) { return found }
+            records.append(record)
+            return standing.isSame(as: lost.after)
         }
-        return nil
     }
 }
 
@@ -44,10 +46,14 @@ package struct LostChunks: Equatable, Sendable {
 package struct StreamDamage: Error, Equatable, Sendable, CustomStringConvertible {
     /// By agency, in the order of their sequences; their agency can send them again.
     package var lost: [AgencyID: [LostChunks]]
+    /// Those of ``lost``, and others that were sent again.
+    package var all: [AgencyID: [LostChunks]]
     /// Messages that are missing and follow no agency's messages: the last ones of some agency.
     package var unknown: UInt64
-    /// The agencies without an end that they may belong to.
+    /// The agencies without an end, to which they may belong.
     package var unfinished: [AgencyID]
+
+    private static let mostNamed = 10
 
     package var description: String {
         var texts = lost.sorted { $0.key < $1.key }.map { agency, lost in
@@ -55,11 +61,12 @@ package struct StreamDamage: Error, Equatable, Sendable, CustomStringConvertible
             return "agency \(agency): chunks \(ranges.joined(separator: ", ")) are lost: let it send its file again"
         }
         if unknown > 0 {
-            let whose =
-                unfinished.isEmpty
-                ? "" : " Without an end: agencies \(unfinished.map(\.description).joined(separator: ", "))."
-            texts.append("\(unknown) messages are lost after the last one of an agency, nobody knows which.\(whose)")
+            let named = unfinished.prefix(Self.mostNamed).map(\.description).joined(separator: ", ")
+            let more = unfinished.count > Self.mostNamed ? " and \(unfinished.count - Self.mostNamed) more" : ""
+            texts.append(
+                "\(unknown) messages are lost after the last one of an agency, nobody knows which"
+                    + (unfinished.isEmpty ? "" : "; without an end: agencies \(named)\(more)"))
         }
-        return texts.joined(separator: "; ")
+        return texts.isEmpty ? "lost chunks were sent again" : texts.joined(separator: "; ")
     }
 }

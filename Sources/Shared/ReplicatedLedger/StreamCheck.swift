@@ -10,7 +10,7 @@ package import Ledger
 /// Pure.
 package struct StreamCheck {
     /// A place where chunks are lost.
-    private struct Break {
+    fileprivate struct Break: Equatable {
         var agency: AgencyID
         var lost: LostChunks
         /// The message before it, whose records nothing vouches for; nil if the first ones are lost.
@@ -32,26 +32,33 @@ package struct StreamCheck {
 
     /// Lost chunks that an earlier check of the same stream found at its end.
     package struct Repairs: Sendable {
-        package init() {}
-
+        fileprivate var breaks: [UInt64: Break] = [:]
         /// The lost records, by the message that they precede.
         fileprivate var records: [UInt64: [AgencyMessage.Record]] = [:]
-        /// Messages whose records are replaced.
-        fileprivate var replaced: Set<UInt64> = []
+
+        package init() {}
     }
 
     private let repairs: Repairs
+    /// Messages whose records are replaced.
+    private let replaced: Set<UInt64>
     private var chains: [AgencyID: Chain] = [:]
     /// By the message after it.
     private var breaks: [UInt64: Break] = [:]
-    private var sentAgain: [AgencyID: [(sender: AgencyMessage.Sender, records: [AgencyMessage.Record])]] = [:]
-    private var found = Repairs()
+    private var breaksOfAgency: [AgencyID: [UInt64]] = [:]
+    /// What connections have sent again, by break.
+    private var sentAgain: [UInt64: [AgencyMessage.Sender: LostChunks.Found]] = [:]
+    /// By break.
+    private var found: [UInt64: [AgencyMessage.Record]] = [:]
     private var lastSequence: UInt64 = 0
     private var missing: UInt64 = 0
-    /// The last message that the draw needs: a repair that repeats another one is not.
-    package private(set) var lastNeeded: UInt64 = 0
+    /// Whether chunks are lost and not in their place.
+    package private(set) var isBroken = false
 
-    package init(_ repairs: Repairs = Repairs()) { self.repairs = repairs }
+    package init(_ repairs: Repairs = Repairs()) {
+        self.repairs = repairs
+        replaced = Set(repairs.breaks.values.compactMap(\.previous))
+    }
 
     /// Adds the next message of the stream.
     ///
@@ -63,7 +70,7 @@ package struct StreamCheck {
         guard sequence > lastSequence else { throw ChainFault("message \(sequence) follows \(lastSequence)") }
         missing += sequence - lastSequence - 1
         lastSequence = sequence
-        guard let message else {
+        guard let message, let (records, after) = try? message.checked() else {
             missing += 1
             return []
         }
@@ -76,20 +83,15 @@ package struct StreamCheck {
                 throw fault("it does not follow the agency's message before it")
             }
             lost = link(&chain, to: message, sequence: sequence)
-        }
-        guard message.before == chain.standing, message.number == chain.number else {
-            throw fault("its totals are not those before it")
+        } else if message.before != chain.standing || message.number != chain.number {
+            // It was changed; the next message shows it.
+            missing += 1
+            return []
         }
         guard chain.isEnded == (message.kind == .repair) else {
             throw fault(chain.isEnded ? "it follows the agency's end" : "it repairs an agency without an end")
         }
         if message.kind == .group, message.sender != chain.sender { throw fault("its sender has no session") }
-        let (records, after): ([AgencyMessage.Record], AgencyStanding)
-        do throws(ChainFault) {
-            (records, after) = try message.checked()
-        } catch {
-            throw fault("\(error)")
-        }
         chain.lastSequence = sequence
         chain.number += 1
         chain.digest = message.digest
@@ -99,11 +101,10 @@ package struct StreamCheck {
         chain.isClosed = chain.isClosed || message.kind == .close
         chains[agency] = chain
         if message.kind == .repair {
-            if repair(agency, records, of: message.sender) { lastNeeded = sequence }
+            for record in records { take(record, sentAgainBy: message.sender, agency) }
             return lost
         }
-        lastNeeded = sequence
-        return repairs.replaced.contains(sequence) ? lost : lost + records
+        return replaced.contains(sequence) ? lost : lost + records
     }
 
     /// Continues a chain after messages that are missing or changed.
@@ -114,55 +115,60 @@ package struct StreamCheck {
     private mutating func link(
         _ chain: inout Chain, to message: AgencyMessage, sequence: UInt64
     ) -> [AgencyMessage.Record] {
-        breaks[sequence] = Break(
-            agency: message.agency, lost: LostChunks(before: chain.before, after: message.before),
-            previous: chain.lastSequence)
         missing -= min(missing, message.number - chain.number)
         chain.number = message.number
-        chain.standing = message.before
         chain.sender = message.sender
         // A repair follows an end only.
         chain.isClosed = chain.isClosed || message.kind == .repair
-        _ = repair(message.agency, [], of: message.sender)
-        return repairs.records[sequence] ?? []
+        // Only messages without chunks are lost.
+        if message.before == chain.standing { return [] }
+        let here = Break(
+            agency: message.agency, lost: LostChunks(before: chain.before, after: message.before),
+            previous: chain.lastSequence)
+        breaks[sequence] = here
+        breaksOfAgency[message.agency, default: []].append(sequence)
+        chain.standing = message.before
+        guard repairs.breaks[sequence] == here, let records = repairs.records[sequence] else {
+            isBroken = true
+            return []
+        }
+        return records
     }
 
-    /// Adds chunks that were sent again.
-    ///
-    /// - Returns: whether lost chunks are complete with them.
-    private mutating func repair(
-        _ agency: AgencyID, _ records: [AgencyMessage.Record], of sender: AgencyMessage.Sender
-    ) -> Bool {
-        var all = sentAgain[agency] ?? []
-        let index = all.firstIndex { $0.sender == sender } ?? all.count
-        if index == all.count { all.append((sender, [])) }
-        all[index].records += records
-        sentAgain[agency] = all
-        var isUsed = false
-        for (sequence, lost) in breaks where lost.agency == agency && found.records[sequence] == nil {
-            guard let records = lost.lost.found(in: all[index].records, of: agency) else { continue }
-            found.records[sequence] = records
-            if let previous = lost.previous { found.replaced.insert(previous) }
-            isUsed = true
+    /// Adds a chunk that was sent again.
+    private mutating func take(
+        _ record: AgencyMessage.Record, sentAgainBy sender: AgencyMessage.Sender, _ agency: AgencyID
+    ) {
+        for sequence in breaksOfAgency[agency] ?? [] where found[sequence] == nil {
+            guard let lost = breaks[sequence]?.lost, lost.sequences.contains(record.header.sequence) else { continue }
+            let isComplete = sentAgain[sequence, default: [:]][sender, default: LostChunks.Found(lost)]
+                .take(record, of: agency, lost)
+            // The first complete run counts, on every node.
+            if isComplete { found[sequence] = sentAgain.removeValue(forKey: sequence)?[sender]?.records }
         }
-        return isUsed
     }
 
     /// The lost records, for a second check that has them in their place; nil if nothing is lost, or some are not known.
     package var completeRepairs: Repairs? {
-        breaks.isEmpty || missing > 0 || breaks.count > found.records.count ? nil : found
+        guard !breaks.isEmpty, missing == 0, found.count == breaks.count else { return nil }
+        var complete = Repairs()
+        (complete.breaks, complete.records) = (breaks, found)
+        return complete
     }
 
-    /// Whether chunks are lost and not in their place.
-    package var isBroken: Bool { breaks.keys.contains { repairs.records[$0] == nil } }
+    /// Whether the stream is the one that the repairs were found in.
+    package var isRepaired: Bool { breaks == repairs.breaks }
 
     /// The damage of the stream so far; nil if it is whole.
     package func damage(of agencies: DrawAgencies) -> StreamDamage? {
         guard isBroken || missing > 0 else { return nil }
-        let lost = breaks.filter { found.records[$0.key] == nil }.sorted { $0.key < $1.key }.map(\.value)
+        let sorted = breaks.sorted { $0.key < $1.key }
+        func byAgency(_ breaks: [Break]) -> [AgencyID: [LostChunks]] {
+            Dictionary(grouping: breaks, by: \.agency).mapValues { $0.map(\.lost) }
+        }
         return StreamDamage(
-            lost: Dictionary(grouping: lost, by: \.agency).mapValues { $0.map(\.lost) }, unknown: missing,
-            unfinished: missing > 0 ? unfinished(of: agencies) : [])
+            lost: byAgency(sorted.filter { found[$0.key] == nil }.map(\.value)), all: byAgency(sorted.map(\.value)),
+            unknown: missing, unfinished: missing > 0 ? unfinished(of: agencies) : [])
     }
 
     /// The agency's recorded position and totals.

@@ -19,12 +19,40 @@ package struct StreamCopy: ~Copyable {
     /// Of the newest record, in milliseconds since 1970.
     private var time: UInt64
     /// The last message that was added; 0 before the first.
-    package private(set) var lastSequence: UInt64 = 0
+    private var lastSequence: UInt64 = 0
+    /// Whether what is lost was asked of every server.
+    package private(set) var isEveryServerAsked = false
+
+    /// Reads a stream that may be damaged, and writes the file; blocks.
+    ///
+    /// What one server lacks is read of the others, and chunks that were sent again get the place of the lost ones.
+    ///
+    /// - Throws: ``ChainFault``; ``LedgerError``; ``EngineUnavailable``; ``EngineDocuments/Stopped``.
+    package static func read(
+        to path: String, header: LedgerHeader, agencies: DrawAgencies, of engine: any LedgerEngine,
+        _ documents: EngineDocuments, on disk: any Disk
+    ) throws -> StreamCopy {
+        func read(_ engines: [any LedgerEngine], _ repairs: StreamCheck.Repairs) throws -> StreamCopy {
+            var copy = try StreamCopy(path, header: header, agencies: agencies, repairs: repairs, on: disk)
+            try copy.appendAll(of: engines, documents)
+            return copy
+        }
+        let copy = try read([engine], StreamCheck.Repairs())
+        // Some node may read of a server that lacks nothing, and every node must write the same.
+        guard copy.damage != nil, let all = try? engine.copies() else { return copy }
+        var merged = try read(all, StreamCheck.Repairs())
+        if let repairs = merged.check.completeRepairs {
+            merged = try read(all, repairs)
+            guard merged.check.isRepaired else { throw ChainFault("two readings of the stream differ") }
+        }
+        merged.isEveryServerAsked = true
+        return merged
+    }
 
     /// Creates the file.
     ///
     /// - Throws: ``LedgerError``.
-    package init(
+    private init(
         _ path: String, header: LedgerHeader, agencies: DrawAgencies, repairs: StreamCheck.Repairs, on disk: any Disk
     ) throws(LedgerError) {
         check = StreamCheck(repairs)
@@ -40,10 +68,32 @@ package struct StreamCopy: ~Copyable {
         time = header.createdAt
     }
 
+    /// Adds every message that some of the engines have now.
+    private mutating func appendAll(of engines: [any LedgerEngine], _ documents: EngineDocuments) throws {
+        while true {
+            var next: [UInt64: StoredMessage] = [:]
+            // Each returns as many as it likes: what lies after the shortest run is read again.
+            var last = UInt64.max
+            for engine in engines {
+                let sequence = lastSequence + 1
+                let messages = try documents.wait {
+                    (then: @escaping @Sendable (Result<[StoredMessage], EngineUnavailable>) -> Void) in
+                    engine.readNext(from: sequence, in: .bets(draw), then: then)
+                }.get()
+                last = min(last, messages.last?.sequence ?? last)
+                next.merge(messages.map { ($0.sequence, $0) }) { (try? AgencyMessage($0.bytes)) == nil ? $1 : $0 }
+            }
+            if next.isEmpty { return }
+            for (sequence, message) in next.sorted(by: { $0.key < $1.key }) where sequence <= last {
+                try append(message)
+            }
+        }
+    }
+
     /// Adds the next message of the stream.
     ///
     /// - Throws: ``ChainFault`` for a message that cannot follow; ``LedgerError``.
-    package mutating func append(_ stored: StoredMessage) throws {
+    private mutating func append(_ stored: StoredMessage) throws {
         let message = try? AgencyMessage(stored.bytes)
         if let message {
             guard stored.subject == EngineStream.subject(of: message.agency, in: draw) else {
@@ -59,32 +109,7 @@ package struct StreamCopy: ~Copyable {
         lastSequence = stored.sequence
     }
 
-    /// Adds every message that the stream has now; blocks.
-    ///
-    /// - Parameter others: what the engine lacks is read of these too.
-    /// - Throws: ``ChainFault``; ``LedgerError``; ``EngineUnavailable``; ``EngineDocuments/Stopped``.
-    package mutating func appendAll(
-        of engine: any LedgerEngine, or others: [any LedgerEngine] = [], _ documents: EngineDocuments
-    ) throws {
-        while true {
-            var next: [UInt64: StoredMessage] = [:]
-            // Each returns as many as it likes: what lies after the shortest run is read again.
-            var last = UInt64.max
-            for engine in [engine] + others {
-                let sequence = lastSequence + 1
-                let messages = try documents.wait {
-                    (then: @escaping @Sendable (Result<[StoredMessage], EngineUnavailable>) -> Void) in
-                    engine.readNext(from: sequence, in: .bets(draw), then: then)
-                }.get()
-                last = min(last, messages.last?.sequence ?? last)
-                next.merge(messages.map { ($0.sequence, $0) }) { first, _ in first }
-            }
-            if next.isEmpty { return }
-            for (sequence, message) in next.sorted(by: { $0.key < $1.key }) where sequence <= last { try append(message) }
-        }
-    }
-
-    private mutating func append(_ record: AgencyMessage.Record) throws(LedgerError) {
+    private mutating func append(_ record: AgencyMessage.Record) throws {
         var header = record.header
         header = RecordHeader(
             kind: header.kind, count: header.count, agency: header.agency, sequence: header.sequence,
@@ -92,7 +117,7 @@ package struct StreamCopy: ~Copyable {
             payloadChecksum: CRC32C.checksum(record.payload.span.bytes))
         try append(header, record.payload)
         if let fault = standings.check(header, payload: record.payload.span) {
-            preconditionFailure("a checked record does not follow: \(fault)")
+            throw ChainFault("agency \(header.agency): a record does not follow: \(fault)")
         }
     }
 
@@ -119,14 +144,8 @@ package struct StreamCopy: ~Copyable {
         groupBytes = 0
     }
 
-    /// The last message that the ledger needs.
-    package var lastNeeded: UInt64 { check.lastNeeded }
-
     /// The damage of the stream; nil if it is whole, and then the file has all bets.
     package var damage: StreamDamage? { check.damage(of: agencies) }
-
-    /// With them a second copy has every bet; nil if nothing is lost, or not everything was sent again.
-    package var completeRepairs: StreamCheck.Repairs? { check.completeRepairs }
 
     /// The agencies of the draw without an end.
     package var unfinished: [AgencyID] { check.unfinished(of: agencies) }

@@ -53,8 +53,8 @@ package struct SubjectWriter {
         ///
         /// `attempt` names the publish: its outcome must be given with it.
         case publish([UInt8], after: UInt64, attempt: UInt64)
-        /// Read the subject's last message; the answer may be old.
-        case readLast
+        /// Read the subject's last message; the answer may be old. After an old one, wait a little.
+        case readLast(afterOld: Bool)
         /// Read the record with the chunk's sequence and compare: the same chunk gets its answer again, another one a
         /// conflict.
         case compare(connection: UInt64, Chunk)
@@ -68,7 +68,7 @@ package struct SubjectWriter {
         /// The chunk is sent again for lost ones, but those had other bets.
         case conflict(connection: UInt64, sequence: UInt32)
         /// Chunks before this one are missing, or it follows the last.
-        case outOfOrder(connection: UInt64, sequence: UInt32)
+        case outOfOrder(connection: UInt64, sequence: UInt32, next: UInt32)
         /// Another connection is the agency's sender; final.
         case superseded(connection: UInt64)
     }
@@ -126,9 +126,13 @@ package struct SubjectWriter {
     private var waiting: [Work] = []
     private var mustClose = false
     private let maxRecordBytes: Int
-    /// Chunks of this agency that the engine has lost.
+    /// Chunks of this agency that the engine has lost, or had.
     package var lost: [LostChunks] = []
+    /// Where an agency with an end continues, because chunks are lost; nil if none are.
+    package var lostFrom: AgencyStanding?
     private var resending: Resending?
+    /// The last chunk that was sent again, if others follow: only they show that it is not a new one.
+    private var held: (connection: UInt64, output: Output)?
 
     /// - Parameter maxRecordBytes: of a message; the engine has a limit.
     package init(agency: AgencyID, node: UInt64, maxRecordBytes: Int = 900_000) {
@@ -177,15 +181,27 @@ package struct SubjectWriter {
         publish.tail.sequence = sequence
         newest = max(newest, sequence)
         tail = publish.tail
-        resending = publish.resending
-        let outputs = publish.work.map { done -> Output in
+        var outputs = publish.work.map { done -> Output in
             switch done {
             case .hello(let connection): .welcome(connection: connection, publish.before)
             case .chunk(let connection, let chunk, let firstBetIndex):
                 .acknowledged(connection: connection, sequence: chunk.sequence, firstBetIndex: firstBetIndex)
             }
         }
+        if let resending = publish.resending {
+            outputs = release(to: resending.connection) + outputs
+            if resending.standing.nextSequence < resending.lost.after.nextSequence {
+                held = outputs.popLast().map { (resending.connection, $0) }
+            }
+        }
+        resending = publish.resending
         return outputs + next(time)
+    }
+
+    /// Takes the answer that waits for a connection's next one.
+    private mutating func release(to connection: UInt64) -> [Output] {
+        defer { held = nil }
+        return held.flatMap { $0.connection == connection ? [$0.output] : nil } ?? []
     }
 
     /// The subject's last message, or nil; possibly an old one.
@@ -199,9 +215,9 @@ package struct SubjectWriter {
         guard let last else {
             // Older than what is known: ask again.
             if newest == 0 { tail = Tail() }
-            return next(time)
+            return next(time, afterOld: newest > 0)
         }
-        guard last.sequence >= newest else { return next(time) }
+        guard last.sequence >= newest else { return next(time, afterOld: true) }
         let after = try last.message.checked().after
         tail = Tail(
             sequence: last.sequence, count: last.message.number + 1, digest: last.message.digest, standing: after,
@@ -213,11 +229,11 @@ package struct SubjectWriter {
     // MARK: Decisions
 
     /// Publishes what is next, or reads, unless the engine has not answered yet.
-    private mutating func next(_ time: Instant) -> [Output] {
+    private mutating func next(_ time: Instant, afterOld: Bool = false) -> [Output] {
         guard inFlight == nil, !isReading, mustClose || !waiting.isEmpty else { return [] }
         guard let tail else {
             isReading = true
-            return [.readLast]
+            return [.readLast(afterOld: afterOld)]
         }
         if mustClose, !tail.isEnded {
             var draft = Draft(.close, agency, Sender(node: node, connection: 0), after: tail)
@@ -238,7 +254,7 @@ package struct SubjectWriter {
                 waiting.removeFirst()
                 if tail.isEnded {
                     // Nothing is added any more, so the standing is final and needs no proof.
-                    outputs.append(.welcome(connection: connection, lost.first?.before ?? tail.standing))
+                    outputs.append(.welcome(connection: connection, lostFrom ?? tail.standing))
                     continue
                 }
                 var session = Draft(.session, agency, Sender(node: node, connection: connection), after: tail)
@@ -266,7 +282,10 @@ package struct SubjectWriter {
                         draft = Draft(.repair, agency, sender, after: tail, expectedBytes: chunk.recordBytes)
                         draft.resending = resending
                     }
-                    if let fault = draft.resend(chunk, of: connection, lost) { outputs.append(fault) }
+                    if let fault = draft.resend(chunk, of: connection, lost) {
+                        outputs += release(to: connection) + [fault]
+                        draft.resending = nil
+                    }
                 } else if isRepeated {
                     outputs.append(.compare(connection: connection, chunk))
                 } else if isEnded {
@@ -274,7 +293,9 @@ package struct SubjectWriter {
                 } else if draft.standing.verdict(on: chunk.sequence) == .next {
                     draft.append(chunk, of: connection, at: time)
                 } else {
-                    outputs.append(.outOfOrder(connection: connection, sequence: chunk.sequence))
+                    outputs.append(
+                        .outOfOrder(
+                            connection: connection, sequence: chunk.sequence, next: draft.standing.nextSequence))
                 }
             }
         }
@@ -342,12 +363,16 @@ package struct SubjectWriter {
             if chunk.sequence == lost.before.nextSequence { next.standing = lost.before }
             let before = next.standing
             guard before.verdict(on: chunk.sequence) == .next else {
-                return .outOfOrder(connection: connection, sequence: chunk.sequence)
+                return .outOfOrder(
+                    connection: connection, sequence: chunk.sequence, next: before.nextSequence)
             }
             // The time at which the last of them was recorded, so they are not late.
             let time = lost.after.lastTime
             next.standing.apply(chunk.kind, count: chunk.betCount, bets: chunk.digest, at: time)
-            if next.standing.nextSequence == lost.after.nextSequence, !next.standing.isSame(as: lost.after) {
+            let (standing, all) = (next.standing, lost.after)
+            let isOver = standing.nextSequence == all.nextSequence
+            let isMore = standing.storedBets > all.storedBets || standing.rejectedBets > all.rejectedBets
+            if isOver ? !standing.isSame(as: all) : isMore || standing.isFinished {
                 return .conflict(connection: connection, sequence: chunk.sequence)
             }
             write(chunk, of: connection, at: time, after: before)

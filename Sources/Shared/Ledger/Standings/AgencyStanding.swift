@@ -108,6 +108,9 @@ extension AgencyStanding {
         storedBets = try reader.readInteger()
         rejectedBets = try reader.readInteger()
         lastTime = Instant(milliseconds: try reader.readInteger())
+        // Changed bytes must not end the program that counts on from them.
+        let most = UInt64.max >> 1
+        guard nextSequence > 0, storedBets < most, rejectedBets < most else { throw .truncated(atByte: start) }
         isFinished = try reader.readInteger(UInt8.self) == 1
         lastChunk = StreamRecord.LastChunk(rawValue: try reader.readInteger()) ?? .none
         let (hasLast, hasDigest) = (try reader.readInteger(UInt8.self) == 1, try reader.readInteger(UInt8.self) == 1)
