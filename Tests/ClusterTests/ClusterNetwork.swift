@@ -68,7 +68,11 @@ final class ClusterNetwork: Sendable {
     }
 
     private func remove() {
-        for machine in Self.machines { _ = try? shell("ip netns del \(Self.namespace(of: machine)) 2>/dev/null") }
+        for machine in Self.machines {
+            let name = Self.namespace(of: machine)
+            // A namespace lives as long as a process in it, and keeps its link.
+            _ = try? shell("ip link del \(name) 2>/dev/null; ip netns del \(name) 2>/dev/null")
+        }
         _ = try? shell("ip link del \(Self.name) 2>/dev/null")
     }
 

@@ -67,8 +67,8 @@ enum AgencyError: ProgramError, CustomStringConvertible {
             return "the service takes no more bets of this agency: \(text). Bets that were not acknowledged are not in "
                 + "the draw"
         case .conflict(let sequence, let reason):
-            return "other bets are recorded under sequence \(sequence), so these are not stored (\(reason)): another file, or "
-                + "another program is sending as this agency"
+            return "other bets are recorded under sequence \(sequence), so these are not stored (\(reason)): another "
+                + "file, or another program is sending as this agency"
         case .notStored(let sequence, let code, let text):
             let unknown = code.isKnown ? "" : ", which this program does not know"
             return

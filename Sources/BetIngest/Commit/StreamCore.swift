@@ -41,7 +41,6 @@ struct StreamCore {
     private var publishedAt: [AgencyID: (time: ContinuousClock.Instant, bytes: Int)] = [:]
     private var retries: [(at: ContinuousClock.Instant, retry: Retry)] = []
     private var look = StreamLook()
-    private var isLooking = false
     private var nextLook = ContinuousClock.now
     /// The agencies of the draw with an end.
     private var ended: Set<AgencyID> = []
@@ -125,7 +124,7 @@ struct StreamCore {
         if ending.isDue, isComplete { ending.sealStream(at: monotonic) }
         guard monotonic >= nextLook else { return }
         nextLook = monotonic + .seconds(60)
-        if !isLooking, !isComplete { lookAround() }
+        if !look.isAsking, !isComplete { lookAround() }
     }
 
     /// The changes for other threads; nil without any.
@@ -343,12 +342,12 @@ struct StreamCore {
     }
 
     private mutating func lookAround() {
-        isLooking = true
+        look.isAsking = true
         cluster.engine.count(.bets(draw)) { [post] in post(.counted($0)) }
     }
 
     private mutating func didCount(_ counts: Result<StreamCounts, EngineUnavailable>) {
-        isLooking = false
+        look.isAsking = false
         isChanged = true
         oldest = senders.oldest
         nextLook = monotonic + Self.lookDelays.quiet

@@ -21,6 +21,8 @@ struct StreamLook {
         var isInFlight = false
     }
 
+    /// Whether the counts are asked for.
+    var isAsking = false
     private var seen: [AgencyID: Seen] = [:]
     private static let maxReads = 64
     private static let longestQuiet = Duration.seconds(2)

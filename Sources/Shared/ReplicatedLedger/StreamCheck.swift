@@ -46,7 +46,7 @@ package struct StreamCheck {
     /// By the message after it.
     private var breaks: [UInt64: Break] = [:]
     private var breaksOfAgency: [AgencyID: [UInt64]] = [:]
-    /// What connections have sent again, by break.
+    /// The chunks that connections have sent again, by break.
     private var sentAgain: [UInt64: [AgencyMessage.Sender: LostChunks.Found]] = [:]
     /// By break.
     private var found: [UInt64: [AgencyMessage.Record]] = [:]

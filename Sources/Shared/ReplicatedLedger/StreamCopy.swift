@@ -25,7 +25,7 @@ package struct StreamCopy: ~Copyable {
 
     /// Reads a stream that may be damaged, and writes the file; blocks.
     ///
-    /// What one server lacks is read of the others, and chunks that were sent again get the place of the lost ones.
+    /// A message that one server lacks is read of the others, and chunks that were sent again get the place of the lost ones.
     ///
     /// - Throws: ``ChainFault``; ``LedgerError``; ``EngineUnavailable``; ``EngineDocuments/Stopped``.
     package static func read(

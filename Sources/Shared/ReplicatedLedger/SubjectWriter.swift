@@ -1,6 +1,6 @@
 package import Domain
 package import Ledger
-package import WireProtocol
+import WireProtocol
 
 /// One agency on one node: decides on its chunks and writes them to its subject, one message at a time.
 ///
@@ -14,39 +14,6 @@ package import WireProtocol
 /// Isolation: its owner's.
 package struct SubjectWriter {
     package typealias Sender = AgencyMessage.Sender
-
-    /// A chunk that was checked: the record that it becomes.
-    package struct Chunk: Equatable, Sendable {
-        package var kind: RecordHeader.Kind
-        package var sequence: UInt32
-        /// Bets claimed.
-        package var count: Int
-        /// Bets stored or rejected; 0 for malformed columns.
-        package var betCount: Int
-        /// Of its bets; nil if unknown.
-        package var digest: BetsDigest?
-        /// The record's payload begins at `payloadIndex`.
-        package var bytes: [UInt8]
-        package var payloadIndex: Int
-        package var payloadChecksum: UInt32
-
-        package init(
-            kind: RecordHeader.Kind, sequence: UInt32, count: Int, betCount: Int, digest: BetsDigest?, bytes: [UInt8],
-            payloadIndex: Int, payloadChecksum: UInt32
-        ) {
-            self.kind = kind
-            self.sequence = sequence
-            self.count = count
-            self.betCount = betCount
-            self.digest = digest
-            self.bytes = bytes
-            self.payloadIndex = payloadIndex
-            self.payloadChecksum = payloadChecksum
-        }
-
-        var payload: Span<UInt8> { bytes.span.extracting(payloadIndex...) }
-        var recordBytes: Int { RecordHeader.byteCount + bytes.count - payloadIndex }
-    }
 
     package enum Output: Equatable, Sendable {
         /// Store the message if the subject's last message has this sequence in the stream; 0: if it has none.
@@ -128,7 +95,7 @@ package struct SubjectWriter {
     private let maxRecordBytes: Int
     /// Chunks of this agency that the engine has lost, or had.
     package var lost: [LostChunks] = []
-    /// Where an agency with an end continues, because chunks are lost; nil if none are.
+    /// The agency before the first chunk that is still lost, from which it continues after its end; nil if none is.
     package var lostFrom: AgencyStanding?
     private var resending: Resending?
     /// The last chunk that was sent again, if others follow: only they show that it is not a new one.
@@ -261,45 +228,54 @@ package struct SubjectWriter {
                 session.work = [first]
                 return outputs + [publish(&session, after: tail)]
             case .chunk(let connection, let chunk, _):
-                let sender = Sender(node: node, connection: connection)
-                let isSender = tail.sender == sender
-                let isEnded = tail.isClosed || draft.standing.isFinished
-                if !isSender, !isEnded {
-                    waiting.removeAll { if case .chunk(connection, _, _) = $0 { true } else { false } }
-                    outputs.append(.superseded(connection: connection))
-                    continue
-                }
-                let isRepeated = chunk.sequence > 0 && chunk.sequence < draft.standing.nextSequence
-                let lost = tail.isEnded ? self.lost.first { $0.sequences.contains(chunk.sequence) } : nil
-                // A repeated chunk may be in this message, which is stored first.
-                let isAdded = lost != nil ? draft.sender == sender : !isRepeated
-                if !draft.work.isEmpty, !isAdded || draft.recordBytes + chunk.recordBytes > maxRecordBytes {
+                guard decide(on: chunk, of: connection, after: tail, &draft, &outputs, at: time) else {
                     return outputs + [publish(&draft, after: tail)]
-                }
-                waiting.removeFirst()
-                if let lost {
-                    if draft.work.isEmpty {
-                        draft = Draft(.repair, agency, sender, after: tail, expectedBytes: chunk.recordBytes)
-                        draft.resending = resending
-                    }
-                    if let fault = draft.resend(chunk, of: connection, lost) {
-                        outputs += release(to: connection) + [fault]
-                        draft.resending = nil
-                    }
-                } else if isRepeated {
-                    outputs.append(.compare(connection: connection, chunk))
-                } else if isEnded {
-                    outputs.append(.closed(connection: connection, sequence: chunk.sequence))
-                } else if draft.standing.verdict(on: chunk.sequence) == .next {
-                    draft.append(chunk, of: connection, at: time)
-                } else {
-                    outputs.append(
-                        .outOfOrder(
-                            connection: connection, sequence: chunk.sequence, next: draft.standing.nextSequence))
                 }
             }
         }
         return draft.work.isEmpty ? outputs : outputs + [publish(&draft, after: tail)]
+    }
+
+    /// Decides on the first chunk that waits.
+    ///
+    /// - Returns: false if the draft must be stored before.
+    private mutating func decide(
+        on chunk: Chunk, of connection: UInt64, after tail: Tail, _ draft: inout Draft, _ outputs: inout [Output],
+        at time: Instant
+    ) -> Bool {
+        let sender = Sender(node: node, connection: connection)
+        let isEnded = tail.isClosed || draft.standing.isFinished
+        if tail.sender != sender, !isEnded {
+            waiting.removeAll { if case .chunk(connection, _, _) = $0 { true } else { false } }
+            outputs.append(.superseded(connection: connection))
+            return true
+        }
+        let isRepeated = chunk.sequence > 0 && chunk.sequence < draft.standing.nextSequence
+        let lost = tail.isEnded ? self.lost.first { $0.sequences.contains(chunk.sequence) } : nil
+        // A repeated chunk may be in this message, which is stored first.
+        let isAdded = lost != nil ? draft.sender == sender : !isRepeated
+        if !draft.work.isEmpty, !isAdded || draft.recordBytes + chunk.recordBytes > maxRecordBytes { return false }
+        waiting.removeFirst()
+        if let lost {
+            if draft.work.isEmpty {
+                draft = Draft(.repair, agency, sender, after: tail, expectedBytes: chunk.recordBytes)
+                draft.resending = resending
+            }
+            if let fault = draft.resend(chunk, of: connection, lost) {
+                outputs += release(to: connection) + [fault]
+                draft.resending = nil
+            }
+        } else if isRepeated {
+            outputs.append(.compare(connection: connection, chunk))
+        } else if isEnded {
+            outputs.append(.closed(connection: connection, sequence: chunk.sequence))
+        } else if draft.standing.verdict(on: chunk.sequence) == .next {
+            draft.append(chunk, of: connection, at: time)
+        } else {
+            let next = draft.standing.nextSequence
+            outputs.append(.outOfOrder(connection: connection, sequence: chunk.sequence, next: next))
+        }
+        return true
     }
 
     private mutating func publish(_ draft: inout Draft, after tail: Tail) -> Output {
