@@ -130,17 +130,22 @@ struct StreamEnding {
         } catch {
             // The engine does not answer now, or the service stops.
         }
-        // A large stream is not read again all the time.
-        nextTry = isSealed ? nil : .now + max(wait, start.duration(to: .now) * 5)
+        // A large stream that is damaged is not read again all the time.
+        let pause = start.duration(to: .now) * (wait == Self.readAgain ? 1 : 5)
+        nextTry = isSealed ? nil : .now + max(wait, pause)
         if isSealed { damage = nil }
     }
 
     /// Keeps what no server has, once it is found twice.
     ///
+    /// A void draw is sealed without it: its bets are only listed.
+    ///
     /// - Throws: ``ChainFault`` that names it.
-    private mutating func take(_ damage: StreamDamage, isEveryServerAsked: Bool) throws(ChainFault) -> Never {
+    private mutating func take(_ damage: StreamDamage, isEveryServerAsked: Bool) throws(ChainFault) {
         let text = "\(damage)" + (isEveryServerAsked ? "" : "; not every server could be asked")
-        if isEveryServerAsked, fault?.text == text { self.damage = damage }
+        let isKnown = isEveryServerAsked && fault?.text == text
+        if isKnown { self.damage = damage }
+        if isKnown, fault?.isReported == true, order?.reason == .void { return }
         throw ChainFault(text)
     }
 
@@ -170,16 +175,24 @@ struct StreamEnding {
             unfinishedLooks += 1
             // A server may be late for some time.
             if unfinishedLooks < Self.mostUnfinishedLooks { return nil }
-            throw ChainFault("agency \(unfinished[0]): its last messages are lost, and others of the stream are not")
+            if order?.reason == .void { return try seal(&copy, .void, at: order?.instant, path) }
+            throw ChainFault("agency \(unfinished[0]): its end was stored, and is no longer in the stream")
         }
         var reason = SealRecord.Reason.allFinished
         var instant: Instant?
         // The same reason on every node, whatever each was told.
-        if !copy.areAllFinished {
+        if copy.damage != nil || !copy.areAllFinished {
             let end = try cluster.documents.read(endKey)
             guard let order = end.flatMap({ DrawEnd($0.bytes)?.order }) else { return nil }
             (reason, instant) = (order.reason, order.instant)
         }
+        return try seal(&copy, reason, at: instant, path)
+    }
+
+    /// Seals a copy, unless another node has sealed a different one.
+    private func seal(
+        _ copy: inout StreamCopy, _ reason: SealRecord.Reason, at instant: Instant?, _ path: String
+    ) throws -> SealRecord {
         let seal = try copy.seal(reason, at: instant)
         let own = StreamSeal(
             ledgerID: ledgerID, bets: seal.bets,

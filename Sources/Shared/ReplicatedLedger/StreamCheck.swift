@@ -26,6 +26,8 @@ package struct StreamCheck {
         var standing = AgencyStanding()
         var sender: AgencyMessage.Sender?
         var isClosed = false
+        /// Whether chunks are lost and not in their place: later ones cannot follow.
+        var isBroken = false
 
         var isEnded: Bool { isClosed || standing.isFinished }
     }
@@ -52,8 +54,7 @@ package struct StreamCheck {
     private var found: [UInt64: [AgencyMessage.Record]] = [:]
     private var lastSequence: UInt64 = 0
     private var missing: UInt64 = 0
-    /// Whether chunks are lost and not in their place.
-    package private(set) var isBroken = false
+    private var isBroken = false
 
     package init(_ repairs: Repairs = Repairs()) {
         self.repairs = repairs
@@ -104,6 +105,7 @@ package struct StreamCheck {
             for record in records { take(record, sentAgainBy: message.sender, agency) }
             return lost
         }
+        if chain.isBroken { return [] }
         return replaced.contains(sequence) ? lost : lost + records
     }
 
@@ -130,6 +132,7 @@ package struct StreamCheck {
         chain.standing = message.before
         guard repairs.breaks[sequence] == here, let records = repairs.records[sequence] else {
             isBroken = true
+            chain.isBroken = true
             return []
         }
         return records

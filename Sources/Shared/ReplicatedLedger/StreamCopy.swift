@@ -103,9 +103,7 @@ package struct StreamCopy: ~Copyable {
                 throw ChainFault("message \(stored.sequence): agency \(message.agency) is not in the draw")
             }
         }
-        let records = try check.add(message, sequence: stored.sequence)
-        // The rest is only read for what else is lost.
-        if !check.isBroken { for record in records { try append(record) } }
+        for record in try check.add(message, sequence: stored.sequence) { try append(record) }
         lastSequence = stored.sequence
     }
 
@@ -145,6 +143,8 @@ package struct StreamCopy: ~Copyable {
     }
 
     /// The damage of the stream; nil if it is whole, and then the file has all bets.
+    ///
+    /// Otherwise it has each agency's bets up to the first that are lost.
     package var damage: StreamDamage? { check.damage(of: agencies) }
 
     /// The agencies of the draw without an end.

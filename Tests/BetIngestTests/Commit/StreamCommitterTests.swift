@@ -281,6 +281,26 @@ struct StreamCommitterTests {
         #expect(try node.waitForSeal().bets == 15)
     }
 
+    @Test("a void draw is sealed with what is left of a damaged stream")
+    func voidDamaged() throws {
+        let engine = MemoryEngine()
+        let node = try StreamFixture(engine)
+        defer { node.stop() }
+        let first = node.join(2)
+        for sequence in 1...4 as ClosedRange<UInt32> {
+            first.send(Samples.chunk(agency: 2, sequence: sequence, isLast: sequence == 4))
+            #expect(first.wait(Int(sequence)) == "ok \(sequence)")
+        }
+        for agency in [1, 3] as [UInt32] { send(agency, chunks: 2, each: 2, to: [node]) }
+        engine.lose(try #require(place(of: 3, 2, in: engine)), of: Self.stream)
+        #expect(node.facts.wait(until: .now + .seconds(30)) { $0.finished.count == 3 ? true : nil } == true)
+        node.committer.seal(.allFinished)
+        #expect(node.facts.wait(until: .now + .seconds(30)) { $0.damage.first } != nil)
+        node.committer.seal(.void)
+        let seal = try node.waitForSeal()
+        #expect(seal.reason == .void && seal.bets == 18)
+    }
+
     @Test("chunks that one server has lost are read of the others")
     func lostOnOneServer() throws {
         let engine = MemoryEngine()
