@@ -69,18 +69,23 @@ final class RealCluster: Sendable {
         try shell("for try in {1..100}; do \(remount) && exit 0; sleep 0.1; done; exit 1")
     }
 
-    /// Stops all servers, flips a bit in what one has stored of a draw, and starts them again.
-    func flipBit(ofStream draw: String) throws {
-        let server = Int.random(in: 1...3)
+    /// Stops all servers, flips a bit in what some have stored of a draw, the same in each, and starts them again.
+    func flipBit(ofStream draw: String, of servers: [Int]) throws {
         // In good order: a server that is killed has the messages in its Raft log too, and stores them again.
         try run("down")
-        let messages = "\(folder.path)/cluster/data-\(server)/jetstream/LOTTERY/streams/QUINIELA_\(draw)/msgs"
-        let blocks = try FileManager.default.contentsOfDirectory(atPath: messages).filter { $0.hasSuffix(".blk") }
-        guard let block = blocks.randomElement() else { throw Failure("no blocks in \(messages)") }
-        var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: "\(messages)/\(block)")))
-        let index = Int.random(in: bytes.indices)
-        bytes[index] ^= 1 << UInt8.random(in: 0..<8)
-        try Data(bytes).write(to: URL(fileURLWithPath: "\(messages)/\(block)"))
+        let places = servers.map { server in
+            "\(folder.path)/cluster/data-\(server)/jetstream/LOTTERY/streams/QUINIELA_\(draw)/msgs"
+        }
+        let blocks = try FileManager.default.contentsOfDirectory(atPath: places[0]).filter { $0.hasSuffix(".blk") }
+        guard let block = blocks.randomElement() else { throw Failure("no blocks in \(places[0])") }
+        let position = Double.random(in: 0..<1)
+        let bit = UInt8.random(in: 0..<8)
+        for place in places {
+            let file = URL(fileURLWithPath: "\(place)/\(block)")
+            var bytes = Array(try Data(contentsOf: file))
+            bytes[Int(Double(bytes.count) * position)] ^= 1 << bit
+            try Data(bytes).write(to: file)
+        }
         try run("up")
         try waitUntilHealthy()
     }
