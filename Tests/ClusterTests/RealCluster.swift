@@ -86,7 +86,7 @@ final class RealCluster: Sendable {
             bytes[Int(Double(bytes.count) * position)] ^= 1 << bit
             try Data(bytes).write(to: file)
         }
-        try run("up")
+        for server in 1...3 { try run("start \(server)") }
         try waitUntilHealthy()
     }
 
