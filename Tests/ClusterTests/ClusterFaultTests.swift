@@ -106,9 +106,10 @@ struct ClusterFaultTests {
         "chunks that a flipped bit destroys are named, and the draw is sealed once their agencies have sent them again",
         RealCluster.isBuilt, .enabled(if: RealCluster.isChosen("flippedBit"), "skipped: FAULT_ONLY names others"))
     func flippedBit() throws {
-        let cluster = try RealCluster()
         var (damaged, unsealed) = (0, 0)
-        try repeated("a bit flipped in what a server has stored") { run in
+        try repeated("a bit flipped in what a server has stored, every other time in what all have") { run in
+            // A server may catch up with a damaged stream without end.
+            let cluster = try RealCluster()
             let draw = try ClusterDraw(
                 cluster, "flippedBit-\(run)", agencies: Self.agencies, settings: ["ingest.window=2"])
             let files = try files(of: draw, seed: run)

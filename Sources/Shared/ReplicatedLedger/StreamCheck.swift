@@ -174,9 +174,6 @@ package struct StreamCheck {
             unknown: missing, unfinished: missing > 0 ? unfinished(of: agencies) : [])
     }
 
-    /// The agency's recorded position and totals.
-    package subscript(agency: AgencyID) -> AgencyStanding { chains[agency]?.standing ?? AgencyStanding() }
-
     /// The expected agencies without an end; the draw is complete without any.
     package func unfinished(of agencies: DrawAgencies) -> [AgencyID] {
         agencies.members.filter { chains[$0]?.isEnded != true }
