@@ -1,5 +1,5 @@
 package import Domain
-package import Ledger
+import Ledger
 
 /// The check of a whole stream before a draw is sealed: no message is missing, changed, repeated or out of order.
 ///
