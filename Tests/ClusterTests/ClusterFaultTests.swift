@@ -24,6 +24,7 @@ struct ClusterFaultTests {
     func fault(_ fault: ClusterFault) throws {
         let cluster = try RealCluster(limitedServer: fault.limitedServer, isNetwork: fault.needsNetwork)
         try repeated(fault.rawValue) { run in
+            try cluster.waitUntilHealthy()
             let draw = try ClusterDraw(
                 cluster, "\(fault)-\(run)", agencies: Self.agencies, settings: ["ingest.window=2"])
             let files = try files(of: draw, seed: run)

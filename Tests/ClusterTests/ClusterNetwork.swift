@@ -4,8 +4,8 @@ import Testing
 
 /// A network of machines on this one: namespaces joined by a bridge, whose links can be cut.
 ///
-/// Needs root and iproute2. With `CLUSTER_NETWORK`, `scripts/cluster` starts server N as machine N. Packets to a machine that is cut off are lost without
-/// an error, so no connection is closed.
+/// Needs root and iproute2. With `CLUSTER_NETWORK`, `scripts/cluster` starts server N as machine N. Packets to a machine that
+/// is cut off are lost without an error, so no connection is closed.
 final class ClusterNetwork: Sendable {
     /// A machine, by the last number of its address.
     typealias Machine = Int

@@ -12,7 +12,8 @@ struct VerifyCommand: ParsableCommand {
         discussion: """
             Checks every checksum, that sequences have no gaps, and the totals of each agency; then draws again and \
             compares with result.json. Takes no lock, so it may run while the service does. If a check fails, prints \
-            the differences and exits with 65. Of a draw that is open on a cluster, its stream is checked. docs/operations.md says what this proves and what it does not.
+            the differences and exits with 65. Of a draw that is open on a cluster, its stream is checked. \
+            docs/operations.md says what this proves and what it does not.
             """)
 
     @OptionGroup var options: ConfigurationOptions

@@ -44,7 +44,7 @@ struct StreamComparisons {
         return known == nil
     }
 
-    /// Forgets the chunks of an agency that nobody waits for any more.
+    /// Forgets the chunks of an agency whose connections have ended.
     mutating func keep(_ agency: AgencyID, where isWaiting: (_ connection: UInt64, _ sequence: UInt32) -> Bool) {
         guard var comparison = comparisons[agency] else { return }
         comparison.chunks.removeAll { !isWaiting($0.connection, $0.sequence) }

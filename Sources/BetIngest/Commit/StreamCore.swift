@@ -369,7 +369,7 @@ struct StreamCore {
         else { return }
         // Our own writer may know more: a read may be old.
         if after.nextSequence > writers[agency]?.standing?.nextSequence ?? 0 { changed[agency] = after }
-        if message.isEnd || after.isFinished { didEnd(agency, isFinished: after.isFinished) }
+        if message.kind.isEnd || after.isFinished { didEnd(agency, isFinished: after.isFinished) }
     }
 
     /// Whether every agency of the draw has an end.

@@ -18,6 +18,9 @@ package struct AgencyMessage: Equatable, Sendable {
         case close = 3
         /// Chunks that the engine has lost, sent again after the agency's end; they have their own sequences.
         case repair = 4
+
+        /// Whether the agency has ended with the message, whatever its records are.
+        package var isEnd: Bool { self == .close || self == .repair }
     }
 
     /// The sender of an agency: a connection of a node.
@@ -70,9 +73,6 @@ package struct AgencyMessage: Equatable, Sendable {
         bytes.append(bigEndian: number)
         return bytes + before.bytes + previous + records
     }
-
-    /// Whether the agency has ended, unless its records say so.
-    package var isEnd: Bool { kind == .close || kind == .repair }
 
     /// SHA-256 of ``bytes``.
     package var digest: [UInt8] { SHA256.hash(data: bytes) }

@@ -188,7 +188,7 @@ package struct SubjectWriter {
         let after = try last.message.checked().after
         tail = Tail(
             sequence: last.sequence, count: last.message.number + 1, digest: last.message.digest, standing: after,
-            sender: last.message.sender, isClosed: last.message.isEnd)
+            sender: last.message.sender, isClosed: last.message.kind.isEnd)
         newest = last.sequence
         return next(time)
     }
@@ -284,7 +284,7 @@ package struct SubjectWriter {
             attempt: lastAttempt,
             tail: Tail(
                 count: tail.count + 1, digest: SHA256.hash(data: draft.bytes), standing: draft.standing,
-                sender: draft.sender, isClosed: tail.isClosed || draft.kind == .close || draft.kind == .repair),
+                sender: draft.sender, isClosed: tail.isClosed || draft.kind.isEnd),
             before: tail.standing, resending: draft.resending, work: draft.work)
         return .publish(draft.bytes, after: tail.sequence, attempt: lastAttempt)
     }

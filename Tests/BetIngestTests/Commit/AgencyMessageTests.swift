@@ -11,7 +11,7 @@ import WireProtocol
 struct AgencyMessageTests {
     private static let time = Instant(milliseconds: 1_763_676_675_000)
 
-    /// The messages of an agency that sends two chunks: a session and a group.
+    /// The messages of an agency that sends two chunks, one after the other: a session and two groups.
     private static func messages() -> [AgencyMessage] {
         var writer = SubjectWriter(agency: AgencyID(1), node: 7)
         var bytes: [[UInt8]] = []

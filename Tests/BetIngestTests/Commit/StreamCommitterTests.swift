@@ -204,6 +204,15 @@ struct StreamCommitterTests {
         #expect(!nodes[0].committer.moveCutOff(to: Instant(milliseconds: later.milliseconds + 9000), by: "ana"))
     }
 
+    /// Sends all chunks of an agency to a node, each in a message of its own.
+    private func sendSingly(_ agency: UInt32, chunks: Int, to node: StreamFixture) {
+        let link = node.join(agency)
+        for sequence in 1...chunks {
+            link.send(Samples.chunk(agency: Int(agency), sequence: UInt32(sequence), isLast: sequence == chunks))
+            #expect(link.wait(sequence) == "ok \(sequence)")
+        }
+    }
+
     /// The place of the message in the stream that has a chunk.
     private func place(of sequence: UInt32, _ agency: UInt32, in engine: MemoryEngine) -> Int? {
         engine.messages(of: Self.stream).firstIndex { stored in
@@ -219,11 +228,7 @@ struct StreamCommitterTests {
         let engine = MemoryEngine()
         let nodes = try (1...2).map { try StreamFixture(engine, node: $0) }
         defer { for node in nodes { node.stop() } }
-        let link = nodes[0].join(2)
-        for sequence in 1...6 as ClosedRange<UInt32> {
-            link.send(Samples.chunk(agency: 2, sequence: sequence, isLast: sequence == 6))
-            #expect(link.wait(Int(sequence)) == "ok \(sequence)")
-        }
+        sendSingly(2, chunks: 6, to: nodes[0])
         for agency in [1, 3] as [UInt32] { send(agency, chunks: 6, each: 6, to: [nodes[0]]) }
         engine.lose(try #require(place(of: 3, 2, in: engine)), of: Self.stream)
         for node in nodes {
@@ -257,11 +262,7 @@ struct StreamCommitterTests {
         let engine = MemoryEngine()
         let node = try StreamFixture(engine)
         defer { node.stop() }
-        let first = node.join(2)
-        for sequence in 1...3 as ClosedRange<UInt32> {
-            first.send(Samples.chunk(agency: 2, sequence: sequence, isLast: sequence == 3))
-            #expect(first.wait(Int(sequence)) == "ok \(sequence)")
-        }
+        sendSingly(2, chunks: 3, to: node)
         for agency in [1, 3] as [UInt32] { send(agency, chunks: 1, each: 1, to: [node]) }
         engine.lose(try #require(place(of: 2, 2, in: engine)), of: Self.stream)
         #expect(node.facts.wait(until: .now + .seconds(30)) { $0.finished.count == 3 ? true : nil } == true)
@@ -286,11 +287,7 @@ struct StreamCommitterTests {
         let engine = MemoryEngine()
         let node = try StreamFixture(engine)
         defer { node.stop() }
-        let first = node.join(2)
-        for sequence in 1...4 as ClosedRange<UInt32> {
-            first.send(Samples.chunk(agency: 2, sequence: sequence, isLast: sequence == 4))
-            #expect(first.wait(Int(sequence)) == "ok \(sequence)")
-        }
+        sendSingly(2, chunks: 4, to: node)
         for agency in [1, 3] as [UInt32] { send(agency, chunks: 2, each: 2, to: [node]) }
         engine.lose(try #require(place(of: 3, 2, in: engine)), of: Self.stream)
         #expect(node.facts.wait(until: .now + .seconds(30)) { $0.finished.count == 3 ? true : nil } == true)

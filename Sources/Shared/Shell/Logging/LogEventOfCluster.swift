@@ -24,7 +24,6 @@ extension LogEvent {
             ], level: .warning)
     }
 
-    /// The wall clock decides when this node stops taking chunks.
     /// - Parameter milliseconds: how far the node is ahead of this one.
     package static func clockDiffers(node: String, milliseconds: Int) -> LogEvent {
         LogEvent(
@@ -36,6 +35,7 @@ extension LogEvent {
             level: .warning)
     }
 
+    /// The wall clock decides when this node stops taking chunks.
     package static func clockUnsynchronised() -> LogEvent {
         LogEvent(
             "check_clock", "fail",
