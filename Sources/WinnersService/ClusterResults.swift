@@ -18,10 +18,10 @@ final class ClusterResults: Sendable {
     private let name: String
     private let disk: any Disk
     private let log: EventLog
+    private let feed = DocumentFeed()
     private let isStopping = Monitor(false)
 
     private static let connectInterval = Duration.seconds(1)
-    private static let followInterval = Duration.milliseconds(50)
     private static let retryInterval = Duration.seconds(1)
 
     init(
@@ -37,6 +37,7 @@ final class ClusterResults: Sendable {
     func stop() {
         isStopping.withLock { $0 = true }
         isStopping.wakeAll()
+        feed.stop()
     }
 
     /// The body of the thread.
@@ -45,8 +46,9 @@ final class ClusterResults: Sendable {
         let documents = EngineDocuments(engine) { [isStopping] in isStopping.withLock { $0 } }
         var last: UInt64 = 0
         var pending: [DrawID: DrawResult] = [:]
-        while true {
-            while let stored = try? documents.next(after: last) {
+        while !feed.isStopped {
+            let retry = pending.isEmpty ? nil : ContinuousClock.now + Self.retryInterval
+            if let stored = feed.next(of: documents, after: last, until: retry) {
                 last = stored.sequence
                 guard let (draw, name) = EngineDocuments.document(ofSubject: stored.subject) else { continue }
                 do {
@@ -54,9 +56,7 @@ final class ClusterResults: Sendable {
                 } catch {
                     log(.resultRejected(path: EngineDocuments.origin(name, of: draw), reason: "\(error)"))
                 }
-                for result in pending.values { fetch(result, documents, &pending) }
             }
-            if waits(pending.isEmpty ? Self.followInterval : Self.retryInterval) { return }
             for result in pending.values { fetch(result, documents, &pending) }
         }
     }
@@ -68,7 +68,10 @@ final class ClusterResults: Sendable {
         var isReported = false
         while true {
             do {
-                return try JetStreamLedger.connect(cluster, name: name) { [log] event in log(.cluster(event)) }.engine
+                return try JetStreamLedger.connect(
+                    cluster, name: name, didChange: { [log] in log(.cluster($0)) },
+                    hear: { [feed] in if $0 == .document { feed.hear() } }
+                ).engine
             } catch {
                 if !isReported { log(.clusterLost(reason: "\(error)")) }
                 isReported = true

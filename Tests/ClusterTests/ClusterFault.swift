@@ -13,6 +13,7 @@ enum ClusterFault: String, CaseIterable, CustomTestStringConvertible {
     case killTwoServers = "kill -9 of two servers at once"
     case killEverything = "kill -9 of every server and node at once"
     case pauseLeader = "SIGSTOP of the leader"
+    case pauseFollower = "SIGSTOP of a server that follows"
     case pauseNode = "SIGSTOP of a node, which wakes up later"
     case wipeFollower = "a server that follows loses its disk and comes back empty"
     case rollingRestart = "every server restarted, one after the other"
@@ -61,10 +62,11 @@ enum ClusterFault: String, CaseIterable, CustomTestStringConvertible {
             try restart(1, 2, 3)
             try cluster.waitUntilHealthy()
             for node in 0..<3 { try draw.restart(node) }
-        case .pauseLeader:
-            try cluster.run("pause \(leader)")
+        case .pauseLeader, .pauseFollower:
+            let server = self == .pauseLeader ? leader : follower
+            try cluster.run("pause \(server)")
             RealCluster.pause(RealCluster.faultDuration)
-            try cluster.run("resume \(leader)")
+            try cluster.run("resume \(server)")
         case .pauseNode:
             draw.nodes[node].signal(SIGSTOP)
             RealCluster.pause(RealCluster.faultDuration)

@@ -1,4 +1,5 @@
 private import NIOConcurrencyHelpers
+private import Platform
 package import ReplicatedLedger
 
 /// A replicated log in memory, which answers at once, or loses answers and reads old states as its dice say.
@@ -36,6 +37,9 @@ package final class MemoryEngine: LedgerEngine {
 
     private let state: NIOLockedValueBox<State>
     private let faults: NIOLockedValueBox<Faults>
+    private let listeners = NIOLockedValueBox<[@Sendable (EngineNews) -> Void]>([])
+    /// Outcomes that are not reported yet; nil if all are reported at once.
+    private let kept = Monitor<[@Sendable () -> Void]?>(nil)
     /// Whether it is the server that has lost messages.
     private let isDamaged: Bool
 
@@ -54,6 +58,19 @@ package final class MemoryEngine: LedgerEngine {
     /// The messages of a stream.
     package func messages(of stream: EngineStream) -> [StoredMessage] {
         state.withLockedValue { $0.streams[stream.name] ?? [] }
+    }
+
+    /// Keeps the outcomes of publishes, which are stored all the same, until ``reportOutcomes(of:)``.
+    package func keepOutcomes() { kept.withLock { $0 = [] } }
+
+    /// Waits for a number of publishes, then reports them and keeps no more.
+    package func reportOutcomes(of publishes: Int) {
+        let reports = kept.wait(until: .now + .seconds(30)) { kept -> [@Sendable () -> Void]? in
+            guard let reports = kept, reports.count >= publishes else { return nil }
+            kept = nil
+            return reports
+        }
+        for report in reports ?? [] { report() }
     }
 
     /// Loses a stored message.
@@ -84,7 +101,11 @@ package final class MemoryEngine: LedgerEngine {
             state.streams[stream, default: []].append(StoredMessage(sequence: next, subject: subject, bytes: bytes))
             return state.dice.happens(faults.lostOutcome) ? .unknown : .stored(sequence: next)
         }
-        then(outcome)
+        let isKept = kept.withLock { kept -> Bool in
+            kept?.append { then(outcome) }
+            return kept != nil
+        }
+        if isKept { kept.wakeAll() } else { then(outcome) }
         if state.withLockedValue({ $0.dice.happens(faults.repeatedOutcome) }) { then(.unknown) }
     }
 
@@ -126,6 +147,13 @@ package final class MemoryEngine: LedgerEngine {
         for message in messages(of: stream) { counts[message.subject, default: 0] += 1 }
         then(.success(StreamCounts(messages: counts)))
     }
+
+    /// Adds a program that hears what is told.
+    package func listen(_ listener: @escaping @Sendable (EngineNews) -> Void) {
+        listeners.withLockedValue { $0.append(listener) }
+    }
+
+    package func tell(_ news: EngineNews) { for listener in listeners.withLockedValue({ $0 }) { listener(news) } }
 
     package func make(_ stream: EngineStream) { state.withLockedValue { _ = $0.made.insert(stream) } }
 

@@ -25,6 +25,7 @@ final class NodeCluster: Sendable {
     /// The nodes by their documents.
     private let nodes = NIOLockedValueBox<[String: ClusterStatus.Node]>([:])
     private let clocks = NIOLockedValueBox(NodeClocks())
+    private let feed: DocumentFeed
     private let isStopping = Monitor(false)
 
     /// The size of a message without its records, and to spare.
@@ -34,7 +35,6 @@ final class NodeCluster: Sendable {
     /// The time after which a node that says nothing does not run.
     private static let nodeMilliseconds: UInt64 = 60_000
     private static let checkInterval = Duration.seconds(15)
-    private static let followInterval = Duration.milliseconds(50)
 
     /// Connects, and checks the servers; blocks.
     ///
@@ -47,18 +47,28 @@ final class NodeCluster: Sendable {
         self.log = log
         let status = NIOLockedValueBox(ClusterStatus())
         self.status = status
-        let (engine, maxPayload) = try JetStreamLedger.connect(configuration, name: "bet-ingest \(address)") { event in
-            switch event {
-            case .connected(let server):
-                status.withLockedValue { status in
-                    if status.server == nil, !status.servers.isEmpty { status.reconnections += 1 }
-                    status.server = server
+        let feed = DocumentFeed()
+        self.feed = feed
+        let (engine, maxPayload) = try JetStreamLedger.connect(
+            configuration, name: "bet-ingest \(address)",
+            didChange: { event in
+                switch event {
+                case .connected(let server):
+                    status.withLockedValue { status in
+                        if status.server == nil, !status.servers.isEmpty { status.reconnections += 1 }
+                        status.server = server
+                    }
+                case .disconnected: status.withLockedValue { $0.server = nil }
+                case .failed: break
                 }
-            case .disconnected: status.withLockedValue { $0.server = nil }
-            case .failed: break
-            }
-            log(.cluster(event))
-        }
+                log(.cluster(event))
+            },
+            hear: { news in
+                switch news {
+                case .document: feed.hear()
+                case .ended(let agencies, let draw): inbox.post(.agenciesEnded(draw, agencies))
+                }
+            })
         maxFrameBytes = maxPayload - Self.overheadBytes
         cluster = DrawCluster(
             engine: engine, documents: EngineDocuments(engine) { inbox.isStopping },
@@ -95,6 +105,7 @@ final class NodeCluster: Sendable {
     func stop() {
         isStopping.withLock { $0 = true }
         isStopping.wakeAll()
+        feed.stop()
     }
 
     /// Asks the servers for their settings.
@@ -149,11 +160,7 @@ final class NodeCluster: Sendable {
 
     private func followDocuments() {
         var last: UInt64 = 0
-        while true {
-            guard let stored = try? cluster.documents.next(after: last) else {
-                if waits(Self.followInterval) { return }
-                continue
-            }
+        while let stored = feed.next(of: cluster.documents, after: last) {
             last = stored.sequence
             if stored.subject.hasPrefix(EngineStream.subject(ofDocument: Self.nodesKey)) {
                 take(stored)

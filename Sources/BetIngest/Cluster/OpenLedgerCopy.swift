@@ -35,7 +35,7 @@ struct OpenLedgerCopy: ~Copyable {
         // A node's own file is empty until the draw is sealed.
         if try own.nextGroup() != nil { return nil }
         let path = SystemCall.temporaryPath("quiniela-stream")
-        let (engine, _) = try JetStreamLedger.connect(cluster, name: "bet-ingest, reading") { _ in }
+        let (engine, _) = try JetStreamLedger.connect(cluster, name: "bet-ingest, reading", didChange: { _ in })
         let agencies = try DrawTerms(in: folder, on: disk)?.drawAgencies ?? DrawAgencies(configuration.agencies)
         do {
             var copy = try StreamCopy.read(

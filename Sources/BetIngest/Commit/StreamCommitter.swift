@@ -25,18 +25,33 @@ final class StreamCommitter: DrawCommitter {
         case counted(Result<StreamCounts, EngineUnavailable>)
         /// The last message of an agency of another node.
         case looked(AgencyID, ReadOutcome)
+        /// Agencies that have an end, as another node says.
+        case heard([AgencyID])
         case seal(SealRecord.Reason)
         case ended(DrawEnd)
     }
 
     private struct State {
         var inputs: Deque<Input> = []
+        /// Whether the thread can do something with an input now.
+        var isDue = false
+        /// Agencies of which the engine stores or reads a message: their chunks wait for its answer.
+        var busy: Set<AgencyID> = []
         var isStopped = false
         /// The agencies as far as they are known, for other threads.
         var standings = DrawStandings()
         var cutOff: Instant?
         var isEnding = false
         var oldest: ContinuousClock.Instant?
+
+        func isDue(_ input: Input) -> Bool {
+            if case .request(.chunk(_, let agency), _) = input { !busy.contains(agency) } else { true }
+        }
+
+        mutating func takeInputs() -> Deque<Input> {
+            defer { (inputs, isDue) = ([], false) }
+            return inputs
+        }
     }
 
     private let state: Monitor<State>
@@ -80,6 +95,9 @@ final class StreamCommitter: DrawCommitter {
 
     /// Takes another version of when the draw ends, that another node has stored.
     func adopt(_ end: DrawEnd) { append(.ended(end)) }
+
+    /// Takes what another node says: that these agencies have an end.
+    func hear(_ agencies: [AgencyID]) { append(.heard(agencies)) }
 
     /// Blocks: other nodes may have moved the cut-off or closed the draw, so the cluster decides.
     func moveCutOff(to cutOff: Instant, by user: String) -> Bool {
@@ -136,7 +154,9 @@ final class StreamCommitter: DrawCommitter {
         let wakes = state.withLock { state -> Bool in
             if state.isStopped { return false }
             state.inputs.append(input)
-            return state.inputs.count == 1
+            if state.isDue || !state.isDue(input) { return false }
+            state.isDue = true
+            return true
         }
         if wakes { state.wakeAll() }
     }
@@ -145,20 +165,32 @@ final class StreamCommitter: DrawCommitter {
 
     func run() {
         core.withLock { core in
-            while let inputs = waitForInputs(until: core.nextTimer) { handle(inputs, &core) }
+            while let inputs = waitForInputs(until: core.nextTimer, core.takeBusy()) { handle(inputs, &core) }
             core.stop()
         }
     }
 
-    /// Blocks until there is an input or the deadline; nil after a stop.
-    private func waitForInputs(until deadline: ContinuousClock.Instant) -> Deque<Input>? {
+    /// Blocks until something can be done or the deadline; nil after a stop.
+    ///
+    /// A chunk whose agency is busy does not wake the thread: eight chunks cost one wake, not eight.
+    ///
+    /// - Parameter busy: whether the agencies whose writers had an input are busy.
+    private func waitForInputs(
+        until deadline: ContinuousClock.Instant, _ busy: [AgencyID: Bool]
+    ) -> Deque<Input>? {
+        state.withLock { state in
+            for (agency, isBusy) in busy {
+                if isBusy { state.busy.insert(agency) } else { state.busy.remove(agency) }
+            }
+            // Also those that came while the thread worked.
+            state.isDue = state.inputs.contains(where: state.isDue)
+        }
         let inputs = state.wait(until: deadline) { state -> Deque<Input>?? in
             if state.isStopped { return .some(nil) }
-            guard !state.inputs.isEmpty else { return nil }
-            defer { state.inputs = [] }
-            return .some(state.inputs)
+            guard state.isDue else { return nil }
+            return .some(state.takeInputs())
         }
-        return inputs ?? []
+        return inputs ?? state.withLock { $0.takeInputs() }
     }
 
     private func handle(_ inputs: Deque<Input>, _ core: inout StreamCore) {

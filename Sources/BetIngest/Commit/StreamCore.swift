@@ -41,10 +41,12 @@ struct StreamCore {
     private var publishedAt: [AgencyID: (time: ContinuousClock.Instant, bytes: Int)] = [:]
     private var retries: [(at: ContinuousClock.Instant, retry: Retry)] = []
     private var look = StreamLook()
-    private var nextLook = ContinuousClock.now
     /// The agencies of the draw with an end.
     private var ended: Set<AgencyID> = []
+    /// Those of this node's connections, not told to the other nodes yet.
+    private var news: [AgencyID] = []
     private var changed: [AgencyID: AgencyStanding] = [:]
+    private var busy: [AgencyID: Bool] = [:]
     private var lateChunks: [LateChunk] = []
     private var reported: Set<String> = []
     private var isChanged = true
@@ -55,12 +57,9 @@ struct StreamCore {
     private var monotonic = ContinuousClock.now
     private var post: @Sendable (Input) -> Void = { _ in }
 
-    private static let lookDelays = (active: Duration.milliseconds(100), quiet: Duration.seconds(1))
-
     init(
-        _ cluster: DrawCluster, folder: DrawFolder, header: LedgerHeader, agencies: DrawAgencies,
-        cutOff: Instant?, late: LateFile, observer: CommitObserver, on disk: any Disk, figures: IngestFigures,
-        namesBets: Bool
+        _ cluster: DrawCluster, folder: DrawFolder, header: LedgerHeader, agencies: DrawAgencies, cutOff: Instant?,
+        late: LateFile, observer: CommitObserver, on disk: any Disk, figures: IngestFigures, namesBets: Bool
     ) {
         self.cluster = cluster
         self.agencies = agencies
@@ -76,7 +75,7 @@ struct StreamCore {
 
     /// When something is due without an input.
     var nextTimer: ContinuousClock.Instant {
-        min(retries.map(\.at).min() ?? nextLook, nextLook, ending.nextTry ?? nextLook)
+        min(retries.map(\.at).min() ?? look.next, look.next, ending.nextTry ?? look.next)
     }
 
     /// Begins a round.
@@ -101,6 +100,7 @@ struct StreamCore {
         case .found(let agency, let outcome): didFind(agency, outcome)
         case .counted(let counts): didCount(counts)
         case .looked(let agency, let outcome): didLook(agency, outcome)
+        case .heard(let agencies): look.hear(agencies)
         case .seal(let reason): end(reason)
         case .ended(let end):
             isChanged = true
@@ -121,10 +121,16 @@ struct StreamCore {
         // Last, so that no agency waits for the log.
         for (decision, requester) in decisions { requester.log(isListed ? decision : decision.unlisted) }
         if !decisions.isEmpty { figures.add(group) }
+        if !news.isEmpty { cluster.engine.tell(.ended(news, in: draw)) }
+        news = []
+        for agency in look.takeReads(isKnown: isKnown) {
+            let subject = EngineStream.subject(of: agency, in: draw)
+            cluster.engine.read(.last(subject: subject), in: .bets(draw)) { [post] in post(.looked(agency, $0)) }
+        }
         if ending.isDue, isComplete { ending.sealStream(at: monotonic) }
-        guard monotonic >= nextLook else { return }
-        nextLook = monotonic + .seconds(60)
-        if !look.isAsking, !isComplete { lookAround() }
+        if look.begin(at: monotonic), !isComplete {
+            cluster.engine.count(.bets(draw)) { [post] in post(.counted($0)) }
+        }
     }
 
     /// The changes for other threads; nil without any.
@@ -134,8 +140,13 @@ struct StreamCore {
             changed = [:]
             isChanged = false
         }
-        return Changes(
-            standings: changed, cutOff: ending.cutOff, isEnding: ending.isOrdered, oldest: oldest)
+        return Changes(standings: changed, cutOff: ending.cutOff, isEnding: ending.isOrdered, oldest: oldest)
+    }
+
+    /// Whether the agencies whose writers had an input wait for the engine.
+    mutating func takeBusy() -> [AgencyID: Bool] {
+        defer { busy = [:] }
+        return busy
     }
 
     mutating func stop() { senders.removeAll() }
@@ -191,6 +202,7 @@ struct StreamCore {
         }
         if let standing = writer.standing { changed[agency] = standing }
         writers[agency] = writer
+        busy[agency] = writer.isWaiting
         for output in outputs { perform(output, agency) }
         if writer.isEnded { didEnd(agency, isFinished: writer.standing?.isFinished == true) }
     }
@@ -313,12 +325,8 @@ struct StreamCore {
     }
 
     private mutating func didFind(_ agency: AgencyID, _ outcome: ReadOutcome) {
-        let stored: StoredMessage?
-        switch outcome {
-        case .unknown: return retry(.search(agency))
-        case .none: stored = nil
-        case .message(let message): stored = message
-        }
+        if outcome == .unknown { return retry(.search(agency)) }
+        let stored: StoredMessage? = if case .message(let message) = outcome { message } else { nil }
         switch comparisons.take(stored, of: agency) {
         case .found(let found):
             for (connection, record) in found { answer(connection, agency, record) }
@@ -341,25 +349,15 @@ struct StreamCore {
         senders.resolve(sequence, of: connection, chunk.decision(repeating: record.header, record.payload, of: agency))
     }
 
-    private mutating func lookAround() {
-        look.isAsking = true
-        cluster.engine.count(.bets(draw)) { [post] in post(.counted($0)) }
-    }
-
     private mutating func didCount(_ counts: Result<StreamCounts, EngineUnavailable>) {
-        look.isAsking = false
         isChanged = true
         oldest = senders.oldest
-        nextLook = monotonic + Self.lookDelays.quiet
-        guard case .success(let counts) = counts else { return }
-        let (read, isActive) = look.take(counts, at: monotonic) { [ended, agencies] agency in
-            ended.contains(agency) || !agencies.contains(agency)
-        }
-        if isActive { nextLook = monotonic + Self.lookDelays.active }
-        for agency in read {
-            let subject = EngineStream.subject(of: agency, in: draw)
-            cluster.engine.read(.last(subject: subject), in: .bets(draw)) { [post] in post(.looked(agency, $0)) }
-        }
+        look.take(try? counts.get(), at: monotonic, isKnown: isKnown)
+    }
+
+    /// Whether an agency's last message says nothing new.
+    private var isKnown: (AgencyID) -> Bool {
+        { [ended, agencies] in ended.contains($0) || !agencies.contains($0) }
     }
 
     private mutating func didLook(_ agency: AgencyID, _ outcome: ReadOutcome) {
@@ -377,7 +375,7 @@ struct StreamCore {
 
     private mutating func didEnd(_ agency: AgencyID, isFinished: Bool) {
         guard agencies.contains(agency), ended.insert(agency).inserted else { return }
-        nextLook = min(nextLook, monotonic + .milliseconds(10))
+        if writers[agency]?.isEnded == true { news.append(agency) }
         if isFinished { observer.agencyFinished(agency) }
     }
 

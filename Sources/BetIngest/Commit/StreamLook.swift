@@ -1,10 +1,12 @@
+import DequeModule
 import Domain
 import ReplicatedLedger
 
 /// The reads that tell a node how far the agencies of other nodes are.
 ///
-/// The counts of messages tell which agencies have sent something. An agency whose count has not changed for longer than
-/// usual may have an end, so its last message is read: that is a whole message, as large as its chunks.
+/// Another node says when an agency has an end, and then its last message is read: that is a whole message, as large as
+/// its chunks. That word may get lost. So the messages of all agencies are counted now and then, and an agency whose
+/// count has not changed for longer than usual is read too.
 ///
 /// Pure.
 ///
@@ -18,52 +20,74 @@ struct StreamLook {
         var usual = Duration.zero
         /// When the last message was read at this count; nil before.
         var readAt: ContinuousClock.Instant?
-        var isInFlight = false
     }
 
-    /// Whether the counts are asked for.
-    var isAsking = false
+    /// When the messages are counted again.
+    private(set) var next = ContinuousClock.now
     private var seen: [AgencyID: Seen] = [:]
+    /// Agencies that are to be read.
+    private var due: Deque<AgencyID> = []
+    /// Those of `due`, and those of which a read has no outcome.
+    private var pending: Set<AgencyID> = []
     private static let maxReads = 64
+    private static let delays = (usual: Duration.seconds(1), more: Duration.milliseconds(100))
+    /// An engine that does not answer says so in less.
+    private static let longestCount = Duration.seconds(60)
     private static let longestQuiet = Duration.seconds(2)
     /// A read may have been old, so it is made again.
     private static let readAgain = Duration.seconds(5)
 
-    /// Takes the counts of all agencies.
+    /// Takes the word of another node: these agencies have an end.
+    mutating func hear(_ agencies: [AgencyID]) {
+        for agency in agencies where pending.insert(agency).inserted { due.append(agency) }
+    }
+
+    /// Begins to count; returns false if it is not time for that.
+    mutating func begin(at now: ContinuousClock.Instant) -> Bool {
+        guard now >= next else { return false }
+        next = now + Self.longestCount
+        return true
+    }
+
+    /// Takes the counts of all agencies; nil if the engine did not answer.
     ///
     /// - Parameter isKnown: whether the agency's end is known.
-    /// - Returns: the agencies whose last message is to be read, and whether a count has changed, or has not been read since.
     mutating func take(
-        _ counted: StreamCounts, at now: ContinuousClock.Instant, isKnown: (AgencyID) -> Bool
-    ) -> (read: [AgencyID], isActive: Bool) {
-        var read: [AgencyID] = []
-        var isActive = false
-        for (subject, count) in counted.messages {
+        _ counted: StreamCounts?, at now: ContinuousClock.Instant, isKnown: (AgencyID) -> Bool
+    ) {
+        next = now + Self.delays.usual
+        for (subject, count) in counted?.messages ?? [:] {
             guard let agency = EngineStream.agency(ofSubject: subject), !isKnown(agency) else { continue }
             var agencySeen = seen[agency] ?? Seen(since: now)
             let quiet = agencySeen.since.duration(to: now)
             if agencySeen.count != count {
-                let usual = max(quiet, agencySeen.usual / 2)
-                agencySeen = Seen(count: count, since: now, usual: usual, isInFlight: agencySeen.isInFlight)
-                isActive = true
+                agencySeen = Seen(count: count, since: now, usual: max(quiet, agencySeen.usual / 2))
             } else {
-                isActive = isActive || agencySeen.readAt == nil
                 let isDue =
                     agencySeen.readAt.map { $0.duration(to: now) >= Self.readAgain }
                     ?? (quiet >= min(agencySeen.usual * 2, Self.longestQuiet))
-                if isDue, !agencySeen.isInFlight, read.count < Self.maxReads {
-                    read.append(agency)
-                    agencySeen.isInFlight = true
+                if isDue, due.count < Self.maxReads {
+                    hear([agency])
+                } else if isDue, agencySeen.readAt == nil {
+                    next = now + Self.delays.more
                 }
             }
             seen[agency] = agencySeen
         }
-        return (read, isActive)
+    }
+
+    /// Takes the agencies whose last message is to be read now.
+    mutating func takeReads(isKnown: (AgencyID) -> Bool) -> [AgencyID] {
+        var reads: [AgencyID] = []
+        while pending.count - due.count < Self.maxReads, let agency = due.popFirst() {
+            if isKnown(agency) { pending.remove(agency) } else { reads.append(agency) }
+        }
+        return reads
     }
 
     /// Takes the outcome of a read.
     mutating func didRead(_ agency: AgencyID, isAnswered: Bool, at now: ContinuousClock.Instant) {
-        seen[agency]?.isInFlight = false
+        pending.remove(agency)
         if isAnswered { seen[agency]?.readAt = now }
     }
 }

@@ -296,6 +296,7 @@ extension DrawBook {
         case .sealed(let draw, let seal): try change(draw) { (lifecycle) throws in try lifecycle.sealed(seal) }
         case .damaged(let draw, let reason): try lifecycles[draw]?.damaged(reason)
         case .document(let draw, let name, let bytes): try take(name, bytes, of: draw)
+        case .agenciesEnded(let draw, let agencies): lifecycles[draw]?.draw.stream?.hear(agencies)
         case .command(let command): try handle(command)
         case .failed, .rejected, .stop, .openingsDue, .clockStepped, .rosterChanged, .certificateChanged, .denied: break
         }

@@ -26,6 +26,8 @@ final class MainInbox: Sendable {
         case damaged(DrawID, String)
         /// A document that a node of the cluster has stored.
         case document(DrawID, name: String, bytes: [UInt8])
+        /// Agencies of a draw have an end, as a node of the cluster says.
+        case agenciesEnded(DrawID, [AgencyID])
         /// A planned draw is due to open.
         case openingsDue
         /// The wall clock moved against the monotonic one.

@@ -18,6 +18,7 @@ package final class JetStreamEngine: LedgerEngine {
     private let single = NIOLockedValueBox<[Endpoint: JetStreamEngine]>([:])
 
     private let deadline = NIOLockedValueBox(PublishDeadline())
+    private let patience = NIOLockedValueBox(ServerPatience())
 
     /// How long a read may take before it is asked again.
     private static let readSeconds = 1.0
@@ -32,11 +33,12 @@ package final class JetStreamEngine: LedgerEngine {
     ///   - identity: paths of PEM files; nil for servers without TLS.
     ///   - replicas: the servers that store each message.
     ///   - didChange: called on a thread of the client; must not block.
+    ///   - hear: takes what programs of the cluster tell; as `didChange`. Nil: nobody listens.
     /// - Throws: ``EngineUnavailable``.
     package init(
         servers: [Endpoint], isOnly: Bool = false,
         identity: (roots: String, certificate: String, key: String)?, replicas: Int, name: String,
-        didChange: @escaping @Sendable (EngineEvent) -> Void
+        didChange: @escaping @Sendable (EngineEvent) -> Void, hear: (@Sendable (EngineNews) -> Void)? = nil
     ) throws {
         self.replicas = replicas
         self.identity = identity
@@ -45,6 +47,11 @@ package final class JetStreamEngine: LedgerEngine {
         do throws(NATSConnection.Failure) {
             connection = try NATSConnection(
                 servers: servers, isOnly: isOnly, identity: identity, name: name, didChange: didChange)
+            if let hear {
+                try connection.listen(EngineNews.subject) { bytes in
+                    if let news = EngineNews(bytes) { hear(news) }
+                }
+            }
         } catch {
             throw EngineUnavailable(
                 "none of \(servers.map(\.description).joined(separator: ", ")) can be used: \(error)")
@@ -64,7 +71,7 @@ package final class JetStreamEngine: LedgerEngine {
         connection.ask(
             subject, bytes, header: ("Nats-Expected-Last-Subject-Sequence", String(sequence)),
             seconds: given / .seconds(1)
-        ) { [deadline] reply in
+        ) { [self] reply in
             let time = start.duration(to: .now)
             let outcome = reply.map { PublishOutcome(acknowledgement: $0.bytes) } ?? .unknown
             // An error that comes at once, for want of a connection or a leader, says nothing about times.
@@ -74,6 +81,7 @@ package final class JetStreamEngine: LedgerEngine {
                 deadline.withLockedValue { $0.didExpire(after: given) }
             }
             then(outcome)
+            didAsk(.publish, at: start, isAnswered: outcome != .unknown)
         }
     }
 
@@ -85,12 +93,20 @@ package final class JetStreamEngine: LedgerEngine {
             case .last(let subject): #"{"last_by_subj":"\#(subject)"}"#
             case .next(let subject, let sequence): #"{"seq":\#(max(1, sequence)),"next_by_subj":"\#(subject)"}"#
             }
+        let start = ContinuousClock.now
         // Of the stream's leader; direct reads are answered by any server, also by one that lags.
         connection.ask(
             "$JS.API.STREAM.MSG.GET.\(stream.name)", Array(question.utf8), seconds: Self.readSeconds
-        ) { reply in
-            then(reply.map { Self.outcome(of: $0) } ?? .unknown)
+        ) { [self] reply in
+            let outcome = reply.map { Self.outcome(of: $0) } ?? .unknown
+            then(outcome)
+            didAsk(.read, at: start, isAnswered: outcome != .unknown)
         }
+    }
+
+    private func didAsk(_ question: ServerPatience.Question, at start: ContinuousClock.Instant, isAnswered: Bool) {
+        let leaves = patience.withLockedValue { $0.didAsk(question, at: start, isAnswered: isAnswered, now: .now) }
+        if leaves { connection.leaveServer() }
     }
 
     package func readNext(
@@ -130,8 +146,8 @@ package final class JetStreamEngine: LedgerEngine {
             try addresses.map { address in
                 if let known = single[address] { return known }
                 let engine = try JetStreamEngine(
-                    servers: [address], isOnly: true, identity: identity, replicas: replicas, name: name
-                ) { _ in }
+                    servers: [address], isOnly: true, identity: identity, replicas: replicas, name: name,
+                    didChange: { _ in })
                 single[address] = engine
                 return engine
             }
@@ -165,6 +181,8 @@ package final class JetStreamEngine: LedgerEngine {
             count(stream, counts, then)
         }
     }
+
+    package func tell(_ news: EngineNews) { connection.tell(EngineNews.subject, news.bytes) }
 
     /// Makes a stream, and compares its settings with ours; blocks.
     package func make(_ stream: EngineStream) throws {
@@ -276,19 +294,26 @@ extension PublishOutcome {
         }
     }
 
-    private static let field = Array(#","seq":"#.utf8)
-    private static let errorField = Array(#""error""#.utf8)
-
     private static func sequence(of bytes: [UInt8]) -> UInt64? {
-        guard bytes.count < 256, bytes.firstRange(of: errorField) == nil, let field = bytes.firstRange(of: field) else {
-            return nil
-        }
+        guard bytes.count < 256, bytes.position(after: #""error""#) == nil,
+            let start = bytes.position(after: #","seq":"#)
+        else { return nil }
         var number: UInt64 = 0
-        for byte in bytes[field.upperBound...] {
+        for byte in bytes[start...] {
             guard (0x30...0x39).contains(byte) else { break }
             number = number * 10 + UInt64(byte - 0x30)
         }
         return number > 0 ? number : nil
+    }
+}
+
+extension [UInt8] {
+    /// The position after the first occurrence of a text; Foundation's search takes longer than all other work on a reply.
+    fileprivate func position(after text: StaticString) -> Int? {
+        let text = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+        return indices.dropLast(text.count - 1).first { start in
+            self[start] == text[0] && self[start..<start + text.count].elementsEqual(text)
+        }.map { $0 + text.count }
     }
 }
 #endif

@@ -23,15 +23,17 @@ package enum JetStreamLedger {
     /// - Parameters:
     ///   - name: what the servers list as the client's name.
     ///   - didChange: called on a thread of the client; must not block.
+    ///   - hear: takes what programs of the cluster tell; as `didChange`.
     /// - Returns: the engine, and the largest message that its servers take, in bytes.
     /// - Throws: ``ConfigurationError`` in a program that was built without the trait; ``EngineUnavailable``.
     package static func connect(
-        _ cluster: ServiceConfiguration.Cluster, name: String, didChange: @escaping @Sendable (EngineEvent) -> Void
+        _ cluster: ServiceConfiguration.Cluster, name: String,
+        didChange: @escaping @Sendable (EngineEvent) -> Void, hear: (@Sendable (EngineNews) -> Void)? = nil
     ) throws -> (engine: any LedgerEngine, maxPayload: Int) {
         #if JetStream
         let engine = try JetStreamEngine(
             servers: cluster.servers, identity: cluster.identity, replicas: cluster.replicas, name: name,
-            didChange: didChange)
+            didChange: didChange, hear: hear)
         return (engine, engine.maxPayload)
         #else
         throw ConfigurationError([

@@ -53,6 +53,7 @@ final class NATSConnection: Sendable {
         var description: String
     }
 
+    private let didChange: @Sendable (EngineEvent) -> Void
     /// The address of the C client's connection, which it locks itself.
     private let address: UInt
     private let inbox: String
@@ -70,6 +71,7 @@ final class NATSConnection: Sendable {
         name: String,
         didChange: @escaping @Sendable (EngineEvent) -> Void
     ) throws(Failure) {
+        self.didChange = didChange
         inbox = "_INBOX.q\(String(UInt64.random(in: 0...UInt64.max), radix: 36))"
         var options: OpaquePointer?
         var connection: OpaquePointer?
@@ -101,19 +103,51 @@ final class NATSConnection: Sendable {
         try Self.check(natsConnection_Connect(&connection, options))
         guard let connection else { throw Failure(description: "there is no connection") }
         address = UInt(bitPattern: connection)
+        try subscribe("\(inbox).*") { [self] in receive($0) }
+        didChange(.connected(server: Self.server(connection)))
+        NamedThread("nats-deadlines") { [state] in Self.expireRequests(state) }.detach()
+    }
+
+    /// Takes messages on a thread of the client, until the process ends.
+    private func subscribe(_ subject: String, _ receive: @escaping @Sendable (OpaquePointer) -> Void) throws(Failure) {
         var subscription: OpaquePointer?
-        let receiver = Unmanaged.passRetained(self)
+        // Never released, as the callbacks.
+        let subscriber = Unmanaged.passRetained(Subscriber(receive))
         try Self.check(
             natsConnection_Subscribe(
-                &subscription, connection, "\(inbox).*",
+                &subscription, connection, subject,
                 { _, _, message, context in
                     guard let message, let context else { return }
                     defer { natsMsg_Destroy(message) }
-                    Unmanaged<NATSConnection>.fromOpaque(context).takeUnretainedValue().receive(message)
-                }, receiver.toOpaque()))
+                    Unmanaged<Subscriber>.fromOpaque(context).takeUnretainedValue().receive(message)
+                }, subscriber.toOpaque()))
         try Self.check(natsSubscription_SetPendingLimits(subscription, -1, -1))
-        didChange(.connected(server: Self.server(connection)))
-        NamedThread("nats-deadlines") { [state] in Self.expireRequests(state) }.detach()
+    }
+
+    /// Takes the messages of a subject, until the process ends.
+    ///
+    /// - Parameter receive: called on a thread of the client; must not block.
+    /// - Throws: ``Failure``.
+    func listen(_ subject: String, then receive: @escaping @Sendable ([UInt8]) -> Void) throws(Failure) {
+        try subscribe(subject) { receive(Reply($0).bytes) }
+    }
+
+    /// Sends a message without a reply; it may get lost.
+    func tell(_ subject: String, _ bytes: [UInt8]) {
+        _ = bytes.withUnsafeBytes { natsConnection_Publish(connection, subject, $0.baseAddress, Int32($0.count)) }
+    }
+
+    /// Goes to another server of the cluster: this one answers nothing.
+    ///
+    /// The C client has no call for that. It connects to the next server when its connection is lost.
+    func leaveServer() {
+        var host: UnsafeMutablePointer<CChar>?
+        var port: Int32 = 0
+        guard natsConnection_GetLocalIPAndPort(connection, &host, &port) == NATS_OK else { return }
+        free(host)
+        let server = Self.server(connection)
+        didChange(.failed("\(server) has not answered for a while, going to another server"))
+        ClientSocket.shutDown(localPort: Int(port))
     }
 
     private var connection: OpaquePointer? { OpaquePointer(bitPattern: address) }
@@ -221,6 +255,13 @@ extension NATSConnection.Reply {
         let count = Int(natsMsg_GetDataLength(message))
         bytes = Array(UnsafeRawBufferPointer(start: natsMsg_GetData(message), count: count))
     }
+}
+
+/// The function that the C client calls with the messages of a subscription.
+private final class Subscriber: Sendable {
+    let receive: @Sendable (OpaquePointer) -> Void
+
+    init(_ receive: @escaping @Sendable (OpaquePointer) -> Void) { self.receive = receive }
 }
 
 /// The functions that the C client calls when its connection changes.

@@ -74,7 +74,9 @@ package struct EngineDocuments: Sendable {
         while true {
             let outcome = try wait { engine.publish(bytes, to: subject, after: sequence, then: $0) }
             switch outcome {
-            case .stored: return true
+            case .stored:
+                engine.tell(.document)
+                return true
             case .conflict:
                 // It may be ours: an earlier try whose outcome got lost.
                 return try read(key)?.bytes == bytes

@@ -111,6 +111,9 @@ package struct SubjectWriter {
     /// Whether the agency has an end: its last chunk, or a close.
     package var isEnded: Bool { tail?.isEnded ?? false }
 
+    /// Whether nothing is decided before an answer of the engine.
+    package var isWaiting: Bool { inFlight != nil || isReading }
+
     /// The agency after its last message; nil if that must be read.
     package var standing: AgencyStanding? { tail?.standing }
 
@@ -197,7 +200,7 @@ package struct SubjectWriter {
 
     /// Publishes what is next, or reads, unless the engine has not answered yet.
     private mutating func next(_ time: Instant, afterOld: Bool = false) -> [Output] {
-        guard inFlight == nil, !isReading, mustClose || !waiting.isEmpty else { return [] }
+        guard !isWaiting, mustClose || !waiting.isEmpty else { return [] }
         guard let tail else {
             isReading = true
             return [.readLast(afterOld: afterOld)]

@@ -113,6 +113,27 @@ struct StreamCommitterTests {
         #expect(link.wait(13) == "error sequenceGap")
     }
 
+    @Test("chunks that arrive while a message is being stored are stored together in the next one")
+    func together() throws {
+        let engine = MemoryEngine()
+        let node = try StreamFixture(engine)
+        defer { node.stop() }
+        let link = node.join(1)
+        #expect(link.wait() == "welcome 1")
+        engine.keepOutcomes()
+        for sequence in 1...9 as ClosedRange<UInt32> {
+            link.send(Samples.chunk(agency: 1, sequence: sequence, isLast: sequence == 9))
+        }
+        let other = node.join(2)
+        // The first chunks, and the other agency's connection, which is handled after all of them.
+        engine.reportOutcomes(of: 2)
+        #expect(other.wait() == "welcome 1")
+        for index in 1...9 { #expect(link.wait(index) == "ok \(index)") }
+        let sizes = engine.messages(of: Self.stream).map(\.bytes.count)
+        // Two connections, the first chunks, and two messages of at most 5,000 bytes.
+        #expect(sizes.count <= 5, "\(sizes)")
+    }
+
     @Test("a rejected chunk is recorded and rejected again, also by another node")
     func rejections() throws {
         let engine = MemoryEngine()

@@ -58,6 +58,9 @@ final class StreamFixture: Sendable {
                 damaged: { reason in note { $0.damage.append(reason) } }),
             on: disk, clock: clock, namesBets: false)
         self.committer = committer
+        engine.listen { news in
+            if case .ended(let agencies, _) = news { committer.hear(agencies) }
+        }
         thread = NamedThread("committer") { committer.run() }
         let configuration = try ServiceConfiguration(flags: ["agencies": "3"], environment: [:], file: nil)
         let desk = IngestDesk(
