@@ -46,18 +46,23 @@ final class ClusterResults: Sendable {
         let documents = EngineDocuments(engine) { [isStopping] in isStopping.withLock { $0 } }
         var last: UInt64 = 0
         var pending: [DrawID: DrawResult] = [:]
-        while !feed.isStopped {
-            let retry = pending.isEmpty ? nil : ContinuousClock.now + Self.retryInterval
-            if let stored = feed.next(of: documents, after: last, until: retry) {
+        var retry: ContinuousClock.Instant?
+        while true {
+            let stored = feed.next(of: documents, after: last, until: retry)
+            if feed.isStopped { return }
+            if let stored {
                 last = stored.sequence
                 guard let (draw, name) = EngineDocuments.document(ofSubject: stored.subject) else { continue }
                 do {
-                    if let result = try take(name, stored.bytes, of: draw) { pending[draw] = result }
+                    guard let result = try take(name, stored.bytes, of: draw) else { continue }
+                    pending[draw] = result
                 } catch {
                     log(.resultRejected(path: EngineDocuments.origin(name, of: draw), reason: "\(error)"))
+                    continue
                 }
             }
             for result in pending.values { fetch(result, documents, &pending) }
+            retry = pending.isEmpty ? nil : .now + Self.retryInterval
         }
     }
 
@@ -144,6 +149,7 @@ final class ClusterResults: Sendable {
             try disk.syncFolder(folder.path)
             try DurableFile.replace(folder.result, with: result.fileBytes, on: disk)
             pending[result.draw] = nil
+        } catch is EngineDocuments.Stopped {
         } catch {
             log(.resultRejected(path: folder.result, reason: "\(error)"))
         }

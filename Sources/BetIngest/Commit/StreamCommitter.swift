@@ -34,7 +34,7 @@ final class StreamCommitter: DrawCommitter {
     private struct State {
         var inputs: Deque<Input> = []
         /// Whether the thread can do something with an input now.
-        var isDue = false
+        var hasWork = false
         /// Agencies of which the engine stores or reads a message: their chunks wait for its answer.
         var busy: Set<AgencyID> = []
         var isStopped = false
@@ -49,7 +49,7 @@ final class StreamCommitter: DrawCommitter {
         }
 
         mutating func takeInputs() -> Deque<Input> {
-            defer { (inputs, isDue) = ([], false) }
+            defer { (inputs, hasWork) = ([], false) }
             return inputs
         }
     }
@@ -154,8 +154,8 @@ final class StreamCommitter: DrawCommitter {
         let wakes = state.withLock { state -> Bool in
             if state.isStopped { return false }
             state.inputs.append(input)
-            if state.isDue || !state.isDue(input) { return false }
-            state.isDue = true
+            if state.hasWork || !state.isDue(input) { return false }
+            state.hasWork = true
             return true
         }
         if wakes { state.wakeAll() }
@@ -183,11 +183,11 @@ final class StreamCommitter: DrawCommitter {
                 if isBusy { state.busy.insert(agency) } else { state.busy.remove(agency) }
             }
             // Also those that came while the thread worked.
-            state.isDue = state.inputs.contains(where: state.isDue)
+            state.hasWork = state.inputs.contains(where: state.isDue)
         }
         let inputs = state.wait(until: deadline) { state -> Deque<Input>?? in
             if state.isStopped { return .some(nil) }
-            guard state.isDue else { return nil }
+            guard state.hasWork else { return nil }
             return .some(state.takeInputs())
         }
         return inputs ?? state.withLock { $0.takeInputs() }

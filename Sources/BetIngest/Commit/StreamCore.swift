@@ -43,7 +43,7 @@ struct StreamCore {
     private var look = StreamLook()
     /// The agencies of the draw with an end.
     private var ended: Set<AgencyID> = []
-    /// Those of this node's connections, not told to the other nodes yet.
+    /// Agencies whose end this node has stored, not told to the others yet.
     private var news: [AgencyID] = []
     private var changed: [AgencyID: AgencyStanding] = [:]
     private var busy: [AgencyID: Bool] = [:]
@@ -100,7 +100,9 @@ struct StreamCore {
         case .found(let agency, let outcome): didFind(agency, outcome)
         case .counted(let counts): didCount(counts)
         case .looked(let agency, let outcome): didLook(agency, outcome)
-        case .heard(let agencies): look.hear(agencies)
+        case .heard(let agencies):
+            // The outcome of a message in flight shows the end, too.
+            look.hear(agencies.filter { !isKnown($0) && writers[$0]?.isWaiting != true })
         case .seal(let reason): end(reason)
         case .ended(let end):
             isChanged = true
@@ -283,6 +285,7 @@ struct StreamCore {
         }
         if outcome == .unknown { return retry(.publish(agency, attempt)) }
         feed(agency) { writer, time in writer.published(outcome, of: attempt, at: time) }
+        if case .stored = outcome, writers[agency]?.isEnded == true { news.append(agency) }
     }
 
     private mutating func didRead(_ agency: AgencyID, _ outcome: ReadOutcome) {
@@ -375,7 +378,6 @@ struct StreamCore {
 
     private mutating func didEnd(_ agency: AgencyID, isFinished: Bool) {
         guard agencies.contains(agency), ended.insert(agency).inserted else { return }
-        if writers[agency]?.isEnded == true { news.append(agency) }
         if isFinished { observer.agencyFinished(agency) }
     }
 

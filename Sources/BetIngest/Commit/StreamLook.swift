@@ -29,6 +29,8 @@ struct StreamLook {
     private var due: Deque<AgencyID> = []
     /// Those of `due`, and those of which a read has no outcome.
     private var pending: Set<AgencyID> = []
+    /// Agencies whose end was told while they were read: the read may have been too early.
+    private var again: Set<AgencyID> = []
     private static let maxReads = 64
     private static let delays = (usual: Duration.seconds(1), more: Duration.milliseconds(100))
     /// An engine that does not answer says so in less.
@@ -39,7 +41,14 @@ struct StreamLook {
 
     /// Takes the word of another node: these agencies have an end.
     mutating func hear(_ agencies: [AgencyID]) {
-        for agency in agencies where pending.insert(agency).inserted { due.append(agency) }
+        for agency in agencies where !add(agency) { again.insert(agency) }
+    }
+
+    /// Adds an agency that is to be read; returns false if it is already, or is being read.
+    private mutating func add(_ agency: AgencyID) -> Bool {
+        guard pending.insert(agency).inserted else { return false }
+        due.append(agency)
+        return true
     }
 
     /// Begins to count; returns false if it is not time for that.
@@ -56,6 +65,7 @@ struct StreamLook {
         _ counted: StreamCounts?, at now: ContinuousClock.Instant, isKnown: (AgencyID) -> Bool
     ) {
         next = now + Self.delays.usual
+        var (unread, repeated): ([AgencyID], [AgencyID]) = ([], [])
         for (subject, count) in counted?.messages ?? [:] {
             guard let agency = EngineStream.agency(ofSubject: subject), !isKnown(agency) else { continue }
             var agencySeen = seen[agency] ?? Seen(since: now)
@@ -66,14 +76,15 @@ struct StreamLook {
                 let isDue =
                     agencySeen.readAt.map { $0.duration(to: now) >= Self.readAgain }
                     ?? (quiet >= min(agencySeen.usual * 2, Self.longestQuiet))
-                if isDue, due.count < Self.maxReads {
-                    hear([agency])
-                } else if isDue, agencySeen.readAt == nil {
-                    next = now + Self.delays.more
+                if isDue, !pending.contains(agency) {
+                    if agencySeen.readAt == nil { unread.append(agency) } else { repeated.append(agency) }
                 }
             }
             seen[agency] = agencySeen
         }
+        let room = max(0, Self.maxReads - due.count)
+        for agency in (unread + repeated).prefix(room) { _ = add(agency) }
+        if unread.count > room { next = now + Self.delays.more }
     }
 
     /// Takes the agencies whose last message is to be read now.
@@ -88,6 +99,7 @@ struct StreamLook {
     /// Takes the outcome of a read.
     mutating func didRead(_ agency: AgencyID, isAnswered: Bool, at now: ContinuousClock.Instant) {
         pending.remove(agency)
+        if again.remove(agency) != nil { _ = add(agency) }
         if isAnswered { seen[agency]?.readAt = now }
     }
 }

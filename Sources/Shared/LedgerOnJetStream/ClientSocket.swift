@@ -4,9 +4,10 @@ private import Glibc
 
 /// The C client's socket, which it does not give away.
 enum ClientSocket {
-    /// Ends the connection that has a local port, so that its owner takes it for lost.
+    /// Ends the connections that have a local port, so that their owner takes them for lost.
     ///
-    /// A descriptor may be closed and given to another connection meanwhile; that one would be lost, and made again.
+    /// Seldom another one is lost too: a connection to another address may have the same port, and a descriptor may be closed
+    /// and given to a new connection between two calls. Agencies and clients connect again.
     static func shutDown(localPort: Int) {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
             guard let descriptor = Int32(name), port(of: descriptor) == localPort else { continue }

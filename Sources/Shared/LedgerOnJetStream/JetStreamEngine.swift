@@ -18,7 +18,7 @@ package final class JetStreamEngine: LedgerEngine {
     private let single = NIOLockedValueBox<[Endpoint: JetStreamEngine]>([:])
 
     private let deadline = NIOLockedValueBox(PublishDeadline())
-    private let patience = NIOLockedValueBox(ServerPatience())
+    private let patience: NIOLockedValueBox<ServerPatience>
 
     /// How long a read may take before it is asked again.
     private static let readSeconds = 1.0
@@ -44,9 +44,19 @@ package final class JetStreamEngine: LedgerEngine {
         self.identity = identity
         addresses = servers
         self.name = name
+        let patience = NIOLockedValueBox(ServerPatience())
+        self.patience = patience
         do throws(NATSConnection.Failure) {
             connection = try NATSConnection(
-                servers: servers, isOnly: isOnly, identity: identity, name: name, didChange: didChange)
+                servers: servers, isOnly: isOnly, identity: identity, name: name
+            ) { event in
+                switch event {
+                case .connected: patience.withLockedValue { $0.didConnect(at: .now) }
+                case .disconnected: patience.withLockedValue { $0.didDisconnect() }
+                case .failed: break
+                }
+                didChange(event)
+            }
             if let hear {
                 try connection.listen(EngineNews.subject) { bytes in
                     if let news = EngineNews(bytes) { hear(news) }
@@ -68,10 +78,10 @@ package final class JetStreamEngine: LedgerEngine {
         then: @escaping @Sendable (PublishOutcome) -> Void
     ) {
         let (given, start) = (deadline.withLockedValue(\.duration), ContinuousClock.now)
-        connection.ask(
-            subject, bytes, header: ("Nats-Expected-Last-Subject-Sequence", String(sequence)),
+        ask(
+            .publish, subject, bytes, header: ("Nats-Expected-Last-Subject-Sequence", String(sequence)),
             seconds: given / .seconds(1)
-        ) { [self] reply in
+        ) { [deadline] reply in
             let time = start.duration(to: .now)
             let outcome = reply.map { PublishOutcome(acknowledgement: $0.bytes) } ?? .unknown
             // An error that comes at once, for want of a connection or a leader, says nothing about times.
@@ -81,7 +91,6 @@ package final class JetStreamEngine: LedgerEngine {
                 deadline.withLockedValue { $0.didExpire(after: given) }
             }
             then(outcome)
-            didAsk(.publish, at: start, isAnswered: outcome != .unknown)
         }
     }
 
@@ -93,20 +102,12 @@ package final class JetStreamEngine: LedgerEngine {
             case .last(let subject): #"{"last_by_subj":"\#(subject)"}"#
             case .next(let subject, let sequence): #"{"seq":\#(max(1, sequence)),"next_by_subj":"\#(subject)"}"#
             }
-        let start = ContinuousClock.now
         // Of the stream's leader; direct reads are answered by any server, also by one that lags.
-        connection.ask(
-            "$JS.API.STREAM.MSG.GET.\(stream.name)", Array(question.utf8), seconds: Self.readSeconds
-        ) { [self] reply in
-            let outcome = reply.map { Self.outcome(of: $0) } ?? .unknown
-            then(outcome)
-            didAsk(.read, at: start, isAnswered: outcome != .unknown)
+        ask(
+            .read, "$JS.API.STREAM.MSG.GET.\(stream.name)", Array(question.utf8), seconds: Self.readSeconds
+        ) { reply in
+            then(reply.map { Self.outcome(of: $0) } ?? .unknown)
         }
-    }
-
-    private func didAsk(_ question: ServerPatience.Question, at start: ContinuousClock.Instant, isAnswered: Bool) {
-        let leaves = patience.withLockedValue { $0.didAsk(question, at: start, isAnswered: isAnswered, now: .now) }
-        if leaves { connection.leaveServer() }
     }
 
     package func readNext(
@@ -166,8 +167,8 @@ package final class JetStreamEngine: LedgerEngine {
         _ then: @escaping @Sendable (Result<StreamCounts, EngineUnavailable>) -> Void
     ) {
         let question = #"{"subjects_filter":"\#(stream.subjects)","offset":\#(counts.messages.count)}"#
-        connection.ask(
-            "$JS.API.STREAM.INFO.\(stream.name)", Array(question.utf8), seconds: Self.readSeconds
+        ask(
+            .read, "$JS.API.STREAM.INFO.\(stream.name)", Array(question.utf8), seconds: Self.readSeconds
         ) { [self] reply in
             guard let reply, let info = try? JSONDecoder().decode(EngineReply.Stream.self, from: Data(reply.bytes)),
                 let state = info.state
@@ -182,7 +183,9 @@ package final class JetStreamEngine: LedgerEngine {
         }
     }
 
-    package func tell(_ news: EngineNews) { connection.tell(EngineNews.subject, news.bytes) }
+    package func tell(_ news: EngineNews) {
+        for part in news.parts { connection.tell(EngineNews.subject, part.bytes) }
+    }
 
     /// Makes a stream, and compares its settings with ours; blocks.
     package func make(_ stream: EngineStream) throws {
@@ -228,12 +231,29 @@ package final class JetStreamEngine: LedgerEngine {
             })
     }
 
+    /// Asks, and leaves the server if it has not answered for a while.
+    private func ask(
+        _ question: ServerPatience.Question, _ subject: String, _ bytes: [UInt8],
+        header: (name: String, value: String)? = nil, seconds: Double,
+        then receive: @escaping @Sendable (NATSConnection.Reply?) -> Void
+    ) {
+        let asked = ContinuousClock.now
+        connection.ask(subject, bytes, header: header, seconds: seconds) { [self] reply in
+            receive(reply)
+            let isAnswered = reply?.isAnswer == true
+            let leaves = patience.withLockedValue {
+                $0.didAsk(question, at: asked, isAnswered: isAnswered, now: .now)
+            }
+            if leaves { connection.leaveServer() }
+        }
+    }
+
     /// Asks, and waits for the reply.
     ///
     /// - Throws: ``EngineUnavailable``.
     func ask(_ subject: String, _ bytes: [UInt8], seconds: Double) throws -> [UInt8] {
         let answer = Monitor<NATSConnection.Reply??>(nil)
-        connection.ask(subject, bytes, seconds: seconds) { reply in
+        ask(.read, subject, bytes, seconds: seconds) { reply in
             answer.withLock { $0 = .some(reply) }
             answer.wakeAll()
         }
@@ -269,6 +289,16 @@ package final class JetStreamEngine: LedgerEngine {
                     sequence: message.seq, subject: message.subject, bytes: Array(bytes), time: message.storedAt))
         }
         return answer.error?.err_code == EngineReply.Failure.noMessage ? .none : .unknown
+    }
+}
+
+extension NATSConnection.Reply {
+    private static let maxErrorBytes = 512
+
+    /// Whether somebody answered; a server that is cut off from the others says that nobody can.
+    fileprivate var isAnswer: Bool {
+        if let status { return status != "503" }
+        return bytes.count > Self.maxErrorBytes || bytes.position(after: #""err_code":10008"#) == nil
     }
 }
 

@@ -109,7 +109,11 @@ final class NATSConnection: Sendable {
     }
 
     /// Takes messages on a thread of the client, until the process ends.
-    private func subscribe(_ subject: String, _ receive: @escaping @Sendable (OpaquePointer) -> Void) throws(Failure) {
+    ///
+    /// - Parameter pending: the most messages that may wait for `receive`; -1: any number.
+    private func subscribe(
+        _ subject: String, pending: Int32 = -1, _ receive: @escaping @Sendable (OpaquePointer) -> Void
+    ) throws(Failure) {
         var subscription: OpaquePointer?
         // Never released, as the callbacks.
         let subscriber = Unmanaged.passRetained(Subscriber(receive))
@@ -121,15 +125,15 @@ final class NATSConnection: Sendable {
                     defer { natsMsg_Destroy(message) }
                     Unmanaged<Subscriber>.fromOpaque(context).takeUnretainedValue().receive(message)
                 }, subscriber.toOpaque()))
-        try Self.check(natsSubscription_SetPendingLimits(subscription, -1, -1))
+        try Self.check(natsSubscription_SetPendingLimits(subscription, pending, -1))
     }
 
-    /// Takes the messages of a subject, until the process ends.
+    /// Takes the messages of a subject, until the process ends; some may get lost.
     ///
     /// - Parameter receive: called on a thread of the client; must not block.
     /// - Throws: ``Failure``.
     func listen(_ subject: String, then receive: @escaping @Sendable ([UInt8]) -> Void) throws(Failure) {
-        try subscribe(subject) { receive(Reply($0).bytes) }
+        try subscribe(subject, pending: 100) { receive(Reply($0).bytes) }
     }
 
     /// Sends a message without a reply; it may get lost.
@@ -139,15 +143,18 @@ final class NATSConnection: Sendable {
 
     /// Goes to another server of the cluster: this one answers nothing.
     ///
-    /// The C client has no call for that. It connects to the next server when its connection is lost.
+    /// The C client has no call for that. It connects to the next server when its connection is lost. On a thread of its own,
+    /// since the client may hold its lock for seconds while it connects.
     func leaveServer() {
-        var host: UnsafeMutablePointer<CChar>?
-        var port: Int32 = 0
-        guard natsConnection_GetLocalIPAndPort(connection, &host, &port) == NATS_OK else { return }
-        free(host)
-        let server = Self.server(connection)
-        didChange(.failed("\(server) has not answered for a while, going to another server"))
-        ClientSocket.shutDown(localPort: Int(port))
+        NamedThread("nats-leave") { [self] in
+            var host: UnsafeMutablePointer<CChar>?
+            var port: Int32 = 0
+            guard natsConnection_GetLocalIPAndPort(connection, &host, &port) == NATS_OK else { return }
+            free(host)
+            let server = Self.server(connection)
+            didChange(.failed("\(server) has not answered for a while, going to another server"))
+            ClientSocket.shutDown(localPort: Int(port))
+        }.detach()
     }
 
     private var connection: OpaquePointer? { OpaquePointer(bitPattern: address) }

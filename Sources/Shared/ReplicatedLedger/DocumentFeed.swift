@@ -42,8 +42,8 @@ package final class DocumentFeed: Sendable {
             if let stored = try? documents.next(after: sequence) { return stored }
             let asks = ContinuousClock.now + Self.askInterval
             let end = deadline.map { min($0, asks) } ?? asks
-            let isWoken = state.wait(until: end) { $0.isTold || $0.isStopped ? true : nil } ?? false
-            if !isWoken, end == deadline { return nil }
+            _ = state.wait(until: end) { $0.isTold || $0.isStopped ? true : nil }
+            if let deadline, deadline <= .now { return nil }
         }
         return nil
     }

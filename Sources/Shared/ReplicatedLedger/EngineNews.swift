@@ -12,6 +12,17 @@ package enum EngineNews: Equatable, Sendable {
     case ended([AgencyID], in: DrawID)
 
     package static let subject = "quiniela-news"
+    /// A longer word says nothing.
+    private static let maxBytes = 64 << 10
+    private static let maxAgencies = 5000
+
+    /// The word in parts that are not too long.
+    package var parts: [EngineNews] {
+        guard case .ended(let agencies, let draw) = self, agencies.count > Self.maxAgencies else { return [self] }
+        return stride(from: 0, to: agencies.count, by: Self.maxAgencies).map { start in
+            .ended(Array(agencies[start..<min(start + Self.maxAgencies, agencies.count)]), in: draw)
+        }
+    }
 
     /// As `document`, or `ended 2026-05 1 7`.
     package var bytes: [UInt8] {
@@ -24,6 +35,7 @@ package enum EngineNews: Equatable, Sendable {
 
     /// Nil for a word of another version.
     package init?(_ bytes: [UInt8]) {
+        guard bytes.count <= Self.maxBytes else { return nil }
         let words = String(decoding: bytes, as: UTF8.self).split(separator: " ").map(String.init)
         switch (words.first, words.count) {
         case ("document", 1): self = .document

@@ -30,7 +30,7 @@ package protocol LedgerEngine: Sendable {
     func count(
         _ stream: EngineStream, then: @escaping @Sendable (Result<StreamCounts, EngineUnavailable>) -> Void)
 
-    /// Tells all programs of the cluster something, this one included; it may get lost.
+    /// Tells something to all programs that listen, this one included; it may get lost.
     func tell(_ news: EngineNews)
 
     /// Makes a stream, unless there is one with our settings.

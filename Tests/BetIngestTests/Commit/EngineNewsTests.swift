@@ -25,6 +25,14 @@ struct EngineNewsTests {
         #expect(EngineNews(Array(text.utf8)) == nil)
     }
 
+    @Test("a long word is told in parts, and one that is too long says nothing")
+    func long() {
+        let agencies = (1...100_000 as ClosedRange<UInt32>).map { AgencyID($0) }
+        let parts = EngineNews.ended(agencies, in: Samples.draw).parts
+        #expect(parts.compactMap { EngineNews($0.bytes) } == parts && parts.count == 20)
+        #expect(EngineNews(EngineNews.ended(agencies, in: Samples.draw).bytes) == nil)
+    }
+
     @Test("a feed gives each document in order, and the next one as soon as it is told of it")
     func feed() throws {
         let engine = MemoryEngine()
