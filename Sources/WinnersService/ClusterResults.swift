@@ -150,6 +150,7 @@ final class ClusterResults: Sendable {
             try DurableFile.replace(folder.result, with: result.fileBytes, on: disk)
             pending[result.draw] = nil
         } catch is EngineDocuments.Stopped {
+            // It is fetched after the next start.
         } catch {
             log(.resultRejected(path: folder.result, reason: "\(error)"))
         }

@@ -172,7 +172,7 @@ final class StreamCommitter: DrawCommitter {
 
     /// Blocks until something can be done or the deadline; nil after a stop.
     ///
-    /// A chunk whose agency is busy does not wake the thread: eight chunks cost one wake, not eight.
+    /// A chunk whose agency is busy does not wake the thread: the outcome that it waits for will.
     ///
     /// - Parameter busy: whether the agencies whose writers had an input are busy.
     private func waitForInputs(
