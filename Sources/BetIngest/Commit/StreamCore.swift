@@ -102,7 +102,7 @@ struct StreamCore {
         case .looked(let agency, let outcome): didLook(agency, outcome)
         case .heard(let agencies):
             // The outcome of a message in flight shows the end, too.
-            look.hear(agencies.filter { !isKnown($0) && writers[$0]?.isWaiting != true })
+            look.hear(agencies.filter { [isKnown, writers] in !isKnown($0) && writers[$0]?.isWaiting != true })
         case .seal(let reason): end(reason)
         case .ended(let end):
             isChanged = true
