@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Platform
+import Shell
 import TestKit
 import Testing
 
@@ -70,6 +71,8 @@ final class RealCluster: Sendable {
     }
 
     /// Stops all servers, flips a bit in what some have stored of a draw, the same in each, and starts them again.
+    ///
+    /// A server may catch up without end afterwards: the others cannot copy a damaged message to it.
     func flipBit(ofStream draw: String, of servers: [Int]) throws {
         // In good order: a server that is killed has the messages in its Raft log too, and stores them again.
         try run("down")
@@ -78,16 +81,18 @@ final class RealCluster: Sendable {
         }
         let blocks = try FileManager.default.contentsOfDirectory(atPath: places[0]).filter { $0.hasSuffix(".blk") }
         guard let block = blocks.randomElement() else { throw Failure("no blocks in \(places[0])") }
-        let position = Double.random(in: 0..<1)
+        let files = places.map { URL(fileURLWithPath: "\($0)/\(block)") }
+        // One may lack the newest messages of the others.
+        let contents = try files.map { try Data(contentsOf: $0) }
+        let byte = Int.random(in: 0..<(contents.map(\.count).min() ?? 0))
         let bit = UInt8.random(in: 0..<8)
-        for place in places {
-            let file = URL(fileURLWithPath: "\(place)/\(block)")
-            var bytes = Array(try Data(contentsOf: file))
-            bytes[Int(Double(bytes.count) * position)] ^= 1 << bit
-            try Data(bytes).write(to: file)
+        for (file, var bytes) in zip(files, contents) {
+            bytes[byte] ^= 1 << bit
+            try bytes.write(to: file)
         }
+        let all = contents.map { "\($0.count)" }.joined(separator: ", ")
+        try writeOutput("bit \(bit) of byte \(byte) of \(block) flipped in servers \(servers), which have \(all) bytes")
         for server in 1...3 { try run("start \(server)") }
-        try waitUntilHealthy()
     }
 
     /// Runs a command of `scripts/cluster`.
@@ -164,6 +169,7 @@ final class ClusterDraw {
     private(set) var addresses: [Endpoint] = []
     private(set) var winners: TestProgram
     let winnersAddress: Endpoint
+    private var isStopped = false
 
     init(_ cluster: RealCluster, _ draw: String, nodes count: Int = 3, agencies: Int, settings: [String] = []) throws {
         self.cluster = cluster
@@ -181,6 +187,15 @@ final class ClusterDraw {
             nodes.append(try node(number, listen: host + ":0"))
         }
         addresses = try nodes.map { try $0.waitForAddress() }
+    }
+
+    /// Prints what the nodes say if the test has failed.
+    deinit {
+        if isStopped { return }
+        for (number, node) in nodes.enumerated() {
+            let lines = node.log.split(separator: "\n").filter { !$0.contains("apuesta_") }
+            try? writeOutput("node \(number):\n\(lines.suffix(30).joined(separator: "\n"))")
+        }
     }
 
     func data(_ node: Int) -> String { folder + "/node-\(node)" }
@@ -248,6 +263,7 @@ final class ClusterDraw {
             program.signal(SIGTERM)
         }
         for program in nodes + [winners] { _ = try program.waitForExit() }
+        isStopped = true
     }
 }
 

@@ -18,14 +18,6 @@ struct StreamCore {
         var oldest: ContinuousClock.Instant?
     }
 
-    /// Something that the engine could not answer, to be tried again.
-    private enum Retry {
-        /// Decide again: the outcome of the agency's message is unknown.
-        case publish(AgencyID, UInt64)
-        case readLast(AgencyID)
-        case search(AgencyID)
-    }
-
     private let cluster: DrawCluster
     private let draw: DrawID
     private let agencies: DrawAgencies
@@ -39,7 +31,7 @@ struct StreamCore {
     private var senders = StreamSenders()
     private var comparisons: StreamComparisons
     private var publishedAt: [AgencyID: (time: ContinuousClock.Instant, bytes: Int)] = [:]
-    private var retries: [(at: ContinuousClock.Instant, retry: Retry)] = []
+    private var retries = StreamRetries()
     private var look = StreamLook()
     /// The agencies of the draw with an end.
     private var ended: Set<AgencyID> = []
@@ -75,7 +67,7 @@ struct StreamCore {
 
     /// When something is due without an input.
     var nextTimer: ContinuousClock.Instant {
-        min(retries.map(\.at).min() ?? look.next, look.next, ending.nextTry ?? look.next)
+        min(retries.next ?? look.next, look.next, ending.nextTry ?? look.next)
     }
 
     /// Begins a round.
@@ -87,9 +79,7 @@ struct StreamCore {
         self.post = post
         // Before anything else of this round: a chunk that is recorded after the cut-off would be in.
         if ending.isDue(at: now) { end(.cutOff) }
-        let due = retries.filter { $0.at <= monotonic }
-        retries.removeAll { $0.at <= monotonic }
-        for (_, retry) in due { again(retry) }
+        for retry in retries.takeDue(at: monotonic) { again(retry) }
     }
 
     mutating func handle(_ input: Input) {
@@ -125,10 +115,7 @@ struct StreamCore {
         if !decisions.isEmpty { figures.add(group) }
         if !news.isEmpty { cluster.engine.tell(.ended(news, in: draw)) }
         news = []
-        for agency in look.takeReads(isKnown: isKnown) {
-            let subject = EngineStream.subject(of: agency, in: draw)
-            cluster.engine.read(.last(subject: subject), in: .bets(draw)) { [post] in post(.looked(agency, $0)) }
-        }
+        for agency in look.takeReads(isKnown: isKnown) { readLast(agency) { .looked(agency, $0) } }
         if ending.isDue, isComplete { ending.sealStream(at: monotonic) }
         if look.begin(at: monotonic), !isComplete {
             cluster.engine.count(.bets(draw)) { [post] in post(.counted($0)) }
@@ -210,18 +197,19 @@ struct StreamCore {
     }
 
     private mutating func perform(_ output: SubjectWriter.Output, _ agency: AgencyID) {
-        let subject = EngineStream.subject(of: agency, in: draw)
         switch output {
         case .publish(let bytes, let expected, let attempt):
             publishedAt[agency] = (monotonic, bytes.count)
+            let subject = EngineStream.subject(of: agency, in: draw)
             cluster.engine.publish(bytes, to: subject, after: expected) { [post] in
                 post(.published(agency, attempt: attempt, $0))
             }
         case .readLast(afterOld: true): retry(.readLast(agency))
-        case .readLast(afterOld: false):
-            cluster.engine.read(.last(subject: subject), in: .bets(draw)) { [post] in post(.read(agency, $0)) }
+        case .readLast(afterOld: false): readLast(agency) { .read(agency, $0) }
         case .compare(let connection, let chunk): compare(chunk.sequence, of: agency, connection)
-        case .welcome(let connection, let standing): welcome(connection, standing)
+        case .welcome(let connection, let standing):
+            // Its chunks may be lost, and then it continues before them.
+            if ending.isChecking { retry(.hello(agency, connection)) } else { welcome(connection, standing) }
         case .acknowledged(let connection, let sequence, let firstBetIndex):
             guard let checked = senders.chunk(sequence, of: connection) else { return }
             let recorded = RecordedChunk(
@@ -305,17 +293,26 @@ struct StreamCore {
 
     private mutating func report(_ damage: String) { if reported.insert(damage).inserted { observer.damaged(damage) } }
 
-    private mutating func retry(_ retry: Retry, after delay: Duration = .milliseconds(100)) {
-        retries.append((monotonic + delay, retry))
+    private mutating func retry(_ retry: StreamRetries.Retry, after delay: Duration = .milliseconds(100)) {
+        retries.add(retry, at: monotonic + delay)
     }
 
-    private mutating func again(_ retry: Retry) {
+    private mutating func again(_ retry: StreamRetries.Retry) {
         switch retry {
         case .publish(let agency, let attempt):
             feed(agency) { writer, time in writer.published(.unknown, of: attempt, at: time) }
-        case .readLast(let agency): perform(.readLast(afterOld: false), agency)
+        case .readLast(let agency): readLast(agency) { .read(agency, $0) }
         case .search(let agency): search(agency)
+        case .hello(let agency, let connection):
+            if senders.joined(connection) == nil { return }
+            feed(agency) { writer, time in writer.hello(connection, at: time) }
         }
+    }
+
+    /// Reads an agency's last message; the outcome is the input of a later round.
+    private func readLast(_ agency: AgencyID, _ input: @escaping @Sendable (ReadOutcome) -> Input) {
+        let subject = EngineStream.subject(of: agency, in: draw)
+        cluster.engine.read(.last(subject: subject), in: .bets(draw)) { [post] in post(input($0)) }
     }
 
     private mutating func compare(_ sequence: UInt32, of agency: AgencyID, _ connection: UInt64) {

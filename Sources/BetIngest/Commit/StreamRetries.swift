@@ -1,0 +1,30 @@
+import Domain
+
+/// What a node tries again later, because the engine could not answer, or because the draw's stream is not checked yet.
+///
+/// Pure.
+///
+/// Isolation: the committer thread.
+struct StreamRetries {
+    enum Retry {
+        /// Decide again: the outcome of the agency's message is unknown.
+        case publish(AgencyID, UInt64)
+        case readLast(AgencyID)
+        case search(AgencyID)
+        /// Answer the HELLO of a connection.
+        case hello(AgencyID, UInt64)
+    }
+
+    private var retries: [(at: ContinuousClock.Instant, retry: Retry)] = []
+
+    /// When the next one is due; nil without any.
+    var next: ContinuousClock.Instant? { retries.map(\.at).min() }
+
+    mutating func add(_ retry: Retry, at time: ContinuousClock.Instant) { retries.append((time, retry)) }
+
+    /// Takes those that are due, in the order in which they were added.
+    mutating func takeDue(at now: ContinuousClock.Instant) -> [Retry] {
+        defer { retries.removeAll { $0.at <= now } }
+        return retries.filter { $0.at <= now }.map(\.retry)
+    }
+}
