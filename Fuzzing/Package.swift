@@ -56,6 +56,7 @@ let package = Package(
                 .argumentParser,
                 .logging, .yams,
             ]),
+        .room("ReplicatedLedger", ["Domain", "Ledger", "Platform", "Storage", "WireProtocol"]),
         .target(name: "FuzzKit", dependencies: ["Domain", "Storage", "WireProtocol"], swiftSettings: settings),
         fuzzer("FuzzFrames", ["Dialects", "WireProtocol"]),
         fuzzer("FuzzMessages", ["Domain", "Ledger", "WireProtocol"]),
@@ -66,5 +67,6 @@ let package = Package(
         fuzzer("FuzzCSV", ["Domain", "Platform", "Shell", "Storage", "WireProtocol"]),
         fuzzer("FuzzConfiguration", ["Domain", "Ledger", "Shell"]),
         fuzzer("FuzzPublished", ["Ledger", "WireProtocol"]),
+        fuzzer("FuzzStream", ["Domain", "Ledger", "ReplicatedLedger", "WireProtocol"]),
     ]
 )

@@ -1,7 +1,6 @@
 import Domain
 import Ledger
 import LedgerOnJetStream
-import Platform
 import ReplicatedLedger
 import Shell
 import Storage
@@ -19,7 +18,6 @@ final class ClusterResults: Sendable {
     private let disk: any Disk
     private let log: EventLog
     private let feed = DocumentFeed()
-    private let isStopping = Monitor(false)
 
     private static let connectInterval = Duration.seconds(1)
     private static let retryInterval = Duration.seconds(1)
@@ -34,16 +32,12 @@ final class ClusterResults: Sendable {
         name = "winners-service \(configuration.winners.listen)"
     }
 
-    func stop() {
-        isStopping.withLock { $0 = true }
-        isStopping.wakeAll()
-        feed.stop()
-    }
+    func stop() { feed.stop() }
 
     /// The body of the thread.
     func run() {
         guard let engine = connect() else { return }
-        let documents = EngineDocuments(engine) { [isStopping] in isStopping.withLock { $0 } }
+        let documents = EngineDocuments(engine) { [feed] in feed.isStopped }
         var last: UInt64 = 0
         var pending: [DrawID: DrawResult] = [:]
         var retry: ContinuousClock.Instant?
@@ -81,7 +75,7 @@ final class ClusterResults: Sendable {
                 if !isReported { log(.clusterLost(reason: "\(error)")) }
                 isReported = true
             }
-            if waits(Self.connectInterval) { return nil }
+            if feed.isStopped(within: Self.connectInterval) { return nil }
         }
     }
 
@@ -154,10 +148,5 @@ final class ClusterResults: Sendable {
         } catch {
             log(.resultRejected(path: folder.result, reason: "\(error)"))
         }
-    }
-
-    /// Waits; returns whether the thread must end.
-    private func waits(_ duration: Duration) -> Bool {
-        isStopping.wait(until: .now + duration) { $0 ? true : nil } ?? false
     }
 }

@@ -107,7 +107,7 @@ struct ClusterFaultTests {
         "chunks that a flipped bit destroys are named, and the draw is sealed once their agencies have sent them again",
         RealCluster.isBuilt, .enabled(if: RealCluster.isChosen("flippedBit"), "skipped: FAULT_ONLY names others"))
     func flippedBit() throws {
-        var (damaged, unsealed, behind) = (0, 0, 0)
+        var (damaged, unsealed, incomplete) = (0, 0, 0)
         try repeated("a bit flipped in what a server has stored, every other time in what all have") { run in
             // For this run only: a server of it may catch up without end.
             let cluster = try RealCluster()
@@ -144,13 +144,13 @@ struct ClusterFaultTests {
             }
             let seconds = start.duration(to: .now) / .seconds(1)
             let audit = try Audit(files: files, export: draw.publishedExport(), acknowledged: bets)
-            if try cluster.run("status").contains("catching up") { behind += 1 }
+            if try cluster.run("status").contains("catching up") { incomplete += 1 }
             try draw.remove()
             return Outcome(audit: audit, seconds: seconds)
         }
         try writeOutput(
             "flipped bits: \(damaged) draws lacked chunks, \(unsealed) of them were not sealed; "
-                + "after \(behind) a server was still catching up")
+                + "after \(incomplete) a server was still catching up")
     }
 
     /// Runs a fault several times and prints its row of the table in docs/reliability.md; `FAULT_TABLE` names a file that

@@ -1,5 +1,5 @@
 package import Domain
-package import WireProtocol
+import WireProtocol
 
 /// The current day in all fuzzers.
 package let today = Birthdate(packed: 20_251_121)

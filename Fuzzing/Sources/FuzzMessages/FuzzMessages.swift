@@ -12,12 +12,12 @@ private func canonical(_ message: Message, _ frame: [UInt8]) -> [UInt8]? {
     case .welcome(let welcome):
         if frame[27] != 0 { frame[27] = 1 }
         if let stream = welcome.stream {
-            let record = frame.count - 12
+            let record = frame.count - 12 - (welcome.time == nil ? 0 : 16)
             frame[record] = stream.lastChunk.rawValue
             if frame[record + 7] != 0 {
                 frame[record + 7] = 1
             } else {
-                frame.replaceSubrange((record + 8)..., with: [0, 0, 0, 0])
+                frame.replaceSubrange(record + 8..<record + 12, with: [0, 0, 0, 0])
             }
         }
     case .winners:

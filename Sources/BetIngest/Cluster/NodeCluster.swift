@@ -26,7 +26,6 @@ final class NodeCluster: Sendable {
     private let nodes = NIOLockedValueBox<[String: ClusterStatus.Node]>([:])
     private let clocks = NIOLockedValueBox(NodeClocks())
     private let feed: DocumentFeed
-    private let isStopping = Monitor(false)
 
     /// The size of a message without its records, and to spare.
     private static let overheadBytes = 4096
@@ -102,11 +101,7 @@ final class NodeCluster: Sendable {
     }
 
     /// Makes the threads end.
-    func stop() {
-        isStopping.withLock { $0 = true }
-        isStopping.wakeAll()
-        feed.stop()
-    }
+    func stop() { feed.stop() }
 
     /// Asks the servers for their settings.
     ///
@@ -140,7 +135,7 @@ final class NodeCluster: Sendable {
             else { continue }
             status.withLockedValue { $0.rejections += 1 }
             inbox.post(.rejected(ConfigurationError([fault])))
-        } while !waits(Self.checkInterval)
+        } while !feed.isStopped(within: Self.checkInterval)
     }
 
     /// Says that this node runs.
@@ -178,10 +173,5 @@ final class NodeCluster: Sendable {
         let own = EngineStream.subject(ofDocument: ownKey)
         let ahead = clocks.withLockedValue { $0.take(stored.subject, says: node.time, storedAt: storedAt, own: own) }
         if let ahead { log(.clockDiffers(node: node.address, milliseconds: ahead)) }
-    }
-
-    /// Waits; returns whether the threads must end.
-    private func waits(_ duration: Duration) -> Bool {
-        isStopping.wait(until: .now + duration) { $0 ? true : nil } ?? false
     }
 }

@@ -281,7 +281,7 @@ struct StreamCore {
         case .unknown: retry(.readLast(agency))
         case .none: feed(agency) { (writer, time) throws(ChainFault) in try writer.read(nil, at: time) }
         case .message(let stored):
-            guard let message = try? AgencyMessage(stored.bytes) else {
+            guard let message = try? AgencyMessage(stored) else {
                 report("agency \(agency): its last message is damaged")
                 return retry(.readLast(agency), after: .seconds(5))
             }
@@ -362,7 +362,7 @@ struct StreamCore {
 
     private mutating func didLook(_ agency: AgencyID, _ outcome: ReadOutcome) {
         look.didRead(agency, isAnswered: outcome != .unknown, at: monotonic)
-        guard case .message(let stored) = outcome, let message = try? AgencyMessage(stored.bytes),
+        guard case .message(let stored) = outcome, let message = try? AgencyMessage(stored),
             let after = try? message.checked().after
         else { return }
         // Our own writer may know more: a read may be old.

@@ -25,10 +25,12 @@ struct StreamLook {
     /// When the messages are counted again.
     private(set) var next = ContinuousClock.now
     private var seen: [AgencyID: Seen] = [:]
-    /// Agencies that are to be read.
+    /// Agencies that are to be read, in order.
     private var due: Deque<AgencyID> = []
-    /// Those of `due`, and those of which a read has no outcome.
-    private var pending: Set<AgencyID> = []
+    /// Those of `due`.
+    private var waiting: Set<AgencyID> = []
+    /// Agencies of which a read has no outcome.
+    private var reading: Set<AgencyID> = []
     /// Agencies whose end was told while they were read: the read may have been too early.
     private var again: Set<AgencyID> = []
     private static let maxReads = 64
@@ -41,14 +43,14 @@ struct StreamLook {
 
     /// Takes the word of another node: these agencies have an end.
     mutating func hear(_ agencies: [AgencyID]) {
-        for agency in agencies where !add(agency) { again.insert(agency) }
+        for agency in agencies {
+            if reading.contains(agency) { again.insert(agency) } else { add(agency) }
+        }
     }
 
-    /// Adds an agency that is to be read; returns false if it is already, or is being read.
-    private mutating func add(_ agency: AgencyID) -> Bool {
-        guard pending.insert(agency).inserted else { return false }
-        due.append(agency)
-        return true
+    /// Adds an agency that is to be read.
+    private mutating func add(_ agency: AgencyID) {
+        if waiting.insert(agency).inserted { due.append(agency) }
     }
 
     /// Begins to count; returns false if it is not time for that.
@@ -76,30 +78,33 @@ struct StreamLook {
                 let isDue =
                     agencySeen.readAt.map { $0.duration(to: now) >= Self.readAgain }
                     ?? (quiet >= min(agencySeen.usual * 2, Self.longestQuiet))
-                if isDue, !pending.contains(agency) {
+                if isDue, !waiting.contains(agency), !reading.contains(agency) {
                     if agencySeen.readAt == nil { unread.append(agency) } else { repeated.append(agency) }
                 }
             }
             seen[agency] = agencySeen
         }
         let room = max(0, Self.maxReads - due.count)
-        for agency in (unread + repeated).prefix(room) { _ = add(agency) }
+        for agency in (unread + repeated).prefix(room) { add(agency) }
         if unread.count > room { next = now + Self.delays.more }
     }
 
     /// Takes the agencies whose last message is to be read now.
     mutating func takeReads(isKnown: (AgencyID) -> Bool) -> [AgencyID] {
         var reads: [AgencyID] = []
-        while pending.count - due.count < Self.maxReads, let agency = due.popFirst() {
-            if isKnown(agency) { pending.remove(agency) } else { reads.append(agency) }
+        while reading.count < Self.maxReads, let agency = due.popFirst() {
+            waiting.remove(agency)
+            if isKnown(agency) { continue }
+            reading.insert(agency)
+            reads.append(agency)
         }
         return reads
     }
 
     /// Takes the outcome of a read.
     mutating func didRead(_ agency: AgencyID, isAnswered: Bool, at now: ContinuousClock.Instant) {
-        pending.remove(agency)
-        if again.remove(agency) != nil { _ = add(agency) }
+        reading.remove(agency)
+        if again.remove(agency) != nil { add(agency) }
         if isAnswered { seen[agency]?.readAt = now }
     }
 }

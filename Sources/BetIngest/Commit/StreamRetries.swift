@@ -1,6 +1,6 @@
 import Domain
 
-/// What a node tries again later, because the engine could not answer, or because the draw's stream is not checked yet.
+/// The work of a node that waits for an answer of the engine, or for the check of the draw's stream.
 ///
 /// Pure.
 ///

@@ -97,6 +97,14 @@ package struct AgencyMessage: Equatable, Sendable {
         records = Array(bytes[(reader.index + 32)...])
     }
 
+    /// Reads a message of a stream, whose subject is its agency's: of another one it was changed.
+    ///
+    /// - Throws: ``MessageFault``.
+    package init(_ stored: StoredMessage) throws(MessageFault) {
+        try self.init(stored.bytes)
+        guard EngineStream.agency(ofSubject: stored.subject) == agency else { throw .truncated(atByte: 0) }
+    }
+
     /// A record of a message, with its payload.
     package struct Record: Equatable, Sendable {
         package var header: RecordHeader

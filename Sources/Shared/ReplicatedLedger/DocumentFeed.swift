@@ -2,7 +2,7 @@ private import Platform
 
 /// The documents of all draws, one after the other: those that are stored, then each new one.
 ///
-/// Isolation: one thread takes documents; any thread tells it of new ones, and stops it.
+/// Isolation: one thread takes documents; any thread tells it of new ones, stops it, and waits for the stop.
 package final class DocumentFeed: Sendable {
     private struct State {
         var isTold = false
@@ -27,6 +27,11 @@ package final class DocumentFeed: Sendable {
     }
 
     package var isStopped: Bool { state.withLock(\.isStopped) }
+
+    /// Waits for a stop, and blocks; returns whether there was one in time.
+    package func isStopped(within duration: Duration) -> Bool {
+        state.wait(until: .now + duration) { $0.isStopped ? true : nil } ?? false
+    }
 
     /// Blocks until there is a document after a sequence.
     ///

@@ -45,6 +45,10 @@ package struct StreamCheck {
     /// Messages whose records are replaced.
     private let replaced: Set<UInt64>
     private var chains: [AgencyID: Chain] = [:]
+    /// Chains whose last message follows a break: as they were before it, and the missing messages that it accounts for.
+    ///
+    /// Nothing vouches for that message before the next one, so what it says of the break may be changed, too.
+    private var unvouched: [AgencyID: (chain: Chain, missing: UInt64)] = [:]
     /// By the message after it.
     private var breaks: [UInt64: Break] = [:]
     private var breaksOfAgency: [AgencyID: [UInt64]] = [:]
@@ -54,7 +58,6 @@ package struct StreamCheck {
     private var found: [UInt64: [AgencyMessage.Record]] = [:]
     private var lastSequence: UInt64 = 0
     private var missing: UInt64 = 0
-    private var isBroken = false
 
     package init(_ repairs: Repairs = Repairs()) {
         self.repairs = repairs
@@ -79,6 +82,13 @@ package struct StreamCheck {
         func fault(_ text: String) -> ChainFault { ChainFault("agency \(agency), message \(sequence): \(text)") }
         var chain = chains[agency] ?? Chain()
         var lost: [AgencyMessage.Record] = []
+        if message.previous == chain.digest {
+            unvouched[agency] = nil
+        } else if let before = unvouched.removeValue(forKey: agency), let last = chain.lastSequence {
+            remove(last, of: agency)
+            chain = before.chain
+            missing += before.missing + 1
+        }
         if message.previous != chain.digest {
             guard message.number >= chain.number, message.before.nextSequence >= chain.before.nextSequence else {
                 throw fault("it does not follow the agency's message before it")
@@ -117,7 +127,8 @@ package struct StreamCheck {
     private mutating func link(
         _ chain: inout Chain, to message: AgencyMessage, sequence: UInt64
     ) -> [AgencyMessage.Record] {
-        missing -= min(missing, message.number - chain.number)
+        let (before, gap) = (chain, min(missing, message.number - chain.number))
+        missing -= gap
         chain.number = message.number
         chain.sender = message.sender
         // A repair follows an end only.
@@ -129,13 +140,21 @@ package struct StreamCheck {
             previous: chain.lastSequence)
         breaks[sequence] = here
         breaksOfAgency[message.agency, default: []].append(sequence)
+        unvouched[message.agency] = (before, gap)
         chain.standing = message.before
         guard repairs.breaks[sequence] == here, let records = repairs.records[sequence] else {
-            isBroken = true
             chain.isBroken = true
             return []
         }
         return records
+    }
+
+    /// Removes the break before a message that was changed; the next one tells of it.
+    private mutating func remove(_ sequence: UInt64, of agency: AgencyID) {
+        breaks[sequence] = nil
+        breaksOfAgency[agency]?.removeAll { $0 == sequence }
+        sentAgain[sequence] = nil
+        found[sequence] = nil
     }
 
     /// Adds a chunk that was sent again.
@@ -164,7 +183,7 @@ package struct StreamCheck {
 
     /// The damage of the stream so far; nil if it is whole.
     package func damage(of agencies: DrawAgencies) -> StreamDamage? {
-        guard isBroken || missing > 0 else { return nil }
+        guard missing > 0 || breaks.contains(where: { repairs.breaks[$0.key] != $0.value }) else { return nil }
         let sorted = breaks.sorted { $0.key < $1.key }
         func byAgency(_ breaks: [Break]) -> [AgencyID: [LostChunks]] {
             Dictionary(grouping: breaks, by: \.agency).mapValues { $0.map(\.lost) }

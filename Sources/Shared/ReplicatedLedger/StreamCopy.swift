@@ -81,7 +81,7 @@ package struct StreamCopy: ~Copyable {
                     engine.readNext(from: sequence, in: .bets(draw), then: then)
                 }.get()
                 last = min(last, messages.last?.sequence ?? last)
-                next.merge(messages.map { ($0.sequence, $0) }) { (try? AgencyMessage($0.bytes)) == nil ? $1 : $0 }
+                next.merge(messages.map { ($0.sequence, $0) }) { (try? AgencyMessage($0)) == nil ? $1 : $0 }
             }
             if next.isEmpty { return }
             for (sequence, message) in next.sorted(by: { $0.key < $1.key }) where sequence <= last {
@@ -94,14 +94,9 @@ package struct StreamCopy: ~Copyable {
     ///
     /// - Throws: ``ChainFault`` for a message that cannot follow; ``LedgerError``.
     private mutating func append(_ stored: StoredMessage) throws {
-        let message = try? AgencyMessage(stored.bytes)
-        if let message {
-            guard stored.subject == EngineStream.subject(of: message.agency, in: draw) else {
-                throw ChainFault("message \(stored.sequence) of \(stored.subject) is of agency \(message.agency)")
-            }
-            guard agencies.contains(message.agency) else {
-                throw ChainFault("message \(stored.sequence): agency \(message.agency) is not in the draw")
-            }
+        let message = try? AgencyMessage(stored)
+        if let message, !agencies.contains(message.agency) {
+            throw ChainFault("message \(stored.sequence): agency \(message.agency) is not in the draw")
         }
         for record in try check.add(message, sequence: stored.sequence) { try append(record) }
         lastSequence = stored.sequence

@@ -11,21 +11,29 @@ import WireProtocol
 struct AgencyMessageTests {
     private static let time = Instant(milliseconds: 1_763_676_675_000)
 
-    /// The messages of an agency that sends two chunks, one after the other: a session and two groups.
-    private static func messages() -> [AgencyMessage] {
+    /// The messages of an agency that sends chunks, one after the other: a session and a group for each.
+    ///
+    /// - Parameters:
+    ///   - last: the agency's last message, if it has one.
+    ///   - lost: chunks that are sent again.
+    private static func messages(
+        chunks: ClosedRange<UInt32> = 1...2, of count: UInt32 = 2, after last: (UInt64, AgencyMessage)? = nil,
+        lost: [LostChunks] = []
+    ) -> [AgencyMessage] {
         var writer = SubjectWriter(agency: AgencyID(1), node: 7)
+        writer.lost = lost
         var bytes: [[UInt8]] = []
         func perform(_ outputs: [SubjectWriter.Output]) throws {
             for case .publish(let message, let after, let attempt) in outputs {
                 bytes.append(message)
                 try perform(writer.published(.stored(sequence: after + 1), of: attempt, at: time))
             }
-            if outputs.contains(.readLast(afterOld: false)) { try perform(writer.read(nil, at: time)) }
+            if outputs.contains(.readLast(afterOld: false)) { try perform(writer.read(last, at: time)) }
         }
         try? perform(writer.hello(1, at: time))
-        for sequence in 1...2 as ClosedRange<UInt32> {
-            let chunk = CheckedChunk(Samples.chunk(agency: 1, sequence: sequence, isLast: sequence == 2), fault: nil)
-            try? perform(writer.receive(SubjectWriter.Chunk(chunk), from: 1, at: time))
+        for sequence in chunks {
+            let chunk = Samples.chunk(agency: 1, sequence: sequence, isLast: sequence == count)
+            try? perform(writer.receive(SubjectWriter.Chunk(CheckedChunk(chunk, fault: nil)), from: 1, at: time))
         }
         return bytes.compactMap { try? AgencyMessage($0) }
     }
@@ -67,5 +75,50 @@ struct AgencyMessageTests {
                 }
             }
         }
+    }
+
+    /// Checks the stream of agency 1, whose messages have these sequences.
+    private static func check(
+        _ stream: [(sequence: UInt64, bytes: [UInt8])], _ repairs: StreamCheck.Repairs = StreamCheck.Repairs()
+    ) throws -> (check: StreamCheck, payloads: [[UInt8]]) {
+        var check = StreamCheck(repairs)
+        var payloads: [[UInt8]] = []
+        let subject = EngineStream.subject(of: AgencyID(1), in: Samples.draw)
+        for (sequence, bytes) in stream {
+            let stored = StoredMessage(sequence: sequence, subject: subject, bytes: bytes)
+            payloads += try check.add(try? AgencyMessage(stored), sequence: sequence).map(\.payload)
+        }
+        return (check, payloads)
+    }
+
+    @Test("whatever bit is changed in the message after a lost one, its agency's chunks mend the stream")
+    func changedAfterLost() throws {
+        var contradictions = 0
+        let messages = Self.messages(chunks: 1...4, of: 4)
+        let whole = messages.enumerated().map { (sequence: UInt64($0) + 1, bytes: $1.bytes) }
+        let payloads = try Self.check(whole).payloads
+        for bit in 0..<whole[2].bytes.count * 8 {
+            var stream = whole
+            stream[2].bytes[bit / 8] ^= 1 << (bit % 8)
+            stream.remove(at: 1)
+            guard let found = try? Self.check(stream).check else {
+                contradictions += 1
+                continue
+            }
+            let damage = try #require(found.damage(of: DrawAgencies(1)), "bit \(bit)")
+            let lost = damage.lost[AgencyID(1)] ?? []
+            let (first, next) = (lost.first?.before.nextSequence, lost.last?.after.nextSequence)
+            guard damage.unknown == 0, first == 1, let next, next > 1, next <= 3 else {
+                Issue.record("bit \(bit): \(damage)")
+                continue
+            }
+            let again = Self.messages(chunks: 1...next - 1, of: 4, after: (5, messages[4]), lost: lost)
+            stream += again.enumerated().map { (sequence: UInt64($0) + 6, bytes: $1.bytes) }
+            let repairs = try #require(try Self.check(stream).check.completeRepairs, "bit \(bit): \(damage)")
+            let mended = try Self.check(stream, repairs)
+            #expect(mended.check.damage(of: DrawAgencies(1)) == nil && mended.payloads == payloads, "bit \(bit)")
+        }
+        // A number that the agency's messages have passed.
+        #expect(contradictions == 1)
     }
 }
