@@ -75,7 +75,7 @@ final class ClusterResults: Sendable {
                 if !isReported { log(.clusterLost(reason: "\(error)")) }
                 isReported = true
             }
-            if feed.isStopped(within: Self.connectInterval) { return nil }
+            if feed.waitForStop(within: Self.connectInterval) { return nil }
         }
     }
 

@@ -84,7 +84,7 @@ final class RealCluster: Sendable {
         let files = places.map { URL(fileURLWithPath: "\($0)/\(block)") }
         // One may lack the newest messages of the others.
         let contents = try files.map { try Data(contentsOf: $0) }
-        let byte = Int.random(in: 0..<(contents.map(\.count).min() ?? 0))
+        let byte = Int.random(in: 0..<max(1, contents.map(\.count).min() ?? 0))
         let bit = UInt8.random(in: 0..<8)
         for (file, var bytes) in zip(files, contents) {
             bytes[byte] ^= 1 << bit
@@ -189,7 +189,7 @@ final class ClusterDraw {
         addresses = try nodes.map { try $0.waitForAddress() }
     }
 
-    /// Prints what the nodes say if the test has failed.
+    /// Prints the nodes' logs if the test ended with an error.
     deinit {
         if isStopped { return }
         for (number, node) in nodes.enumerated() {

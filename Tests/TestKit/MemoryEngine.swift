@@ -31,6 +31,8 @@ package final class MemoryEngine: LedgerEngine {
         var streams: [String: [StoredMessage]] = [:]
         /// Sequences that one of the servers has lost, in all streams.
         var hidden: Set<UInt64> = []
+        /// Whether the other server does not answer.
+        var isOtherAway = false
         var dice: SeededGenerator
         var made: Set<EngineStream> = []
     }
@@ -85,6 +87,9 @@ package final class MemoryEngine: LedgerEngine {
         }
     }
 
+    /// Sets whether the server that has lost nothing answers ``readNext(from:in:then:)``.
+    package func setOtherAway(_ isAway: Bool) { state.withLockedValue { $0.isOtherAway = isAway } }
+
     package func copies() -> [any LedgerEngine] { [self, MemoryEngine(whole: self)] }
 
     package func publish(
@@ -135,6 +140,7 @@ package final class MemoryEngine: LedgerEngine {
         from sequence: UInt64, in stream: EngineStream,
         then: @escaping @Sendable (Result<[StoredMessage], EngineUnavailable>) -> Void
     ) {
+        if !isDamaged, state.withLockedValue(\.isOtherAway) { return then(.failure(EngineUnavailable("no answer"))) }
         let hidden = isDamaged ? state.withLockedValue(\.hidden) : []
         let messages = messages(of: stream).filter { $0.sequence >= sequence && !hidden.contains($0.sequence) }
         then(.success(Array(messages.prefix(100))))

@@ -18,7 +18,7 @@ private struct Verdict {
         var check = StreamCheck(repairs)
         do throws(ChainFault) {
             for stored in stream.messages {
-                let message = try? AgencyMessage(stored)
+                let message = try? AgencyMessage(stored, in: WrittenStream.draw)
                 if let message {
                     let again = try? AgencyMessage(message.bytes)
                     require(again == message, "\(shown(stored.bytes)) is read differently again")
@@ -35,7 +35,7 @@ private struct Verdict {
     }
 
     /// Whether the records are the first ones of each agency, and all of them in a draw that would be sealed.
-    func isHonest(beside whole: Verdict) -> Bool {
+    func hasOnlyRecords(of whole: Verdict) -> Bool {
         WrittenStream.agencies.members.allSatisfy { agency in
             let (own, all) = (records[agency] ?? [], whole.records[agency] ?? [])
             let isSame = zip(own, all).allSatisfy { own, all in
@@ -50,10 +50,14 @@ private struct Verdict {
 private let whole = Verdict(.whole)
 
 /// Damages a stream as disks and engines do: messages are lost, changed, moved and repeated.
-private func damaged(_ input: inout FuzzInput) -> WrittenStream {
+///
+/// - Returns: the stream, and whether messages were only lost and changed.
+private func damaged(_ input: inout FuzzInput) -> (WrittenStream, isInPlace: Bool) {
     var messages = WrittenStream.whole.messages
+    var isInPlace = true
     while !input.isAtEnd, !messages.isEmpty {
         let kind = input.choice(7)
+        isInPlace = isInPlace && kind < 3
         let index = input.choice(messages.count)
         let other = input.choice(messages.count)
         switch kind {
@@ -74,17 +78,18 @@ private func damaged(_ input: inout FuzzInput) -> WrittenStream {
             messages.append(repeated)
         }
     }
-    return WrittenStream(messages)
+    return (WrittenStream(messages), isInPlace)
 }
 
 /// Checks that a damaged stream is not sealed with other records, and that its agencies can mend it.
 private func checkDamage(_ input: inout FuzzInput) {
-    var stream = damaged(&input)
+    var (stream, isInPlace) = damaged(&input)
     let found = Verdict(stream)
-    require(found.isHonest(beside: whole), "a draw with other records: \(found.damage.map { "\($0)" } ?? "no damage")")
-    guard found.fault == nil, stream.hasSameEnds(as: .whole), let damage = found.damage, damage.unknown == 0 else {
-        return
-    }
+    let text = found.damage.map { "\($0)" } ?? "no damage"
+    require(found.hasOnlyRecords(of: whole), "a draw with other records: \(text)")
+    guard isInPlace else { return }
+    require(found.fault == nil, "an accident is a contradiction: \(found.fault?.description ?? "")")
+    guard stream.hasSameEnds(as: .whole), let damage = found.damage, damage.unknown == 0 else { return }
     for (agency, lost) in damage.lost.sorted(by: { $0.key < $1.key }) { stream.sendAgain(agency, lost) }
     let again = Verdict(stream)
     require(again.fault == nil, "after a repair: \(again.fault?.description ?? "")")
@@ -92,16 +97,18 @@ private func checkDamage(_ input: inout FuzzInput) {
         violated("sent again in vain: \(damage), now \(again.damage.map { "\($0)" } ?? "nothing")")
     }
     let mended = Verdict(stream, repairs)
-    require(mended.isWhole && mended.isHonest(beside: whole), "not mended: \(damage)")
+    require(mended.isWhole && mended.hasOnlyRecords(of: whole), "not mended: \(damage)")
 }
 
-/// Messages of a program that means harm: valid ones with fields that the input chooses.
+/// Messages of a malicious program: valid ones with fields that the input chooses.
 private func checkForged(_ input: inout FuzzInput) {
     var stream: [StoredMessage] = []
     let written = WrittenStream.whole.messages
     while !input.isAtEnd {
         var stored = written[input.choice(written.count)]
-        guard var message = try? AgencyMessage(stored) else { violated("a message that was written cannot be read") }
+        guard var message = try? AgencyMessage(stored, in: WrittenStream.draw) else {
+            violated("a message that was written cannot be read")
+        }
         switch input.choice(7) {
         case 0: message.kind = AgencyMessage.Kind(rawValue: 1 + UInt8(input.choice(4))) ?? .session
         case 1: message.number = input.integer(UInt64.self) >> UInt64(input.choice(64))

@@ -95,7 +95,9 @@ struct WrittenStream {
 
     private func last(of agency: AgencyID) -> (sequence: UInt64, message: AgencyMessage)? {
         for stored in messages.reversed() {
-            if let message = try? AgencyMessage(stored), message.agency == agency { return (stored.sequence, message) }
+            if let message = try? AgencyMessage(stored, in: Self.draw), message.agency == agency {
+                return (stored.sequence, message)
+            }
         }
         return nil
     }

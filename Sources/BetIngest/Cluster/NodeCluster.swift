@@ -135,7 +135,7 @@ final class NodeCluster: Sendable {
             else { continue }
             status.withLockedValue { $0.rejections += 1 }
             inbox.post(.rejected(ConfigurationError([fault])))
-        } while !feed.isStopped(within: Self.checkInterval)
+        } while !feed.waitForStop(within: Self.checkInterval)
     }
 
     /// Says that this node runs.

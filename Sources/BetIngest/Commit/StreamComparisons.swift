@@ -65,7 +65,7 @@ struct StreamComparisons {
         var records: [AgencyMessage.Record] = []
         var message: (sequence: UInt64, chunks: Range<UInt32>)?
         if let stored {
-            guard let read = try? AgencyMessage(stored), let checked = try? read.checked() else {
+            guard let read = try? AgencyMessage(stored, in: draw), let checked = try? read.checked() else {
                 return .damaged(sequence: stored.sequence)
             }
             records = checked.records

@@ -207,9 +207,7 @@ struct StreamCore {
         case .readLast(afterOld: true): retry(.readLast(agency))
         case .readLast(afterOld: false): readLast(agency) { .read(agency, $0) }
         case .compare(let connection, let chunk): compare(chunk.sequence, of: agency, connection)
-        case .welcome(let connection, let standing):
-            // Its chunks may be lost, and then it continues before them.
-            if ending.isChecking { retry(.hello(agency, connection)) } else { welcome(connection, standing) }
+        case .welcome(let connection, let standing): welcome(connection, standing)
         case .acknowledged(let connection, let sequence, let firstBetIndex):
             guard let checked = senders.chunk(sequence, of: connection) else { return }
             let recorded = RecordedChunk(
@@ -281,7 +279,7 @@ struct StreamCore {
         case .unknown: retry(.readLast(agency))
         case .none: feed(agency) { (writer, time) throws(ChainFault) in try writer.read(nil, at: time) }
         case .message(let stored):
-            guard let message = try? AgencyMessage(stored) else {
+            guard let message = try? AgencyMessage(stored, in: draw) else {
                 report("agency \(agency): its last message is damaged")
                 return retry(.readLast(agency), after: .seconds(5))
             }
@@ -303,9 +301,6 @@ struct StreamCore {
             feed(agency) { writer, time in writer.published(.unknown, of: attempt, at: time) }
         case .readLast(let agency): readLast(agency) { .read(agency, $0) }
         case .search(let agency): search(agency)
-        case .hello(let agency, let connection):
-            if senders.joined(connection) == nil { return }
-            feed(agency) { writer, time in writer.hello(connection, at: time) }
         }
     }
 
@@ -362,7 +357,7 @@ struct StreamCore {
 
     private mutating func didLook(_ agency: AgencyID, _ outcome: ReadOutcome) {
         look.didRead(agency, isAnswered: outcome != .unknown, at: monotonic)
-        guard case .message(let stored) = outcome, let message = try? AgencyMessage(stored),
+        guard case .message(let stored) = outcome, let message = try? AgencyMessage(stored, in: draw),
             let after = try? message.checked().after
         else { return }
         // Our own writer may know more: a read may be old.

@@ -18,8 +18,6 @@ struct StreamEnding {
     /// Whether the draw is to be sealed once every agency has an end.
     private(set) var isDue = false
     private var isSealed = false
-    /// Whether some server could not be asked for what the stream lacks.
-    private var lacksServers = false
     /// The last fault of the stream, and whether it was reported.
     private var fault: (text: String, isReported: Bool)?
     /// The chunks that no server has; nil as long as none are known, and once the draw is sealed.
@@ -51,11 +49,6 @@ struct StreamEnding {
 
     /// Why the draw is closed; nil if it is open.
     var reason: SealRecord.Reason? { order?.reason ?? (isDue ? .allFinished : nil) }
-
-    /// Whether the draw has ended, and it is not known yet whether chunks are lost.
-    ///
-    /// Then no agency is told that all of its chunks are recorded.
-    var isChecking: Bool { isDue && !isSealed && (fault?.isReported != true || lacksServers) }
 
     private var endKey: String { EngineDocuments.key(DrawEnd.name, of: folder.draw) }
     private var ledgerID: String { DrawResult.text(ledgerID: header.ledgerID) }
@@ -176,8 +169,7 @@ struct StreamEnding {
         let path = folder.ledger + ".new"
         var copy = try StreamCopy.read(
             to: path, header: header, agencies: agencies, of: cluster.engine, cluster.documents, on: disk)
-        lacksServers = copy.damage != nil && !copy.isEveryServerAsked
-        if let damage = copy.damage { try take(damage, isEveryServerAsked: !lacksServers) }
+        if let damage = copy.damage { try take(damage, isEveryServerAsked: copy.isEveryServerAsked) }
         let unfinished = copy.unfinished
         guard unfinished.isEmpty else {
             unfinishedLooks += 1

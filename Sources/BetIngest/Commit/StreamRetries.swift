@@ -1,6 +1,6 @@
 import Domain
 
-/// The work of a node that waits for an answer of the engine, or for the check of the draw's stream.
+/// Work that is tried again later, because the engine could not answer.
 ///
 /// Pure.
 ///
@@ -11,8 +11,6 @@ struct StreamRetries {
         case publish(AgencyID, UInt64)
         case readLast(AgencyID)
         case search(AgencyID)
-        /// Answer the HELLO of a connection.
-        case hello(AgencyID, UInt64)
     }
 
     private var retries: [(at: ContinuousClock.Instant, retry: Retry)] = []

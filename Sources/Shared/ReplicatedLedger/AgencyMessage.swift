@@ -97,12 +97,12 @@ package struct AgencyMessage: Equatable, Sendable {
         records = Array(bytes[(reader.index + 32)...])
     }
 
-    /// Reads a message of a stream, whose subject is its agency's: of another one it was changed.
+    /// Reads a message of a draw's stream; one in the subject of another agency is invalid.
     ///
     /// - Throws: ``MessageFault``.
-    package init(_ stored: StoredMessage) throws(MessageFault) {
+    package init(_ stored: StoredMessage, in draw: DrawID) throws(MessageFault) {
         try self.init(stored.bytes)
-        guard EngineStream.agency(ofSubject: stored.subject) == agency else { throw .truncated(atByte: 0) }
+        guard stored.subject == EngineStream.subject(of: agency, in: draw) else { throw .truncated(atByte: 0) }
     }
 
     /// A record of a message, with its payload.

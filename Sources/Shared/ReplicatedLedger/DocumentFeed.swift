@@ -29,7 +29,7 @@ package final class DocumentFeed: Sendable {
     package var isStopped: Bool { state.withLock(\.isStopped) }
 
     /// Waits for a stop, and blocks; returns whether there was one in time.
-    package func isStopped(within duration: Duration) -> Bool {
+    package func waitForStop(within duration: Duration) -> Bool {
         state.wait(until: .now + duration) { $0.isStopped ? true : nil } ?? false
     }
 

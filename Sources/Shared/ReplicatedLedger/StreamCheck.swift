@@ -13,16 +13,15 @@ package struct StreamCheck {
     fileprivate struct Break: Equatable {
         var agency: AgencyID
         var lost: LostChunks
-        /// The message before it, whose records nothing vouches for; nil if the first ones are lost.
-        var previous: UInt64?
+        /// Messages before it that may be changed: their chunks are among the lost ones.
+        var replaced: [UInt64]
     }
 
+    /// An agency after one of its messages.
     private struct Chain {
-        var lastSequence: UInt64?
+        /// Of messages.
         var number: UInt64 = 0
         var digest = AgencyMessage.noPrevious
-        /// Before and after the last message.
-        var before = AgencyStanding()
         var standing = AgencyStanding()
         var sender: AgencyMessage.Sender?
         var isClosed = false
@@ -30,6 +29,21 @@ package struct StreamCheck {
         var isBroken = false
 
         var isEnded: Bool { isClosed || standing.isFinished }
+    }
+
+    /// An agency's messages; nothing vouches for the last one until another follows it.
+    private struct Messages {
+        /// Before the last one.
+        var vouched = Chain()
+        var last: (sequence: UInt64, chain: Chain)?
+        /// The missing messages that the number of the last one accounts for.
+        var explained: UInt64 = 0
+        /// Since `vouched`: those that the next one did not follow.
+        var dropped: [UInt64] = []
+        /// Whether chunks of those are in the ledger.
+        var hasDroppedChunks = false
+
+        var chain: Chain { last?.chain ?? vouched }
     }
 
     /// Lost chunks that an earlier check of the same stream found at its end.
@@ -44,11 +58,7 @@ package struct StreamCheck {
     private let repairs: Repairs
     /// Messages whose records are replaced.
     private let replaced: Set<UInt64>
-    private var chains: [AgencyID: Chain] = [:]
-    /// Chains whose last message follows a break: as they were before it, and the missing messages that it accounts for.
-    ///
-    /// Nothing vouches for that message before the next one, so what it says of the break may be changed, too.
-    private var unvouched: [AgencyID: (chain: Chain, missing: UInt64)] = [:]
+    private var agencies: [AgencyID: Messages] = [:]
     /// By the message after it.
     private var breaks: [UInt64: Break] = [:]
     private var breaksOfAgency: [AgencyID: [UInt64]] = [:]
@@ -61,14 +71,14 @@ package struct StreamCheck {
 
     package init(_ repairs: Repairs = Repairs()) {
         self.repairs = repairs
-        replaced = Set(repairs.breaks.values.compactMap(\.previous))
+        replaced = Set(repairs.breaks.values.flatMap(\.replaced))
     }
 
     /// Adds the next message of the stream.
     ///
     /// - Parameter message: nil for one that cannot be read.
     /// - Returns: the records that it adds to the ledger.
-    /// - Throws: ``ChainFault`` that names the agency, for what no lost message can explain.
+    /// - Throws: ``ChainFault`` that names the agency, for what no lost or changed message can explain.
     package mutating func add(_ message: AgencyMessage?, sequence: UInt64) throws(ChainFault) -> [AgencyMessage.Record]
     {
         guard sequence > lastSequence else { throw ChainFault("message \(sequence) follows \(lastSequence)") }
@@ -78,83 +88,94 @@ package struct StreamCheck {
             missing += 1
             return []
         }
-        let agency = message.agency
-        func fault(_ text: String) -> ChainFault { ChainFault("agency \(agency), message \(sequence): \(text)") }
-        var chain = chains[agency] ?? Chain()
-        var lost: [AgencyMessage.Record] = []
-        if message.previous == chain.digest {
-            unvouched[agency] = nil
-        } else if let before = unvouched.removeValue(forKey: agency), let last = chain.lastSequence {
-            remove(last, of: agency)
-            chain = before.chain
-            missing += before.missing + 1
-        }
-        if message.previous != chain.digest {
-            guard message.number >= chain.number, message.before.nextSequence >= chain.before.nextSequence else {
-                throw fault("it does not follow the agency's message before it")
-            }
-            lost = link(&chain, to: message, sequence: sequence)
-        } else if message.before != chain.standing || message.number != chain.number {
+        var messages = agencies[message.agency] ?? Messages()
+        guard isPossible(message, after: &messages) else {
             // It was changed; the next message shows it.
             missing += 1
             return []
         }
+        func fault(_ text: String) -> ChainFault {
+            ChainFault("agency \(message.agency), message \(sequence): \(text)")
+        }
+        var chain = messages.chain
+        // The chunks of dropped messages are in the ledger, and no lost ones can replace them.
+        if messages.hasDroppedChunks, message.before == chain.standing {
+            throw fault("it does not follow the agency's message before it")
+        }
+        let lost = link(&chain, to: message, sequence: sequence, &messages)
         guard chain.isEnded == (message.kind == .repair) else {
             throw fault(chain.isEnded ? "it follows the agency's end" : "it repairs an agency without an end")
         }
-        if message.kind == .group, message.sender != chain.sender { throw fault("its sender has no session") }
-        chain.lastSequence = sequence
         chain.number += 1
         chain.digest = message.digest
-        chain.before = message.before
         chain.standing = after
         chain.sender = message.sender
         chain.isClosed = chain.isClosed || message.kind == .close
-        chains[agency] = chain
+        messages.last = (sequence, chain)
+        agencies[message.agency] = messages
         if message.kind == .repair {
-            for record in records { take(record, sentAgainBy: message.sender, agency) }
+            for record in records { take(record, sentAgainBy: message.sender, message.agency) }
             return lost
         }
         if chain.isBroken { return [] }
         return replaced.contains(sequence) ? lost : lost + records
     }
 
-    /// Continues a chain after messages that are missing or changed.
+    /// Whether a message can follow an agency's others, of which the last one is dropped if it was changed.
+    private mutating func isPossible(_ message: AgencyMessage, after messages: inout Messages) -> Bool {
+        let chain = messages.chain
+        let isSame = message.before == chain.standing
+        if message.previous == chain.digest {
+            guard isSame, message.number == chain.number, message.kind != .group || message.sender == chain.sender
+            else { return false }
+            messages = Messages(vouched: chain)
+            return true
+        }
+        guard message.number >= messages.vouched.number,
+            message.before.nextSequence >= messages.vouched.standing.nextSequence
+        else { return false }
+        let isBroken = messages.last.map { breaks[$0.sequence] != nil } ?? false
+        if isSame, !isBroken, message.number >= chain.number, message.kind == .repair || !chain.isEnded {
+            // Only messages without chunks are lost.
+            messages = Messages(vouched: chain)
+        } else if let (sequence, _) = messages.last {
+            // The last one may be changed, and what it says of a loss before it.
+            if isBroken {
+                breaks[sequence] = nil
+                breaksOfAgency[message.agency]?.removeAll { $0 == sequence }
+                (sentAgain[sequence], found[sequence]) = (nil, nil)
+            }
+            missing += messages.explained + 1
+            messages.dropped.append(sequence)
+            if !chain.isBroken, chain.standing != messages.vouched.standing { messages.hasDroppedChunks = true }
+            messages.last = nil
+        }
+        return true
+    }
+
+    /// Continues a chain; between it and the message others may be missing.
     ///
-    /// The message before them may be a changed one: its records count as lost too.
-    ///
-    /// - Returns: the lost records, if they are known.
+    /// - Returns: the records of those, if they are known.
     private mutating func link(
-        _ chain: inout Chain, to message: AgencyMessage, sequence: UInt64
+        _ chain: inout Chain, to message: AgencyMessage, sequence: UInt64, _ messages: inout Messages
     ) -> [AgencyMessage.Record] {
-        let (before, gap) = (chain, min(missing, message.number - chain.number))
-        missing -= gap
+        messages.explained = min(missing, message.number - chain.number)
+        missing -= messages.explained
         chain.number = message.number
-        chain.sender = message.sender
         // A repair follows an end only.
-        chain.isClosed = chain.isClosed || message.kind == .repair
-        // Only messages without chunks are lost.
+        chain.isClosed = chain.isClosed || message.kind == .repair && message.previous != chain.digest
         if message.before == chain.standing { return [] }
         let here = Break(
-            agency: message.agency, lost: LostChunks(before: chain.before, after: message.before),
-            previous: chain.lastSequence)
+            agency: message.agency, lost: LostChunks(before: chain.standing, after: message.before),
+            replaced: messages.dropped)
         breaks[sequence] = here
         breaksOfAgency[message.agency, default: []].append(sequence)
-        unvouched[message.agency] = (before, gap)
         chain.standing = message.before
         guard repairs.breaks[sequence] == here, let records = repairs.records[sequence] else {
             chain.isBroken = true
             return []
         }
         return records
-    }
-
-    /// Removes the break before a message that was changed; the next one tells of it.
-    private mutating func remove(_ sequence: UInt64, of agency: AgencyID) {
-        breaks[sequence] = nil
-        breaksOfAgency[agency]?.removeAll { $0 == sequence }
-        sentAgain[sequence] = nil
-        found[sequence] = nil
     }
 
     /// Adds a chunk that was sent again.
@@ -182,19 +203,19 @@ package struct StreamCheck {
     package var isRepaired: Bool { breaks == repairs.breaks }
 
     /// The damage of the stream so far; nil if it is whole.
-    package func damage(of agencies: DrawAgencies) -> StreamDamage? {
-        guard missing > 0 || breaks.contains(where: { repairs.breaks[$0.key] != $0.value }) else { return nil }
+    package func damage(of draw: DrawAgencies) -> StreamDamage? {
+        guard missing > 0 || agencies.values.contains(where: \.chain.isBroken) else { return nil }
         let sorted = breaks.sorted { $0.key < $1.key }
         func byAgency(_ breaks: [Break]) -> [AgencyID: [LostChunks]] {
             Dictionary(grouping: breaks, by: \.agency).mapValues { $0.map(\.lost) }
         }
         return StreamDamage(
             lost: byAgency(sorted.filter { found[$0.key] == nil }.map(\.value)), all: byAgency(sorted.map(\.value)),
-            unknown: missing, unfinished: missing > 0 ? unfinished(of: agencies) : [])
+            unknown: missing, unfinished: missing > 0 ? unfinished(of: draw) : [])
     }
 
     /// The expected agencies without an end; the draw is complete without any.
-    package func unfinished(of agencies: DrawAgencies) -> [AgencyID] {
-        agencies.members.filter { chains[$0]?.isEnded != true }
+    package func unfinished(of draw: DrawAgencies) -> [AgencyID] {
+        draw.members.filter { agencies[$0]?.chain.isEnded != true }
     }
 }

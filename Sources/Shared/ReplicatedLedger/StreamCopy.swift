@@ -39,14 +39,20 @@ package struct StreamCopy: ~Copyable {
         }
         let copy = try read([engine], StreamCheck.Repairs())
         // Some node may read of a server that lacks nothing, and every node must write the same.
-        guard copy.damage != nil, let all = try? engine.copies() else { return copy }
-        var merged = try read(all, StreamCheck.Repairs())
-        if let repairs = merged.check.completeRepairs {
-            merged = try read(all, repairs)
-            guard merged.check.isRepaired else { throw ChainFault("two readings of the stream differ") }
+        if copy.damage == nil { return copy }
+        do {
+            let all = try engine.copies()
+            var merged = try read(all, StreamCheck.Repairs())
+            if let repairs = merged.check.completeRepairs {
+                merged = try read(all, repairs)
+                guard merged.check.isRepaired else { throw ChainFault("two readings of the stream differ") }
+            }
+            merged.isEveryServerAsked = true
+            return merged
+        } catch is EngineUnavailable {
+            // Its file is overwritten: it is only asked for its damage.
+            return copy
         }
-        merged.isEveryServerAsked = true
-        return merged
     }
 
     /// Creates the file.
@@ -81,7 +87,7 @@ package struct StreamCopy: ~Copyable {
                     engine.readNext(from: sequence, in: .bets(draw), then: then)
                 }.get()
                 last = min(last, messages.last?.sequence ?? last)
-                next.merge(messages.map { ($0.sequence, $0) }) { (try? AgencyMessage($0)) == nil ? $1 : $0 }
+                next.merge(messages.map { ($0.sequence, $0) }) { (try? AgencyMessage($0, in: draw)) == nil ? $1 : $0 }
             }
             if next.isEmpty { return }
             for (sequence, message) in next.sorted(by: { $0.key < $1.key }) where sequence <= last {
@@ -94,7 +100,7 @@ package struct StreamCopy: ~Copyable {
     ///
     /// - Throws: ``ChainFault`` for a message that cannot follow; ``LedgerError``.
     private mutating func append(_ stored: StoredMessage) throws {
-        let message = try? AgencyMessage(stored)
+        let message = try? AgencyMessage(stored, in: draw)
         if let message, !agencies.contains(message.agency) {
             throw ChainFault("message \(stored.sequence): agency \(message.agency) is not in the draw")
         }

@@ -255,9 +255,6 @@ struct StreamCommitterTests {
         for node in nodes {
             #expect(node.facts.wait(until: .now + .seconds(30)) { $0.finished.count == 3 ? true : nil } == true)
             node.committer.seal(.allFinished)
-            // Nobody knows yet that chunks are lost, and no agency is told that all are recorded.
-            let early = node.join(2)
-            #expect(early.wait() == "welcome 2")
             let damage = node.facts.wait(until: .now + .seconds(30)) { $0.damage.first }
             // The message before the lost one may be a changed one: its chunk counts as lost too.
             #expect(damage == "agency 2: chunks 2 to 3 are lost: let it send its file again")
@@ -334,6 +331,23 @@ struct StreamCommitterTests {
         node.committer.seal(.allFinished)
         #expect(try node.waitForSeal().bets == 54)
         #expect(node.facts.withLock(\.damage).isEmpty)
+    }
+
+    @Test("as long as a server does not answer, no agency is asked for what the others have lost")
+    func serverAway() throws {
+        let engine = MemoryEngine()
+        let node = try StreamFixture(engine)
+        defer { node.stop() }
+        sendSingly(2, chunks: 6, to: node)
+        for agency in [1, 3] as [UInt32] { send(agency, chunks: 6, each: 6, to: [node]) }
+        engine.loseHere(try #require(place(of: 3, 2, in: engine)), of: Self.stream)
+        engine.setOtherAway(true)
+        #expect(node.facts.wait(until: .now + .seconds(30)) { $0.finished.count == 3 ? true : nil } == true)
+        node.committer.seal(.allFinished)
+        #expect(node.facts.wait(until: .now + .seconds(30)) { $0.damage.first }?.hasSuffix("could be asked") == true)
+        #expect(node.join(2).wait() == "welcome 7")
+        engine.setOtherAway(false)
+        #expect(try node.waitForSeal().bets == 54)
     }
 
     @Test("a stream that lacks an agency's last messages is never sealed")
