@@ -42,7 +42,7 @@ struct StreamCore {
     private var lateChunks: [LateChunk] = []
     private var reported: Set<String> = []
     private var isChanged = true
-    /// The oldest request without an answer, at the last look: finding it takes a walk over all connections.
+    /// The oldest request without an answer, when it was last searched: that is a walk over all connections.
     private var oldest: ContinuousClock.Instant?
 
     private var now = Instant(milliseconds: 0)
@@ -116,6 +116,8 @@ struct StreamCore {
         if !news.isEmpty { cluster.engine.tell(.ended(news, in: draw)) }
         news = []
         for agency in look.takeReads(isKnown: isKnown) { readLast(agency) { .looked(agency, $0) } }
+        // Nothing is counted any more, and few requests come.
+        if isComplete { findOldest() }
         if ending.isDue, isComplete { ending.sealStream(at: monotonic) }
         if look.begin(at: monotonic), !isComplete {
             cluster.engine.count(.bets(draw)) { [post] in post(.counted($0)) }
@@ -346,8 +348,14 @@ struct StreamCore {
 
     private mutating func didCount(_ counts: Result<StreamCounts, EngineUnavailable>) {
         isChanged = true
-        oldest = senders.oldest
+        findOldest()
         look.take(try? counts.get(), at: monotonic, isKnown: isKnown)
+    }
+
+    private mutating func findOldest() {
+        let found = senders.oldest
+        isChanged = isChanged || found != oldest
+        oldest = found
     }
 
     /// Whether an agency's last message says nothing new.

@@ -89,7 +89,7 @@ package struct StreamCheck {
             return []
         }
         var messages = agencies[message.agency] ?? Messages()
-        guard isPossible(message, after: &messages) else {
+        guard settle(&messages, by: message) else {
             // It was changed; the next message shows it.
             missing += 1
             return []
@@ -121,8 +121,10 @@ package struct StreamCheck {
         return replaced.contains(sequence) ? lost : lost + records
     }
 
-    /// Whether a message can follow an agency's others, of which the last one is dropped if it was changed.
-    private mutating func isPossible(_ message: AgencyMessage, after messages: inout Messages) -> Bool {
+    /// Decides on an agency's last message by the next one, which vouches for it or drops it.
+    ///
+    /// - Returns: false if the next one cannot be where it is; then nothing is decided.
+    private mutating func settle(_ messages: inout Messages, by message: AgencyMessage) -> Bool {
         let chain = messages.chain
         let isSame = message.before == chain.standing
         if message.previous == chain.digest {
