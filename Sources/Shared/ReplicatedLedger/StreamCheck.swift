@@ -133,8 +133,9 @@ package struct StreamCheck {
             messages = Messages(vouched: chain)
             return true
         }
-        guard message.number >= messages.vouched.number,
-            message.before.nextSequence >= messages.vouched.standing.nextSequence
+        let vouched = messages.vouched
+        guard message.number >= vouched.number,
+            message.before.nextSequence > vouched.standing.nextSequence || message.before == vouched.standing
         else { return false }
         let isBroken = messages.last.map { breaks[$0.sequence] != nil } ?? false
         if isSame, !isBroken, message.number >= chain.number, message.kind == .repair || !chain.isEnded {
@@ -149,7 +150,7 @@ package struct StreamCheck {
             }
             missing += messages.explained + 1
             messages.dropped.append(sequence)
-            if !chain.isBroken, chain.standing != messages.vouched.standing { messages.hasDroppedChunks = true }
+            if !chain.isBroken, chain.standing != vouched.standing { messages.hasDroppedChunks = true }
             messages.last = nil
         }
         return true
