@@ -133,7 +133,7 @@ struct ClusterFaultTests {
                     return Outcome(audit: Audit(), seconds: 0)
                 }
                 // One that has not found the loss tells an agency that all is recorded.
-                for node in draw.nodes { _ = try node.waitForLog("action: seal | result: fail", seconds: 120) }
+                for node in draw.nodes { _ = try node.waitForLog(failed, orAny: [published], seconds: 120) }
                 for match in line.matches(of: #/agency (\d+): chunks/#) {
                     let id = try #require(Int(match.1))
                     let again = try draw.agency(id, file: files[id - 1], settings: ["batch.maxAmount=10"], from: 1)
