@@ -42,8 +42,7 @@ struct StreamCommitterTests {
         let node = try StreamFixture(engine)
         defer { node.stop() }
         for agency in 1...3 as ClosedRange<UInt32> { send(agency, chunks: 5, each: 5, to: [node]) }
-        #expect(node.facts.wait(until: .now + .seconds(30)) { $0.finished.count == 3 ? true : nil } == true)
-        node.committer.seal(.allFinished)
+        node.sealOnceFinished()
         let seal = try node.waitForSeal()
         #expect(seal.bets == 45 && seal.reason == .allFinished && seal.unfinished.isEmpty)
         let contents = try LedgerContents(reading: StreamFixture.folder.ledger, on: node.disk)
@@ -61,8 +60,7 @@ struct StreamCommitterTests {
         for agency in 1...3 as ClosedRange<UInt32> { send(agency, chunks: 12, each: 4, to: nodes) }
         for node in nodes {
             // Each learns of the others' agencies by looking.
-            #expect(node.facts.wait(until: .now + .seconds(30)) { $0.finished.count == 3 ? true : nil } == true)
-            node.committer.seal(.allFinished)
+            node.sealOnceFinished()
         }
         let seals = try nodes.map { try $0.waitForSeal() }
         #expect(seals.allSatisfy { $0.bets == 108 })
@@ -253,8 +251,7 @@ struct StreamCommitterTests {
         for agency in [1, 3] as [UInt32] { send(agency, chunks: 6, each: 6, to: [nodes[0]]) }
         engine.lose(try #require(place(of: 3, 2, in: engine)), of: Self.stream)
         for node in nodes {
-            #expect(node.facts.wait(until: .now + .seconds(30)) { $0.finished.count == 3 ? true : nil } == true)
-            node.committer.seal(.allFinished)
+            node.sealOnceFinished()
             let damage = node.facts.wait(until: .now + .seconds(30)) { $0.damage.first }
             // The message before the lost one may be a changed one: its chunk counts as lost too.
             #expect(damage == "agency 2: chunks 2 to 3 are lost: let it send its file again")
@@ -286,8 +283,7 @@ struct StreamCommitterTests {
         sendSingly(2, chunks: 3, to: node)
         for agency in [1, 3] as [UInt32] { send(agency, chunks: 1, each: 1, to: [node]) }
         engine.lose(try #require(place(of: 2, 2, in: engine)), of: Self.stream)
-        #expect(node.facts.wait(until: .now + .seconds(30)) { $0.finished.count == 3 ? true : nil } == true)
-        node.committer.seal(.allFinished)
+        node.sealOnceFinished()
         #expect(node.facts.wait(until: .now + .seconds(30)) { $0.damage.first } != nil)
         let bet = node.join(2)
         #expect(bet.wait() == "welcome 1")
@@ -311,8 +307,7 @@ struct StreamCommitterTests {
         sendSingly(2, chunks: 4, to: node)
         for agency in [1, 3] as [UInt32] { send(agency, chunks: 2, each: 2, to: [node]) }
         engine.lose(try #require(place(of: 3, 2, in: engine)), of: Self.stream)
-        #expect(node.facts.wait(until: .now + .seconds(30)) { $0.finished.count == 3 ? true : nil } == true)
-        node.committer.seal(.allFinished)
+        node.sealOnceFinished()
         #expect(node.facts.wait(until: .now + .seconds(30)) { $0.damage.first } != nil)
         node.committer.seal(.void)
         let seal = try node.waitForSeal()
@@ -327,8 +322,7 @@ struct StreamCommitterTests {
         for agency in 1...3 as ClosedRange<UInt32> { send(agency, chunks: 6, each: 6, to: [node]) }
         engine.loseHere(try #require(place(of: 3, 2, in: engine)), of: Self.stream)
         engine.loseHere(try #require(place(of: 6, 3, in: engine)), of: Self.stream)
-        #expect(node.facts.wait(until: .now + .seconds(30)) { $0.finished.count == 3 ? true : nil } == true)
-        node.committer.seal(.allFinished)
+        node.sealOnceFinished()
         #expect(try node.waitForSeal().bets == 54)
         #expect(node.facts.withLock(\.damage).isEmpty)
     }
@@ -342,8 +336,7 @@ struct StreamCommitterTests {
         for agency in [1, 3] as [UInt32] { send(agency, chunks: 6, each: 6, to: [node]) }
         engine.loseHere(try #require(place(of: 3, 2, in: engine)), of: Self.stream)
         engine.setOtherAway(true)
-        #expect(node.facts.wait(until: .now + .seconds(30)) { $0.finished.count == 3 ? true : nil } == true)
-        node.committer.seal(.allFinished)
+        node.sealOnceFinished()
         #expect(node.facts.wait(until: .now + .seconds(30)) { $0.damage.first }?.hasSuffix("could be asked") == true)
         #expect(node.join(2).wait() == "welcome 7")
         engine.setOtherAway(false)

@@ -82,6 +82,13 @@ final class StreamFixture: Sendable {
         return link
     }
 
+    /// Waits until every agency has finished, and orders the seal.
+    func sealOnceFinished(sourceLocation: SourceLocation = #_sourceLocation) {
+        let areFinished = facts.wait(until: .now + .seconds(30)) { $0.finished.count == 3 ? true : nil }
+        #expect(areFinished == true, sourceLocation: sourceLocation)
+        committer.seal(.allFinished)
+    }
+
     func waitForSeal(sourceLocation: SourceLocation = #_sourceLocation) throws -> SealRecord {
         let seal = facts.wait(until: .now + .seconds(30)) { $0.seal }
         return try #require(seal, "no seal: \(facts.withLock { $0.damage })", sourceLocation: sourceLocation)
